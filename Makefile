@@ -1,0 +1,38 @@
+# `make run` and `make test` are all that a newcomer needs; the others are for those who work here.
+.PHONY: run test packages lint unit docs bench soak clean
+
+# Builds and starts a node that needs nothing installed and no root.
+run:
+	cargo build --release --locked --package ratter
+	./target/release/ratter run
+
+# Installs what the tests need and runs everything.
+test: packages lint unit docs
+
+# Debian packages of the real servers that the tests speak with.
+packages:
+	sh tests/install-packages.sh
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --all-features --locked --quiet -- -D warnings
+
+# The binary is built first: the black-box tests start it.
+unit:
+	cargo build --locked --quiet --package ratter
+	cargo test --workspace --all-features --locked --quiet -- --format=terse
+
+docs:
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --locked --quiet
+
+# Figures of docs/performance.md, beside the peers in the same run.
+bench:
+	sh bench/run.sh
+
+# The properties with many more cases than the tests run, in optimized code.
+soak:
+	RATTER_SOAK=1 cargo test --release --workspace --all-features --locked -- --nocapture
+
+clean:
+	cargo clean
+	rm -rf state

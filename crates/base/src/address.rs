@@ -1,0 +1,114 @@
+use core::fmt;
+use core::net::{IpAddr, Ipv6Addr};
+use core::str::FromStr;
+
+use crate::Network;
+
+/// How many leading bits of an IPv6 address name one customer: hosts choose the rest themselves, and change it.
+const V6_AGGREGATE_BITS: u8 = 64;
+
+/// An IP address as Ratter counts it: IPv4-mapped IPv6 (`::ffff:192.0.2.1`) is the IPv4 address itself.
+///
+/// crowdsec #3467 shows what happens otherwise: the same client is two.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address(IpAddr);
+
+/// The text is no IP address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("no IP address")]
+pub struct AddressError;
+
+impl Address {
+    /// The address, with IPv4-mapped IPv6 folded.
+    pub const fn new(ip: IpAddr) -> Self {
+        Self(ip.to_canonical())
+    }
+
+    /// The folded IP address.
+    pub const fn ip(self) -> IpAddr {
+        self.0
+    }
+
+    /// The network that counts as one party: the address itself for IPv4, its /64 for IPv6, where privacy
+    /// addresses rotate within it.
+    pub fn aggregate(self) -> Network {
+        match self.0 {
+            IpAddr::V4(_) => Network::containing(self, 32),
+            IpAddr::V6(_) => Network::containing(self, V6_AGGREGATE_BITS),
+        }
+    }
+
+    /// The address as 128 bits, IPv4 in its mapped form: one key space for hashing and storing.
+    pub const fn bits(self) -> u128 {
+        match self.0 {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+            IpAddr::V6(v6) => v6.to_bits(),
+        }
+    }
+
+    /// The address of [`Address::bits`].
+    pub const fn from_bits(bits: u128) -> Self {
+        Self::new(IpAddr::V6(Ipv6Addr::from_bits(bits)))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Takes what mail servers write: dotted IPv4, IPv6, and IPv6 with a zone (`fe80::1%eth0`), which is dropped.
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let bare = text.split_once('%').map_or(text, |(address, _zone)| address);
+        let ip: IpAddr = bare.parse().map_err(|_| AddressError)?;
+        if ip.is_ipv4() && bare.len() != text.len() { Err(AddressError) } else { Ok(Self::new(ip)) }
+    }
+}
+
+impl From<IpAddr> for Address {
+    fn from(ip: IpAddr) -> Self {
+        Self::new(ip)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, wanted: Option<&str>) {
+        let got = text.parse::<Address>().ok().map(|a| a.to_string());
+        assert_eq!(got.as_deref(), wanted, "{text}");
+    }
+
+    #[test]
+    fn texts_of_mail_servers() {
+        check("192.0.2.1", Some("192.0.2.1"));
+        check("::ffff:192.0.2.1", Some("192.0.2.1"));
+        check("2001:DB8::1", Some("2001:db8::1"));
+        check("fe80::1%eth0", Some("fe80::1"));
+        check("192.0.2.1%eth0", None);
+        check("192.0.2.01", None);
+        check("192.0.2", None);
+        check("", None);
+    }
+
+    #[test]
+    fn aggregates_and_bits() {
+        let v6: Address = "2001:db8:1:2:3:4:5:6".parse().unwrap();
+        assert_eq!(v6.aggregate().to_string(), "2001:db8:1:2::/64");
+        let v4: Address = "192.0.2.1".parse().unwrap();
+        assert_eq!(v4.aggregate().to_string(), "192.0.2.1");
+        assert_eq!(Address::from_bits(v4.bits()), v4);
+        assert_eq!(Address::from_bits(v6.bits()), v6);
+    }
+}

@@ -1,0 +1,386 @@
+//! The JSON forms of the control socket and of `--json`, version 1.
+//!
+//! Times are RFC 3339 in UTC, subjects are written as the command line takes them, lists and rules by name. A field may be
+//! added in version 1; none is renamed or removed.
+
+use serde::{Deserialize, Serialize};
+
+/// Longest reason that a person may give, in bytes.
+pub const REASON_BYTES_MAX: usize = 500;
+
+/// Answer of `GET /v1/status`.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct Status {
+    /// Name of the node.
+    pub node: String,
+    /// Version of the program.
+    pub version: String,
+    /// When the node started.
+    pub started: String,
+    /// Number of the last change to the book, which is the DNS serial.
+    pub serial: u64,
+    /// The lists with the number of their listings.
+    pub lists: Vec<ListStatus>,
+    /// The log files that are followed.
+    pub sensors: Vec<SensorStatus>,
+    /// The gates that answer mail servers.
+    pub gates: Vec<GateStatus>,
+    /// The DNS server, if it is switched on.
+    pub dnsbl: Option<DnsblStatus>,
+    /// What the engine counted since the start.
+    pub engine: EngineStatus,
+    /// The store.
+    pub store: StoreStatus,
+    /// What the administrator should look at.
+    pub warnings: Vec<String>,
+}
+
+/// A list in [`Status`].
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct ListStatus {
+    /// Its name.
+    pub name: String,
+    /// The return code under which it is published; none for local lists.
+    pub code: Option<String>,
+    /// How many subjects are on it.
+    pub listings: usize,
+}
+
+/// A followed log file in [`Status`].
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct SensorStatus {
+    /// The file.
+    pub path: String,
+    /// `reading`, or what keeps it from being read.
+    pub state: String,
+    /// Lines read since the file was first followed, over all restarts.
+    pub lines: u64,
+    /// Events found in them.
+    pub events: u64,
+}
+
+/// A gate in [`Status`].
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct GateStatus {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Where it listens.
+    pub listen: String,
+    /// Questions answered since the start.
+    pub asked: u64,
+    /// Events reported since the start.
+    pub reported: u64,
+    /// Requests that could not be understood and got the neutral answer.
+    pub malformed: u64,
+}
+
+/// The DNS server in [`Status`].
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct DnsblStatus {
+    /// Name under which the lists are published.
+    pub origin: String,
+    /// Where it listens.
+    pub listen: Vec<String>,
+    /// Queries answered since the start.
+    pub queries: u64,
+    /// Of them, those that found a listing.
+    pub listed: u64,
+}
+
+/// What the engine counted, in [`Status`].
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct EngineStatus {
+    /// Attempts that the rules counted.
+    pub counted: u64,
+    /// Attempts told again by another channel, and so not counted.
+    pub duplicates: u64,
+    /// The same wrong password sent again, and so not counted.
+    pub repeated: u64,
+    /// Listings that rules made.
+    pub listings: u64,
+    /// Until when counting is paused because the password database seems to be down.
+    pub paused_until: Option<String>,
+}
+
+/// The store in [`Status`].
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct StoreStatus {
+    /// The database file.
+    pub path: String,
+    /// Events that were not kept because the store could not follow.
+    pub shed: u64,
+    /// The fault that keeps it from writing, if any.
+    pub failing: Option<String>,
+}
+
+/// Answer of `GET /v1/why?subject=…`.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct Why {
+    /// The subject as it was understood.
+    pub subject: String,
+    /// Whether it can never be listed.
+    pub never_listed: bool,
+    /// The listings in force, of it and of networks around it.
+    pub listings: Vec<ListingView>,
+    /// How near it is to each rule.
+    pub levels: Vec<LevelView>,
+    /// For a login: the addresses from which its owner logged in.
+    pub known_addresses: Vec<KnownAddress>,
+    /// The last events about it, newest first.
+    pub events: Vec<EventView>,
+    /// The last changes to the book about it, newest first.
+    pub history: Vec<HistoryView>,
+}
+
+/// A listing.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct ListingView {
+    /// Whom it is about.
+    pub subject: String,
+    /// The list.
+    pub list: String,
+    /// When it came into force.
+    pub since: String,
+    /// When it ends; none if it does not by itself.
+    pub until: Option<String>,
+    /// Who made it: `rule NAME` or `person NAME`.
+    pub maker: String,
+    /// The reason in a sentence.
+    pub reason: String,
+}
+
+/// How near a subject is to a rule.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct LevelView {
+    /// The rule.
+    pub rule: String,
+    /// How many events it counts now.
+    pub count: u16,
+    /// At how many it makes a listing.
+    pub limit: u16,
+    /// Among how many different ones, where the rule tells them apart; else 0.
+    pub distinct: u16,
+    /// How many different ones it wants; else 0.
+    pub distinct_limit: u16,
+    /// When the oldest of the events no longer counts.
+    pub falls_out: Option<String>,
+}
+
+/// An address from which a login's owner logged in.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct KnownAddress {
+    /// The address, or the /64 of an IPv6 address.
+    pub network: String,
+    /// When the last login from there was.
+    pub last: String,
+}
+
+/// An event.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct EventView {
+    /// When it happened.
+    pub time: String,
+    /// What happened.
+    pub kind: String,
+    /// At which service.
+    pub service: String,
+    /// The client's address.
+    pub address: Option<String>,
+    /// The login as the client gave it.
+    pub login: Option<String>,
+    /// Who says so: `gate`, `front` or `auth`.
+    pub channel: String,
+}
+
+/// A change to the book.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct HistoryView {
+    /// Its number.
+    pub serial: u64,
+    /// When it was made.
+    pub at: String,
+    /// What was changed, in words.
+    pub change: String,
+}
+
+/// Body of `POST /v1/list`.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ListWish {
+    /// Whom to list.
+    pub subject: String,
+    /// On which list.
+    pub list: String,
+    /// For how long.
+    pub span: WishedSpan,
+    /// Why, in the person's words.
+    pub reason: String,
+    /// Who wants it.
+    pub person: String,
+}
+
+/// How long a listing shall last that a person wants.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum WishedSpan {
+    /// As long as the list's own lifetime.
+    #[default]
+    Lifetime,
+    /// Until somebody takes it off.
+    Endless,
+    /// So many seconds.
+    Seconds(u64),
+}
+
+/// Body of `POST /v1/unlist`.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct UnlistWish {
+    /// Whom to take off.
+    pub subject: String,
+    /// Off which list; none for all.
+    pub list: Option<String>,
+    /// Who wants it.
+    pub person: String,
+}
+
+/// One line of `GET /v1/watch`: something that just happened.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Happening {
+    /// An event was observed.
+    Event(EventView),
+    /// A subject was listed.
+    Listed(ListingView),
+    /// A listing ended.
+    Unlisted {
+        /// The listing.
+        listing: ListingView,
+        /// Why it ended: `expired`, `removed by NAME` or `replaced`.
+        cause: String,
+    },
+    /// The watcher was too slow, and so many happenings were passed over.
+    Missed(u64),
+}
+
+/// Why a request was not carried out.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct Fault {
+    /// What kind of fault it is.
+    pub kind: FaultKind,
+    /// What is wrong and what to do, in a sentence.
+    pub message: String,
+}
+
+/// What kind of fault a [`Fault`] is.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultKind {
+    /// The request itself is wrong.
+    Bad,
+    /// The request is well-formed, but the node will not do it, such as listing what is on the never-list.
+    Refused,
+    /// There is nothing there.
+    Absent,
+}
+
+impl Fault {
+    /// The request itself is wrong.
+    pub fn bad(message: impl Into<String>) -> Self {
+        Self { kind: FaultKind::Bad, message: message.into() }
+    }
+
+    /// The node will not do it.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self { kind: FaultKind::Refused, message: message.into() }
+    }
+
+    /// There is nothing there.
+    pub fn absent(message: impl Into<String>) -> Self {
+        Self { kind: FaultKind::Absent, message: message.into() }
+    }
+}
+
+/// What `ratter replay --json` prints: what the rules would have done with a log.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct WouldHave {
+    /// Lines read.
+    pub lines: u64,
+    /// Events found in them.
+    pub events: u64,
+    /// Time of the first event.
+    pub first: Option<String>,
+    /// Time of the last event.
+    pub last: Option<String>,
+    /// Failed logins among the events.
+    pub failures: u64,
+    /// Successful logins among them.
+    pub successes: u64,
+    /// Different logins that succeeded.
+    pub users: u64,
+    /// Listings that rules would have made.
+    pub listings: u64,
+    /// The same by rule.
+    pub by_rule: Vec<RuleWouldHave>,
+    /// The same by subject, those with most listings first.
+    pub by_subject: Vec<SubjectWouldHave>,
+    /// Logins that succeeded and would have been refused.
+    pub hurt: Vec<HurtUser>,
+}
+
+/// Listings of a rule in [`WouldHave`].
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct RuleWouldHave {
+    /// The rule.
+    pub rule: String,
+    /// The list that it fills.
+    pub list: String,
+    /// Listings it would have made.
+    pub listings: u64,
+}
+
+/// Listings of a subject in [`WouldHave`].
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct SubjectWouldHave {
+    /// The subject.
+    pub subject: String,
+    /// The rules that would have listed it.
+    pub rules: Vec<String>,
+    /// How often.
+    pub listings: u64,
+    /// When first.
+    pub first: String,
+}
+
+/// A login in [`WouldHave`] that succeeded and would have been refused.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct HurtUser {
+    /// The login.
+    pub login: String,
+    /// From where.
+    pub address: String,
+    /// When.
+    pub at: String,
+    /// What would have refused it: the address or the login, and the rule.
+    pub why: String,
+    /// For how many seconds more.
+    pub seconds_left: u64,
+}

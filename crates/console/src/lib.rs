@@ -1,0 +1,38 @@
+//! What people and programs see of a running node: the control socket of the command line, its JSON forms, and metrics.
+//!
+//! The forms in [`api`] are the contract with scripts that use `--json`: they are versioned by their path (`/v1/…`), and
+//! no type of another room is serialized as it is. The room asks the node through the trait [`Node`] and knows nothing
+//! of how it works.
+//!
+//! ```text
+//! ratter why … ── HTTP/1.1 over the unix socket ──> io::control ──> Node
+//! Prometheus  ── HTTP/1.1 over TCP ──────────────> io::metrics ──> Node
+//! ```
+
+pub mod api;
+#[cfg(feature = "io")]
+pub mod io;
+pub mod metrics;
+
+use base::Subject;
+
+/// A running node as the console sees it. All calls are short: they may take locks, but never wait for a network.
+pub trait Node: Send + Sync + 'static {
+    /// How the node is.
+    fn status(&self) -> api::Status;
+
+    /// All that is known of a subject.
+    fn why(&self, subject: &Subject) -> api::Why;
+
+    /// Puts a subject on a list because a person wants it.
+    fn list(&self, wish: &api::ListWish) -> Result<api::ListingView, api::Fault>;
+
+    /// Takes a subject off a list, or off all, because a person wants it; returns what was in force.
+    fn unlist(&self, wish: &api::UnlistWish) -> Result<Vec<api::ListingView>, api::Fault>;
+
+    /// The listings in force, of one list or all, at most `limit`.
+    fn listings(&self, list: Option<&str>, limit: usize) -> Result<Vec<api::ListingView>, api::Fault>;
+
+    /// What is counted.
+    fn metrics(&self) -> Vec<metrics::Metric>;
+}

@@ -1,0 +1,321 @@
+//! Streams: one thread serves all connections from memory, so it never waits for a client.
+//!
+//! A client may send queries one after another without waiting (RFC 7766); replies come in the same order, because
+//! each is made at once. A connection costs what its unread query and its unsent replies take, both bounded.
+
+#![expect(clippy::disallowed_methods, reason = "connections have deadlines, and this is the shell that has a clock")]
+
+use core::net::SocketAddr;
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+use std::io::{self, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::time::Instant;
+use std::{mem, thread};
+
+use base::{Address, Network};
+use listings::{Book, Reader};
+use rustix::event::{Timespec, epoll};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use super::Shared;
+use crate::serve::{Counters, Transport};
+
+/// Most connections at a time. One more is let in, and the one that has been silent for longest goes.
+pub const TCP_CONNECTIONS_MAX: usize = 512;
+
+/// Most connections of one IPv4 address or one IPv6 /64; one more is closed at once.
+pub const TCP_CONNECTIONS_PER_CLIENT_MAX: usize = 64;
+
+/// How long a connection may take for the next whole query and for taking the replies before it.
+pub const TCP_IDLE: Duration = Duration::from_secs(10);
+
+/// From so many octets of unsent replies on, no further query of a connection is read.
+const UNSENT_BYTES_MAX: usize = 16 * 1024;
+
+/// Buffers beyond this are given back when they are empty.
+const KEPT_BYTES_MAX: usize = 4 * 1024;
+
+/// Largest message of a stream: the length before it has two octets (RFC 1035 section 4.2.2).
+const MESSAGE_BYTES_MAX: usize = 0xffff;
+
+/// How often deadlines are looked at, and whether the thread shall stop.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 256;
+
+/// Connections accepted before others get their turn.
+const ACCEPTED_PER_TURN_MAX: usize = 64;
+
+/// Octets read before others get their turn.
+const READ_BYTES: usize = 16 * 1024;
+
+/// What the TCP thread counts besides the outcomes.
+#[derive(Debug, Default)]
+pub(super) struct TcpCounters {
+    /// Connections accepted.
+    pub(super) accepted: AtomicU64,
+    /// Connections closed because there were too many, in all or of one client.
+    pub(super) shed: AtomicU64,
+    /// Connections closed because the client was too slow or silent.
+    pub(super) idle: AtomicU64,
+}
+
+/// A listening socket.
+pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // Connections of a server that ended a moment ago must not keep this one from starting.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::from(address))?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+struct Connection {
+    stream: TcpStream,
+    client: Network,
+    input: Vec<u8>,
+    output: Vec<u8>,
+    sent: usize,
+    deadline: Instant,
+    /// What the poll is asked for.
+    interest: epoll::EventFlags,
+    /// The client has sent its last octet.
+    is_ending: bool,
+}
+
+/// Whether a connection goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Stay,
+    Close,
+}
+
+pub(super) struct Tcp<'a> {
+    shared: &'a Shared,
+    reader: Reader,
+    counters: &'a Counters,
+    own: &'a TcpCounters,
+    poll: rustix::fd::OwnedFd,
+    listeners: &'a [TcpListener],
+    connections: Vec<Option<Connection>>,
+    reply: Vec<u8>,
+    scratch: Vec<u8>,
+}
+
+impl<'a> Tcp<'a> {
+    pub(super) fn new(
+        shared: &'a Shared,
+        book: &Book,
+        listeners: &'a [TcpListener],
+        counters: &'a Counters,
+        own: &'a TcpCounters,
+    ) -> io::Result<Self> {
+        let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        for (token, listener) in listeners.iter().enumerate() {
+            epoll::add(&poll, listener, epoll::EventData::new_u64(token as u64), epoll::EventFlags::IN)?;
+        }
+        let (reply, scratch) = (vec![0; MESSAGE_BYTES_MAX], vec![0; READ_BYTES]);
+        let connections = Vec::new();
+        Ok(Self { shared, reader: book.reader(), counters, own, poll, listeners, connections, reply, scratch })
+    }
+
+    /// Answers until it shall stop.
+    pub(super) fn serve(&mut self) {
+        let tick = Timespec { tv_sec: 0, tv_nsec: TICK.as_nanos() as _ };
+        let mut events = Vec::with_capacity(64);
+        let mut next_sweep = Instant::now() + TICK;
+        while !self.shared.is_stopping() {
+            events.clear();
+            if epoll::wait(&self.poll, rustix::buffer::spare_capacity(&mut events), Some(&tick)).is_err() {
+                events.clear();
+            }
+            let now = Instant::now();
+            for event in &events {
+                let token = event.data.u64() as usize;
+                match token.checked_sub(self.listeners.len()) {
+                    None => self.accept(token, now),
+                    Some(slot) => self.turn(slot, now),
+                }
+            }
+            if now >= next_sweep {
+                self.sweep(now);
+                next_sweep = now + TICK;
+            }
+        }
+    }
+
+    fn accept(&mut self, listener: usize, now: Instant) {
+        for _ in 0..ACCEPTED_PER_TURN_MAX {
+            match self.listeners[listener].accept() {
+                Ok((stream, peer)) => self.admit(stream, peer, now),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // Out of descriptors, most likely: rest a little, because the listener stays ready.
+                Err(_) => return thread::sleep(Duration::from_millis(10)),
+            }
+        }
+    }
+
+    fn admit(&mut self, stream: TcpStream, peer: SocketAddr, now: Instant) {
+        self.own.accepted.fetch_add(1, Ordering::Relaxed);
+        let client = Address::new(peer.ip()).aggregate();
+        let of_client = self.connections.iter().flatten().filter(|other| other.client == client).count();
+        if of_client >= TCP_CONNECTIONS_PER_CLIENT_MAX || stream.set_nonblocking(true).is_err() {
+            self.own.shed.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let slot = self.free_slot();
+        let interest = epoll::EventFlags::IN;
+        let token = epoll::EventData::new_u64((self.listeners.len() + slot) as u64);
+        if epoll::add(&self.poll, &stream, token, interest).is_ok() {
+            let (input, output) = (Vec::new(), Vec::new());
+            let deadline = now + TCP_IDLE;
+            let connection =
+                Connection { stream, client, input, output, sent: 0, deadline, interest, is_ending: false };
+            self.connections[slot] = Some(connection);
+        }
+    }
+
+    /// A slot without a connection; where all have one, the one that has been silent for longest is closed.
+    fn free_slot(&mut self) -> usize {
+        if let Some(slot) = self.connections.iter().position(Option::is_none) {
+            return slot;
+        }
+        if self.connections.len() < TCP_CONNECTIONS_MAX {
+            self.connections.push(None);
+            return self.connections.len() - 1;
+        }
+        let deadline = |slot: &usize| self.connections[*slot].as_ref().map(|connection| connection.deadline);
+        let oldest = (0..self.connections.len()).min_by_key(deadline).expect("the table is full, not empty");
+        self.connections[oldest] = None;
+        self.own.shed.fetch_add(1, Ordering::Relaxed);
+        oldest
+    }
+
+    /// Lets a connection go on. Closing it takes it out of the poll.
+    fn turn(&mut self, slot: usize, now: Instant) {
+        let Some(mut connection) = self.connections.get_mut(slot).and_then(Option::take) else { return };
+        if self.advance(&mut connection, now) == Fate::Stay && self.watch(&mut connection, slot).is_ok() {
+            self.connections[slot] = Some(connection);
+        }
+    }
+
+    /// Writes what waits, reads what came, answers it, and writes again.
+    fn advance(&mut self, connection: &mut Connection, now: Instant) -> Fate {
+        if connection.flush().is_err() {
+            return Fate::Close;
+        }
+        if connection.unsent() < UNSENT_BYTES_MAX && !connection.is_ending {
+            match connection.stream.read(&mut self.scratch) {
+                Ok(0) => connection.is_ending = true,
+                Ok(length) => connection.input.extend_from_slice(&self.scratch[..length]),
+                Err(error) if would_wait(&error) => {}
+                Err(_) => return Fate::Close,
+            }
+        }
+        loop {
+            let is_done = self.answer(connection, now);
+            if connection.flush().is_err() {
+                return Fate::Close;
+            }
+            // What is left unanswered because of unsent replies goes on as soon as they are gone.
+            if is_done || connection.unsent() > 0 {
+                break;
+            }
+        }
+        if connection.is_ending && connection.unsent() == 0 { Fate::Close } else { Fate::Stay }
+    }
+
+    /// Answers the whole queries of the input, until too much is unsent. Returns whether none is left.
+    fn answer(&mut self, connection: &mut Connection, now: Instant) -> bool {
+        let snapshot = self.reader.snapshot();
+        let mut input = mem::take(&mut connection.input);
+        let mut at = 0;
+        let is_done = loop {
+            let Some(query) = whole_message(&input[at..]) else { break true };
+            if connection.unsent() >= UNSENT_BYTES_MAX {
+                break false;
+            }
+            at += 2 + query.len();
+            let length = self.shared.responder.answer(snapshot, Transport::Tcp, query, &mut self.reply, self.counters);
+            if length > 0 {
+                connection.output.extend_from_slice(&(length as u16).to_be_bytes());
+                connection.output.extend_from_slice(&self.reply[..length]);
+            }
+            connection.deadline = now + TCP_IDLE;
+        };
+        input.drain(..at);
+        if input.is_empty() && input.capacity() > KEPT_BYTES_MAX {
+            input = Vec::new();
+        }
+        connection.input = input;
+        is_done
+    }
+
+    /// Asks the poll for what the connection waits for.
+    fn watch(&self, connection: &mut Connection, slot: usize) -> io::Result<()> {
+        let mut interest = epoll::EventFlags::empty();
+        if connection.unsent() > 0 {
+            interest |= epoll::EventFlags::OUT;
+        }
+        if connection.unsent() < UNSENT_BYTES_MAX && !connection.is_ending {
+            interest |= epoll::EventFlags::IN;
+        }
+        if interest != connection.interest {
+            let token = epoll::EventData::new_u64((self.listeners.len() + slot) as u64);
+            epoll::modify(&self.poll, &connection.stream, token, interest)?;
+            connection.interest = interest;
+        }
+        Ok(())
+    }
+
+    /// Closes the connections whose time is over, and lets an old snapshot go.
+    fn sweep(&mut self, now: Instant) {
+        for place in &mut self.connections {
+            if place.as_ref().is_some_and(|connection| connection.deadline <= now) {
+                *place = None;
+                self.own.idle.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let _newest = self.reader.snapshot();
+    }
+}
+
+impl Connection {
+    fn unsent(&self) -> usize {
+        self.output.len() - self.sent
+    }
+
+    /// Writes as much as the client takes now.
+    fn flush(&mut self) -> io::Result<()> {
+        while self.unsent() > 0 {
+            match self.stream.write(&self.output[self.sent..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(length) => self.sent += length,
+                Err(error) if would_wait(&error) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        self.sent = 0;
+        self.output.clear();
+        if self.output.capacity() > KEPT_BYTES_MAX {
+            self.output = Vec::new();
+        }
+        Ok(())
+    }
+}
+
+/// The first message of a stream, if it is there whole.
+fn whole_message(input: &[u8]) -> Option<&[u8]> {
+    let (&[high, low], rest) = input.split_first_chunk::<2>()?;
+    rest.get(..usize::from(u16::from_be_bytes([high, low])))
+}
+
+fn would_wait(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}

@@ -1,0 +1,86 @@
+//! Datagrams: one thread with one socket each; the kernel spreads the clients over the sockets (`SO_REUSEPORT`).
+
+use core::net::SocketAddr;
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+use std::io;
+use std::thread;
+
+use listings::Book;
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use super::Shared;
+use super::mmsg::{Batch, force_receive_buffer, tell_destinations};
+use crate::serve::{Counters, Transport, UDP_BYTES_MAX};
+
+/// The receive buffer that is asked for: some 5,000 queries, which outlasts any pause of the thread.
+pub(super) const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
+
+/// How long a thread sleeps when nothing comes: it then looks whether it shall stop, and lets an old snapshot go.
+const IDLE: Duration = Duration::from_millis(250);
+
+/// How long sending may wait for room before the reply is given up.
+const SEND_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// How long a thread rests after an error of the socket, so that a lasting one does not take the core.
+const ERROR_PAUSE: Duration = Duration::from_millis(10);
+
+/// What one UDP thread counts besides the outcomes.
+#[derive(Debug, Default)]
+pub(super) struct UdpCounters {
+    /// Replies that the kernel did not take.
+    pub(super) unsent: AtomicU64,
+    /// Errors of receiving.
+    pub(super) errors: AtomicU64,
+}
+
+/// A socket bound to `address`, with the receive buffer that it got in octets. Where several threads serve the address,
+/// their sockets share the port.
+pub(super) fn bind(address: SocketAddr, is_shared: bool) -> io::Result<(Socket, usize)> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_port(is_shared)?;
+    if force_receive_buffer(&socket, RECEIVE_BUFFER_BYTES).is_err() {
+        socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
+    }
+    if address.ip().is_unspecified() {
+        tell_destinations(&socket, address.is_ipv4())?;
+    }
+    socket.set_read_timeout(Some(IDLE))?;
+    socket.set_write_timeout(Some(SEND_TIMEOUT))?;
+    socket.bind(&SockAddr::from(address))?;
+    // The kernel doubles what it is asked for, to have room for its own bookkeeping, and reports the double.
+    let granted = socket.recv_buffer_size()? / 2;
+    Ok((socket, granted))
+}
+
+/// Answers until it shall stop.
+pub(super) fn serve(shared: &Shared, book: &Book, socket: &Socket, counters: &Counters, own: &UdpCounters) {
+    let mut reader = book.reader();
+    let mut batch = Batch::new();
+    let transport = Transport::Udp { max: UDP_BYTES_MAX };
+    while !shared.is_stopping() {
+        let count = match batch.receive(socket) {
+            Ok(count) => count,
+            Err(error) => {
+                if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) {
+                    own.errors.fetch_add(1, Ordering::Relaxed);
+                    thread::sleep(ERROR_PAUSE);
+                }
+                0
+            }
+        };
+        let snapshot = reader.snapshot();
+        for index in 0..count {
+            let (query, reply) = batch.message(index);
+            let length = shared.responder.answer(snapshot, transport, query, reply, counters);
+            batch.reply(index, length);
+        }
+        let unsent = batch.send(socket, count);
+        if unsent > 0 {
+            own.unsent.fetch_add(unsent as u64, Ordering::Relaxed);
+        }
+    }
+}

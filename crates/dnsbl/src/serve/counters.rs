@@ -1,0 +1,194 @@
+//! What was answered, counted without cost: each worker thread has its own [`Counters`], writes them with plain
+//! stores, and anybody may read them at any time.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use base::limits::LISTS_MAX;
+use base::{ListId, ListSet};
+
+/// How a message was answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// With the codes or the texts of a listed address.
+    Listed,
+    /// The name does not exist: not listed (NXDOMAIN).
+    Unlisted,
+    /// The name exists and has no record of this type.
+    NoData,
+    /// With a record of a zone's own name or of a name server.
+    Apex,
+    /// Not our zone, not our class, or a transfer.
+    Refused,
+    /// It could not be read (FORMERR).
+    Malformed,
+    /// Another operation than a query (NOTIMP).
+    NotImplemented,
+    /// A version of EDNS that does not exist yet (BADVERS).
+    BadVersion,
+    /// Signed with a key that is not known (NOTAUTH).
+    BadSignature,
+    /// Not at all: no header, or itself a response.
+    Ignored,
+}
+
+impl Outcome {
+    /// All of them, in the order in which counters have them.
+    pub const ALL: [Self; 10] = [
+        Self::Listed,
+        Self::Unlisted,
+        Self::NoData,
+        Self::Apex,
+        Self::Refused,
+        Self::Malformed,
+        Self::NotImplemented,
+        Self::BadVersion,
+        Self::BadSignature,
+        Self::Ignored,
+    ];
+
+    /// The name in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Listed => "listed",
+            Self::Unlisted => "unlisted",
+            Self::NoData => "no-data",
+            Self::Apex => "apex",
+            Self::Refused => "refused",
+            Self::Malformed => "malformed",
+            Self::NotImplemented => "not-implemented",
+            Self::BadVersion => "bad-version",
+            Self::BadSignature => "bad-signature",
+            Self::Ignored => "ignored",
+        }
+    }
+}
+
+/// Outcomes that a zone can have: the first four.
+const ZONE_OUTCOMES: usize = 4;
+
+/// The counters of one worker. One thread writes them; if several did, counts would be lost.
+#[derive(Debug)]
+pub struct Counters {
+    outcomes: [AtomicU64; Outcome::ALL.len()],
+    truncated: AtomicU64,
+    lists: [AtomicU64; LISTS_MAX],
+    zones: Box<[[AtomicU64; ZONE_OUTCOMES]]>,
+}
+
+/// Adds one without the cost of an atomic addition; right because one thread writes.
+fn bump(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+}
+
+impl Counters {
+    /// Counters for so many zones, all at zero.
+    pub(crate) fn new(zones: usize) -> Self {
+        Self {
+            outcomes: Default::default(),
+            truncated: AtomicU64::new(0),
+            lists: Default::default(),
+            zones: (0..zones).map(|_| Default::default()).collect(),
+        }
+    }
+
+    /// Counts a message, and the zone that answered it.
+    pub(crate) fn count(&self, outcome: Outcome, zone: Option<usize>) {
+        bump(&self.outcomes[outcome as usize]);
+        if let Some(of_zone) = zone.and_then(|zone| self.zones[zone].get(outcome as usize)) {
+            bump(of_zone);
+        }
+    }
+
+    /// Counts an answer for each of `lists`.
+    pub(crate) fn count_lists(&self, lists: ListSet) {
+        let mut bits = lists.bits();
+        while bits != 0 {
+            bump(&self.lists[bits.trailing_zeros() as usize]);
+            bits &= bits - 1;
+        }
+    }
+
+    /// Counts a reply that did not fit.
+    pub(crate) fn count_truncated(&self) {
+        bump(&self.truncated);
+    }
+}
+
+/// Sums of the counters of several workers.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Totals {
+    outcomes: [u64; Outcome::ALL.len()],
+    truncated: u64,
+    lists: [u64; LISTS_MAX],
+    zones: Vec<[u64; ZONE_OUTCOMES]>,
+}
+
+impl Totals {
+    /// Adds what `counters` say now.
+    pub fn add(&mut self, counters: &Counters) {
+        let add = |sum: &mut u64, counter: &AtomicU64| *sum = sum.wrapping_add(counter.load(Ordering::Relaxed));
+        self.outcomes.iter_mut().zip(&counters.outcomes).for_each(|(sum, counter)| add(sum, counter));
+        self.lists.iter_mut().zip(&counters.lists).for_each(|(sum, counter)| add(sum, counter));
+        add(&mut self.truncated, &counters.truncated);
+        let zones = self.zones.len().max(counters.zones.len());
+        self.zones.resize(zones, [0; ZONE_OUTCOMES]);
+        for (sums, of_zone) in self.zones.iter_mut().zip(&counters.zones) {
+            sums.iter_mut().zip(of_zone).for_each(|(sum, counter)| add(sum, counter));
+        }
+    }
+
+    /// Messages with this outcome.
+    pub const fn outcome(&self, outcome: Outcome) -> u64 {
+        self.outcomes[outcome as usize]
+    }
+
+    /// Messages in all, the ignored ones included.
+    pub fn messages(&self) -> u64 {
+        self.outcomes.iter().fold(0, |sum, count| sum.wrapping_add(*count))
+    }
+
+    /// Replies that did not fit and told the client to come by TCP.
+    pub const fn truncated(&self) -> u64 {
+        self.truncated
+    }
+
+    /// Answers that named `list`.
+    pub const fn list(&self, list: ListId) -> u64 {
+        self.lists[list.index()]
+    }
+
+    /// Messages with this outcome in the zone at `zone`, in the order of [`super::Zones::names`]; 0 for outcomes that
+    /// belong to no zone.
+    pub fn zone(&self, zone: usize, outcome: Outcome) -> u64 {
+        self.zones.get(zone).and_then(|of_zone| of_zone.get(outcome as usize)).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums() {
+        let (a, b) = (Counters::new(2), Counters::new(2));
+        a.count(Outcome::Listed, Some(1));
+        a.count_lists(ListSet::from_bits(0b110));
+        b.count(Outcome::Listed, Some(1));
+        b.count(Outcome::Refused, None);
+        b.count_truncated();
+        let mut sums = Totals::default();
+        sums.add(&a);
+        sums.add(&b);
+        assert_eq!((sums.messages(), sums.outcome(Outcome::Listed), sums.truncated()), (3, 2, 1));
+        assert_eq!((sums.zone(1, Outcome::Listed), sums.zone(0, Outcome::Listed)), (2, 0));
+        assert_eq!((sums.zone(1, Outcome::Refused), sums.zone(9, Outcome::Listed)), (0, 0));
+        assert_eq!((sums.list(ListId::new(1)), sums.list(ListId::new(3))), (1, 0));
+    }
+
+    #[test]
+    fn the_order_is_the_order_of_the_variants() {
+        for (index, outcome) in Outcome::ALL.into_iter().enumerate() {
+            assert_eq!(outcome as usize, index, "{}", outcome.name());
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The server from outside, over its public interface.
+
+#[cfg(test)]
+mod alloc;
+#[cfg(test)]
+mod common;
+#[cfg(test)]
+mod differential;
+#[cfg(test)]
+#[cfg(feature = "io")]
+mod dig;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+#[cfg(feature = "io")]
+mod sockets;
+#[cfg(test)]
+mod wire;

@@ -1,0 +1,228 @@
+//! CPU time of the server per `allow`, beside nginx returning the same answer as a constant.
+//!
+//! ```text
+//! cargo run --release -p ratter-gates --features io --example allow_beside_nginx [rounds] [seconds]
+//! ```
+//!
+//! Both servers are pinned to one processor and the load to another; it is a closed loop on 1 and on 16 keep-alive
+//! connections with a question as Dovecot sends it. Rounds alternate between the two, the figures are medians, and the CPU
+//! time is what the scheduler says of the server's threads (`/proc/PID/task/*/schedstat`). Needs nginx and taskset.
+
+#![expect(clippy::disallowed_methods, reason = "a measurement reads clocks and files")]
+#![expect(clippy::print_stdout, reason = "it prints its figures")]
+
+use core::time::Duration;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use base::{Decision, Event, Timestamp};
+use gates::dovecot::{Gate, PasswordHash, Settings};
+use gates::http::Connection;
+use gates::io::DovecotGate;
+use rules::{Door, Question};
+
+const BODY: &str = r#"{"attrs":{"stage":"before"},"device_id":"","login":"carol","protocol":"imap","pwhash":"0810","remote":"198.51.100.7","session_id":"ZvNih8RgDIV/AAAB","tls":false}"#;
+const ANSWER: &str = r#"{"status":0,"msg":"","r_attrs":{}}"#;
+
+/// Nothing is known against anybody: what is measured is the gate.
+struct Open;
+
+impl Door for Open {
+    fn ask(&self, _: Timestamp, _: &Question<'_>) -> Decision {
+        Decision::PASS
+    }
+
+    fn observe(&self, _: &Event<'_>) -> Decision {
+        Decision::PASS
+    }
+}
+
+fn clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(since.as_millis() as u64)
+}
+
+/// A server in a process of its own; it ends with the value.
+struct Server {
+    name: &'static str,
+    process: Child,
+    /// The process that does the work.
+    worker: u32,
+    address: SocketAddr,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // nginx' worker ends with its master only if that is asked to end.
+        _ = Command::new("kill").arg(self.process.id().to_string()).status();
+        _ = self.process.wait();
+    }
+}
+
+fn pinned(program: &Path) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["-c", "0"]).arg(program);
+    command
+}
+
+fn ratter() -> io::Result<Server> {
+    let mut process = pinned(&std::env::current_exe()?).arg("--serve").stdout(Stdio::piped()).spawn()?;
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?).read_line(&mut line)?;
+    let address = line.trim().parse().map_err(io::Error::other)?;
+    let worker = process.id();
+    Ok(Server { name: "ratter", process, worker, address })
+}
+
+fn nginx(folder: &Path) -> io::Result<Server> {
+    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let config = format!(
+        "worker_processes 1; daemon off; pid nginx.pid; error_log stderr crit;\n\
+         events {{ worker_connections 1024; }}\n\
+         http {{ access_log off; keepalive_requests 1000000000; client_body_temp_path body; proxy_temp_path proxy;\n\
+         fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;\n\
+         server {{ listen {address}; location / {{ default_type application/json; return 200 '{ANSWER}'; }} }} }}\n"
+    );
+    fs::write(folder.join("nginx.conf"), config)?;
+    let process = pinned(Path::new("nginx")).arg("-p").arg(folder).args(["-c", "nginx.conf"]).spawn()?;
+    let master = process.id();
+    let mut server = Server { name: "nginx", process, worker: master, address };
+    for _ in 0..100 {
+        thread::sleep(Duration::from_millis(20));
+        let children = fs::read_to_string(format!("/proc/{master}/task/{master}/children")).unwrap_or_default();
+        if let Some(worker) = children.split_whitespace().next() {
+            server.worker = worker.parse().map_err(io::Error::other)?;
+            return Ok(server);
+        }
+    }
+    Err(io::Error::other("nginx has no worker"))
+}
+
+/// CPU time of all threads of a process, in nanoseconds.
+fn cpu_ns(process: u32) -> io::Result<u64> {
+    let mut sum = 0;
+    for task in fs::read_dir(format!("/proc/{process}/task"))? {
+        let stat = fs::read_to_string(task?.path().join("schedstat"))?;
+        sum += stat.split_whitespace().next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or_default();
+    }
+    Ok(sum)
+}
+
+/// A question as Dovecot sends it.
+fn question() -> String {
+    format!(
+        "POST /?command=allow HTTP/1.1\r\nHost: 127.0.0.1:4001\r\nDate: Sat, 21 Nov 2026 07:44:21 GMT\r\n\
+         User-Agent: dovecot/auth-policy-client\r\nContent-Length: {}\r\nConnection: Keep-Alive\r\n\
+         Content-Type: application/json\r\n\r\n{BODY}",
+        BODY.len()
+    )
+}
+
+/// Nanoseconds for one question without a socket: from its bytes to the bytes of the answer.
+fn codec_ns(rounds: u32) -> f64 {
+    let gate = Gate::new(settings(), Arc::new(Open));
+    let (question, mut connection) = (question(), Connection::new());
+    let started = Instant::now();
+    for _ in 0..rounds {
+        connection.space()[..question.len()].copy_from_slice(question.as_bytes());
+        connection.filled(question.len());
+        connection.serve(Timestamp::EPOCH, &gate);
+        assert!(connection.output().ends_with(ANSWER.as_bytes()));
+        connection.written();
+    }
+    started.elapsed().as_nanos() as f64 / f64::from(rounds)
+}
+
+fn settings() -> Settings {
+    Settings { password_hash: Some(PasswordHash::new("localrandomstring")), ..Settings::default() }
+}
+
+/// Asks on one connection until the time is over; how often.
+fn ask(address: SocketAddr, until: Instant) -> io::Result<u64> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    let request = question();
+    let mut reply = [0; 1024];
+    let mut asked = 0;
+    while Instant::now() < until {
+        stream.write_all(request.as_bytes())?;
+        let mut length = 0;
+        while !reply[..length].ends_with(ANSWER.as_bytes()) {
+            match stream.read(&mut reply[length..])? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                count => length += count,
+            }
+        }
+        asked += 1;
+    }
+    Ok(asked)
+}
+
+/// One round: microseconds of CPU per request, and requests per second.
+fn round(server: &Server, connections: usize, span: Duration) -> io::Result<(f64, f64)> {
+    let before = cpu_ns(server.worker)?;
+    let started = Instant::now();
+    let address = server.address;
+    let clients: Vec<_> = (0..connections).map(|_| thread::spawn(move || ask(address, started + span))).collect();
+    let mut asked = 0;
+    for client in clients {
+        asked += client.join().map_err(|_| io::Error::other("a client panicked"))??;
+    }
+    let cpu = cpu_ns(server.worker)? - before;
+    Ok((cpu as f64 / asked as f64 / 1000.0, asked as f64 / started.elapsed().as_secs_f64()))
+}
+
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+fn serve() -> io::Result<()> {
+    let any = ([127, 0, 0, 1], 0).into();
+    let handle = DovecotGate::start(any, settings(), Arc::new(Open), clock).map_err(io::Error::other)?;
+    println!("{}", handle.local_addr());
+    loop {
+        thread::park();
+    }
+}
+
+fn main() -> io::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|argument| argument == "--serve") {
+        return serve();
+    }
+    let number = |at: usize, default: u64| arguments.get(at).and_then(|text| text.parse().ok()).unwrap_or(default);
+    let (rounds, span) = (number(0, 7), Duration::from_secs(number(1, 2)));
+    let folder = tempfile::tempdir()?;
+    let servers = [ratter()?, nginx(folder.path())?];
+    // The load is pinned with all threads that it will have.
+    Command::new("taskset").args(["-cp", "1", &std::process::id().to_string()]).stdout(Stdio::null()).status()?;
+    println!("codec alone: {:.0} ns/request", median((0..rounds).map(|_| codec_ns(200_000)).collect()));
+    for connections in [1, 16] {
+        let mut figures = [Vec::new(), Vec::new()];
+        let mut rates = [Vec::new(), Vec::new()];
+        for _ in 0..rounds {
+            for (at, server) in servers.iter().enumerate() {
+                let (cpu_us, rate) = round(server, connections, span)?;
+                figures[at].push(cpu_us);
+                rates[at].push(rate);
+            }
+        }
+        let [ours, theirs] = figures.map(median);
+        let [our_rate, their_rate] = rates.map(median);
+        println!(
+            "{connections:>2} connections: {} {ours:.2} us/request ({our_rate:.0}/s), {} {theirs:.2} us/request \
+             ({their_rate:.0}/s), ratio {:.2}",
+            servers[0].name,
+            servers[1].name,
+            ours / theirs
+        );
+    }
+    Ok(())
+}

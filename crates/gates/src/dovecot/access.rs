@@ -1,0 +1,158 @@
+use core::fmt;
+use core::hint::black_box;
+
+use sha2::{Digest, Sha256};
+
+use crate::http::Request;
+
+/// Header that Dovecot sends when `auth_policy_server_api_header` holds a bare value.
+const API_HEADER: &str = "X-API-Key";
+/// Longest credentials of Basic authentication after decoding, in bytes.
+const CREDENTIALS_BYTES_MAX: usize = 384;
+
+/// Who may ask: whoever knows the password or sends the header, if either is configured.
+#[derive(Clone, Default, Debug)]
+pub struct Access {
+    password: Option<Secret>,
+    header: Option<(Box<str>, Secret)>,
+}
+
+impl Access {
+    /// Everybody who reaches the listener; for loopback.
+    pub fn open() -> Self {
+        Self::default()
+    }
+
+    /// Also whoever authenticates by Basic with this password, under any user name, as weakforced does.
+    #[must_use]
+    pub fn with_password(mut self, password: &str) -> Self {
+        self.password = Some(Secret::new(password.as_bytes()));
+        self
+    }
+
+    /// Also whoever sends this header, written as Dovecot's `auth_policy_server_api_header`: `Name: value`, or the value
+    /// of `X-API-Key` alone.
+    #[must_use]
+    pub fn with_header(mut self, header: &str) -> Self {
+        let (name, value) = header.split_once(':').unwrap_or((API_HEADER, header));
+        self.header = Some((name.trim().into(), Secret::new(value.trim().as_bytes())));
+        self
+    }
+
+    /// Whether everybody may ask.
+    pub fn is_open(&self) -> bool {
+        self.password.is_none() && self.header.is_none()
+    }
+
+    /// Whether this request may be answered.
+    pub fn admits(&self, request: &Request<'_>) -> bool {
+        if self.is_open() {
+            return true;
+        }
+        let by_header = self
+            .header
+            .as_ref()
+            .is_some_and(|(name, secret)| request.header(name).is_some_and(|value| secret.equals(value.trim_ascii())));
+        let by_password = self.password.as_ref().is_some_and(|secret| {
+            request.header("authorization").is_some_and(|value| basic_password_is(value.trim_ascii(), secret))
+        });
+        by_header || by_password
+    }
+}
+
+/// A secret, kept as its hash: comparing two hashes in constant time tells neither length nor beginning, and there is
+/// nothing to print by mistake.
+#[derive(Clone)]
+struct Secret([u8; 32]);
+
+impl Secret {
+    fn new(secret: &[u8]) -> Self {
+        Self(Sha256::digest(secret).into())
+    }
+
+    fn equals(&self, given: &[u8]) -> bool {
+        let given: [u8; 32] = Sha256::digest(given).into();
+        let difference = self.0.iter().zip(&given).fold(0, |all, (a, b)| black_box(all | (a ^ b)));
+        difference == 0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// Whether an `Authorization` header is `Basic` with that password behind the first colon (RFC 7617).
+fn basic_password_is(value: &[u8], secret: &Secret) -> bool {
+    let Some((scheme, encoded)) = value.split_at_checked(5) else { return false };
+    if !scheme.eq_ignore_ascii_case(b"basic") || !encoded.starts_with(b" ") {
+        return false;
+    }
+    let mut buffer = [0; CREDENTIALS_BYTES_MAX];
+    let Some(credentials) = decode_base64(encoded.trim_ascii(), &mut buffer) else { return false };
+    let Some(colon) = credentials.iter().position(|&b| b == b':') else { return false };
+    secret.equals(&credentials[colon + 1..])
+}
+
+/// Decodes standard base64, padded or not, into `buffer`; none if it is none or does not fit.
+fn decode_base64<'b>(text: &[u8], buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+    let digits = text.strip_suffix(b"==").or_else(|| text.strip_suffix(b"=")).unwrap_or(text);
+    if digits.len() % 4 == 1 {
+        return None;
+    }
+    let (mut bits, mut have, mut length) = (0_u32, 0, 0);
+    for &digit in digits {
+        let value = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(value);
+        have += 6;
+        if have >= 8 {
+            have -= 8;
+            *buffer.get_mut(length)? = (bits >> have) as u8;
+            length += 1;
+        }
+    }
+    buffer.get(..length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_of_rfc_4648() {
+        let cases: [(&str, Option<&str>); 12] = [
+            ("", Some("")),
+            ("Zg==", Some("f")),
+            ("Zg", Some("f")),
+            ("Zm8=", Some("fo")),
+            ("Zm9v", Some("foo")),
+            ("Zm9vYmFy", Some("foobar")),
+            ("d2ZvcmNlOnN1cGVy", Some("wforce:super")),
+            ("Z", None),
+            ("Zm9vZ", None),
+            ("Zm-v", None),
+            ("Zm 9v", None),
+            ("Zg===", None),
+        ];
+        for (text, wanted) in cases {
+            let mut buffer = [0; 16];
+            assert_eq!(decode_base64(text.as_bytes(), &mut buffer), wanted.map(str::as_bytes), "{text}");
+        }
+        assert_eq!(decode_base64(b"Zm9vYmFy", &mut [0; 5]), None, "does not fit");
+    }
+
+    #[test]
+    fn a_secret_is_not_printed() {
+        assert!(
+            !format!("{:?}", Access::open().with_password("hunter2").with_header("k: hunter2")).contains("hunter2")
+        );
+    }
+}

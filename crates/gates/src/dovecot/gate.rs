@@ -1,0 +1,263 @@
+use core::time::Duration;
+use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use base::{Channel, Decision, Event, EventKind, PasswordTag, Tally, Timestamp, Verdict};
+use rules::{Door, Question, Stage};
+
+use super::access::Access;
+use super::counters::{Count, Counters};
+use super::pwhash::{PasswordHash, Reading};
+use super::request::{FailType, Request};
+use crate::http::{self, Reply, Service, Status, write_decimal, write_failure};
+
+/// Longest time that a client is held, in seconds. Dovecot gives up a login after 150 s and then reports nothing at all, so
+/// that a longer tarpit would hide the attempt.
+pub const TARPIT_SECONDS_MAX: u64 = 100;
+/// Successful logins without a single question marked as "after", from which the mark is taken to be missing.
+const UNMARKED_LOGINS_MIN: u64 = 10;
+
+/// How the gate is set up.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Who may ask.
+    pub access: Access,
+    /// How Dovecot makes `pwhash`. Without it a `pwhash` is not used, and every attempt counts: a constant one could not
+    /// be told from that of one password sent again and again, and a guesser by CRAM-MD5 would count once.
+    pub password_hash: Option<PasswordHash>,
+}
+
+/// The gate: answers `allow`, `report` and `ping` as an HTTP service, and asks the one door.
+pub struct Gate {
+    settings: Settings,
+    door: Arc<dyn Door>,
+    counters: Counters,
+}
+
+/// The commands, at `/?command=NAME` and `/command/NAME`.
+#[derive(Clone, Copy)]
+enum Command {
+    Allow,
+    Report,
+    Ping,
+}
+
+impl Command {
+    fn of(request: &http::Request<'_>) -> Option<Self> {
+        let name = match request.path() {
+            "/" => request.query("command"),
+            path => path.strip_prefix("/command/"),
+        };
+        match name? {
+            "allow" => Some(Self::Allow),
+            "report" => Some(Self::Report),
+            "ping" => Some(Self::Ping),
+            _ => None,
+        }
+    }
+
+    const fn method(self) -> &'static str {
+        match self {
+            Self::Allow | Self::Report => "POST",
+            Self::Ping => "GET",
+        }
+    }
+}
+
+impl Service for Gate {
+    fn answer(&self, now: Timestamp, request: &http::Request<'_>, reply: &mut Reply<'_>) {
+        if !self.settings.access.admits(request) {
+            return self.fail(reply, Count::Unauthorized, Status::Unauthorized, "Unauthorized");
+        }
+        let Some(command) = Command::of(request) else {
+            return self.fail(reply, Count::UnknownCommand, Status::NotFound, "Not found");
+        };
+        let is_head = matches!(command, Command::Ping) && request.method() == "HEAD";
+        if request.method() != command.method() && !is_head {
+            let status = Status::MethodNotAllowed { allow: command.method() };
+            return self.fail(reply, Count::UnknownCommand, status, "Method not allowed");
+        }
+        if matches!(command, Command::Ping) {
+            return write_ok(reply);
+        }
+        // A login that is no UTF-8 must not slip through uncounted; only then the text is copied.
+        let text =
+            str::from_utf8(request.body()).map_or_else(|_| String::from_utf8_lossy(request.body()), Cow::Borrowed);
+        let Ok(body) = Request::parse(&text) else {
+            return self.fail(reply, Count::NotJson, Status::BadRequest, "Unable to parse JSON");
+        };
+        if body.is_odd {
+            self.counters.add(Count::OddFields);
+        }
+        match command {
+            Command::Allow => write_status(reply, self.allow(now, &body)),
+            Command::Report => {
+                self.report(now, &body);
+                write_ok(reply);
+            }
+            Command::Ping => {}
+        }
+    }
+}
+
+impl Gate {
+    /// A gate in front of `door`.
+    pub fn new(settings: Settings, door: Arc<dyn Door>) -> Self {
+        Self { settings, door, counters: Counters::default() }
+    }
+
+    /// What was counted so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// What is configured, here or in Dovecot, in a way that costs protection; each a sentence for the administrator.
+    pub fn warnings(&self) -> Vec<&'static str> {
+        let mut warnings = Vec::new();
+        if self.settings.password_hash.is_none() {
+            warnings.push(
+                "the nonce of `auth_policy_hash_nonce` is not configured: the same wrong password sent again and again counts \
+                 each time",
+            );
+        } else if self.counters.get(Count::UnusedTags) > 0 {
+            warnings.push(
+                "`pwhash` does not look as configured: compare `auth_policy_hash_mech` (sha256) and \
+                 `auth_policy_hash_truncate` with the gate's",
+            );
+        }
+        if self.counters.get(Count::ReportedOk) >= UNMARKED_LOGINS_MIN && self.counters.get(Count::AskedAfter) == 0 {
+            warnings.push(
+                "no question is marked as asked after the password was checked, so a blocked login is held but not refused: set \
+                 `default_fields = ag_stage=after` and `attrs/stage=%{passdb:ag_stage}` in Dovecot",
+            );
+        }
+        warnings
+    }
+
+    /// The status that answers `allow`.
+    fn allow(&self, now: Timestamp, body: &Request<'_>) -> Answer {
+        self.counters.add(match body.stage {
+            Stage::Before => Count::AskedBefore,
+            Stage::After => Count::AskedAfter,
+        });
+        let question = Question {
+            address: body.remote,
+            login: non_empty(&body.login),
+            stage: body.stage,
+            service: &body.protocol,
+        };
+        let decision = self.guarded(|door| door.ask(now, &question)).unwrap_or(Decision::PASS);
+        let (answer, count) = match (decision.verdict, body.stage) {
+            (Verdict::Tarpit(span), Stage::Before) if !span.is_zero() => {
+                (Answer::Wait(seconds(span)), Count::Tarpitted)
+            }
+            // After the check Dovecot ignores a time to wait, and nothing is left to hold.
+            (Verdict::Pass | Verdict::Tarpit(_), _) => (Answer::Pass, Count::Passed),
+            (Verdict::Refuse, _) => (Answer::Refuse, Count::Refused),
+            // The only refusal that Dovecot knows is "wrong password", which makes mail programs ask their user for
+            // another one. Who is to try again later is let through rather than told that.
+            (Verdict::Defer, _) => (Answer::Pass, Count::DeferPassed),
+        };
+        self.counters.add(count);
+        answer
+    }
+
+    fn report(&self, now: Timestamp, body: &Request<'_>) {
+        let (count, outcome) = match (body.success, body.policy_reject, body.fail_type) {
+            // Log-only mode says that it would have been refused; the client is in all the same.
+            (true, ..) => (Count::ReportedOk, Some((EventKind::LoginOk, Tally::One))),
+            (false, true, _) | (false, _, FailType::Policy) => {
+                (Count::ReportedRefused, Some((EventKind::LoginFailed, Tally::Refused)))
+            }
+            (false, false, FailType::Internal) => (Count::ReportedOutage, None),
+            (false, false, FailType::Expired | FailType::Disabled) => (Count::ReportedNoGuess, None),
+            (false, false, FailType::Credentials | FailType::Account | FailType::Unsaid) => {
+                (Count::ReportedFailed, Some((EventKind::LoginFailed, Tally::One)))
+            }
+        };
+        self.counters.add(count);
+        let Some((kind, tally)) = outcome else { return };
+        let (address, login) = (body.remote, non_empty(&body.login));
+        if address.is_none() && login.is_none() {
+            return self.counters.add(Count::ReportedNobody);
+        }
+        let event = Event {
+            time: now,
+            kind,
+            service: &body.protocol,
+            address,
+            login,
+            session: non_empty(&body.session),
+            password: self.password(body),
+            channel: Channel::Gate,
+            tally,
+        };
+        self.guarded(|door| door.observe(&event));
+    }
+
+    /// What is known of the password.
+    fn password(&self, body: &Request<'_>) -> Option<PasswordTag> {
+        let reading = self.settings.password_hash.as_ref().map(|hash| hash.read(&body.login, &body.pwhash));
+        match reading {
+            Some(Reading::Tag(tag)) => Some(tag),
+            Some(Reading::Constant) => {
+                self.counters.add(Count::ConstantTags);
+                None
+            }
+            Some(Reading::Odd) | None => {
+                self.counters.add(Count::UnusedTags);
+                None
+            }
+        }
+    }
+
+    /// A call of the door. If it panics there is no answer, and the client is let through: a fault of ours never refuses.
+    fn guarded(&self, call: impl FnOnce(&dyn Door) -> Decision) -> Option<Decision> {
+        let outcome = catch_unwind(AssertUnwindSafe(|| call(self.door.as_ref())));
+        if outcome.is_err() {
+            self.counters.add(Count::DoorPanics);
+        }
+        outcome.ok()
+    }
+
+    fn fail(&self, reply: &mut Reply<'_>, count: Count, status: Status, reason: &str) {
+        self.counters.add(count);
+        reply.status = status;
+        write_failure(reply.body, reason);
+    }
+}
+
+/// What `allow` is answered with.
+#[derive(Clone, Copy)]
+enum Answer {
+    Pass,
+    Wait(u64),
+    Refuse,
+}
+
+/// Whole seconds to wait, rounded up, so that a short tarpit is one.
+fn seconds(span: Duration) -> u64 {
+    span.as_secs().saturating_add(u64::from(span.subsec_nanos() > 0)).min(TARPIT_SECONDS_MAX)
+}
+
+fn non_empty(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn write_status(reply: &mut Reply<'_>, answer: Answer) {
+    reply.body.extend_from_slice(b"{\"status\":");
+    match answer {
+        Answer::Pass => reply.body.push(b'0'),
+        Answer::Refuse => reply.body.extend_from_slice(b"-1"),
+        Answer::Wait(seconds) => write_decimal(reply.body, seconds as usize),
+    }
+    reply.body.extend_from_slice(b",\"msg\":\"\",\"r_attrs\":{}}");
+}
+
+fn write_ok(reply: &mut Reply<'_>) {
+    reply.body.extend_from_slice(b"{\"status\":\"ok\"}");
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+use core::mem::MaybeUninit;
+
+use base::Timestamp;
+
+use super::head::{self, Framing, Head, Request, Slots};
+use super::reply::{self, After, Reply, Status};
+use super::{BODY_BYTES_MAX, Fault, HEAD_BYTES_MAX, HEADERS_MAX, OUTPUT_BYTES_MAX, Service};
+
+/// Input that a connection starts with, in bytes: several whole questions of a mail server.
+const INPUT_BYTES: usize = 4 * 1024;
+/// Least space that a read is given, in bytes.
+const READ_BYTES_MIN: usize = 1024;
+/// Most input that a connection holds, in bytes: the longest request and the beginning of the next.
+const INPUT_BYTES_MAX: usize = HEAD_BYTES_MAX + BODY_BYTES_MAX + INPUT_BYTES;
+
+/// One client's connection: its bytes in, its bytes out, and where in a request it stands.
+#[derive(Debug)]
+pub struct Connection {
+    /// Memory for what was read; `unread` says which part of it is in use.
+    input: Vec<u8>,
+    /// First byte that belongs to no finished request.
+    begin: usize,
+    /// Behind the last byte that was read.
+    end: usize,
+    reading: Reading,
+    output: Vec<u8>,
+    /// Memory for the body of a reply.
+    body: Vec<u8>,
+    closing: bool,
+    fault: Option<Fault>,
+}
+
+/// Where in a request the connection stands.
+#[derive(Clone, Copy, Debug)]
+enum Reading {
+    /// In the head, of which so many bytes were searched for its end.
+    Head { searched: usize },
+    /// In the body, behind a head that was read.
+    Body(Head),
+}
+
+/// The outcome of one look at the input.
+enum Step {
+    /// A request was answered; there may be another.
+    Answered,
+    /// More bytes are needed.
+    Hungry,
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Connection {
+    /// A connection on which nothing was said yet.
+    pub fn new() -> Self {
+        Self {
+            input: vec![0; INPUT_BYTES],
+            begin: 0,
+            end: 0,
+            reading: Reading::Head { searched: 0 },
+            output: Vec::new(),
+            body: Vec::new(),
+            closing: false,
+            fault: None,
+        }
+    }
+
+    /// Where the next bytes shall be read to; never empty.
+    pub fn space(&mut self) -> &mut [u8] {
+        if self.begin == self.end {
+            (self.begin, self.end) = (0, 0);
+            // One long request shall not hold its memory for the life of the connection.
+            if self.input.len() > INPUT_BYTES {
+                self.input.truncate(INPUT_BYTES);
+                self.input.shrink_to_fit();
+            }
+        } else if self.input.len() - self.end < READ_BYTES_MIN {
+            self.input.copy_within(self.begin..self.end, 0);
+            (self.begin, self.end) = (0, self.end - self.begin);
+            if self.input.len() - self.end < READ_BYTES_MIN {
+                // Doubling, so that a long body costs linear time; `serve` never leaves more than fits.
+                let wanted = (self.input.len() * 2).min(INPUT_BYTES_MAX).max(self.end + READ_BYTES_MIN);
+                self.input.resize(wanted, 0);
+            }
+        }
+        &mut self.input[self.end..]
+    }
+
+    /// So many bytes were read to [`Connection::space`].
+    pub fn filled(&mut self, count: usize) {
+        self.end = (self.end + count).min(self.input.len());
+    }
+
+    /// Answers every whole request of the input, until the output must be written first; returns how many.
+    pub fn serve(&mut self, now: Timestamp, service: &dyn Service) -> usize {
+        let mut answered = 0;
+        while !self.closing && self.output.len() < OUTPUT_BYTES_MAX {
+            match self.step(now, service) {
+                Ok(Step::Answered) => answered += 1,
+                Ok(Step::Hungry) => break,
+                Err(fault) => self.fail(fault),
+            }
+        }
+        answered
+    }
+
+    /// What shall be written; after writing all of it call [`Connection::written`].
+    pub fn output(&self) -> &[u8] {
+        &self.output
+    }
+
+    /// The whole output was written.
+    pub fn written(&mut self) {
+        self.output.clear();
+        if self.output.capacity() > 2 * OUTPUT_BYTES_MAX {
+            self.output.shrink_to(OUTPUT_BYTES_MAX);
+        }
+    }
+
+    /// Whether the connection shall be closed once its output is written.
+    pub fn is_closing(&self) -> bool {
+        self.closing
+    }
+
+    /// Whether the client stands between two requests, where it may stay for long.
+    pub fn is_idle(&self) -> bool {
+        self.begin == self.end && matches!(self.reading, Reading::Head { .. })
+    }
+
+    /// What the client did wrong, if that is why the connection closes.
+    pub fn fault(&self) -> Option<Fault> {
+        self.fault
+    }
+
+    /// Looks at the input once: answers one request, or says that it is not there whole.
+    fn step(&mut self, now: Timestamp, service: &dyn Service) -> Result<Step, Fault> {
+        match self.reading {
+            Reading::Head { searched } => self.step_head(searched, now, service),
+            Reading::Body(head) => self.step_body(head, now, service),
+        }
+    }
+
+    fn step_head(&mut self, searched: usize, now: Timestamp, service: &dyn Service) -> Result<Step, Fault> {
+        if searched == 0 {
+            // Empty lines before a request line are ignored (RFC 9112 section 2.2).
+            let junk = self.input[self.begin..self.end].iter().take_while(|&&b| b == b'\r' || b == b'\n').count();
+            self.begin += junk;
+        }
+        let unread = &self.input[self.begin..self.end];
+        if unread.is_empty() {
+            return Ok(Step::Hungry);
+        }
+        // A head that comes in pieces is parsed at its first piece and at its last, not at each: linear, not quadratic.
+        if searched > 0 && !has_empty_line(&unread[searched.saturating_sub(2)..]) {
+            self.reading = Reading::Head { searched: unread.len() };
+            return if unread.len() > HEAD_BYTES_MAX { Err(Fault::HeadTooLarge) } else { Ok(Step::Hungry) };
+        }
+        let mut slots: Slots<'_> = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+        let Some((head, request)) = head::parse(unread, &mut slots)? else {
+            self.reading = Reading::Head { searched: unread.len() };
+            return Ok(Step::Hungry);
+        };
+        // The usual case: the whole request came with one read, and its head need not be parsed again.
+        if let Framing::Sized(size) = head.framing
+            && let Some(body) = unread.get(head.length..head.length + size)
+        {
+            let request = Request::new(&request, body);
+            answer(&mut self.output, &mut self.body, &head, |reply| service.answer(now, &request, reply));
+            self.finish(&head, head.length + size);
+            return Ok(Step::Answered);
+        }
+        if head.expects {
+            self.output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        self.step_body(head, now, service)
+    }
+
+    fn step_body(&mut self, mut head: Head, now: Timestamp, service: &dyn Service) -> Result<Step, Fault> {
+        let body_end = match &mut head.framing {
+            Framing::Sized(size) => Some(head.length + *size).filter(|end| *end <= self.end - self.begin),
+            Framing::Chunked(chunked) => {
+                let (left, end) = chunked.decode(&mut self.input[self.begin..self.end])?;
+                self.end = self.begin + left;
+                end
+            }
+        };
+        let Some(body_end) = body_end else {
+            self.reading = Reading::Body(head);
+            return Ok(Step::Hungry);
+        };
+        let unread = &self.input[self.begin..self.end];
+        let mut slots: Slots<'_> = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+        // The head was read before, so that reading it again finds it; only its borrows are new.
+        let (_, request) = head::parse(&unread[..head.length], &mut slots)?.ok_or(Fault::Malformed)?;
+        let request = Request::new(&request, &unread[head.length..body_end]);
+        answer(&mut self.output, &mut self.body, &head, |reply| service.answer(now, &request, reply));
+        self.finish(&head, body_end);
+        Ok(Step::Answered)
+    }
+
+    /// Drops an answered request of `length` bytes from the input.
+    fn finish(&mut self, head: &Head, length: usize) {
+        self.begin += length;
+        self.reading = Reading::Head { searched: 0 };
+        self.closing = head.after == After::Close;
+    }
+
+    fn fail(&mut self, fault: Fault) {
+        self.body.clear();
+        reply::write_failure(&mut self.body, &fault.to_string());
+        reply::write(&mut self.output, Status::Fault(fault), &self.body, After::Close, false);
+        self.fault = Some(fault);
+        self.closing = true;
+    }
+}
+
+/// Has a reply filled, and writes it.
+fn answer(output: &mut Vec<u8>, body: &mut Vec<u8>, head: &Head, fill: impl FnOnce(&mut Reply<'_>)) {
+    body.clear();
+    let mut reply = Reply { status: Status::Ok, body };
+    fill(&mut reply);
+    reply::write(output, reply.status, reply.body, head.after, head.bodiless);
+}
+
+/// Whether an empty line lies in `bytes`, with either line end, as the parser takes both.
+fn has_empty_line(bytes: &[u8]) -> bool {
+    bytes.windows(2).any(|pair| pair == b"\n\n") || bytes.windows(3).any(|three| three == b"\n\r\n")
+}

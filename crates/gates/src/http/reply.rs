@@ -1,0 +1,105 @@
+use super::Fault;
+
+/// The status of a reply.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Status {
+    /// 200.
+    Ok,
+    /// 400: the request was understood as HTTP, but its body was not.
+    BadRequest,
+    /// 401, with a challenge for Basic authentication.
+    Unauthorized,
+    /// 404.
+    NotFound,
+    /// 405, with the methods that are.
+    MethodNotAllowed {
+        /// The value of `Allow`.
+        allow: &'static str,
+    },
+    /// 400 and the like for what is no HTTP; the connection is closed.
+    Fault(Fault),
+}
+
+impl Status {
+    /// Status line and the headers that belong to the status, up to and without the line for the length.
+    const fn lines(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Ok => ("200 OK", ""),
+            Self::BadRequest | Self::Fault(Fault::Malformed) => ("400 Bad Request", ""),
+            Self::Unauthorized => ("401 Unauthorized", "WWW-Authenticate: Basic realm=\"ratter\"\r\n"),
+            Self::NotFound => ("404 Not Found", ""),
+            Self::MethodNotAllowed { .. } => ("405 Method Not Allowed", ""),
+            Self::Fault(Fault::HeadTooLarge) => ("431 Request Header Fields Too Large", ""),
+            Self::Fault(Fault::BodyTooLarge) => ("413 Content Too Large", ""),
+            Self::Fault(Fault::UnknownCoding) => ("501 Not Implemented", ""),
+        }
+    }
+}
+
+/// The reply to one request, as a [`super::Service`] fills it.
+#[derive(Debug)]
+pub struct Reply<'a> {
+    /// Its status.
+    pub status: Status,
+    /// Its body, JSON; empty at first. The memory is the connection's and used again.
+    pub body: &'a mut Vec<u8>,
+}
+
+/// What becomes of the connection after a reply.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum After {
+    /// It stays open, as HTTP/1.1 does by itself.
+    Keep,
+    /// It stays open, and an HTTP/1.0 client must be told so.
+    KeepAndSay,
+    /// It is closed.
+    Close,
+}
+
+/// Writes head and body to `output`. A reply to `HEAD` has the head only, with the length that `GET` would have.
+pub(super) fn write(output: &mut Vec<u8>, status: Status, body: &[u8], after: After, bodiless: bool) {
+    let (line, header) = status.lines();
+    output.extend_from_slice(b"HTTP/1.1 ");
+    output.extend_from_slice(line.as_bytes());
+    output.extend_from_slice(b"\r\nContent-Type: application/json\r\n");
+    output.extend_from_slice(header.as_bytes());
+    if let Status::MethodNotAllowed { allow } = status {
+        output.extend_from_slice(b"Allow: ");
+        output.extend_from_slice(allow.as_bytes());
+        output.extend_from_slice(b"\r\n");
+    }
+    output.extend_from_slice(match after {
+        After::Keep => b"",
+        After::KeepAndSay => b"Connection: keep-alive\r\n",
+        After::Close => b"Connection: close\r\n",
+    });
+    output.extend_from_slice(b"Content-Length: ");
+    write_decimal(output, body.len());
+    output.extend_from_slice(b"\r\n\r\n");
+    if !bodiless {
+        output.extend_from_slice(body);
+    }
+}
+
+/// Appends `number` in decimal, without the machinery of `format!`.
+pub(crate) fn write_decimal(output: &mut Vec<u8>, number: usize) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    let mut rest = number;
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    output.extend_from_slice(&digits[at..]);
+}
+
+/// The body of an error as weakforced's clients know it. The reason is text of ours and needs no escaping.
+pub(crate) fn write_failure(body: &mut Vec<u8>, reason: &str) {
+    body.extend_from_slice(b"{\"status\":\"failure\",\"reason\":\"");
+    body.extend_from_slice(reason.as_bytes());
+    body.extend_from_slice(b"\"}");
+}

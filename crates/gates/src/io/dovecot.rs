@@ -1,0 +1,74 @@
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use base::Timestamp;
+use rules::Door;
+
+use super::server::{Connections, HttpServer, Limits, StartError};
+use crate::dovecot::{Counters, Gate, Settings};
+
+/// Dovecot's gate on a socket.
+#[derive(Debug)]
+pub struct DovecotGate;
+
+impl DovecotGate {
+    /// Listens at `listen` and answers until the handle is stopped or dropped.
+    ///
+    /// `door` is called on the server's only thread and must return soon. `clock` is read once for what one read brought.
+    pub fn start(
+        listen: SocketAddr,
+        settings: Settings,
+        door: Arc<dyn Door>,
+        clock: fn() -> Timestamp,
+    ) -> Result<Handle, StartError> {
+        let listener = TcpListener::bind(listen).map_err(|source| StartError::Bind { address: listen, source })?;
+        Self::start_on(listener, settings, door, clock, Limits::default())
+    }
+
+    /// The same on a listener that exists already, as a supervisor hands one over; clients that connect while this
+    /// process is away wait in it. `limits` bound what one client may cost.
+    pub fn start_on(
+        listener: TcpListener,
+        settings: Settings,
+        door: Arc<dyn Door>,
+        clock: fn() -> Timestamp,
+        limits: Limits,
+    ) -> Result<Handle, StartError> {
+        let gate = Arc::new(Gate::new(settings, door));
+        let server = HttpServer::start("dovecot-gate", listener, gate.clone(), clock, limits)?;
+        Ok(Handle { gate, server })
+    }
+}
+
+/// A running gate. Dropping it stops it.
+pub struct Handle {
+    gate: Arc<Gate>,
+    server: HttpServer,
+}
+
+impl Handle {
+    /// Where it listens, with the port that the system chose if 0 was asked for.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.server.local_addr()
+    }
+
+    /// Closes the listener and all connections, and waits for the thread to end.
+    pub fn stop(self) {
+        self.server.stop();
+    }
+
+    /// What was asked and answered.
+    pub fn counters(&self) -> &Counters {
+        self.gate.counters()
+    }
+
+    /// What happened to connections.
+    pub fn connections(&self) -> Connections {
+        self.server.connections()
+    }
+
+    /// See [`Gate::warnings`].
+    pub fn warnings(&self) -> Vec<&'static str> {
+        self.gate.warnings()
+    }
+}

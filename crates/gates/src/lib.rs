@@ -1,0 +1,13 @@
+//! Gates: the protocols by which a mail server asks Ratter.
+//!
+//! A gate turns a question into [`rules::Question`] and a report into [`base::Event`], gives them to the one door
+//! ([`rules::Door`]), and says the decision in the words of its protocol. It decides nothing itself, and when it does not
+//! understand something it lets the client through and counts that.
+//!
+//! `http` and `dovecot` are pure: bytes in, bytes out, time as an argument. Sockets, threads and clocks stand in `io`,
+//! behind the feature of that name.
+
+pub mod dovecot;
+pub mod http;
+#[cfg(feature = "io")]
+pub mod io;

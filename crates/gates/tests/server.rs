@@ -1,0 +1,222 @@
+//! The gate on a real socket.
+
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
+use core::time::Duration;
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::sleep;
+
+use base::{Decision, Event, Reason, Timestamp, Verdict};
+use gates::dovecot::{Count, Settings};
+use gates::io::{DovecotGate, Handle, Limits, StartError};
+use rules::{Door, Question};
+
+const ALLOW: &str = "POST /?command=allow HTTP/1.1\r\nHost: a\r\nContent-Length: 17\r\n\r\n{\"login\":\"carol\"}";
+const PASS: &str = r#"{"status":0,"msg":"","r_attrs":{}}"#;
+const REFUSED: &str = r#"{"status":-1,"msg":"","r_attrs":{}}"#;
+
+/// Refuses `blocked`, fails at `panic`, and counts.
+#[derive(Default)]
+struct Counting {
+    asked: AtomicU64,
+    observed: AtomicU64,
+}
+
+impl Door for Counting {
+    fn ask(&self, now: Timestamp, question: &Question<'_>) -> Decision {
+        assert_eq!(now, clock());
+        assert_ne!(question.login, Some("panic"), "this panic is part of a test");
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let verdict = if question.login == Some("blocked") { Verdict::Refuse } else { Verdict::Pass };
+        Decision { verdict, reason: Reason::Unlisted }
+    }
+
+    fn observe(&self, _: &Event<'_>) -> Decision {
+        self.observed.fetch_add(1, Ordering::Relaxed);
+        Decision::PASS
+    }
+}
+
+fn clock() -> Timestamp {
+    Timestamp::from_millis(4711)
+}
+
+fn start(limits: Limits) -> (Arc<Counting>, Handle) {
+    let door = Arc::new(Counting::default());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let handle = DovecotGate::start_on(listener, Settings::default(), door.clone(), clock, limits).unwrap();
+    (door, handle)
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+/// The body of the next reply.
+fn body(stream: &mut TcpStream) -> String {
+    let (mut read, mut byte) = (Vec::new(), [0]);
+    while !read.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        read.push(byte[0]);
+    }
+    let head = String::from_utf8(read).unwrap();
+    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap().parse().unwrap();
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).unwrap();
+    String::from_utf8(body).unwrap()
+}
+
+fn allow(login: &str) -> String {
+    let body = format!(r#"{{"login":"{login}"}}"#);
+    format!("POST /?command=allow HTTP/1.1\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
+
+/// Waits until the server has seen it, at most some seconds.
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..1000 {
+        if holds() {
+            return;
+        }
+        sleep(Duration::from_millis(10));
+    }
+    panic!("never happened: {what}");
+}
+
+#[test]
+fn ten_thousand_requests_on_one_connection() {
+    let (door, handle) = start(Limits::default());
+    let mut stream = connect(handle.local_addr());
+    for n in 0..10_000 {
+        if n % 100 == 0 {
+            stream.write_all(allow("blocked").as_bytes()).unwrap();
+            assert_eq!(body(&mut stream), REFUSED);
+        } else {
+            stream.write_all(ALLOW.as_bytes()).unwrap();
+            assert_eq!(body(&mut stream), PASS);
+        }
+    }
+    assert_eq!(door.asked.load(Ordering::Relaxed), 10_000);
+    let connections = handle.connections();
+    assert_eq!((connections.open, connections.accepted), (1, 1));
+    assert_eq!((handle.counters().get(Count::Passed), handle.counters().get(Count::Refused)), (9_900, 100));
+}
+
+#[test]
+fn pipelined_and_cut_requests() {
+    let (door, handle) = start(Limits::default());
+    let mut stream = connect(handle.local_addr());
+    stream.write_all(ALLOW.repeat(2_000).as_bytes()).unwrap();
+    for _ in 0..2_000 {
+        assert_eq!(body(&mut stream), PASS);
+    }
+    for cut in (1..ALLOW.len()).step_by(7) {
+        stream.write_all(&ALLOW.as_bytes()[..cut]).unwrap();
+        sleep(Duration::from_millis(2));
+        stream.write_all(&ALLOW.as_bytes()[cut..]).unwrap();
+        assert_eq!(body(&mut stream), PASS, "cut at {cut}");
+    }
+    // A client that sends all and closes its side still reads its answers.
+    stream.write_all(ALLOW.repeat(3).as_bytes()).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    for _ in 0..3 {
+        assert_eq!(body(&mut stream), PASS);
+    }
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    assert!(door.asked.load(Ordering::Relaxed) > 2_000);
+}
+
+#[test]
+fn a_panic_behind_the_door_does_not_stop_the_server() {
+    let (_, handle) = start(Limits::default());
+    let mut stream = connect(handle.local_addr());
+    for _ in 0..3 {
+        stream.write_all(allow("panic").as_bytes()).unwrap();
+        assert_eq!(body(&mut stream), PASS);
+        stream.write_all(allow("blocked").as_bytes()).unwrap();
+        assert_eq!(body(&mut stream), REFUSED);
+    }
+    assert_eq!(handle.counters().get(Count::DoorPanics), 3);
+}
+
+#[test]
+fn connections_beyond_the_limit_are_closed_at_once() {
+    let (_, handle) = start(Limits { connections_max: 3, ..Limits::default() });
+    let mut streams: Vec<TcpStream> = (0..3).map(|_| connect(handle.local_addr())).collect();
+    eventually("three are open", || handle.connections().open == 3);
+    let mut fourth = connect(handle.local_addr());
+    assert_eq!(fourth.read(&mut [0]).unwrap(), 0);
+    assert_eq!(handle.connections().shed, 1);
+    streams.pop();
+    eventually("one has left", || handle.connections().open == 2);
+    let mut fifth = connect(handle.local_addr());
+    fifth.write_all(ALLOW.as_bytes()).unwrap();
+    assert_eq!(body(&mut fifth), PASS);
+}
+
+#[test]
+fn silent_and_slow_clients_are_closed() {
+    let limits =
+        Limits { idle_max: Duration::from_millis(300), request_max: Duration::from_millis(100), ..Limits::default() };
+    let (_, handle) = start(limits);
+    let mut silent = connect(handle.local_addr());
+    let mut slow = connect(handle.local_addr());
+    let mut busy = connect(handle.local_addr());
+    slow.write_all(&ALLOW.as_bytes()[..20]).unwrap();
+    for _ in 0..20 {
+        busy.write_all(ALLOW.as_bytes()).unwrap();
+        assert_eq!(body(&mut busy), PASS);
+        sleep(Duration::from_millis(50));
+    }
+    assert_eq!(silent.read(&mut [0]).unwrap(), 0);
+    assert_eq!(slow.read(&mut [0]).unwrap(), 0);
+    assert_eq!((handle.connections().timed_out, handle.connections().open), (2, 1));
+}
+
+#[test]
+fn a_client_that_reads_nothing_is_closed() {
+    let (_, handle) = start(Limits { request_max: Duration::from_millis(200), ..Limits::default() });
+    let mut deaf = connect(handle.local_addr());
+    deaf.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    let many = ALLOW.repeat(1_000);
+    // Until both socket buffers are full and the server gives up.
+    while deaf.write_all(many.as_bytes()).is_ok() {}
+    eventually("it is closed", || handle.connections().open == 0);
+}
+
+#[test]
+fn a_malformed_request_is_answered_and_closed() {
+    let (_, handle) = start(Limits::default());
+    let mut stream = connect(handle.local_addr());
+    let huge = format!("POST / HTTP/1.1\r\nContent-Length: 9999999\r\n\r\n{}", "x".repeat(500_000));
+    stream.write_all(huge.as_bytes()).unwrap();
+    assert_eq!(body(&mut stream), r#"{"status":"failure","reason":"body too large"}"#);
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    assert_eq!(handle.connections().faulty, 1);
+}
+
+#[test]
+fn stopping_closes_everything_and_frees_the_port() {
+    let (door, handle) = start(Limits::default());
+    let address = handle.local_addr();
+    let mut stream = connect(address);
+    stream.write_all(ALLOW.as_bytes()).unwrap();
+    assert_eq!(body(&mut stream), PASS);
+    let Err(StartError::Bind { address: taken, .. }) =
+        DovecotGate::start(address, Settings::default(), door.clone(), clock)
+    else {
+        panic!("two servers on one port")
+    };
+    assert_eq!(taken, address);
+    handle.stop();
+    assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0);
+    let again = DovecotGate::start(address, Settings::default(), door, clock).unwrap();
+    let mut stream = connect(again.local_addr());
+    stream.write_all(ALLOW.as_bytes()).unwrap();
+    assert_eq!(body(&mut stream), PASS);
+}

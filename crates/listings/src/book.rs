@@ -1,0 +1,239 @@
+use core::hash::BuildHasher;
+use std::hash::RandomState;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::{ArcSwap, Guard};
+use base::{Address, Evidence, ListId, Listing, Maker, Network, Subject, Timestamp, Until};
+
+use crate::blocks::Hasher;
+use crate::journal::Entry;
+use crate::never::NeverList;
+use crate::snapshot::{Reader, Snapshot};
+
+mod writer;
+use writer::Writer;
+
+/// Most listings in force at once; a wish beyond is refused as [`Refusal::Full`], and what is in force stays.
+/// Some 2.2 GB with nothing but addresses.
+pub const LISTINGS_MAX: usize = 20_000_000;
+
+/// How many listings [`Book::expire`] takes out before it lets other writers have a turn.
+const EXPIRED_AT_ONCE_MAX: usize = 10_000;
+
+/// A listing that somebody wants.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wish {
+    /// Whom to list.
+    pub subject: Subject,
+    /// On which list.
+    pub list: ListId,
+    /// Until when.
+    pub until: Until,
+    /// Who wants it.
+    pub maker: Maker,
+    /// What it rests on.
+    pub evidence: Evidence,
+}
+
+/// Why a wish was not fulfilled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// The never-list covers the subject, or a part of it.
+    NeverListed,
+    /// The subject is on the list already, until then, and a rule does not change that.
+    AlreadyListed(Until),
+    /// [`LISTINGS_MAX`] listings are in force.
+    Full,
+    /// The end has passed.
+    OverBeforeItBegan,
+    /// Only a person may want a listing that does not end by itself.
+    EndlessByRule,
+}
+
+/// What the book counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counters {
+    /// Listings in force.
+    pub listings: usize,
+    /// Journal entries that wait for [`Book::drain_journal`]. Nothing else bounds them: no change is lost.
+    pub waiting: usize,
+    /// Wishes, and listings at the start, that the never-list refused.
+    pub refused_never: u64,
+    /// Wishes, and listings at the start, that were refused because the book was full.
+    pub refused_full: u64,
+}
+
+/// All listings in force.
+///
+/// Writers take one mutex; readers hold a [`Reader`] and take none. A call that changes several listings
+/// publishes one snapshot for all of them, so that readers see all or nothing of it ([`Book::expire`] and its many
+/// excepted).
+pub struct Book {
+    never: NeverList,
+    writer: Mutex<Writer>,
+    current: Arc<ArcSwap<Snapshot>>,
+}
+
+impl Book {
+    /// An empty book. The seed of its hash tables is the process' own; nothing that can be observed depends on it.
+    pub fn new(never: NeverList) -> Self {
+        Self::seeded(never, RandomState::new().hash_one("the book"))
+    }
+
+    /// An empty book whose hash tables have this seed. A seed that outsiders know lets them slow it down.
+    pub fn seeded(never: NeverList, seed: u64) -> Self {
+        Self::with_limit(never, seed, LISTINGS_MAX)
+    }
+
+    fn with_limit(never: NeverList, seed: u64, limit: usize) -> Self {
+        let hasher = Hasher::new(seed);
+        let current = Arc::new(ArcSwap::from_pointee(Snapshot::new(hasher.clone())));
+        Self { never, writer: Mutex::new(Writer::new(hasher, limit)), current }
+    }
+
+    /// Replaces all listings by those that were in force when the process ended, and counts on from `serial`.
+    ///
+    /// That makes no journal entries, except for what must not come into force again: what has ended since and
+    /// endless listings by rules (`Expired`), and what is on the never-list now (`Removed`). Of several listings of one
+    /// subject on one list the last counts. Listings beyond [`LISTINGS_MAX`] are left out and counted.
+    pub fn restore(&self, now: Timestamp, serial: u64, listings: impl IntoIterator<Item = Listing>) {
+        let mut writer = self.writer();
+        writer.restore(&self.never, now, serial, listings.into_iter());
+        writer.publish(&self.current);
+    }
+
+    /// Fulfils a wish, and gives the number of its journal entry.
+    ///
+    /// A rule never changes a listing of the same subject on the same list; a person replaces it, which makes two
+    /// entries.
+    ///
+    /// # Errors
+    /// Says why the book is as it was.
+    pub fn list(&self, now: Timestamp, wish: Wish) -> Result<u64, Refusal> {
+        let mut writer = self.writer();
+        let result = writer.list(&self.never, now, wish);
+        writer.publish(&self.current);
+        result
+    }
+
+    /// [`Book::list`] for many wishes, which readers see at once. Much cheaper than one by one.
+    pub fn list_many(&self, now: Timestamp, wishes: impl IntoIterator<Item = Wish>) -> Vec<Result<u64, Refusal>> {
+        // The wishes are made before the lock is taken, because making them may take long or may ask the book.
+        let wishes: Vec<Wish> = wishes.into_iter().collect();
+        let mut writer = self.writer();
+        let results = wishes.into_iter().map(|wish| writer.list(&self.never, now, wish)).collect();
+        writer.publish(&self.current);
+        results
+    }
+
+    /// Takes exactly this subject out of one list, or out of all, and gives the listings as they were. `by` goes
+    /// into the journal.
+    pub fn unlist(&self, now: Timestamp, subject: &Subject, list: Option<ListId>, by: &str) -> Vec<Listing> {
+        let mut writer = self.writer();
+        let gone = writer.unlist(now, subject, list, by);
+        writer.publish(&self.current);
+        gone
+    }
+
+    /// Takes out all that is over at `now`, and says how many that was.
+    pub fn expire(&self, now: Timestamp) -> usize {
+        let mut expired = 0;
+        loop {
+            let mut writer = self.writer();
+            let gone = writer.expire(now, EXPIRED_AT_ONCE_MAX);
+            writer.publish(&self.current);
+            expired += gone;
+            if gone < EXPIRED_AT_ONCE_MAX {
+                return expired;
+            }
+        }
+    }
+
+    /// When [`Book::expire`] has something to do next.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.writer().register.next_end()
+    }
+
+    /// The listings of exactly this subject, then of the networks around it from the narrowest to the widest; by
+    /// list within each. For people: it takes the writers' lock.
+    pub fn about(&self, subject: &Subject) -> Vec<Listing> {
+        let writer = self.writer();
+        let register = &writer.register;
+        let listings_of = |subject: &Subject| -> Vec<Listing> {
+            register.records_of(subject).into_iter().map(|record| register.listing(record)).collect()
+        };
+        match subject {
+            Subject::Login(_) => listings_of(subject),
+            Subject::Network(network) => {
+                let around = |length| Network::containing(Address::new(network.base()), length).into();
+                (0..=network.length()).rev().flat_map(|length| listings_of(&around(length))).collect()
+            }
+        }
+    }
+
+    /// Up to `limit` listings of one list, or of all: what ends first at the front, what does not end last. For
+    /// people: it takes the writers' lock.
+    pub fn all(&self, list: Option<ListId>, limit: usize) -> Vec<Listing> {
+        let writer = self.writer();
+        let register = &writer.register;
+        let there = list.map_or_else(|| register.len(), |list| register.count(list));
+        let wanted = |record: &u32| list.is_none_or(|list| register.list_of(*record) == list);
+        let records = register.by_end().filter(wanted).take(there.min(limit));
+        records.map(|record| register.listing(record)).collect()
+    }
+
+    /// How many listings are on the list.
+    pub fn count(&self, list: ListId) -> usize {
+        self.writer().register.count(list)
+    }
+
+    /// Who is never listed.
+    pub const fn never_list(&self) -> &NeverList {
+        &self.never
+    }
+
+    /// Appends the journal entries since the last call, in the order of their numbers.
+    pub fn drain_journal(&self, into: &mut Vec<Entry>) {
+        let mut writer = self.writer();
+        if into.is_empty() {
+            // The caller's empty buffer serves as the next outbox.
+            core::mem::swap(into, &mut writer.outbox);
+        } else {
+            into.append(&mut writer.outbox);
+        }
+    }
+
+    /// The number of the last change.
+    pub fn serial(&self) -> u64 {
+        self.writer().view.serial
+    }
+
+    /// What the book counts.
+    pub fn counters(&self) -> Counters {
+        let writer = self.writer();
+        Counters {
+            listings: writer.register.len(),
+            waiting: writer.outbox.len(),
+            refused_never: writer.refused_never,
+            refused_full: writer.refused_full,
+        }
+    }
+
+    /// The newest snapshot, for who looks once; a thread that looks often keeps a [`Reader`].
+    pub fn snapshot(&self) -> Guard<Arc<Snapshot>> {
+        self.current.load()
+    }
+
+    /// A view of the book for one thread.
+    pub fn reader(&self) -> Reader {
+        Reader::new(Arc::clone(&self.current))
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        // A panic elsewhere in a call is a bug, but one that must not stop the node from answering.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

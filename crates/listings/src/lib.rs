@@ -1,0 +1,32 @@
+//! The book: all listings in force, and the only place where one is made.
+//!
+//! ```text
+//!   wishes ──> Book ── register (who, why, until when; one mutex) ──> outbox ──> journal
+//!                └──── Snapshot (which lists; no lock) ──> Reader of each gate and DNS thread
+//! ```
+//!
+//! Writers change the [`Book`] behind one mutex. Each change, or each batch of changes, publishes a new [`Snapshot`]
+//! that shares all it can with the one before; readers look at it without a lock and without allocating.
+//!
+//! The room promises: what the [`NeverList`] covers is listed by no road; a listing by a rule has an end and is never
+//! made longer by a rule; every change has a journal [`Entry`], numbered without gaps; results depend on nothing but
+//! the calls. It does not store anything, and it reads no clock: what is over is taken out when [`Book::expire`] is
+//! called with the time.
+
+mod never;
+
+pub mod tree;
+
+mod blocks;
+mod book;
+mod journal;
+mod makers;
+mod register;
+mod slab;
+mod snapshot;
+
+pub use blocks::Block;
+pub use book::{Book, Counters, LISTINGS_MAX, Refusal, Wish};
+pub use journal::{BY_NEVER_LIST, Cause, Change, Entry};
+pub use never::NeverList;
+pub use snapshot::{Reader, Snapshot};

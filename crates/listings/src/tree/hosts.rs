@@ -1,0 +1,233 @@
+use std::sync::Arc;
+
+use base::ListSet;
+
+use super::leaf::{ADDRESSES_MAX, Item, Leaf};
+
+/// Bits of an address that one node decides.
+const STRIDE: u32 = 4;
+
+/// Children of a node.
+const WIDTH: usize = 1 << STRIDE;
+
+/// Bits that the largest leaf may span: its buckets' ends fit into 512 bytes.
+const LEAF_BITS_MAX: u32 = 24;
+
+/// A node below which no more addresses than this are left becomes a leaf again. Half of what splits one, so that an
+/// address that comes and goes does not split and join each time.
+const JOIN_BELOW: u32 = ADDRESSES_MAX as u32 / 2;
+
+/// Up to so many changes of one leaf are made one by one, a plain copy for each; more than that are cheaper by
+/// building the leaf anew.
+const COPIES_MAX: usize = 16;
+
+/// The listed IPv4 addresses, each with its set of lists: a persistent tree that shares with its copies whatever has
+/// not changed since.
+///
+/// Nodes decide four bits each; where [`ADDRESSES_MAX`] or fewer addresses are left, a leaf holds them. Sixteen
+/// children rather than 256, because a change copies one node of each level, and with it touches the reference count
+/// of each child: 16 counts in 16 cache lines per level that readers have in their caches.
+#[derive(Clone, Default)]
+pub(super) struct Hosts {
+    root: Arc<Node>,
+}
+
+#[derive(Clone, Default)]
+struct Node {
+    slots: [Slot; WIDTH],
+}
+
+/// A subtree with what a reader wants to know of it without following the pointer.
+#[derive(Clone, Default)]
+struct Slot {
+    /// The union of all sets in it.
+    below: ListSet,
+    /// How many addresses are in it.
+    count: u32,
+    part: Part,
+}
+
+#[derive(Clone, Default)]
+enum Part {
+    #[default]
+    Empty,
+    Leaf(Arc<Leaf>),
+    Node(Arc<Node>),
+}
+
+impl Hosts {
+    /// How many addresses are listed.
+    pub(super) fn len(&self) -> usize {
+        self.root.slots.iter().map(|slot| slot.count as usize).sum()
+    }
+
+    /// The lists of an address.
+    pub(super) fn get(&self, address: u32) -> ListSet {
+        let (mut node, mut bits) = (&*self.root, u32::BITS);
+        loop {
+            match &node.slots[slot_of(address, bits)].part {
+                Part::Empty => return ListSet::EMPTY,
+                Part::Leaf(leaf) => return leaf.get(address),
+                Part::Node(next) => (node, bits) = (next, bits - STRIDE),
+            }
+        }
+    }
+
+    /// The union over all addresses of the network `base/length`.
+    pub(super) fn below(&self, base: u32, length: u8) -> ListSet {
+        let span = u32::BITS - u32::from(length);
+        let (mut node, mut bits) = (&*self.root, u32::BITS);
+        loop {
+            let first = slot_of(base, bits);
+            if span + STRIDE >= bits {
+                // The network is a run of whole slots of this node.
+                let slots = 1 << (span + STRIDE - bits);
+                return node.slots[first..first + slots].iter().fold(ListSet::EMPTY, |all, s| all.union(s.below));
+            }
+            let slot = &node.slots[first];
+            match &slot.part {
+                Part::Empty => return ListSet::EMPTY,
+                Part::Leaf(leaf) => return leaf.union_between(base, base | low(span), slot.below),
+                Part::Node(next) => (node, bits) = (next, bits - STRIDE),
+            }
+        }
+    }
+
+    /// Gives each address its lists; an empty set takes it out. The changes are sorted by address, each once.
+    pub(super) fn apply(&mut self, changes: &[Item]) {
+        debug_assert!(changes.is_sorted_by_key(|change| change.0));
+        apply_to_node(&mut self.root, u32::BITS, changes);
+    }
+
+    /// Bytes on the heap, without what the allocator adds.
+    pub(super) fn heap_bytes(&self) -> usize {
+        node_bytes(&self.root)
+    }
+}
+
+/// The slot of an address in a node that spans `bits` bits.
+const fn slot_of(address: u32, bits: u32) -> usize {
+    (address >> (bits - STRIDE)) as usize % WIDTH
+}
+
+/// The lowest `bits` bits set; `bits` is at most 32.
+const fn low(bits: u32) -> u32 {
+    ((1_u64 << bits) - 1) as u32
+}
+
+/// Splits items that are sorted by address into those of each slot of a node that spans `bits` bits.
+fn by_slot(items: &[Item], bits: u32) -> impl Iterator<Item = (usize, &[Item])> {
+    items.chunk_by(move |a, b| slot_of(a.0, bits) == slot_of(b.0, bits)).map(move |run| (slot_of(run[0].0, bits), run))
+}
+
+fn apply_to_node(node: &mut Arc<Node>, bits: u32, changes: &[Item]) {
+    let node = Arc::make_mut(node);
+    for (slot, changes) in by_slot(changes, bits) {
+        node.slots[slot].apply(bits - STRIDE, changes);
+    }
+}
+
+impl Slot {
+    /// Applies changes, of which there is at least one, to a slot that spans `bits` bits.
+    fn apply(&mut self, bits: u32, changes: &[Item]) {
+        match &mut self.part {
+            Part::Empty => {
+                let items: Vec<Item> = changes.iter().copied().filter(|change| !change.1.is_empty()).collect();
+                *self = Self::build(bits, &items);
+            }
+            Part::Leaf(leaf) => {
+                let mut rest = changes;
+                if changes.len() <= COPIES_MAX {
+                    while let Some((address, set)) = rest.first() {
+                        if leaf.get(*address) != *set {
+                            let Some(changed) = leaf.changed(*address, *set) else { break };
+                            *leaf = Arc::new(changed);
+                        }
+                        rest = &rest[1..];
+                    }
+                }
+                if rest.is_empty() {
+                    (self.below, self.count) = (leaf.union(), leaf.len() as u32);
+                    return;
+                }
+                let mut old = Vec::with_capacity(leaf.len());
+                leaf.append_to(&mut old, changes[0].0 & !low(bits));
+                *self = Self::build(bits, &merged(&old, rest));
+            }
+            Part::Node(node) => {
+                apply_to_node(node, bits, changes);
+                self.below = node.slots.iter().fold(ListSet::EMPTY, |all, slot| all.union(slot.below));
+                self.count = node.slots.iter().map(|slot| slot.count).sum();
+                if self.count <= JOIN_BELOW && bits <= LEAF_BITS_MAX {
+                    let mut items = Vec::with_capacity(self.count as usize);
+                    collect(node, bits, changes[0].0 & !low(bits), &mut items);
+                    *self = Self::build(bits, &items);
+                }
+            }
+        }
+    }
+
+    /// A slot that spans `bits` bits with these items, sorted by address, whose sets are not empty.
+    fn build(bits: u32, items: &[Item]) -> Self {
+        if items.is_empty() {
+            return Self::default();
+        }
+        if items.len() <= ADDRESSES_MAX && bits <= LEAF_BITS_MAX {
+            return Self::of_leaf(Leaf::new(bits, items));
+        }
+        let mut node = Node::default();
+        for (slot, items) in by_slot(items, bits) {
+            node.slots[slot] = Self::build(bits - STRIDE, items);
+        }
+        let below = node.slots.iter().fold(ListSet::EMPTY, |all, slot| all.union(slot.below));
+        Self { below, count: items.len() as u32, part: Part::Node(Arc::new(node)) }
+    }
+
+    fn of_leaf(leaf: Leaf) -> Self {
+        Self { below: leaf.union(), count: leaf.len() as u32, part: Part::Leaf(Arc::new(leaf)) }
+    }
+}
+
+/// The items of `old` with `changes` applied; both are sorted by address.
+fn merged(old: &[Item], changes: &[Item]) -> Vec<Item> {
+    let mut items = Vec::with_capacity(old.len() + changes.len());
+    let mut rest = old;
+    for change in changes {
+        let (before, after) = rest.split_at(rest.partition_point(|item| item.0 < change.0));
+        items.extend_from_slice(before);
+        rest = if after.first().is_some_and(|item| item.0 == change.0) { &after[1..] } else { after };
+        if !change.1.is_empty() {
+            items.push(*change);
+        }
+    }
+    items.extend_from_slice(rest);
+    items
+}
+
+/// Appends all items of a node that spans `bits` bits above `base`, in order.
+fn collect(node: &Node, bits: u32, base: u32, items: &mut Vec<Item>) {
+    for (at, slot) in node.slots.iter().enumerate() {
+        let base = base | (at as u32) << (bits - STRIDE);
+        match &slot.part {
+            Part::Empty => {}
+            Part::Leaf(leaf) => leaf.append_to(items, base),
+            Part::Node(node) => collect(node, bits - STRIDE, base, items),
+        }
+    }
+}
+
+/// What an `Arc` holds beside its content: two counts.
+const ARC_BYTES: usize = 16;
+
+fn node_bytes(node: &Node) -> usize {
+    let below = node.slots.iter().map(|slot| match &slot.part {
+        Part::Empty => 0,
+        Part::Leaf(leaf) => ARC_BYTES + size_of::<Leaf>() + leaf.heap_bytes(),
+        Part::Node(node) => node_bytes(node),
+    });
+    ARC_BYTES + size_of::<Node>() + below.sum::<usize>()
+}
+
+#[cfg(test)]
+#[path = "hosts_tests.rs"]
+mod tests;

@@ -1,0 +1,44 @@
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::show::Show;
+use super::{Failure, Outcome};
+use crate::config;
+
+/// What `ratter check --json` prints of a configuration without faults.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Report {
+    source: String,
+    sensors: usize,
+    rules: Vec<String>,
+    lists: Vec<String>,
+    warnings: Vec<String>,
+}
+
+/// `ratter check`: all faults of the configuration, or what it sets up.
+pub(crate) fn check(path: Option<&Path>, show: &Show) -> Result<Outcome, Failure> {
+    let (config, source) = config::find(path, config::Ports::TriedUnlessRunning).map_err(Failure::Usage)?;
+    let report = Report {
+        source: source.to_string(),
+        sensors: config.sensors.len(),
+        rules: config.rules.iter().map(|rule| rule.name.clone()).collect(),
+        lists: config.lists.iter().map(|list| list.name.clone()).collect(),
+        warnings: config.warnings.iter().map(|fault| fault.title.clone()).collect(),
+    };
+    show.value(&report, |report| {
+        let warnings = config.warnings.render(show.has_colours());
+        let summary = format!(
+            "{} is right: {} log files, {} rules ({}), {} lists ({})",
+            report.source,
+            report.sensors,
+            report.rules.len(),
+            report.rules.join(", "),
+            report.lists.len(),
+            report.lists.join(", ")
+        );
+        if warnings.is_empty() { summary } else { format!("{warnings}\n{summary}") }
+    })?;
+    Ok(Outcome::Done)
+}

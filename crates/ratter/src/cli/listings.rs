@@ -1,0 +1,114 @@
+use std::path::Path;
+use std::time::Duration;
+
+use base::Subject;
+use console::api::{ListWish, ListingView, UnlistWish, WishedSpan};
+
+use super::client::{Client, escaped};
+use super::show::{Show, printable, table};
+use super::{Failure, Outcome, duration};
+
+#[derive(clap::Args)]
+pub(crate) struct ListArguments {
+    /// Whom to list: an address, a network or a login; without it, what is listed is shown
+    #[arg(requires = "reason")]
+    subject: Option<String>,
+
+    /// The list
+    #[arg(long, value_name = "LIST")]
+    on: Option<String>,
+
+    /// For how long, such as 1h or 7d [default: the list's own lifetime]
+    #[arg(long = "for", value_name = "SPAN", value_parser = duration::parse, conflicts_with = "for_ever")]
+    span: Option<Duration>,
+
+    /// Until somebody takes it off
+    #[arg(long)]
+    for_ever: bool,
+
+    /// Why; it is kept with the listing and shown by `ratter why`
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct UnlistArguments {
+    /// Whom to take off: an address, a network or a login
+    subject: String,
+
+    /// Off which list [default: all]
+    #[arg(long, value_name = "LIST")]
+    on: Option<String>,
+}
+
+/// The list that is meant where none is named.
+const BLOCKED: &str = "blocked";
+
+/// `ratter list SUBJECT`: lists it; `ratter list`: shows what is listed.
+pub(crate) fn list(config: Option<&Path>, arguments: &ListArguments, show: &Show) -> Result<Outcome, Failure> {
+    let client = Client::of(config)?;
+    let Some(subject) = &arguments.subject else { return show_all(&client, arguments.on.as_deref(), show) };
+    check_subject(subject)?;
+    let span = match (arguments.span, arguments.for_ever) {
+        (Some(span), _) => WishedSpan::Seconds(span.as_secs()),
+        (None, true) => WishedSpan::Endless,
+        (None, false) => WishedSpan::Lifetime,
+    };
+    let wish = ListWish {
+        subject: subject.clone(),
+        list: arguments.on.clone().unwrap_or_else(|| BLOCKED.to_owned()),
+        span,
+        reason: arguments.reason.clone().unwrap_or_default(),
+        person: person(),
+    };
+    let Some(listing) = client.post::<ListingView>("/v1/list", &wish)? else { return Ok(Outcome::NothingFound) };
+    show.value(&listing, |l| {
+        let end = l.until.as_deref().unwrap_or("somebody takes it off");
+        format!("{} is on {} until {end}", printable(&l.subject), l.list)
+    })?;
+    Ok(Outcome::Done)
+}
+
+/// `ratter unlist SUBJECT`: takes it off a list or all lists.
+pub(crate) fn unlist(config: Option<&Path>, arguments: &UnlistArguments, show: &Show) -> Result<Outcome, Failure> {
+    check_subject(&arguments.subject)?;
+    let wish = UnlistWish { subject: arguments.subject.clone(), list: arguments.on.clone(), person: person() };
+    let gone = Client::of(config)?.post::<Vec<ListingView>>("/v1/unlist", &wish)?.unwrap_or_default();
+    show.value(&gone, |gone| {
+        let lines = gone.iter().map(|l| format!("{} is off {}", printable(&l.subject), l.list));
+        if gone.is_empty() {
+            format!("{} was not listed", printable(&arguments.subject))
+        } else {
+            lines.collect::<Vec<_>>().join("\n")
+        }
+    })?;
+    Ok(if gone.is_empty() { Outcome::NothingFound } else { Outcome::Done })
+}
+
+fn show_all(client: &Client, list: Option<&str>, show: &Show) -> Result<Outcome, Failure> {
+    let path = list.map_or_else(|| "/v1/listings".to_owned(), |list| format!("/v1/listings?list={}", escaped(list)));
+    let listings = client.get::<Vec<ListingView>>(&path)?.unwrap_or_default();
+    show.value(&listings, |listings| {
+        if listings.is_empty() {
+            return "nothing is listed".to_owned();
+        }
+        let rows = listings.iter().map(|l| {
+            let end = l.until.clone().unwrap_or_else(|| "-".to_owned());
+            [l.subject.clone(), l.list.clone(), l.since.clone(), end, l.maker.clone(), l.reason.clone()]
+        });
+        table(["SUBJECT", "LIST", "SINCE", "UNTIL", "BY", "REASON"], rows)
+    })?;
+    Ok(Outcome::Done)
+}
+
+/// A wrong subject is told before a node is looked for.
+fn check_subject(text: &str) -> Result<Subject, Failure> {
+    text.parse().map_err(|error| Failure::Usage(format!("ratter: `{}` {error}", printable(text))))
+}
+
+/// Who gives the order, for the journal: the user behind `sudo` if there is one.
+#[expect(clippy::disallowed_methods, reason = "the command line is where the environment is read")]
+fn person() -> String {
+    let named = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    named("SUDO_USER").or_else(|| named("USER")).unwrap_or_else(|| "somebody".to_owned())
+}

@@ -1,0 +1,116 @@
+//! The command line. Each command has a file of its own; this one reads the arguments and turns errors into exit codes.
+
+mod check;
+mod client;
+mod duration;
+mod listings;
+mod replay;
+mod run;
+mod show;
+mod status;
+mod watch;
+mod why;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use show::Show;
+pub(crate) use show::printable;
+
+/// Guards mail servers: watches what they log and report, decides who guesses passwords, refuses them, publishes
+/// them as a DNS blocklist, and explains every decision.
+#[derive(Parser)]
+#[command(name = "ratter", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Arguments {
+    /// Configuration file [default: /etc/ratter/ratter.toml if it exists, else the built-in one]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Print JSON for programs instead of text for people
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong configuration or command line, 3 nothing found.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a node in the foreground until it gets SIGTERM or SIGINT
+    Run,
+    /// Check the configuration and show all its faults
+    Check,
+    /// Show how the running node is
+    Status,
+    /// Show what happens, as it happens
+    Watch,
+    /// Explain what is known of an address, a network or a login
+    Why(why::Arguments),
+    /// Put an address, a network or a login on a list; without SUBJECT show what is listed
+    List(listings::ListArguments),
+    /// Take an address, a network or a login off a list, or off all of them
+    Unlist(listings::UnlistArguments),
+    /// Read log files and show what the configured rules would have done; changes nothing
+    Replay(replay::Arguments),
+}
+
+/// How a command that did not fail ended.
+pub(crate) enum Outcome {
+    /// Done.
+    Done,
+    /// There was nothing to show or to undo.
+    NothingFound,
+}
+
+/// Why a command failed.
+pub(crate) enum Failure {
+    /// The configuration or the command line is wrong; the text says all of it.
+    Usage(String),
+    /// Anything else.
+    Other(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// Reads the command line and does what it says.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let show = Show::new(arguments.json);
+    let config = arguments.config.as_deref();
+    let result = match arguments.command {
+        Command::Run => run::run(config),
+        Command::Check => check::check(config, &show),
+        Command::Status => status::status(config, &show),
+        Command::Watch => watch::watch(config, &show),
+        Command::Why(why) => why::why(config, &why, &show),
+        Command::List(list) => listings::list(config, &list, &show),
+        Command::Unlist(unlist) => listings::unlist(config, &unlist, &show),
+        Command::Replay(replay) => replay::replay(config, &replay, &show),
+    };
+    match result {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::NothingFound) => ExitCode::from(3),
+        Err(Failure::Usage(text)) => {
+            show::complain(&text);
+            ExitCode::from(2)
+        }
+        // The reader went away (`ratter why … | head`): nobody is left to tell.
+        Err(Failure::Other(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(Failure::Other(error)) => {
+            show::complain(&format!("ratter: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+}

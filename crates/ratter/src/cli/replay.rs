@@ -1,0 +1,75 @@
+use std::path::{Path, PathBuf};
+
+use console::api::WouldHave;
+
+use super::duration;
+use super::show::{Show, printable, table};
+use super::{Failure, Outcome};
+use crate::{config, node};
+
+/// Most subjects and users that the text for people names; JSON names as many as were counted.
+const ROWS_SHOWN_MAX: usize = 30;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Log files, oldest first; `-` is standard input
+    #[arg(required = true, value_name = "LOG")]
+    logs: Vec<PathBuf>,
+}
+
+/// `ratter replay LOG…`: what the configured rules would have done.
+pub(crate) fn replay(path: Option<&Path>, arguments: &Arguments, show: &Show) -> Result<Outcome, Failure> {
+    let (config, _) = config::find(path, config::Ports::NotTried).map_err(Failure::Usage)?;
+    let would_have = node::replay(&config, &arguments.logs)?;
+    show.value(&would_have, text)?;
+    Ok(Outcome::Done)
+}
+
+fn text(would: &WouldHave) -> String {
+    let mut parts = vec![format!(
+        "{} lines, {} events from {} to {}: {} failures, {} logins by {} users",
+        would.lines,
+        would.events,
+        would.first.as_deref().unwrap_or("-"),
+        would.last.as_deref().unwrap_or("-"),
+        would.failures,
+        would.successes,
+        would.users
+    )];
+    if would.listings == 0 {
+        parts.push("No rule would have listed anybody.".to_owned());
+    } else {
+        let rules = would.by_rule.iter().map(|rule| [rule.rule.clone(), rule.list.clone(), rule.listings.to_string()]);
+        parts.push(table(["RULE", "LIST", "LISTINGS"], rules));
+        let subjects = would.by_subject.iter().take(ROWS_SHOWN_MAX).map(|subject| {
+            [subject.subject.clone(), subject.rules.join(" "), subject.listings.to_string(), subject.first.clone()]
+        });
+        parts.push(table(["SUBJECT", "RULES", "LISTINGS", "FIRST"], subjects));
+        let more = would.by_subject.len().saturating_sub(ROWS_SHOWN_MAX);
+        if more > 0 {
+            parts.push(format!("… and {more} more subjects; --json shows them all"));
+        }
+    }
+    parts.push(hurt(would));
+    parts.join("\n\n")
+}
+
+/// The answer to "is it safe to switch on?".
+fn hurt(would: &WouldHave) -> String {
+    if would.hurt.is_empty() {
+        return "Nobody who logged in successfully would have been refused.".to_owned();
+    }
+    let rows = would.hurt.iter().take(ROWS_SHOWN_MAX).map(|user| {
+        let span = duration::show(std::time::Duration::from_secs(user.seconds_left));
+        [user.login.clone(), user.address.clone(), user.at.clone(), user.why.clone(), span]
+    });
+    format!(
+        "! {} logins that succeeded would have been refused:\n{}",
+        would.hurt.len(),
+        printable_lines(&table(["LOGIN", "FROM", "AT", "BECAUSE OF", "STILL FOR"], rows))
+    )
+}
+
+fn printable_lines(text: &str) -> String {
+    text.lines().map(printable).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,97 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info, warn};
+
+use super::{Failure, Outcome, show};
+use crate::config::{Config, Source};
+use crate::{config, logging, node};
+
+/// `ratter run`: a node in the foreground, until a signal ends it.
+pub(crate) fn run(path: Option<&Path>) -> Result<Outcome, Failure> {
+    let (config, source) = config::find(path, config::Ports::Tried).map_err(Failure::Usage)?;
+    logging::start(config.node.log);
+    for warning in config.warnings.iter() {
+        warn!("{}: {}", warning.title, warning.label);
+    }
+    let running = node::start(&config)?;
+    show::line(&welcome(&config, &source))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("the system gives no event loop")?;
+    let result = runtime.block_on(serve(&config, &running));
+    // Streams to watchers would otherwise keep the runtime waiting.
+    runtime.shutdown_background();
+    drop(running);
+    info!("stopped");
+    result.map(|()| Outcome::Done).map_err(Failure::Other)
+}
+
+/// Serves the control socket and the metrics until a signal comes.
+async fn serve(config: &Config, running: &node::Running) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be awaited")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be awaited")?;
+    let control = console::io::serve_control(
+        &config.node.control,
+        Arc::clone(&running.node) as Arc<dyn console::Node>,
+        running.happenings.clone(),
+    );
+    let metrics = async {
+        match &config.console {
+            None => std::future::pending().await,
+            Some(console) => {
+                let node = Arc::clone(&running.node) as Arc<dyn console::Node>;
+                console::io::serve_metrics(console.listen, node).await
+            }
+        }
+    };
+    tokio::pin!(metrics);
+    tokio::select! {
+        _ = terminate.recv() => info!(signal = "SIGTERM", "stopping"),
+        _ = interrupt.recv() => info!(signal = "SIGINT", "stopping"),
+        ended = control => {
+            ended?;
+        }
+        ended = &mut metrics => {
+            error!("metrics are not served any more");
+            ended.context("metrics cannot be served")?;
+        }
+    }
+    Ok(())
+}
+
+/// What listens where, and, for a newcomer, what to try.
+fn welcome(config: &Config, source: &Source) -> String {
+    let mut lines = vec![format!("Ratter {} on {}, {source}", env!("CARGO_PKG_VERSION"), config.node.name)];
+    lines.push(format!("  state      {}", config.node.state.display()));
+    lines.push(format!("  control    {}", config.node.control.display()));
+    lines.extend(config.sensors.iter().map(|sensor| format!("  reads      {}", sensor.path.display())));
+    lines.extend(config.dovecot.iter().map(|gate| format!("  dovecot    http://{}/ (auth policy)", gate.listen)));
+    if let Some(dnsbl) = &config.dnsbl {
+        let listen: Vec<_> = dnsbl.listen.iter().map(ToString::to_string).collect();
+        lines.push(format!("  dns        {} for {}", listen.join(" "), dnsbl.origin));
+    }
+    lines.extend(config.console.iter().map(|console| format!("  metrics    http://{}/metrics", console.listen)));
+    if matches!(source, Source::BuiltIn) {
+        lines.push(TO_TRY.to_owned());
+    }
+    lines.join("\n")
+}
+
+/// Three things that work when pasted into a second terminal in the same folder.
+const TO_TRY: &str = r#"
+Three things to try in a second terminal, in this folder:
+
+  1. let somebody guess passwords:
+     sed "s/^[^ ]*/$(date +%FT%T%:z)/" contrib/samples/mail.log >> state/sample.log
+
+  2. ask why he is refused:
+     ./target/release/ratter why 198.51.100.77
+
+  3. ask the blocklist about him:
+     dig @127.0.0.1 -p 5300 +short 77.100.51.198.auth.bl.example.org A 77.100.51.198.auth.bl.example.org TXT
+"#;

@@ -1,0 +1,59 @@
+use std::path::Path;
+
+use console::api::Status;
+
+use super::client::Client;
+use super::show::{Show, printable, table};
+use super::{Failure, Outcome};
+
+/// `ratter status`: how the running node is.
+pub(crate) fn status(config: Option<&Path>, show: &Show) -> Result<Outcome, Failure> {
+    let Some(status) = Client::of(config)?.get::<Status>("/v1/status")? else { return Ok(Outcome::NothingFound) };
+    show.value(&status, text)?;
+    Ok(Outcome::Done)
+}
+
+fn text(status: &Status) -> String {
+    let mut parts = vec![format!(
+        "{} runs Ratter {} since {}, serial {}",
+        status.node, status.version, status.started, status.serial
+    )];
+    parts.extend(status.warnings.iter().map(|warning| format!("! {}", printable(warning))));
+    parts.push(table(
+        ["LIST", "CODE", "LISTINGS"],
+        status.lists.iter().map(|list| {
+            [list.name.clone(), list.code.clone().unwrap_or_else(|| "local".to_owned()), list.listings.to_string()]
+        }),
+    ));
+    parts.push(table(["INPUT OR GATE", "STATE", "COUNTED"], inputs(status)));
+    let engine = &status.engine;
+    parts.push(format!(
+        "{} attempts counted, {} told twice, {} the same wrong password again; {} listings made by rules",
+        engine.counted, engine.duplicates, engine.repeated, engine.listings
+    ));
+    if let Some(until) = &engine.paused_until {
+        parts.push(format!("! counting is paused until {until}: the password database seems to be down"));
+    }
+    let store = &status.store;
+    parts.push(match &store.failing {
+        None => format!("store {}, {} events not kept", store.path, store.shed),
+        Some(fault) => format!("! store {} cannot write: {fault}", store.path),
+    });
+    parts.join("\n\n")
+}
+
+fn inputs(status: &Status) -> Vec<[String; 3]> {
+    let sensors = status
+        .sensors
+        .iter()
+        .map(|s| [s.path.clone(), s.state.clone(), format!("{} lines, {} events", s.lines, s.events)]);
+    let gates = status.gates.iter().map(|g| {
+        let counted = format!("{} asked, {} reported, {} malformed", g.asked, g.reported, g.malformed);
+        [format!("{} {}", g.name, g.listen), "listening".to_owned(), counted]
+    });
+    let dnsbl = status.dnsbl.iter().map(|d| {
+        let counted = format!("{} queries, {} of them listed", d.queries, d.listed);
+        [format!("dns {} {}", d.origin, d.listen.join(" ")), "listening".to_owned(), counted]
+    });
+    sensors.chain(gates).chain(dnsbl).collect()
+}

@@ -1,0 +1,77 @@
+use std::path::Path;
+
+use base::Subject;
+use console::api::Why;
+
+use super::client::{Client, escaped};
+use super::show::{Show, printable, table};
+use super::{Failure, Outcome};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// An address (192.0.2.1), a network (192.0.2.0/24) or a login (alice, or login:NAME)
+    subject: String,
+}
+
+/// `ratter why SUBJECT`: what is known of it, and what would come next.
+pub(crate) fn why(config: Option<&Path>, arguments: &Arguments, show: &Show) -> Result<Outcome, Failure> {
+    if let Err(error) = arguments.subject.parse::<Subject>() {
+        return Err(Failure::Usage(format!("ratter: `{}` {error}", printable(&arguments.subject))));
+    }
+    let path = format!("/v1/why?subject={}", escaped(&arguments.subject));
+    let Some(why) = Client::of(config)?.get::<Why>(&path)? else { return Ok(Outcome::NothingFound) };
+    show.value(&why, text)?;
+    let is_unknown = why.listings.is_empty() && why.events.is_empty() && why.history.is_empty() && !why.never_listed;
+    Ok(if is_unknown && why.known_addresses.is_empty() { Outcome::NothingFound } else { Outcome::Done })
+}
+
+fn text(why: &Why) -> String {
+    let mut parts = vec![verdict(why)];
+    for level in &why.levels {
+        let distinct = match level.distinct_limit {
+            0 => String::new(),
+            limit => format!(", {} of {limit} different", level.distinct),
+        };
+        let until = level.falls_out.as_ref().map(|at| format!(", the oldest counts until {at}")).unwrap_or_default();
+        parts.push(format!("rule {}: {} of {}{distinct}{until}", level.rule, level.count, level.limit));
+    }
+    if !why.known_addresses.is_empty() {
+        let rows = why.known_addresses.iter().map(|known| [known.network.clone(), known.last.clone()]);
+        parts.push(format!("\n{}", table(["OWNER LOGGED IN FROM", "LAST"], rows)));
+    }
+    if !why.events.is_empty() {
+        let rows = why.events.iter().map(|event| {
+            let or_dash = |field: &Option<String>| field.clone().unwrap_or_else(|| "-".to_owned());
+            [
+                event.time.clone(),
+                event.kind.clone(),
+                or_dash(&event.address),
+                or_dash(&event.login),
+                event.service.clone(),
+                event.channel.clone(),
+            ]
+        });
+        parts.push(format!("\n{}", table(["TIME", "EVENT", "ADDRESS", "LOGIN", "SERVICE", "TOLD BY"], rows)));
+    }
+    if !why.history.is_empty() {
+        let rows = why.history.iter().map(|h| [h.at.clone(), h.serial.to_string(), h.change.clone()]);
+        parts.push(format!("\n{}", table(["AT", "SERIAL", "CHANGE"], rows)));
+    }
+    parts.join("\n")
+}
+
+fn verdict(why: &Why) -> String {
+    let subject = printable(&why.subject);
+    if why.never_listed {
+        return format!("{subject} is on the never-list: it can not be listed.");
+    }
+    if why.listings.is_empty() {
+        return format!("{subject} is not listed.");
+    }
+    let lines = why.listings.iter().map(|listing| {
+        let end = listing.until.as_deref().map_or_else(|| "somebody lifts it".to_owned(), str::to_owned);
+        let (on, reason) = (printable(&listing.subject), printable(&listing.reason));
+        format!("{on} is on {} since {} until {end}, by {}: {reason}", listing.list, listing.since, listing.maker)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}

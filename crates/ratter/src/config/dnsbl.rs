@@ -1,0 +1,135 @@
+//! `[dnsbl]`: the zone under which lists are published.
+
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+
+use super::diagnose::Fault;
+use super::forms::{Form, Mismatch, domain, duration, mail_address, number, read_domain, socket, web_address};
+use super::lists::{Lists, TTL};
+use super::probe::Transport;
+use super::reader::{Placed, Section};
+use super::words::shown;
+
+/// The zone under which lists are published.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Dnsbl {
+    /// Its name, in lower case and without the dot of the root.
+    pub origin: String,
+    /// Where questions come in, each by UDP and TCP.
+    pub listen: Vec<SocketAddr>,
+    /// Its servers, the first being the primary one; at least one.
+    pub ns: Vec<NameServer>,
+    /// The mail address of whoever looks after it.
+    pub contact: String,
+    /// Web address of the look-up page; `{ip}` and `{list}` in it are filled in.
+    pub lookup: Option<String>,
+    /// How long others may remember that somebody is listed.
+    pub ttl: Duration,
+    /// How long others may remember that somebody is not.
+    pub negative_ttl: Duration,
+    /// Threads that answer; one for each processor if not given.
+    pub threads: Option<usize>,
+}
+
+/// A server of the zone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NameServer {
+    /// Its name.
+    pub name: String,
+    /// Its addresses; there are some if the name is below the origin, where nobody else can tell them.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// Longest origin, in bytes: of the 253 of a question, an IPv6 address takes 64, a list 64, a key of 32 bytes 33.
+const ORIGIN_BYTES_MAX: usize = 253 - 64 - 64 - 33;
+
+/// More threads than processors do not answer faster.
+const THREADS_MAX: u64 = 256;
+
+/// Most servers of the zone, so that they fit into an answer of 512 bytes.
+const NAME_SERVERS_MAX: usize = 13;
+
+pub(super) fn read(section: &Section<'_>, node_name: Option<&str>, lists: &Lists) -> Option<Dnsbl> {
+    let origin = section.required("origin", &domain());
+    let listen = section.required_each("listen", &socket());
+    let ns = section.each("ns", &name_server());
+    let contact = section.optional("contact", &mail_address());
+    let lookup = section.optional("lookup", &web_address());
+    let ttl = section.setting("ttl", &duration(TTL));
+    let negative_ttl = section.setting("negative-ttl", &duration(TTL));
+    let threads = section.optional("threads", &number(1..=THREADS_MAX));
+
+    for address in &listen {
+        section.desk.listens(address.place.clone(), address.value, Transport::TcpAndUdp);
+    }
+    if !lists.any_published() {
+        let fault = Fault::error(section.header(), "a zone in which nothing is published");
+        section.desk.report(fault.label("no [[list]] has a `code`"));
+    }
+    let origin = origin?;
+    if origin.len() > ORIGIN_BYTES_MAX {
+        let fault = section.wrong("origin", "too long for questions about IPv6 addresses below it");
+        let label = format!("{} bytes, {ORIGIN_BYTES_MAX} are possible", origin.len());
+        section.desk.report(fault.label(label));
+    }
+    let ns = if section.has("ns") { ns } else { own_name(section, node_name) };
+    check_servers(section, &origin, lists, &ns);
+    Some(Dnsbl {
+        listen: listen.into_iter().map(|address| address.value).collect(),
+        ns: ns.into_iter().map(|server| server.value).collect(),
+        contact: contact.unwrap_or_else(|| format!("hostmaster@{origin}")),
+        lookup,
+        ttl: ttl?,
+        negative_ttl: negative_ttl?,
+        threads,
+        origin,
+    })
+}
+
+/// This node as the only server.
+fn own_name(section: &Section<'_>, node_name: Option<&str>) -> Vec<Placed<NameServer>> {
+    let server = |name: &str| NameServer { name: name.to_owned(), addresses: Vec::new() };
+    node_name.map(|name| Placed { value: server(name), place: section.header() }).into_iter().collect()
+}
+
+/// Reports servers that nobody could reach, and those that are there too often.
+fn check_servers(section: &Section<'_>, origin: &str, lists: &Lists, servers: &[Placed<NameServer>]) {
+    if servers.is_empty() && section.has("ns") {
+        section.desk.report(section.wrong("ns", "a zone without a server").label("at least one is wanted"));
+    }
+    if let Some(surplus) = servers.get(NAME_SERVERS_MAX) {
+        let fault = Fault::error(surplus.place.clone(), format!("more than {NAME_SERVERS_MAX} servers"));
+        section.desk.report(fault.label("one too many"));
+    }
+    for (index, server) in servers.iter().enumerate() {
+        let NameServer { name, addresses } = &server.value;
+        if let Some(first) = servers[..index].iter().find(|other| other.value.name == *name) {
+            let fault = Fault::error(server.place.clone(), format!("the server `{name}` is there twice"));
+            section.desk.report(fault.label("the second time").also(first.place.clone(), "the first"));
+        }
+        let Some(below) = name.strip_suffix(origin).filter(|below| below.is_empty() || below.ends_with('.')) else {
+            continue;
+        };
+        let zone = below.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+        if zone == "all" || lists.find(zone).is_some() {
+            let fault =
+                Fault::error(server.place.clone(), format!("`{name}` would be in the zone of the list `{zone}`"));
+            section.desk.report(fault.label("only addresses have names there"));
+        } else if addresses.is_empty() {
+            let fault = Fault::error(server.place.clone(), format!("nobody could find the server `{name}`"));
+            let hint = format!("give its addresses behind its name: `ns = [\"{name} 192.0.2.53\"]`");
+            section.desk.report(fault.label("below the origin, without an address").hint(hint));
+        }
+    }
+}
+
+/// A name, and behind it the addresses, if any.
+fn name_server() -> Form<'static, NameServer> {
+    let wants = "a domain name, with its addresses behind it if it is below the origin";
+    Form::of_text(wants, |text| {
+        let mut words = text.split_whitespace();
+        let name = read_domain(words.next().unwrap_or_default())?;
+        let address = |word: &str| word.parse().map_err(|_| Mismatch::new(format!("`{}` is no address", shown(word))));
+        Ok(NameServer { name, addresses: words.map(address).collect::<Result<_, _>>()? })
+    })
+}

@@ -1,0 +1,77 @@
+//! Which configuration is meant, and the little that a command needs of one that has faults.
+
+use core::fmt;
+use core::time::Duration;
+use std::io::IsTerminal;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use super::{Config, DEFAULT, Faults, Machine, load, load_file, units};
+
+/// Where the configuration is looked for when none is named.
+const SYSTEM_FILE: &str = "/etc/ratter/ratter.toml";
+
+/// Where a configuration came from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// A file.
+    File(PathBuf),
+    /// The program itself.
+    BuiltIn,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "configuration {}", path.display()),
+            Self::BuiltIn => f.write_str("built-in configuration"),
+        }
+    }
+}
+
+/// Whether it is tried if the configured ports are free.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ports {
+    /// They are.
+    Tried,
+    /// They are, unless the node that has them is running.
+    TriedUnlessRunning,
+    /// They are not.
+    NotTried,
+}
+
+/// The configuration named, or the system's, or the built-in one; or all its faults as text for standard error.
+pub fn find(named: Option<&Path>, ports: Ports) -> Result<(Config, Source), String> {
+    let tries_ports = match ports {
+        Ports::Tried => true,
+        Ports::NotTried => false,
+        Ports::TriedUnlessRunning => !read(named, false).is_ok_and(|(config, _)| is_running(&config.node.control)),
+    };
+    read(named, tries_ports).map_err(|faults| faults.render(std::io::stderr().is_terminal()))
+}
+
+/// The control socket of the configuration; one with faults still says where its node is, if that much can be read.
+pub fn control_socket(named: Option<&Path>) -> Result<PathBuf, String> {
+    find(named, Ports::NotTried).map(|(config, _)| config.node.control)
+}
+
+/// The duration that `text` is, as in the configuration; or what is wrong with it.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    units::parse(text).map_err(|mismatch| match mismatch.hint {
+        Some(hint) => format!("{}: {hint}", mismatch.found),
+        None => mismatch.found,
+    })
+}
+
+fn read(named: Option<&Path>, tries_ports: bool) -> Result<(Config, Source), Faults> {
+    let machine = Machine { tries_ports };
+    let system = Path::new(SYSTEM_FILE);
+    match named.or_else(|| system.exists().then_some(system)) {
+        Some(path) => load_file(path, &machine).map(|config| (config, Source::File(path.to_owned()))),
+        None => load(None, DEFAULT, &machine).map(|config| (config, Source::BuiltIn)),
+    }
+}
+
+fn is_running(control: &Path) -> bool {
+    UnixStream::connect(control).is_ok()
+}

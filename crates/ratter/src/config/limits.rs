@@ -1,0 +1,35 @@
+//! `[limits]`: what bounds memory and disk.
+
+use core::ops::RangeInclusive;
+use core::time::Duration;
+
+use super::forms::{duration, number};
+use super::reader::Section;
+use super::units::days;
+
+/// What bounds memory and disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Most addresses and logins that are counted at one time; the oldest that is not blocked makes room.
+    pub subjects: usize,
+    /// Most connections that gates and console hold open at one time.
+    pub connections: usize,
+    /// How long events and past listings are kept for `ratter why`.
+    pub history: Duration,
+}
+
+/// At about 100 bytes each, from 100 kB to 10 GB.
+const SUBJECTS: RangeInclusive<u64> = 1000..=100_000_000;
+
+/// Each costs a file descriptor and a few kilobytes.
+const CONNECTIONS: RangeInclusive<u64> = 10..=100_000;
+
+/// Less than a day would not show what happened last night.
+const HISTORY: RangeInclusive<Duration> = days(1)..=days(3660);
+
+pub(super) fn read(section: &Section<'_>) -> Option<Limits> {
+    let subjects = section.setting("subjects", &number(SUBJECTS));
+    let connections = section.setting("connections", &number(CONNECTIONS));
+    let history = section.setting("history", &duration(HISTORY));
+    Some(Limits { subjects: subjects?, connections: connections?, history: history? })
+}

@@ -1,0 +1,196 @@
+//! The configuration: one TOML file, read into plain data, or all that is wrong with it at once.
+//!
+//! ```text
+//! text ──syntax──> TOML tree ──reader, forms──> one file for each section ──> Config
+//!                                   │                     │                     │
+//!                                   └────── faults ───────┴─────────────────────┴──> diagnose: file, line, caret, hint
+//! ```
+//!
+//! Defaults stand in `default.toml`, which is also what runs when there is no file; they are read by the same code. Every
+//! key is documented in `docs/configuration.md`, and a test compares the two.
+
+mod console;
+mod diagnose;
+mod dnsbl;
+mod dovecot;
+mod find;
+mod forms;
+mod limits;
+mod listeners;
+mod lists;
+mod login;
+mod node;
+mod probe;
+mod reader;
+mod rules;
+mod sensors;
+mod syntax;
+mod units;
+mod words;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+
+pub use self::console::Console;
+pub use self::diagnose::{Fault, Faults, Severity};
+pub use self::dnsbl::{Dnsbl, NameServer};
+pub use self::dovecot::{DovecotGate, Secret};
+pub use self::find::{Ports, Source, control_socket, find, parse_duration};
+pub use self::limits::Limits;
+pub use self::lists::List;
+pub use self::login::{LoginGuard, Profile};
+pub use self::node::{LogFormat, Node};
+pub use self::probe::{Machine, Probe, Transport};
+pub use self::rules::{By, Distinct, Effect, Of, Rule, Then, Trigger};
+pub use self::sensors::{FileSensor, Start};
+pub use self::units::show as show_duration;
+
+use self::forms::boolean;
+use self::lists::Lists;
+use self::reader::{Desk, Section};
+use self::rules::Shipped;
+
+/// The configuration that is in force without a file, and the defaults of those that are in one.
+pub const DEFAULT: &str = include_str!("default.toml");
+
+/// Longest configuration file, in bytes.
+const FILE_BYTES_MAX: usize = 1024 * 1024;
+
+/// A whole configuration, valid in itself and on this machine.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// This server.
+    pub node: Node,
+    /// How logins are guarded.
+    pub login: LoginGuard,
+    /// What bounds memory and disk.
+    pub limits: Limits,
+    /// The log files that are followed.
+    pub sensors: Vec<FileSensor>,
+    /// The server of Dovecot's auth policy protocol, if it is wanted.
+    pub dovecot: Option<DovecotGate>,
+    /// The rules; the place of one is its [`base::RuleId`].
+    pub rules: Vec<Rule>,
+    /// The lists; the place of one is its [`base::ListId`], and the first is always `blocked`.
+    pub lists: Vec<List>,
+    /// The DNS zone, if lists are published.
+    pub dnsbl: Option<Dnsbl>,
+    /// The console, if it is wanted.
+    pub console: Option<Console>,
+    /// What somebody should look at, though it keeps nothing from running.
+    pub warnings: Faults,
+}
+
+/// Reads the file at `path`.
+pub fn load_file(path: &Path, probe: &dyn Probe) -> Result<Config, Faults> {
+    let refused = |text: String, fault: Fault| Err(Faults::new(path.display().to_string(), text, vec![fault]));
+    let bytes = match probe.read(path, FILE_BYTES_MAX) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let fault = Fault::error(0..0, "the configuration file cannot be read").label(listeners::reason(&error));
+            let hint = (error.kind() == io::ErrorKind::NotFound)
+                .then(|| "without `--config`, Ratter runs with a built-in configuration".to_owned());
+            return refused(String::new(), fault.hint(hint));
+        }
+    };
+    match String::from_utf8(bytes) {
+        Ok(text) => load(Some(path), &text, probe),
+        Err(error) => {
+            let start = error.utf8_error().valid_up_to();
+            // What comes before the odd byte is unchanged, so that its place is right in the lossy text too.
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let fault = Fault::error(start..start + char::REPLACEMENT_CHARACTER.len_utf8(), "not UTF-8");
+            refused(text, fault.label("not a character of UTF-8").hint("save the file as UTF-8".to_owned()))
+        }
+    }
+}
+
+/// Reads `text`, which is that of the file at `path`; without a path it has the name of the built-in configuration, and
+/// relative paths in it start at the current folder.
+pub fn load(path: Option<&Path>, text: &str, probe: &dyn Probe) -> Result<Config, Faults> {
+    let (config, faults, _) = read(path, text, probe);
+    let file = path.map_or_else(|| "default.toml (built in)".to_owned(), |path| path.display().to_string());
+    let faults = Faults::new(file, text.to_owned(), faults);
+    match config {
+        Some(config) if faults.errors() == 0 => Ok(Config { warnings: faults, ..config }),
+        _ => Err(faults),
+    }
+}
+
+/// Every key there is, such as `rule.distinct.of`, with its default as `default.toml` writes it.
+pub fn keys() -> BTreeMap<String, Option<&'static str>> {
+    let (_, _, keys) = read(None, DEFAULT, &Machine { tries_ports: false });
+    keys.into_iter().map(|(key, place)| (key, place.map(|place| &DEFAULT[place]))).collect()
+}
+
+type Keys = BTreeMap<String, Option<core::ops::Range<usize>>>;
+
+fn read(path: Option<&Path>, text: &str, probe: &dyn Probe) -> (Option<Config>, Vec<Fault>, Keys) {
+    if text.len() > FILE_BYTES_MAX {
+        let fault = Fault::error(0..0, format!("the configuration is longer than {FILE_BYTES_MAX} bytes"));
+        return (None, vec![fault], Keys::new());
+    }
+    let folder = path.and_then(Path::parent).map(PathBuf::from).unwrap_or_default();
+    let (tree, errors) = DeTable::parse_recoverable(text);
+    let syntax = syntax::read(text, errors);
+    if !syntax.tree_holds {
+        return (None, syntax.faults, Keys::new());
+    }
+    let defaults = DeTable::parse(DEFAULT).expect("default.toml is valid, or no test would pass").into_inner();
+    let desk = Desk::new(probe, &folder);
+    let config = Section::root(&desk, tree.get_ref(), Some(&defaults)).read(|file| read_file(file, &defaults));
+    let keys = desk.keys();
+    let mut faults = desk.finish();
+    // What a value without quotes would have been wrong with beside that is not worth a second fault on its line.
+    let line_of = |fault: &Fault| text.get(..fault.place.start).map_or(0, |before| before.matches('\n').count());
+    let broken: Vec<_> = syntax.faults.iter().map(line_of).collect();
+    faults.retain(|fault| !broken.contains(&line_of(fault)));
+    faults.extend(syntax.faults);
+    (config, faults, keys)
+}
+
+fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
+    let node = file.always("node", node::read);
+    let login = file.always("login", login::read);
+    let limits = file.always("limits", limits::read);
+    let state = node.as_ref().map(|node| node.state.as_path());
+    let sensors = file.part("sensor", |section| Some(sensors::read(section, state)));
+    let dovecot = file.part("gate", |section| section.part("dovecot", dovecot::read));
+    let wants_shipped = file.always("rules", |section| section.setting("shipped", &boolean()));
+    let (lists, rules) = read_rules(file, defaults, wants_shipped == Some(true));
+    let name = node.as_ref().map(|node| node.name.as_str());
+    let dnsbl = file.part("dnsbl", |section| dnsbl::read(section, name, &lists));
+    let console = file.part("console", console::read);
+    Some(Config {
+        node: node?,
+        login: login?,
+        limits: limits?,
+        sensors: sensors.unwrap_or_default(),
+        dovecot,
+        rules,
+        lists: lists.into_lists(),
+        dnsbl,
+        console,
+        warnings: Faults::new(String::new(), String::new(), Vec::new()),
+    })
+}
+
+/// The lists and rules of the file, with the shipped ones as far as they are wanted.
+fn read_rules(file: &Section<'_>, defaults: &DeTable<'_>, wants_shipped: bool) -> (Lists, Vec<Rule>) {
+    let desk = Desk::new(file.desk.probe, Path::new(""));
+    let pack = Section::root(&desk, defaults, None);
+    let shipped_lists = Lists::read(&pack);
+    let shipped_rules = rules::read(&pack, &shipped_lists, Shipped { rules: &[], lists: &shipped_lists });
+    let shipped = Shipped { rules: if wants_shipped { &shipped_rules } else { &[] }, lists: &shipped_lists };
+    let given = Lists::read(file);
+    if file.has("list") {
+        let rules = rules::read(file, &given, shipped);
+        (given, rules)
+    } else {
+        let rules = rules::read(file, &shipped_lists, shipped);
+        (shipped_lists, rules)
+    }
+}

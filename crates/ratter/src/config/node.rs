@@ -1,0 +1,105 @@
+//! `[node]`: this server, where it keeps its state, and whom it never lists.
+
+use std::path::PathBuf;
+
+use base::{Login, Network};
+
+use super::diagnose::Fault;
+use super::forms::{Form, Mismatch, domain, read_network, word};
+use super::listeners::reason;
+use super::reader::Section;
+
+/// This server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Node {
+    /// Its name, as others know it.
+    pub name: String,
+    /// The folder of the store; made if it is not there.
+    pub state: PathBuf,
+    /// The socket by which the command line talks to the running node.
+    pub control: PathBuf,
+    /// Networks that are never listed.
+    pub never_list: Vec<Network>,
+    /// Logins that are never listed.
+    pub never_logins: Vec<Login>,
+    /// How it writes its own log.
+    pub log: LogFormat,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogFormat {
+    /// One line of text for each event, for people and journals.
+    Text,
+    /// One JSON object for each event.
+    Json,
+}
+
+/// Name of the control socket in the state folder.
+const CONTROL_NAME: &str = "control.sock";
+
+/// Longest path of a unix socket, in bytes: `sun_path` has 108, one is for the NUL.
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+pub(super) fn read(section: &Section<'_>) -> Option<Node> {
+    let name = section.setting("name", &domain());
+    let state = section.required("state", &section.desk.path("/var/lib/ratter"));
+    let control = section.optional("control", &section.desk.path("/run/ratter/control.sock"));
+    let never = section.each("never-list", &never_form());
+    let log = section.setting("log", &word([("text", LogFormat::Text), ("json", LogFormat::Json)]));
+
+    for entry in &never {
+        if matches!(entry.value, Never::Network(network) if network.length() == 0) {
+            let fault = Fault::warning(entry.place.clone(), "everybody is on the never-list");
+            section
+                .desk
+                .report(fault.label("all addresses of its family").hint("nothing will ever be blocked".to_owned()));
+        }
+    }
+    let state = state?;
+    if let Err(error) = section.desk.probe.can_write_dir(&state) {
+        let fault = section.wrong("state", format!("the state folder `{}` cannot be written", state.display()));
+        section.desk.report(fault.label(reason(&error)));
+    }
+    let control_given = control.is_some();
+    let control = control.unwrap_or_else(|| state.join(CONTROL_NAME));
+    if control.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
+        let key = if control_given { "control" } else { "state" };
+        let fault = section.wrong(key, format!("the control socket `{}` has too long a path", control.display()));
+        section.desk.report(
+            fault.hint(format!("the system allows {SOCKET_PATH_BYTES_MAX} bytes; set `control` to a shorter one")),
+        );
+    }
+    let (mut never_list, mut never_logins) = (Vec::new(), Vec::new());
+    for entry in never {
+        match entry.value {
+            Never::Network(network) => never_list.push(network),
+            Never::Login(login) => never_logins.push(login),
+        }
+    }
+    Some(Node { name: name?, state, control, never_list, never_logins, log: log? })
+}
+
+/// An entry of the never-list.
+enum Never {
+    Network(Network),
+    Login(Login),
+}
+
+fn never_form() -> Form<'static, Never> {
+    Form::of_text("a network such as `192.0.2.0/24`, or a login such as `login:alice`", |text| {
+        if let Some(login) = text.strip_prefix("login:") {
+            return Login::new(login).map(Never::Login).ok_or_else(|| Mismatch::new("no login after `login:`"));
+        }
+        read_network(text).map(Never::Network).map_err(|mismatch| {
+            let looks_like_login =
+                text.contains('@') || text.bytes().any(|byte| byte.is_ascii_alphabetic() && byte > b'f');
+            match Login::new(text) {
+                Some(login) if looks_like_login => {
+                    Mismatch::new("neither").hint(format!("write `\"login:{login}\"` if a login is meant"))
+                }
+                _ => mismatch,
+            }
+        })
+    })
+}

@@ -1,0 +1,99 @@
+//! The questions that a configuration raises about the machine it is for: files, folders, ports, time zones.
+
+use core::net::SocketAddr;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::net::{TcpListener, UdpSocket};
+use std::path::Path;
+
+use rustix::fs::{Access, access};
+
+/// What a listener speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Transport {
+    /// TCP alone.
+    Tcp,
+    /// TCP and UDP on the same port, as DNS does.
+    TcpAndUdp,
+}
+
+/// What the loader asks of the machine.
+pub trait Probe {
+    /// The bytes of a small file; one that is longer than `bytes_max` is an error of kind `FileTooLarge`.
+    fn read(&self, path: &Path, bytes_max: usize) -> io::Result<Vec<u8>>;
+
+    /// Whether the log file at `path` can be followed: it can be read; or there is none yet, and its folder can be
+    /// watched. The answer says whether the file is there.
+    fn can_follow(&self, path: &Path) -> io::Result<bool>;
+
+    /// Whether files can be made in the folder at `path`, or the folder itself if there is none yet.
+    fn can_write_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Whether a listener can have `address`.
+    fn can_bind(&self, address: SocketAddr, transport: Transport) -> io::Result<()>;
+
+    /// Whether the system knows the time zone.
+    fn knows_time_zone(&self, name: &str) -> bool;
+}
+
+/// The machine itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine {
+    /// Whether ports are tried. Not so when the node that has them is running, as for `ratter check` beside it.
+    pub tries_ports: bool,
+}
+
+impl Probe for Machine {
+    #[expect(clippy::disallowed_methods, reason = "the one place of the loader that reads files")]
+    fn read(&self, path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        // One byte more than allowed tells a file of just that length from a longer one.
+        File::open(path)?.take(bytes_max as u64 + 1).read_to_end(&mut bytes)?;
+        if bytes.len() > bytes_max { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
+    }
+
+    fn can_follow(&self, path: &Path) -> io::Result<bool> {
+        match path.metadata() {
+            Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+            Ok(_) => access(path, Access::READ_OK).map(|()| true).map_err(Into::into),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                access(folder_of(path), Access::READ_OK | Access::EXEC_OK).map(|()| false).map_err(Into::into)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn can_write_dir(&self, path: &Path) -> io::Result<()> {
+        // The nearest folder that is there decides, because the others are made in it.
+        for folder in path.ancestors() {
+            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            match folder.metadata() {
+                Ok(metadata) if !metadata.is_dir() => return Err(io::ErrorKind::NotADirectory.into()),
+                Ok(_) => return access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(Into::into),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn can_bind(&self, address: SocketAddr, transport: Transport) -> io::Result<()> {
+        if !self.tries_ports {
+            return Ok(());
+        }
+        TcpListener::bind(address)?;
+        match transport {
+            Transport::Tcp => Ok(()),
+            Transport::TcpAndUdp => UdpSocket::bind(address).map(drop),
+        }
+    }
+
+    fn knows_time_zone(&self, name: &str) -> bool {
+        jiff::tz::TimeZone::get(name).is_ok()
+    }
+}
+
+/// The folder a file is in; that of a bare name is the current one.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+}

@@ -1,0 +1,296 @@
+//! `[[rule]]`: what is counted, and what follows.
+
+use core::ops::{Range, RangeInclusive};
+use core::time::Duration;
+
+use base::limits::RULES_MAX;
+use base::{EventKind, ListId};
+
+use super::diagnose::Fault;
+use super::forms::{boolean, duration, name, number, word};
+use super::lists::Lists;
+use super::reader::Section;
+use super::units::days;
+
+/// A rule: when enough events of one subject come within a window, it blocks or lists the subject.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rule {
+    /// Its name, which explanations and metrics show.
+    pub name: String,
+    /// What is counted.
+    pub on: Trigger,
+    /// Whose count it is.
+    pub by: By,
+    /// How many are enough.
+    pub count: u16,
+    /// The width of the sliding window.
+    pub within: Duration,
+    /// How many of them must differ, and in what.
+    pub distinct: Option<Distinct>,
+    /// Whether an address is spared from which the owner of a login has logged in lately.
+    pub unless_known: bool,
+    /// What follows.
+    pub effect: Effect,
+}
+
+/// What a rule counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Trigger {
+    /// Events of this kind.
+    Event(EventKind),
+    /// Blocks of the subject.
+    Blocked,
+}
+
+/// Whose count it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum By {
+    /// The address', for IPv6 its /64.
+    Address,
+    /// The login's.
+    Login,
+}
+
+/// What must differ among the counted events.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Distinct {
+    /// What is told apart.
+    pub of: Of,
+    /// How many different ones there must be, from 2 to the rule's count.
+    pub at_least: u16,
+}
+
+/// What is told apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Of {
+    /// Addresses, for IPv6 their /64.
+    Address,
+    /// Logins.
+    Login,
+    /// Login and password together, as far as the password can be told.
+    Guess,
+}
+
+/// What follows when a rule overflows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// The subject is blocked here.
+    Block {
+        /// For how long; never extended.
+        span: Duration,
+        /// What its clients meet meanwhile.
+        then: Then,
+    },
+    /// The address goes on a list.
+    List {
+        /// Which.
+        list: ListId,
+        /// For how long.
+        span: Duration,
+    },
+}
+
+/// What clients of a blocked subject meet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Then {
+    /// They are refused at once.
+    Refuse,
+    /// They are held so long, then refused.
+    Tarpit(Duration),
+}
+
+/// Most events that a rule can wait for: the times of all are kept, for each subject.
+const COUNT_MAX: u64 = 1000;
+
+/// A window must end before what it counts is forgotten.
+const WITHIN: RangeInclusive<Duration> = Duration::from_secs(1)..=days(30);
+
+/// A block or listing of a rule has an end.
+const SPAN: RangeInclusive<Duration> = Duration::from_secs(1)..=days(366);
+
+/// Dovecot gives up on a login after 150 seconds and then reports nothing; 100 have been seen to work.
+const TARPIT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(100);
+
+/// A rule with its place; only the name of one that has a fault.
+struct Draft {
+    name: String,
+    place: Range<usize>,
+    rule: Option<Rule>,
+}
+
+/// The shipped rules, with the lists that they were read with.
+#[derive(Clone, Copy)]
+pub(super) struct Shipped<'a> {
+    pub(super) rules: &'a [Rule],
+    pub(super) lists: &'a Lists,
+}
+
+/// The rules of `section`, after the shipped ones that it does not replace.
+pub(super) fn read(section: &Section<'_>, lists: &Lists, shipped: Shipped<'_>) -> Vec<Rule> {
+    let drafts = section.tables("rule", |section| one(section, lists));
+    let drafts: Vec<Draft> = drafts.into_iter().flatten().collect();
+    for (index, draft) in drafts.iter().enumerate() {
+        if let Some(first) = drafts[..index].iter().find(|other| other.name == draft.name) {
+            let fault = Fault::error(draft.place.clone(), format!("two rules named `{}`", draft.name));
+            section.desk.report(fault.label("the second").also(first.place.clone(), "the first"));
+        }
+    }
+    // A replaced rule keeps its place, so that what is remembered of it stays with it.
+    let kept_or_replaced = |rule: &Rule| match drafts.iter().find(|draft| draft.name == rule.name) {
+        Some(draft) => draft.rule.clone(),
+        None => adopt(section, rule, lists, shipped.lists),
+    };
+    let mut rules: Vec<Rule> = shipped.rules.iter().filter_map(kept_or_replaced).collect();
+    let added = drafts.iter().filter(|draft| shipped.rules.iter().all(|rule| rule.name != draft.name));
+    rules.extend(added.filter_map(|draft| draft.rule.clone()));
+    if rules.len() > RULES_MAX {
+        let place = drafts.last().map_or_else(|| section.header(), |draft| draft.place.clone());
+        section.desk.report(Fault::error(place, format!("more than {RULES_MAX} rules")).label("the last"));
+    }
+    rules
+}
+
+/// A shipped rule for a file with `lists`, in which its list may have another place, or none.
+fn adopt(section: &Section<'_>, rule: &Rule, lists: &Lists, shipped_lists: &Lists) -> Option<Rule> {
+    let Effect::List { list, span } = rule.effect else { return Some(rule.clone()) };
+    let name = shipped_lists.name(list);
+    let Some(list) = lists.find(name) else {
+        let title = format!("the shipped rule `{}` wants the list `{name}`, which is not in the file", rule.name);
+        let hint = "add the list, replace the rule by one of the same name, or set `shipped = false` in [rules]";
+        section.desk.report(section.wrong("list", title).label("the first of the lists").hint(hint.to_owned()));
+        return None;
+    };
+    Some(Rule { effect: Effect::List { list, span }, ..rule.clone() })
+}
+
+fn one(section: &Section<'_>, lists: &Lists) -> Option<Draft> {
+    let name = section.required("name", &name());
+    let on = section.required("on", &word(triggers()));
+    let by = section.required("by", &word([("address", By::Address), ("login", By::Login)]));
+    let count = section.required("count", &number(1..=COUNT_MAX));
+    let within = section.required("within", &duration(WITHIN));
+    let distinct = section.part("distinct", |part| distinct(part, by, count));
+    let unless_known = section.optional("unless-known", &boolean());
+    let block = section.part("block", |part| block(part, on));
+    let list = section.part("list", |part| list(part, by, lists));
+
+    if let (Some(Trigger::Event(kind)), Some(1)) = (on, count)
+        && is_daily(kind)
+    {
+        let fault = section.wrong("count", format!("a single `{kind}` is no attack"));
+        section.desk.report(fault.label("would hit everybody").hint("count at least 2".to_owned()));
+    }
+    let effect = match (section.has("block"), section.has("list")) {
+        (true, true) => {
+            let fault = Fault::error(section.key_place("list"), "a rule either blocks or lists").label("one too many");
+            let hint = "make two rules of it".to_owned();
+            section.desk.report(fault.also(section.key_place("block"), "the other").hint(hint));
+            None
+        }
+        (false, false) => {
+            let fault = Fault::error(section.header(), "a rule without `block` and without `list` does nothing");
+            let hint = "add `block = { for = \"10m\" }` or `list = { on = \"auth\", for = \"7d\" }`".to_owned();
+            section.desk.report(fault.hint(hint));
+            None
+        }
+        (true, false) | (false, true) => block.or(list),
+    };
+    let name = name?;
+    let rule = (|| {
+        let unless_known = unless_known.unwrap_or(false);
+        Some(Rule {
+            name: name.clone(),
+            on: on?,
+            by: by?,
+            count: count?,
+            within: within?,
+            distinct,
+            unless_known,
+            effect: effect?,
+        })
+    })();
+    Some(Draft { name, place: section.place("name"), rule })
+}
+
+fn triggers() -> impl Iterator<Item = (&'static str, Trigger)> {
+    let events = EventKind::ALL.into_iter().map(|kind| (kind.name(), Trigger::Event(kind)));
+    events.chain([("blocked", Trigger::Blocked)])
+}
+
+/// Whether honest people and servers cause such an event every day, so that one of them means nothing.
+fn is_daily(kind: EventKind) -> bool {
+    match kind {
+        EventKind::LoginFailed
+        | EventKind::LoginOk
+        | EventKind::Connect
+        | EventKind::UnknownRecipient
+        | EventKind::MessageSent => true,
+        EventKind::RelayDenied
+        | EventKind::ProtocolAbuse
+        | EventKind::RateExceeded
+        | EventKind::SpamSeen
+        | EventKind::TrapHit => false,
+    }
+}
+
+fn distinct(section: &Section<'_>, by: Option<By>, count: Option<u16>) -> Option<Distinct> {
+    let of = section.required("of", &word([("address", Of::Address), ("login", Of::Login), ("guess", Of::Guess)]));
+    let at_least = section.required("at-least", &number(2..=COUNT_MAX));
+    if matches!((by, of), (Some(By::Address), Some(Of::Address)) | (Some(By::Login), Some(Of::Login))) {
+        let fault = section.wrong("of", "what is counted by one thing differs in another");
+        section.desk.report(fault.label("the same as `by`, so that there is never more than one"));
+    }
+    if let (Some(count), Some(at_least)) = (count, at_least)
+        && at_least > count
+    {
+        let fault = section.wrong("at-least", format!("{at_least} of {count} events cannot differ"));
+        section.desk.report(fault.label(format!("more than `count`, which is {count}")));
+    }
+    Some(Distinct { of: of?, at_least: at_least? })
+}
+
+fn block(section: &Section<'_>, on: Option<Trigger>) -> Option<Effect> {
+    let span = section.required("for", &duration(SPAN));
+    let then = section.optional("then", &word([("refuse", false), ("tarpit", true)]));
+    let tarpit =
+        section.optional("tarpit", &duration(TARPIT).or_hint("Dovecot gives up on a login that is held for 150s"));
+    if on == Some(Trigger::Blocked) {
+        let fault = Fault::error(section.header(), "what was blocked is blocked already");
+        let hint = "blocks are never extended; use `list = { on = \"auth\", for = \"7d\" }`".to_owned();
+        section.desk.report(fault.label("`on = \"blocked\"` goes with `list`").hint(hint));
+    }
+    let then = match (then, section.has("tarpit")) {
+        (Some(true), false) => {
+            let fault = section.wrong("then", "a tarpit wants to know for how long").label("`tarpit` is missing");
+            section.desk.report(fault.hint("add `tarpit = \"60s\"`".to_owned()));
+            None
+        }
+        (Some(true), true) => tarpit.map(Then::Tarpit),
+        (Some(false), true) => {
+            let fault = Fault::error(section.key_place("tarpit"), "`tarpit` has no effect");
+            let fault = fault.label("only used with `then = \"tarpit\"`");
+            section.desk.report(fault.also(section.place("then"), "refused at once"));
+            None
+        }
+        (None, true) if !section.has("then") => {
+            let fault = Fault::error(section.key_place("tarpit"), "`tarpit` has no effect");
+            let fault = fault.label("only used with `then = \"tarpit\"`");
+            section.desk.report(fault.hint("add `then = \"tarpit\"`".to_owned()));
+            None
+        }
+        (Some(false) | None, _) => Some(Then::Refuse),
+    };
+    Some(Effect::Block { span: span?, then: then? })
+}
+
+fn list(section: &Section<'_>, by: Option<By>, lists: &Lists) -> Option<Effect> {
+    let list = section.required("on", &lists.form());
+    let span = section.optional("for", &duration(SPAN));
+    if by == Some(By::Login) {
+        let fault = Fault::error(section.header(), "only addresses go on a list");
+        let hint = "count by address, or use `block`".to_owned();
+        section.desk.report(fault.label("`by = \"login\"` goes with `block`").hint(hint));
+    }
+    let list = list?;
+    Some(Effect::List { list, span: span.unwrap_or_else(|| lists.lifetime(list)) })
+}

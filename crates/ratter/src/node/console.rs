@@ -1,0 +1,240 @@
+//! The node as the console sees it.
+
+use std::time::Duration;
+
+use ::console::api::{
+    DnsblStatus, EngineStatus, Fault, GateStatus, HistoryView, KnownAddress, LevelView, ListStatus, ListWish,
+    ListingView, REASON_BYTES_MAX, SensorStatus, Status, StoreStatus, UnlistWish, Why, WishedSpan,
+};
+use ::console::metrics::Metric;
+use base::{Evidence, ListId, Maker, Subject, Until};
+use dnsbl::serve::Outcome;
+use gates::dovecot::Count;
+use listings::{Refusal, Wish};
+use rules::Level;
+use store::{Past, PastChange, PastMaker};
+
+use super::names::ListInfo;
+use super::{Node, views};
+use crate::clock;
+
+/// Most events and changes that `why` shows.
+const WHY_ROWS_MAX: usize = 20;
+
+/// The gate's counts of reports.
+const REPORTED: [Count; 6] = [
+    Count::ReportedOk,
+    Count::ReportedFailed,
+    Count::ReportedRefused,
+    Count::ReportedOutage,
+    Count::ReportedNoGuess,
+    Count::ReportedNobody,
+];
+
+/// How long `list` and `unlist` wait until the change is in the file; after that it is in force all the same.
+const SAVE_PATIENCE: Duration = Duration::from_secs(2);
+
+impl ::console::Node for Node {
+    fn status(&self) -> Status {
+        let counters = self.engine.counters();
+        let health = self.store.health();
+        Status {
+            node: self.name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started: views::time(self.started),
+            serial: self.book.serial(),
+            lists: self.names.lists().map(|(id, info)| self.list_status(id, info)).collect(),
+            sensors: self.sensors.iter().map(|gauge| gauge.status()).collect::<Vec<SensorStatus>>(),
+            gates: self.gate_status(),
+            dnsbl: self.dnsbl_status(),
+            engine: EngineStatus {
+                counted: counters.counted,
+                duplicates: counters.duplicate,
+                repeated: counters.repeated_password,
+                listings: counters.listings_made,
+                paused_until: counters.paused_until.filter(|until| *until > clock::now()).map(views::time),
+            },
+            store: StoreStatus {
+                path: self.store_path().display().to_string(),
+                shed: health.events_shed,
+                failing: health.failing_since.and(health.last_error).map(String::from),
+            },
+            warnings: self.present_warnings(),
+        }
+    }
+
+    fn why(&self, subject: &Subject) -> Why {
+        let now = clock::now();
+        let since = now.minus(self.history);
+        let never = self.book.never_list().covers(subject);
+        let (mut levels, mut known_addresses) = (Vec::new(), Vec::new());
+        for level in self.engine.explain(now, subject) {
+            match level {
+                Level::Known { network, last } => {
+                    known_addresses.push(KnownAddress { network: network.to_string(), last: views::time(last) });
+                }
+                Level::Rule { rule, counted, threshold, distinct, distinct_threshold, falls_out } => {
+                    levels.push(LevelView {
+                        rule: self.names.rule(rule).to_owned(),
+                        count: counted,
+                        limit: threshold,
+                        distinct,
+                        distinct_limit: distinct_threshold,
+                        falls_out: falls_out.map(views::time),
+                    });
+                }
+            }
+        }
+        Why {
+            subject: subject.to_string(),
+            never_listed: never,
+            listings: self.book.about(subject).iter().map(|listing| views::listing(&self.names, listing)).collect(),
+            levels,
+            known_addresses,
+            // What cannot be read is missing from the answer, and the store's own health says why.
+            events: self
+                .store
+                .events_about(subject, since, WHY_ROWS_MAX)
+                .unwrap_or_default()
+                .iter()
+                .map(views::event)
+                .collect(),
+            history: self.store.history(subject, WHY_ROWS_MAX).unwrap_or_default().iter().map(past).collect(),
+        }
+    }
+
+    fn list(&self, wish: &ListWish) -> Result<ListingView, Fault> {
+        let subject = parse_subject(&wish.subject)?;
+        let (list, info) = self.find_list(&wish.list)?;
+        let now = clock::now();
+        let reason = wish.reason.trim();
+        if reason.is_empty() || reason.len() > REASON_BYTES_MAX {
+            return Err(Fault::bad(format!("a reason of 1 to {REASON_BYTES_MAX} bytes is wanted")));
+        }
+        let until = match wish.span {
+            WishedSpan::Lifetime => Until::At(now.plus(info.lifetime)),
+            WishedSpan::Seconds(seconds) => Until::At(now.plus(Duration::from_secs(seconds))),
+            WishedSpan::Endless => Until::Never,
+        };
+        let maker = Maker::Person { name: wish.person.as_str().into(), reason: reason.into() };
+        let evidence = Evidence { count: 0, distinct: 0, first: now, last: now };
+        let result = self.book.list(now, Wish { subject: subject.clone(), list, until, maker, evidence });
+        result.map_err(|refusal| refused(refusal, &subject))?;
+        self.store.audit(&wish.person, &format!("list {subject} on {}: {reason}", info.name));
+        self.save();
+        let listing = self.book.about(&subject).into_iter().find(|l| l.list == list && l.subject == subject);
+        listing
+            .map(|listing| views::listing(&self.names, &listing))
+            .ok_or_else(|| Fault::refused(format!("{subject} was taken off {} again at the same moment", info.name)))
+    }
+
+    fn unlist(&self, wish: &UnlistWish) -> Result<Vec<ListingView>, Fault> {
+        let subject = parse_subject(&wish.subject)?;
+        let list = wish.list.as_deref().map(|name| self.find_list(name)).transpose()?.map(|(list, _)| list);
+        let gone = self.book.unlist(clock::now(), &subject, list, &wish.person);
+        if !gone.is_empty() {
+            self.store.audit(&wish.person, &format!("unlist {subject}"));
+            self.save();
+        }
+        Ok(gone.iter().map(|listing| views::listing(&self.names, listing)).collect())
+    }
+
+    fn listings(&self, list: Option<&str>, limit: usize) -> Result<Vec<ListingView>, Fault> {
+        let list = list.map(|name| self.find_list(name)).transpose()?.map(|(list, _)| list);
+        Ok(self.book.all(list, limit).iter().map(|listing| views::listing(&self.names, listing)).collect())
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        self.collect_metrics()
+    }
+}
+
+impl Node {
+    fn find_list(&self, name: &str) -> Result<(ListId, &ListInfo), Fault> {
+        let unknown = || Fault::bad(format!("there is no list `{name}`; there are {}", self.names.all_lists()));
+        self.names.list_named(name).ok_or_else(unknown)
+    }
+
+    /// Waits until a person's change is in the file, so that what was said to be done stays done.
+    fn save(&self) {
+        self.store.wake();
+        if let Err(error) = self.store.flush(SAVE_PATIENCE) {
+            tracing::warn!(%error, "a change is in force, and not yet in the file");
+        }
+    }
+
+    fn list_status(&self, id: ListId, info: &ListInfo) -> ListStatus {
+        ListStatus {
+            name: info.name.clone(),
+            code: info.code.map(|code| code.to_string()),
+            listings: self.book.count(id),
+        }
+    }
+
+    fn gate_status(&self) -> Vec<GateStatus> {
+        let gate = self.outlets.get().and_then(|outlets| outlets.dovecot.as_ref());
+        gate.map(|gate| {
+            let sum = |counts: &[Count]| counts.iter().map(|count| gate.counters().get(*count)).sum();
+            GateStatus {
+                name: "dovecot".to_owned(),
+                listen: gate.local_addr().to_string(),
+                asked: sum(&[Count::AskedBefore, Count::AskedAfter]),
+                reported: sum(&REPORTED),
+                malformed: sum(&[Count::OddFields, Count::NotJson]),
+            }
+        })
+        .into_iter()
+        .collect()
+    }
+
+    fn dnsbl_status(&self) -> Option<DnsblStatus> {
+        let outlet = self.outlets.get()?.dnsbl.as_ref()?;
+        let statistics = outlet.server.statistics();
+        let both = [&statistics.udp, &statistics.tcp];
+        Some(DnsblStatus {
+            origin: outlet.origin.clone(),
+            listen: outlet.server.local_addrs().iter().map(ToString::to_string).collect(),
+            queries: both.iter().map(|totals| totals.messages()).sum(),
+            listed: both.iter().map(|totals| totals.outcome(Outcome::Listed)).sum(),
+        })
+    }
+
+    fn present_warnings(&self) -> Vec<String> {
+        let gate = self.outlets.get().and_then(|outlets| outlets.dovecot.as_ref());
+        let of_gate = gate.map(gates::io::Handle::warnings).unwrap_or_default();
+        self.warnings.iter().cloned().chain(of_gate.into_iter().map(str::to_owned)).collect()
+    }
+}
+
+fn parse_subject(text: &str) -> Result<Subject, Fault> {
+    text.parse().map_err(|error| Fault::bad(format!("`{text}` {error}")))
+}
+
+fn refused(refusal: Refusal, subject: &Subject) -> Fault {
+    let until = |until: Until| views::end(until).unwrap_or_else(|| "somebody lifts it".to_owned());
+    Fault::refused(match refusal {
+        Refusal::NeverListed => format!("{subject} is on the never-list, or overlaps it"),
+        Refusal::AlreadyListed(end) => format!("{subject} is listed already until {}", until(end)),
+        Refusal::Full => "the book is full".to_owned(),
+        Refusal::OverBeforeItBegan => "a listing of no time at all is none".to_owned(),
+        Refusal::EndlessByRule => "only a person may want a listing without end".to_owned(),
+    })
+}
+
+fn past(past: &Past) -> HistoryView {
+    let by = match &past.maker {
+        PastMaker::Rule(name) => format!("rule {name}"),
+        PastMaker::Person { name, reason } => format!("{name}: {reason}"),
+    };
+    let (subject, list) = (&past.subject, &past.list);
+    let change = match &past.change {
+        PastChange::Listed => {
+            let until = views::end(past.until).unwrap_or_else(|| "somebody lifts it".to_owned());
+            format!("{subject} listed on {list} until {until} by {by}")
+        }
+        PastChange::Expired => format!("{subject} off {list}: its time was over"),
+        PastChange::Removed { by } => format!("{subject} off {list}: removed by {by}"),
+        PastChange::Replaced => format!("{subject} off {list}: replaced"),
+    };
+    HistoryView { serial: past.serial, at: views::time(past.at), change }
+}

@@ -1,0 +1,125 @@
+//! The configuration as the rooms take it. Nothing is decided here: each room's settings say what they mean.
+
+use std::time::Duration;
+
+use base::ListId;
+
+use super::names::{ListInfo, Names};
+use crate::config::{self, Config, Dnsbl, DovecotGate};
+
+/// Names of the lists and rules.
+pub(crate) fn names(config: &Config) -> Names {
+    let lists =
+        config.lists.iter().map(|list| ListInfo { name: list.name.clone(), code: list.code, lifetime: list.lifetime });
+    Names::new(lists.collect(), config.rules.iter().map(|rule| rule.name.clone()).collect())
+}
+
+/// What the engine does.
+pub(crate) fn engine_settings(config: &Config) -> rules::Settings {
+    rules::Settings {
+        rules: config.rules.iter().map(rule).collect(),
+        profile: match config.login.profile {
+            config::Profile::Smart => rules::Profile::Smart,
+            config::Profile::Text => rules::Profile::Text,
+        },
+        known_for: config.login.known_addresses,
+        proxies: config.login.trusted_proxies.clone(),
+        tarpits_max: config.login.tarpits,
+        tarpits_per_address_max: config.login.tarpits_per_address,
+        subjects_max: config.limits.subjects,
+    }
+}
+
+fn rule(rule: &config::Rule) -> rules::Rule {
+    rules::Rule {
+        name: rule.name.as_str().into(),
+        on: match rule.on {
+            config::Trigger::Event(kind) => rules::Trigger::Event(kind),
+            config::Trigger::Blocked => rules::Trigger::Blocked,
+        },
+        by: match rule.by {
+            config::By::Address => rules::By::Address,
+            config::By::Login => rules::By::Login,
+        },
+        count: rule.count,
+        within: rule.within,
+        distinct: rule.distinct.map(|distinct| rules::Distinct {
+            of: match distinct.of {
+                config::Of::Address => rules::Of::Address,
+                config::Of::Login => rules::Of::Login,
+                config::Of::Guess => rules::Of::Guess,
+            },
+            at_least: distinct.at_least,
+        }),
+        unless_known: rule.unless_known,
+        effect: match rule.effect {
+            config::Effect::Block { span, then } => rules::Effect::Block {
+                span,
+                then: match then {
+                    config::Then::Refuse => rules::Then::Refuse,
+                    config::Then::Tarpit(span) => rules::Then::Tarpit(span),
+                },
+            },
+            config::Effect::List { list, span } => rules::Effect::List { list, span },
+        },
+    }
+}
+
+/// How far back the rules look, and so how far back events are read again at a start.
+pub(crate) fn memory(config: &Config) -> Duration {
+    /// A rule over a longer span starts with what happened since: a month of events would make a start too slow.
+    const LONGEST: Duration = Duration::from_hours(24);
+    let spans = config.rules.iter().map(|rule| match rule.effect {
+        // While a subject is listed the rule forgets it, so that the windows from before the listing count too.
+        config::Effect::Block { span, .. } => rule.within + span,
+        config::Effect::List { .. } => rule.within,
+    });
+    spans.max().unwrap_or_default().min(LONGEST)
+}
+
+/// Dovecot's gate.
+pub(crate) fn dovecot_settings(gate: &DovecotGate) -> gates::dovecot::Settings {
+    let mut access = gates::dovecot::Access::open();
+    if let Some(password) = &gate.password {
+        access = access.with_password(password.expose());
+    }
+    if let Some(key) = &gate.api_key {
+        access = access.with_header(&format!("{}: {}", gate.api_header, key.expose()));
+    }
+    let password_hash = gate.nonce.as_deref().map(gates::dovecot::PasswordHash::new);
+    gates::dovecot::Settings { access, password_hash }
+}
+
+/// What DNS answers.
+pub(crate) fn dnsbl_settings(config: &Config, dnsbl: &Dnsbl) -> dnsbl::serve::Settings {
+    use ::dnsbl::serve::{CombinedZone, Members, NameServer, PublishedList, Settings, SoaTimers};
+    let lists = config.lists.iter().enumerate().filter_map(|(index, list)| {
+        Some(PublishedList {
+            id: ListId::new(index),
+            name: list.name.clone(),
+            code: list.code?,
+            ttl: list.ttl.unwrap_or(dnsbl.ttl),
+            text: list.text.clone().unwrap_or_else(|| DEFAULT_TEXT.to_owned()),
+        })
+    });
+    Settings {
+        origin: dnsbl.origin.clone(),
+        lists: lists.collect(),
+        combined: vec![CombinedZone { name: "all".to_owned(), lists: Members::All }],
+        name_servers: dnsbl
+            .ns
+            .iter()
+            .map(|server| NameServer { name: server.name.clone(), addresses: server.addresses.clone() })
+            .collect(),
+        contact: dnsbl.contact.clone(),
+        look_up_url: dnsbl.lookup.clone().unwrap_or_default(),
+        web_addresses: Vec::new(),
+        negative_ttl: dnsbl.negative_ttl,
+        apex_ttl: dnsbl.ttl,
+        timers: SoaTimers::default(),
+        nsid: None,
+    }
+}
+
+/// The reason of a list whose configuration gives none.
+const DEFAULT_TEXT: &str = "{ip} is on {list}. {url}";

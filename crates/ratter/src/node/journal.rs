@@ -1,0 +1,48 @@
+//! What becomes of each change to the book: it is logged, shown to those who watch, and stored.
+
+use std::sync::Arc;
+
+use ::console::api::Happening;
+use listings::{Book, Cause, Change, Entry};
+use tokio::sync::broadcast;
+use tracing::info;
+
+use super::names::Names;
+use super::views;
+use crate::cli::printable;
+
+/// Takes the waiting changes from the book, tells of each, and leaves them in `entries` for the store.
+///
+/// The writer thread of the store calls this, so that no change waits for a log or a watcher.
+pub(crate) fn drain(book: &Book, names: &Arc<Names>, tell: &broadcast::Sender<Happening>, entries: &mut Vec<Entry>) {
+    let before = entries.len();
+    book.drain_journal(entries);
+    for entry in entries.iter().skip(before) {
+        let happening = match &entry.change {
+            Change::Listed(listing) => {
+                let view = views::listing(names, listing);
+                info!(
+                    serial = entry.serial, subject = %printable(&view.subject), list = view.list, until = view.until.as_deref().unwrap_or("never"),
+                    by = %printable(&view.maker), reason = %printable(&view.reason), "listed"
+                );
+                Happening::Listed(view)
+            }
+            Change::Unlisted { listing, cause } => {
+                let view = views::listing(names, listing);
+                let cause = cause_in_words(cause);
+                info!(serial = entry.serial, subject = %printable(&view.subject), list = view.list, cause = %printable(&cause), "unlisted");
+                Happening::Unlisted { listing: view, cause }
+            }
+        };
+        // Without a watcher there is nobody to tell.
+        drop(tell.send(happening));
+    }
+}
+
+pub(crate) fn cause_in_words(cause: &Cause) -> String {
+    match cause {
+        Cause::Expired => "expired".to_owned(),
+        Cause::Removed { by } => format!("removed by {by}"),
+        Cause::Replaced => "replaced".to_owned(),
+    }
+}

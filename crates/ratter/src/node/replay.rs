@@ -1,0 +1,185 @@
+//! What the configured rules would have done with old logs: an engine and a book of their own, in the logs' time.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ::console::api::{HurtUser, RuleWouldHave, SubjectWouldHave, WouldHave};
+use anyhow::Context;
+use base::{Event, EventKind, Listing, Maker, Reason, Timestamp, Verdict};
+use listings::{Book, Change, NeverList};
+use rules::{Engine, Question, Stage};
+use sensors::io::LineReader;
+use sensors::{Reader, Timing};
+
+use super::names::Names;
+use super::{convert, sensing, views};
+use crate::config::Config;
+
+/// Most refused logins that are kept with their details.
+const HURT_MAX: usize = 10_000;
+
+/// Most different logins that are told apart; a log with more shows this many.
+const USERS_MAX: usize = 1_000_000;
+
+/// Replays the files in the order given; `-` is standard input.
+pub(crate) fn replay(config: &Config, logs: &[PathBuf]) -> anyhow::Result<WouldHave> {
+    let mut replay = Replay::new(config);
+    for path in logs {
+        let (input, written) = sensing::open_log(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let mut reader = Reader::new(sensing::zone_of_log(config, path)?, Timing::Replay);
+        let mut lines = LineReader::new(input);
+        while let Some(batch) = lines.next().with_context(|| format!("{} cannot be read on", path.display()))? {
+            for line in batch {
+                replay.lines += 1;
+                reader.read(line, written, &mut |event| replay.observe(&event));
+            }
+        }
+    }
+    Ok(replay.finish())
+}
+
+/// What has been found so far.
+struct Replay {
+    names: Names,
+    book: Arc<Book>,
+    engine: Engine,
+    lines: u64,
+    events: u64,
+    failures: u64,
+    successes: u64,
+    first: Option<Timestamp>,
+    last: Timestamp,
+    users: HashSet<String>,
+    listings: Vec<Listing>,
+    hurt: Vec<HurtUser>,
+}
+
+impl Replay {
+    fn new(config: &Config) -> Self {
+        let never = NeverList::new(config.node.never_list.iter().copied(), config.node.never_logins.iter().cloned());
+        let book = Arc::new(Book::new(never));
+        // Nobody can foresee the keys of a replay's hashes to any use, so that the secret need not be one: the same log
+        // gives the same answer.
+        let engine = Engine::new(convert::engine_settings(config), Arc::clone(&book), [0; 16]);
+        Self {
+            names: convert::names(config),
+            book,
+            engine,
+            lines: 0,
+            events: 0,
+            failures: 0,
+            successes: 0,
+            first: None,
+            last: Timestamp::EPOCH,
+            users: HashSet::new(),
+            listings: Vec::new(),
+            hurt: Vec::new(),
+        }
+    }
+
+    fn observe(&mut self, event: &Event<'_>) {
+        self.events += 1;
+        self.first = Some(self.first.map_or(event.time, |first| first.min(event.time)));
+        self.last = self.last.max(event.time);
+        self.catch_up(event.time);
+        match event.kind {
+            EventKind::LoginFailed => self.failures += 1,
+            EventKind::LoginOk => self.succeeded(event),
+            EventKind::Connect
+            | EventKind::UnknownRecipient
+            | EventKind::RelayDenied
+            | EventKind::ProtocolAbuse
+            | EventKind::MessageSent
+            | EventKind::RateExceeded
+            | EventKind::SpamSeen
+            | EventKind::TrapHit => {}
+        }
+        self.engine.observe(event.time, event);
+        self.collect();
+    }
+
+    /// Lets time pass up to `now`: what was held is counted and what is over ends, each at its own moment.
+    fn catch_up(&mut self, now: Timestamp) {
+        while let Some(due) = self.engine.next_deadline().filter(|due| *due <= now) {
+            self.book.expire(due);
+            self.engine.poll(due);
+        }
+        self.book.expire(now);
+    }
+
+    /// Somebody knew the password: would he have got in?
+    fn succeeded(&mut self, event: &Event<'_>) {
+        self.successes += 1;
+        let Some(login) = event.login else { return };
+        if self.users.len() < USERS_MAX && !self.users.contains(login) {
+            self.users.insert(login.to_owned());
+        }
+        let question =
+            Question { address: event.address, login: event.login, stage: Stage::After, service: event.service };
+        let decision = self.engine.ask(event.time, &question);
+        let (by, rule, until) = match decision.reason {
+            Reason::AddressListed { rule, until, .. } => ("address", rule, until),
+            Reason::LoginListed { rule, until, .. } => ("login", rule, until),
+            Reason::Unlisted | Reason::NeverListed | Reason::KnownAddress | Reason::TarpitsFull => return,
+        };
+        if decision.verdict != Verdict::Pass && self.hurt.len() < HURT_MAX {
+            self.hurt.push(HurtUser {
+                login: login.to_owned(),
+                address: event.address.map(|address| address.to_string()).unwrap_or_default(),
+                at: views::time(event.time),
+                why: format!("{by}, {}", rule.map_or("a person", |rule| self.names.rule(rule))),
+                seconds_left: until.map_or(0, |until| until.since(event.time).as_secs()),
+            });
+        }
+    }
+
+    fn collect(&mut self) {
+        let mut entries = Vec::new();
+        self.book.drain_journal(&mut entries);
+        self.listings.extend(entries.into_iter().filter_map(|entry| match entry.change {
+            Change::Listed(listing) => Some(listing),
+            Change::Unlisted { .. } => None,
+        }));
+    }
+
+    fn finish(mut self) -> WouldHave {
+        self.catch_up(self.last.plus(std::time::Duration::from_secs(10)));
+        self.collect();
+        let mut by_rule: BTreeMap<(String, String), u64> = BTreeMap::new();
+        let mut by_subject: BTreeMap<String, SubjectWouldHave> = BTreeMap::new();
+        for listing in &self.listings {
+            let Maker::Rule(rule) = listing.maker else { continue };
+            let rule = self.names.rule(rule).to_owned();
+            *by_rule.entry((rule.clone(), self.names.list(listing.list).to_owned())).or_default() += 1;
+            let subject = listing.subject.to_string();
+            let entry = by_subject.entry(subject.clone()).or_insert_with(|| SubjectWouldHave {
+                subject,
+                first: views::time(listing.since),
+                ..SubjectWouldHave::default()
+            });
+            entry.listings += 1;
+            if !entry.rules.contains(&rule) {
+                entry.rules.push(rule);
+            }
+        }
+        let mut by_subject: Vec<_> = by_subject.into_values().collect();
+        by_subject.sort_by_key(|subject| std::cmp::Reverse(subject.listings));
+        WouldHave {
+            lines: self.lines,
+            events: self.events,
+            first: self.first.map(views::time),
+            last: self.first.map(|_| views::time(self.last)),
+            failures: self.failures,
+            successes: self.successes,
+            users: self.users.len() as u64,
+            listings: self.listings.len() as u64,
+            by_rule: by_rule
+                .into_iter()
+                .map(|((rule, list), listings)| RuleWouldHave { rule, list, listings })
+                .collect(),
+            by_subject,
+            hurt: self.hurt,
+        }
+    }
+}

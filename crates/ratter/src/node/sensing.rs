@@ -1,0 +1,234 @@
+//! A thread for each followed log file: lines in, events observed, and the events pushed to the store together with the
+//! place up to which the file was read.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use ::console::api::SensorStatus;
+use anyhow::Context;
+use base::Timestamp;
+use sensors::tail::{self, Checkpoint};
+use sensors::{Reader, TimeZone, Timing};
+use store::Position;
+use tracing::warn;
+
+use super::Node;
+use crate::clock;
+use crate::config::{self, Config, FileSensor};
+
+/// How long a sensor waits for lines before it looks whether it shall stop.
+const WAIT_MAX: Duration = Duration::from_millis(500);
+
+/// How long a file that cannot be read is left alone.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How far a sensor has come, for those who ask.
+pub(crate) struct SensorGauge {
+    /// The file, as configured.
+    pub(crate) path: PathBuf,
+    progress: Mutex<Progress>,
+}
+
+/// Counts over the life of a file's path, over all restarts.
+#[derive(Clone, Default)]
+pub(crate) struct Progress {
+    /// Lines read.
+    pub(crate) lines: u64,
+    /// Events found in them.
+    pub(crate) events: u64,
+    /// What keeps the file from being read, if anything does.
+    pub(crate) fault: Option<String>,
+}
+
+impl SensorGauge {
+    pub(crate) fn new(path: PathBuf, lines: u64, events: u64) -> Self {
+        Self { path, progress: Mutex::new(Progress { lines, events, fault: None }) }
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn status(&self) -> SensorStatus {
+        let Progress { lines, events, fault } = self.progress();
+        let state = fault.unwrap_or_else(|| "reading".to_owned());
+        SensorStatus { path: self.path.display().to_string(), state, lines, events }
+    }
+
+    fn set(&self, progress: Progress) {
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+    }
+}
+
+/// A sensor's thread, which ends when this is dropped.
+pub(crate) struct Sensor {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Sensor {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has said so; there is nothing left to end.
+            thread.join().unwrap_or_default();
+        }
+    }
+}
+
+/// The gauges of the configured files, going on where the last run stopped.
+pub(crate) fn gauges(files: &[FileSensor], positions: &[Position]) -> Vec<Arc<SensorGauge>> {
+    let gauge = |file: &FileSensor| {
+        let past = position_of(positions, &file.path);
+        Arc::new(SensorGauge::new(file.path.clone(), past.map_or(0, |p| p.lines), past.map_or(0, |p| p.events)))
+    };
+    files.iter().map(gauge).collect()
+}
+
+/// Starts a thread for each configured file.
+pub(crate) fn start(files: &[FileSensor], positions: &[Position], node: &Arc<Node>) -> anyhow::Result<Vec<Sensor>> {
+    let mut sensors = Vec::new();
+    for (file, gauge) in files.iter().zip(&node.sensors) {
+        let follower = Follower::new(file, position_of(positions, &file.path), Arc::clone(gauge), Arc::clone(node))?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let signal = Arc::clone(&stop);
+        let thread = std::thread::Builder::new().name("sensor".into()).spawn(move || follower.run(&signal))?;
+        sensors.push(Sensor { stop, thread: Some(thread) });
+    }
+    Ok(sensors)
+}
+
+/// What a sensor's thread works with.
+struct Follower {
+    sensor: sensors::io::FileSensor,
+    reader: Reader,
+    gauge: Arc<SensorGauge>,
+    node: Arc<Node>,
+    progress: Progress,
+    /// The last checkpoint that was pushed.
+    kept: Option<Checkpoint>,
+}
+
+impl Follower {
+    fn new(
+        file: &FileSensor,
+        position: Option<&Position>,
+        gauge: Arc<SensorGauge>,
+        node: Arc<Node>,
+    ) -> anyhow::Result<Self> {
+        let start = match file.from {
+            config::Start::Start => tail::Start::Beginning,
+            config::Start::End => tail::Start::End,
+        };
+        let kept = position.map(|position| Checkpoint {
+            device: position.device,
+            inode: position.inode,
+            offset: position.offset,
+            fingerprint: position.fingerprint,
+            lines: position.lines,
+        });
+        let progress = gauge.progress();
+        let sensor = sensors::io::FileSensor::new(&file.path, start, kept);
+        Ok(Self { sensor, reader: Reader::new(zone_of(file)?, Timing::Live), gauge, node, progress, kept })
+    }
+
+    fn run(mut self, stop: &AtomicBool) {
+        while !stop.load(Ordering::Relaxed) {
+            match self.read_on() {
+                Ok(()) => self.progress.fault = None,
+                Err(error) => {
+                    self.complain(&error);
+                    std::thread::sleep(RETRY);
+                }
+            }
+            self.gauge.set(self.progress.clone());
+        }
+    }
+
+    /// Reads what there is, at most waiting a moment for it, and pushes what it caused with the place behind it.
+    fn read_on(&mut self) -> std::io::Result<()> {
+        let Self { sensor, reader, node, progress, .. } = self;
+        let mut batch = store::Batch::default();
+        let serial = node.book.serial();
+        let checkpoint = match sensor.next(WAIT_MAX)? {
+            Some(lines) => {
+                let now = clock::now();
+                for line in lines.lines {
+                    reader.read(line, now, &mut |event| {
+                        progress.events += 1;
+                        node.observe_into(&event, &mut batch);
+                    });
+                }
+                progress.lines = lines.checkpoint.lines;
+                Some(lines.checkpoint)
+            }
+            // A file without news still has a place: what is written while Ratter is down is found from there.
+            None => sensor.checkpoint(),
+        };
+        if checkpoint != self.kept {
+            batch.position = checkpoint.map(|checkpoint| self.position(checkpoint));
+            self.kept = checkpoint;
+        }
+        if batch != store::Batch::default() {
+            self.node.store.push(batch);
+        }
+        if self.node.book.serial() != serial {
+            self.node.store.wake();
+        }
+        Ok(())
+    }
+
+    fn position(&self, checkpoint: Checkpoint) -> Position {
+        Position {
+            path: self.gauge.path.to_string_lossy().into(),
+            device: checkpoint.device,
+            inode: checkpoint.inode,
+            offset: checkpoint.offset,
+            fingerprint: checkpoint.fingerprint,
+            lines: checkpoint.lines,
+            events: self.progress.events,
+        }
+    }
+
+    /// Says once what is wrong, and shows it in the status until it is mended.
+    fn complain(&mut self, error: &std::io::Error) {
+        let fault = error.to_string();
+        if self.progress.fault.as_ref() != Some(&fault) {
+            warn!(file = %self.gauge.path.display(), %error, "the log file cannot be read; trying again");
+            self.progress.fault = Some(fault);
+        }
+    }
+}
+
+fn position_of<'a>(positions: &'a [Position], path: &Path) -> Option<&'a Position> {
+    positions.iter().find(|position| *position.path == *path.to_string_lossy())
+}
+
+/// The zone of the file's stamps that name none.
+fn zone_of(file: &FileSensor) -> anyhow::Result<TimeZone> {
+    let Some(name) = &file.time_zone else { return Ok(TimeZone::system()) };
+    TimeZone::get(name).with_context(|| format!("the time zone {name} is not known here"))
+}
+
+/// The zone of a log file that is replayed: that of the sensor that follows it, if one does.
+pub(super) fn zone_of_log(config: &Config, log: &Path) -> anyhow::Result<TimeZone> {
+    let sensor = config.sensors.iter().find(|sensor| sensor.path == log);
+    sensor.map_or_else(|| Ok(TimeZone::system()), zone_of)
+}
+
+/// Opens a log file to be replayed, and tells when it was last written, which is what a stamp without a year is near to.
+#[expect(clippy::disallowed_methods, reason = "a file that the user names is opened here")]
+pub(super) fn open_log(path: &Path) -> std::io::Result<(Box<dyn Read>, Timestamp)> {
+    if path == Path::new("-") {
+        return Ok((Box::new(std::io::stdin()), clock::now()));
+    }
+    let file = File::open(path)?;
+    let written = file.metadata()?.modified()?;
+    let since = written.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Ok((Box::new(file), Timestamp::EPOCH.plus(since)))
+}

@@ -1,0 +1,146 @@
+//! From a configuration to a running node: opens the store, restores the book and the engine, then lets the world in.
+
+use std::net::TcpListener;
+use std::sync::{Arc, OnceLock};
+
+use ::console::api::Happening;
+use anyhow::{Context, anyhow};
+use dnsbl::serve::{Responder, Zones};
+use gates::io::DovecotGate;
+use listings::{Book, NeverList};
+use rules::{Door, Engine};
+use store::{Limits, Opened, Restored, Store};
+use tokio::sync::broadcast;
+use tracing::{info, warn};
+
+use super::names::Names;
+use super::sensing::Sensor;
+use super::{DnsblOutlet, Keeper, Node, Outlets, convert, journal};
+use crate::clock;
+use crate::config::Config;
+
+/// Happenings that a slow watcher may fall behind before it misses some.
+const HAPPENINGS_QUEUED_MAX: usize = 4096;
+
+/// A running node with its threads. Dropping it stops them: first what brings events, last the store, which writes what
+/// is queued.
+pub(crate) struct Running {
+    pub(crate) node: Arc<Node>,
+    pub(crate) happenings: broadcast::Sender<Happening>,
+    sensors: Vec<Sensor>,
+    keeper: Option<Keeper>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.sensors.clear();
+        self.keeper = None;
+        if let Err(error) = self.node.store.close() {
+            warn!(%error, "not everything is in the file; log lines will be read again at the next start");
+        }
+    }
+}
+
+/// Starts the node that `config` describes.
+pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
+    let names = Arc::new(convert::names(config));
+    let now = clock::now();
+    let stored_names = store::Names {
+        lists: config.lists.iter().map(|list| list.name.clone()).collect(),
+        rules: config.rules.iter().map(|rule| rule.name.clone()).collect(),
+    };
+    let limits = Limits {
+        events_kept: config.limits.history,
+        owners_kept: config.login.known_addresses.unwrap_or_default(),
+        ..Limits::default()
+    };
+    let since = now.minus(convert::memory(config));
+    let (opened, restored) = Store::open(&config.node.state, stored_names, since, limits)?;
+    let never = NeverList::new(config.node.never_list.iter().copied(), config.node.never_logins.iter().cloned());
+    let book = Arc::new(Book::new(never));
+    let engine = Engine::new(convert::engine_settings(config), Arc::clone(&book), restored.secret);
+    restore(&book, &engine, &restored);
+    let (happenings, _) = broadcast::channel(HAPPENINGS_QUEUED_MAX);
+    let node = Arc::new(Node {
+        name: config.node.name.clone(),
+        started: now,
+        store: start_store(opened, &book, &names, &happenings)?,
+        names,
+        book,
+        engine,
+        happenings: happenings.clone(),
+        sensors: super::sensing::gauges(&config.sensors, &restored.positions),
+        warnings: config.warnings.iter().map(|fault| fault.title.clone()).collect(),
+        history: config.limits.history,
+        outlets: OnceLock::new(),
+    });
+    // DNS and gates first: from here on blocks are in force again. Then the logs, which may have much to catch up with.
+    let outlets = start_outlets(config, &node)?;
+    node.outlets.set(outlets).map_err(|_| anyhow!("a node is started once"))?;
+    let keeper = Keeper::start(Arc::clone(&node)).context("no thread for what is due")?;
+    let sensors = super::sensing::start(&config.sensors, &restored.positions, &node)?;
+    Ok(Running { node, happenings, sensors, keeper: Some(keeper) })
+}
+
+/// Puts the book and the engine back to where the last commit left them.
+fn restore(book: &Book, engine: &Engine, restored: &Restored) {
+    let now = clock::now();
+    book.restore(now, restored.serial, restored.listings.iter().cloned());
+    for owner in &restored.owners {
+        engine.restore_owner(owner);
+    }
+    for event in &restored.events {
+        engine.replay(event.time, &event.as_event());
+    }
+    info!(
+        listings = restored.listings.len(),
+        known_addresses = restored.owners.len(),
+        events = restored.events.len(),
+        serial = restored.serial,
+        "restored"
+    );
+    let left_out = restored.left_out;
+    if left_out.listings_of_unknown_lists > 0 {
+        warn!(listings = left_out.listings_of_unknown_lists, "listings are on lists that are no longer configured");
+    }
+    if left_out.unreadable_rows > 0 {
+        warn!(rows = left_out.unreadable_rows, "rows of the store make no sense and were passed over");
+    }
+}
+
+fn start_store(
+    opened: Opened,
+    book: &Arc<Book>,
+    names: &Arc<Names>,
+    happenings: &broadcast::Sender<Happening>,
+) -> anyhow::Result<Store> {
+    let (book, names, tell) = (Arc::clone(book), Arc::clone(names), happenings.clone());
+    Ok(opened.start(move |entries| journal::drain(&book, &names, &tell, entries))?)
+}
+
+fn start_outlets(config: &Config, node: &Arc<Node>) -> anyhow::Result<Outlets> {
+    let dnsbl = config.dnsbl.as_ref().map(|settings| start_dnsbl(config, settings, node)).transpose()?;
+    let dovecot = match &config.dovecot {
+        None => None,
+        Some(gate) => {
+            let door: Arc<dyn Door> = node.clone();
+            let settings = convert::dovecot_settings(gate);
+            let listener = TcpListener::bind(gate.listen)
+                .with_context(|| format!("Dovecot's gate cannot listen at {}", gate.listen))?;
+            let limits = gates::io::Limits { connections_max: config.limits.connections, ..Default::default() };
+            Some(DovecotGate::start_on(listener, settings, door, clock::now, limits)?)
+        }
+    };
+    Ok(Outlets { dovecot, dnsbl })
+}
+
+fn start_dnsbl(config: &Config, settings: &crate::config::Dnsbl, node: &Arc<Node>) -> anyhow::Result<DnsblOutlet> {
+    let zones = Zones::new(&convert::dnsbl_settings(config, settings)).map_err(|faults| {
+        let faults = faults.iter().map(ToString::to_string).collect::<Vec<_>>();
+        anyhow!("[dnsbl] cannot be served: {}", faults.join("; "))
+    })?;
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = settings.threads.unwrap_or(processors);
+    let server = dnsbl::io::Server::start(&settings.listen, Arc::new(Responder::new(zones)), &node.book, threads)?;
+    Ok(DnsblOutlet { origin: settings.origin.clone(), server })
+}

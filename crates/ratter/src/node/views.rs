@@ -1,0 +1,56 @@
+//! The rooms' values as the console's forms.
+
+use base::{Evidence, Listing, Maker, Timestamp, Until};
+use console::api::{EventView, ListingView};
+use store::KeptEvent;
+
+use super::names::Names;
+
+/// A moment as people and programs read it.
+pub(crate) fn time(at: Timestamp) -> String {
+    at.to_string()
+}
+
+/// A listing, with a sentence for its reason.
+pub(crate) fn listing(names: &Names, listing: &Listing) -> ListingView {
+    let (maker, reason) = match &listing.maker {
+        Maker::Rule(rule) => (format!("rule {}", names.rule(*rule)), grounds(&listing.evidence)),
+        Maker::Person { name, reason } => (format!("person {name}"), reason.to_string()),
+    };
+    ListingView {
+        subject: listing.subject.to_string(),
+        list: names.list(listing.list).to_owned(),
+        since: time(listing.since),
+        until: end(listing.until),
+        maker,
+        reason,
+    }
+}
+
+/// The end of a listing, if it has one.
+pub(crate) fn end(until: Until) -> Option<String> {
+    until.moment().map(time)
+}
+
+/// What a rule's listing rests on, in a sentence.
+fn grounds(evidence: &Evidence) -> String {
+    let different = match evidence.distinct {
+        0 => String::new(),
+        n => format!(", {n} of them different"),
+    };
+    let span = evidence.last.since(evidence.first).as_secs_f64();
+    let events = if evidence.count == 1 { "event" } else { "events" };
+    format!("{} {events} within {span:.1} s{different}, the last at {}", evidence.count, time(evidence.last))
+}
+
+/// An event that was kept.
+pub(crate) fn event(event: &KeptEvent) -> EventView {
+    EventView {
+        time: time(event.time),
+        kind: event.kind.name().to_owned(),
+        service: event.service.to_string(),
+        address: event.address.map(|address| address.to_string()),
+        login: event.login.as_ref().map(ToString::to_string),
+        channel: event.channel.name().to_owned(),
+    }
+}

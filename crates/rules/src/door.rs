@@ -1,0 +1,34 @@
+//! The one door: what gates ask and everybody tells.
+
+use base::{Address, Decision, Event, Timestamp};
+
+/// Answers gates and takes events from everybody.
+pub trait Door: Send + Sync {
+    /// Whether a client may go on. Asking counts nothing: mail servers ask twice for one attempt.
+    fn ask(&self, now: Timestamp, question: &Question<'_>) -> Decision;
+
+    /// Takes note of an event, and says what is to be done about its subjects now.
+    fn observe(&self, event: &Event<'_>) -> Decision;
+}
+
+/// What a gate asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Question<'a> {
+    /// The client's address, if known.
+    pub address: Option<Address>,
+    /// The login as the client gave it, if known.
+    pub login: Option<&'a str>,
+    /// When it is asked.
+    pub stage: Stage,
+    /// The service, as the mail server calls it.
+    pub service: &'a str,
+}
+
+/// When a gate asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// Before the password is checked: the client can be held.
+    Before,
+    /// After it was found to be right: the client can only be let in or refused.
+    After,
+}

@@ -1,0 +1,210 @@
+//! The engine: what was counted, by subject, and the door to it.
+//!
+//! ```text
+//!  event ─> sessions ─> filters ─> windows by login   ─┐
+//!           (told      (same      windows by address  ─┴─> overflow ─> book
+//!            before?)   password?)
+//! ```
+//!
+//! State is split in [`SHARDS`] shards on each side, each behind a mutex, found by the key of the login, address or
+//! session. Locks are taken in one order (session, released; then login; then address), and none is held while the
+//! book is changed.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use base::{Address, CanonicalLogin, Network, PasswordTag, Timestamp};
+use listings::Book;
+
+use crate::counters::{Counters, Tallies};
+use crate::outage::Outage;
+use crate::owners::{Homes, KNOWN_FOR, Owner, Owners};
+use crate::plan::Plan;
+use crate::sessions::Sessions;
+use crate::tarpits::Tarpits;
+use crate::{Key, Keys, Settings, Windows};
+
+mod ask;
+mod count;
+mod explain;
+mod observe;
+
+pub use explain::Level;
+pub use observe::Observed;
+
+/// Shards on each side.
+const SHARDS: usize = 16;
+/// Addresses that are counted with a raised threshold at the same time.
+const SHARED_MAX: usize = 65_536;
+
+/// State by login.
+#[derive(Debug)]
+struct LoginShard {
+    tables: Box<[Windows]>,
+    owners: Owners,
+}
+
+/// State by address.
+#[derive(Debug)]
+struct AddressShard {
+    tables: Box<[Windows]>,
+    shared: Windows,
+    homes: Homes,
+}
+
+/// Counts events by the rules, makes listings in the book, and answers for the book.
+pub struct Engine {
+    settings: Settings,
+    plan: Plan,
+    keys: Keys,
+    book: Arc<Book>,
+    sessions: [Mutex<Sessions>; SHARDS],
+    logins: [Mutex<LoginShard>; SHARDS],
+    addresses: [Mutex<AddressShard>; SHARDS],
+    tarpits: Mutex<Tarpits>,
+    outage: Mutex<Outage>,
+    /// Milliseconds; [`Timestamp::EPOCH`] before the first pause.
+    paused_until: AtomicU64,
+    /// What would have been listed in the past, see [`Engine::replay`].
+    replayed: Mutex<count::Replayed>,
+    tallies: Tallies,
+}
+
+/// The login of an event with its key.
+#[derive(Clone, Copy)]
+struct Named<'a> {
+    name: &'a CanonicalLogin,
+    text: &'a str,
+    key: Key,
+    is_never_listed: bool,
+}
+
+/// The address of an event with the party it belongs to.
+#[derive(Clone, Copy)]
+struct Placed {
+    address: Address,
+    network: Network,
+    key: Key,
+    is_proxy: bool,
+    is_never_listed: bool,
+}
+
+impl Engine {
+    /// An engine with nothing counted. The secret keys its hashes; with the same one, what was replayed or restored
+    /// counts on.
+    pub fn new(settings: Settings, book: Arc<Book>, secret: [u8; 16]) -> Self {
+        let (plan, keys) = (Plan::new(&settings), Keys::new(secret));
+        let known_for = settings.known_for.unwrap_or(KNOWN_FOR);
+        let subjects = settings.subjects_max.div_ceil(SHARDS);
+        let tables = |side: &crate::plan::Side| -> Box<[Windows]> {
+            side.groups.iter().map(|group| Windows::new(&group.shapes, subjects)).collect()
+        };
+        Self {
+            sessions: core::array::from_fn(|_| Mutex::default()),
+            logins: core::array::from_fn(|_| {
+                Mutex::new(LoginShard { tables: tables(&plan.logins), owners: Owners::new(known_for, subjects) })
+            }),
+            addresses: core::array::from_fn(|_| {
+                Mutex::new(AddressShard {
+                    tables: tables(&plan.addresses),
+                    shared: Windows::new(&plan.shared, SHARED_MAX / SHARDS),
+                    homes: Homes::new(known_for, subjects),
+                })
+            }),
+            tarpits: Mutex::new(Tarpits::new(settings.tarpits_max, settings.tarpits_per_address_max)),
+            outage: Mutex::new(Outage::new(&keys)),
+            paused_until: AtomicU64::new(0),
+            replayed: Mutex::default(),
+            tallies: Tallies::default(),
+            settings,
+            plan,
+            keys,
+            book,
+        }
+    }
+
+    /// The book that the engine answers for.
+    pub const fn book(&self) -> &Arc<Book> {
+        &self.book
+    }
+
+    /// Takes in what [`Observed::owner`] gave before a restart.
+    pub fn restore_owner(&self, owner: &Owner) {
+        let login = self.keys.login(owner.login.as_str());
+        let network = self.keys.network(owner.network);
+        self.login_shard(login).owners.succeeded(login, Some(owner.network), owner.password, owner.at);
+        self.address_shard(network).homes.succeeded(network, login, owner.at);
+    }
+
+    /// What the engine has counted.
+    pub fn counters(&self) -> Counters {
+        let paused_until = Timestamp::from_millis(self.paused_until.load(Ordering::Relaxed));
+        let mut counters =
+            Counters { paused_until: (paused_until > Timestamp::EPOCH).then_some(paused_until), ..self.tallies.read() };
+        for shard in &self.sessions {
+            counters.sessions_shed += hold(shard).shed;
+        }
+        for shard in &self.logins {
+            let shard = hold(shard);
+            counters.evicted += shard.owners.evicted() + shard.tables.iter().map(Windows::evicted).sum::<u64>();
+        }
+        for shard in &self.addresses {
+            let shard = hold(shard);
+            counters.evicted +=
+                shard.homes.evicted() + shard.shared.evicted() + shard.tables.iter().map(Windows::evicted).sum::<u64>();
+        }
+        counters
+    }
+
+    /// Bytes that the tables of counts and owners hold, spare room included.
+    pub fn bytes(&self) -> usize {
+        let logins = self.logins.iter().map(|shard| {
+            let shard = hold(shard);
+            shard.owners.bytes() + shard.tables.iter().map(Windows::bytes).sum::<usize>()
+        });
+        let addresses = self.addresses.iter().map(|shard| {
+            let shard = hold(shard);
+            shard.homes.bytes() + shard.shared.bytes() + shard.tables.iter().map(Windows::bytes).sum::<usize>()
+        });
+        logins.chain(addresses).sum()
+    }
+
+    fn named<'a>(&self, login: Option<&'a CanonicalLogin>) -> Option<Named<'a>> {
+        login.map(|name| {
+            let text = name.as_str();
+            Named { name, text, key: self.keys.login(text), is_never_listed: self.book.never_list().covers_login(text) }
+        })
+    }
+
+    fn placed(&self, address: Option<Address>) -> Option<Placed> {
+        address.map(|address| {
+            let network = address.aggregate();
+            let is_proxy = self.settings.proxies.iter().any(|proxy| proxy.contains(address));
+            let is_never_listed = self.book.never_list().covers_address(address);
+            Placed { address, network, key: self.keys.network(network), is_proxy, is_never_listed }
+        })
+    }
+
+    fn guess(&self, login: Option<Named<'_>>, password: Option<PasswordTag>) -> u32 {
+        login.map_or(0, |login| self.keys.guess(login.key, password))
+    }
+
+    fn session_shard(&self, session: Key) -> MutexGuard<'_, Sessions> {
+        hold(&self.sessions[session.shard(SHARDS)])
+    }
+
+    fn login_shard(&self, login: Key) -> MutexGuard<'_, LoginShard> {
+        hold(&self.logins[login.shard(SHARDS)])
+    }
+
+    fn address_shard(&self, network: Key) -> MutexGuard<'_, AddressShard> {
+        hold(&self.addresses[network.shard(SHARDS)])
+    }
+}
+
+/// Locks. A panic elsewhere under the lock is a bug, but one that must not stop the node from counting: the state is
+/// made of counts, and each call leaves them whole.
+fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

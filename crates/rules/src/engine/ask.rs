@@ -1,0 +1,94 @@
+//! Questions: what is in force against an address and a login.
+
+use core::time::Duration;
+
+use base::{Address, CanonicalLogin, Decision, ListId, Reason, Timestamp, Verdict};
+use listings::Block;
+
+use super::{Engine, hold};
+use crate::door::{Question, Stage};
+use crate::settings::{Effect, Then};
+
+/// What is never listed may pass.
+pub(super) const NEVER_LISTED: Decision = Decision { verdict: Verdict::Pass, reason: Reason::NeverListed };
+
+impl Engine {
+    /// Whether a client may go on. Takes no lock and allocates nothing unless something is in force against it.
+    ///
+    /// What is never listed may pass, even from a blocked address. A blocked address is refused, even if the owner
+    /// sits there. A blocked login is refused, except from the addresses its owner is known by.
+    pub fn ask(&self, now: Timestamp, question: &Question<'_>) -> Decision {
+        let login = question.login.and_then(CanonicalLogin::new);
+        let login = login.as_ref().map(CanonicalLogin::as_str);
+        let never = self.book.never_list();
+        let is_never_listed = question.address.is_some_and(|address| never.covers_address(address))
+            || login.is_some_and(|login| never.covers_login(login));
+        if is_never_listed {
+            return NEVER_LISTED;
+        }
+        self.decide(now, question.address, login, question.stage)
+    }
+
+    /// What the book says of subjects that may be listed.
+    pub(super) fn decide(
+        &self,
+        now: Timestamp,
+        address: Option<Address>,
+        login: Option<&str>,
+        stage: Stage,
+    ) -> Decision {
+        let snapshot = self.book.snapshot();
+        let in_force = |block: &Block| !block.until.is_over(now);
+        if let Some(block) = address.and_then(|address| snapshot.block_of_address(address)).filter(in_force) {
+            let reason = Reason::AddressListed { list: ListId::BLOCKED, rule: block.rule, until: block.until.moment() };
+            return self.refuse(now, address, stage, &block, reason);
+        }
+        let Some(login) = login else { return Decision::PASS };
+        let Some(block) = snapshot.block_of_login(login).filter(in_force) else { return Decision::PASS };
+        if self.is_owner(now, address, login) {
+            return Decision { verdict: Verdict::Pass, reason: Reason::KnownAddress };
+        }
+        let reason = Reason::LoginListed { list: ListId::BLOCKED, rule: block.rule, until: block.until.moment() };
+        self.refuse(now, address, stage, &block, reason)
+    }
+
+    /// Whether the address is one that lets the login's owner in.
+    fn is_owner(&self, now: Timestamp, address: Option<Address>, login: &str) -> bool {
+        let (Some(_), Some(address)) = (self.settings.known_for, address) else { return false };
+        let login = self.keys.login(login);
+        self.login_shard(login).owners.known(login, address.aggregate(), now).is_some()
+    }
+
+    /// Refuses, after a while if the rule wants that, there is time, and not too many are held already.
+    fn refuse(
+        &self,
+        now: Timestamp,
+        address: Option<Address>,
+        stage: Stage,
+        block: &Block,
+        reason: Reason,
+    ) -> Decision {
+        let refusal = Decision { verdict: Verdict::Refuse, reason };
+        match (stage, self.tarpit_of(block)) {
+            (Stage::After, _) | (_, None) => refusal,
+            (Stage::Before, Some(span)) => {
+                let address = address.map(|address| self.keys.network(address.aggregate()));
+                if hold(&self.tarpits).enter(now, address, span) {
+                    return Decision { verdict: Verdict::Tarpit(span), reason };
+                }
+                self.tallies.tarpits_full.one();
+                Decision { reason: Reason::TarpitsFull, ..refusal }
+            }
+        }
+    }
+
+    /// How long the rule that made the block wants clients held. A person's block has no rule, and neither has one by
+    /// a rule that is gone from the configuration.
+    fn tarpit_of(&self, block: &Block) -> Option<Duration> {
+        let rule = self.settings.rules.get(usize::from(block.rule?.0))?;
+        match rule.effect {
+            Effect::Block { then: Then::Tarpit(span), .. } => Some(span),
+            Effect::Block { then: Then::Refuse, .. } | Effect::List { .. } => None,
+        }
+    }
+}

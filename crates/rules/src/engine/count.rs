@@ -1,0 +1,308 @@
+//! Counting: an attempt that is known to be one passes the filters, the windows, and maybe into the book.
+
+use std::collections::HashMap;
+
+use base::{EventKind, Evidence, ListId, Listing, Login, Maker, PasswordTag, RuleId, Subject, Timestamp, Until};
+use listings::{Refusal, Snapshot, Wish};
+
+use super::{AddressShard, Engine, LoginShard, Named, Placed, hold};
+use crate::keys::tag_of;
+use crate::outage::is_in_pause;
+use crate::owners::Past;
+use crate::plan::{Counting, REPEATED_WITHIN, SHARED_COUNT_MAX};
+use crate::settings::{Effect, Of, Profile, Trigger};
+use crate::{Key, Overflow};
+
+/// Listings that a replay remembers having been made; beyond, those that have ended are forgotten first.
+const REPLAYED_MAX: usize = 65_536;
+
+/// Whether time passes or is gone through again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Mode {
+    Live,
+    Replay,
+}
+
+/// Something that counts as one, with its subjects.
+#[derive(Clone, Copy)]
+pub(super) struct Attempt<'a> {
+    pub(super) trigger: Trigger,
+    pub(super) at: Timestamp,
+    pub(super) login: Option<Named<'a>>,
+    pub(super) address: Option<Placed>,
+    pub(super) password: Option<PasswordTag>,
+    pub(super) mode: Mode,
+}
+
+/// What the rules ask about besides the attempt.
+struct Scene<'a> {
+    snapshot: &'a Snapshot,
+    /// Whether somebody logged in from the address lately.
+    is_home: bool,
+    /// How many logins succeeded from it within the last hour.
+    housemates: u16,
+}
+
+/// What a replay must know of the time it goes through.
+#[derive(Debug, Default)]
+pub(super) struct Replayed {
+    /// The latest time that an event had so far: as far as the clock had come.
+    clock: Timestamp,
+    /// What was listed, until when: the book knows only what is still in force.
+    until: HashMap<(RuleId, Key), Timestamp>,
+}
+
+/// A rule that overflowed, and on which side.
+struct Overflown {
+    counting: Counting,
+    overflow: Overflow,
+    is_login: bool,
+}
+
+impl Engine {
+    /// Counts one attempt by every rule on it. Returns whether it counted at all.
+    pub(super) fn count(&self, now: Timestamp, attempt: &Attempt<'_>) -> bool {
+        if attempt.trigger == Trigger::Event(EventKind::LoginFailed) {
+            let paused_until = self.paused_until.load(core::sync::atomic::Ordering::Relaxed);
+            if is_in_pause(attempt.at, Timestamp::from_millis(paused_until)) {
+                self.tallies.paused.one();
+                return false;
+            }
+        }
+        let mut overflown = Vec::new();
+        if !self.plan.counts(attempt.trigger) || !self.count_in_tables(attempt, &mut overflown) {
+            return false;
+        }
+        if attempt.trigger != Trigger::Blocked {
+            self.tallies.counted.one();
+        }
+        for overflown in overflown {
+            self.enact(now, attempt, &overflown);
+        }
+        true
+    }
+
+    /// Filters the attempt and puts it into the windows, under the locks of both its subjects.
+    fn count_in_tables(&self, attempt: &Attempt<'_>, overflown: &mut Vec<Overflown>) -> bool {
+        let snapshot = self.book.snapshot();
+        let mut by_login = attempt.login.map(|login| (login, self.login_shard(login.key)));
+        if let Some((login, shard)) = &mut by_login
+            && attempt.trigger == Trigger::Event(EventKind::LoginFailed)
+            && !self.is_guess(attempt, *login, shard)
+        {
+            return false;
+        }
+        let mut by_address = attempt.address.map(|address| (address, self.address_shard(address.key)));
+        let seen = by_address.as_ref().map(|(address, shard)| shard.homes.seen(address.key, attempt.at));
+        let seen = seen.unwrap_or_default();
+        let is_home = seen.is_known || is_known(attempt, by_login.as_ref().map(|(_, shard)| &**shard));
+        let scene = Scene { snapshot: &snapshot, is_home, housemates: seen.housemates };
+        if let Some((login, shard)) = &mut by_login {
+            self.count_by_login(attempt, *login, shard, &scene, overflown);
+        }
+        if let Some((address, shard)) = &mut by_address {
+            self.count_by_address(attempt, *address, shard, &scene, overflown);
+        }
+        true
+    }
+
+    /// Whether a failed login is a guess, and not a device that does not know the new password.
+    fn is_guess(&self, attempt: &Attempt<'_>, login: Named<'_>, shard: &mut LoginShard) -> bool {
+        let Some(password) = attempt.password else { return true };
+        let past = shard.owners.past_of(login.key, password);
+        if past == Some(Past::Present)
+            && is_known(attempt, Some(shard))
+            && let Some(until) = hold(&self.outage).present_failed(attempt.at, login.key)
+        {
+            self.paused_until.store(until.as_millis(), core::sync::atomic::Ordering::Relaxed);
+        }
+        if self.settings.profile == Profile::Text {
+            return true;
+        }
+        if past.is_some() {
+            self.tallies.former_password.one();
+            return false;
+        }
+        let Some((group, section)) = self.plan.repeated else { return true };
+        let is_new = shard.tables[group].remember_after(login.key, section, attempt.at, [password.0], REPEATED_WITHIN);
+        if !is_new {
+            self.tallies.repeated_password.one();
+        }
+        is_new
+    }
+
+    fn count_by_login(
+        &self,
+        attempt: &Attempt<'_>,
+        login: Named<'_>,
+        shard: &mut LoginShard,
+        scene: &Scene<'_>,
+        overflown: &mut Vec<Overflown>,
+    ) {
+        let Some(group) = self.plan.logins.group_of(attempt.trigger) else { return };
+        if login.is_never_listed {
+            return;
+        }
+        let block = scene.snapshot.block_of_login(login.text);
+        for counting in &self.plan.logins.groups[group].rules {
+            let Some(tag) = self.tag_of(attempt, counting) else { continue };
+            // Whether a login is on another list the book knows, and says so when the rule overflows.
+            let is_block = matches!(counting.effect, Effect::Block { .. });
+            let is_listed = is_block && block.is_some_and(|block| !block.until.is_over(attempt.at));
+            let is_listed = match attempt.mode {
+                Mode::Live => is_listed,
+                Mode::Replay => {
+                    let subject = is_listed.then(|| Login::from(login.name).into());
+                    self.was_listed(attempt.at, counting, login.key, subject)
+                }
+            };
+            if is_listed || counting.unless_known && scene.is_home {
+                continue;
+            }
+            let overflow = shard.tables[group].observe(login.key, counting.section, attempt.at, tag);
+            overflown.extend(overflow.map(|overflow| Overflown { counting: *counting, overflow, is_login: true }));
+        }
+    }
+
+    fn count_by_address(
+        &self,
+        attempt: &Attempt<'_>,
+        address: Placed,
+        shard: &mut AddressShard,
+        scene: &Scene<'_>,
+        overflown: &mut Vec<Overflown>,
+    ) {
+        let Some(group) = self.plan.addresses.group_of(attempt.trigger) else { return };
+        if address.is_proxy || address.is_never_listed {
+            return;
+        }
+        let lists = scene.snapshot.lists_of(address.address);
+        let is_blocked = lists.contains(ListId::BLOCKED)
+            && scene.snapshot.block_of_address(address.address).is_some_and(|b| !b.until.is_over(attempt.at));
+        for counting in &self.plan.addresses.groups[group].rules {
+            let Some(tag) = self.tag_of(attempt, counting) else { continue };
+            let is_listed = match counting.effect {
+                Effect::Block { .. } => is_blocked,
+                Effect::List { list, .. } => lists.contains(list),
+            };
+            let is_listed = match attempt.mode {
+                Mode::Live => is_listed,
+                Mode::Replay => {
+                    let subject = is_listed.then(|| address.network.into());
+                    self.was_listed(attempt.at, counting, address.key, subject)
+                }
+            };
+            if is_listed || counting.unless_known && scene.is_home {
+                continue;
+            }
+            let overflow = match counting.shared {
+                Some(section) if scene.housemates > 0 => {
+                    let count = raised(counting.count, scene.housemates);
+                    shard.shared.observe_until(address.key, section, attempt.at, tag, count)
+                }
+                _ => shard.tables[group].observe(address.key, counting.section, attempt.at, tag),
+            };
+            overflown.extend(overflow.map(|overflow| Overflown { counting: *counting, overflow, is_login: false }));
+        }
+    }
+
+    /// What the rule tells apart in this attempt; none if the attempt does not say.
+    fn tag_of(&self, attempt: &Attempt<'_>, counting: &Counting) -> Option<[u32; 1]> {
+        let tag = match counting.of {
+            None => 0,
+            Some(Of::Address) => tag_of(attempt.address?.key),
+            Some(Of::Login) => tag_of(attempt.login?.key),
+            Some(Of::Guess) => self.keys.guess(attempt.login?.key, attempt.password),
+        };
+        Some([tag])
+    }
+
+    /// Whether the subject was on the rule's list when a replayed event happened: because the replay itself came to
+    /// that, or because it still is (then the subject is given) and was then. What an event caused began with it.
+    fn was_listed(&self, at: Timestamp, counting: &Counting, key: Key, subject: Option<Subject>) -> bool {
+        if hold(&self.replayed).until.get(&(counting.rule, key)).is_some_and(|until| at < *until) {
+            return true;
+        }
+        let list = counting.effect.list();
+        let covers = |listing: &Listing| listing.list == list && listing.since < at && !listing.until.is_over(at);
+        subject.is_some_and(|subject| self.book.about(&subject).iter().any(covers))
+    }
+
+    /// Makes the listing that an overflow asks for, and counts the block that it may be.
+    fn enact(&self, now: Timestamp, attempt: &Attempt<'_>, overflown: &Overflown) {
+        let Overflown { counting, overflow, is_login } = overflown;
+        let subject = match (is_login, attempt.login, attempt.address) {
+            (true, Some(login), _) => (login.key, Login::from(login.name).into()),
+            (false, _, Some(address)) => (address.key, address.network.into()),
+            (true, None, _) | (false, _, None) => return,
+        };
+        let is_made = match attempt.mode {
+            Mode::Live => self.list(now, counting, overflow, subject.1),
+            Mode::Replay => {
+                hold(&self.replayed).note(counting, subject.0, overflow.last);
+                true
+            }
+        };
+        let is_block = matches!(counting.effect, Effect::Block { .. });
+        if is_made && is_block && !is_login && attempt.trigger != Trigger::Blocked {
+            self.count(now, &Attempt { trigger: Trigger::Blocked, at: overflow.last, ..*attempt });
+        }
+    }
+
+    /// Lists from the last event that was counted on, unless that is over by now.
+    fn list(&self, now: Timestamp, counting: &Counting, overflow: &Overflow, subject: Subject) -> bool {
+        let until = overflow.last.plus(counting.effect.span());
+        if until <= now {
+            return false;
+        }
+        let evidence = Evidence {
+            count: u32::from(overflow.count),
+            distinct: u32::from(overflow.distinct),
+            first: overflow.first,
+            last: overflow.last,
+        };
+        let list = counting.effect.list();
+        let wish = Wish { subject, list, until: Until::At(until), maker: Maker::Rule(counting.rule), evidence };
+        match self.book.list(overflow.last, wish) {
+            Ok(_serial) => {
+                self.tallies.listings_made.one();
+                true
+            }
+            Err(Refusal::Full) => {
+                self.tallies.listings_shed.one();
+                false
+            }
+            Err(
+                Refusal::NeverListed | Refusal::AlreadyListed(_) | Refusal::OverBeforeItBegan | Refusal::EndlessByRule,
+            ) => false,
+        }
+    }
+}
+
+impl Replayed {
+    /// The clock when an event of this time was observed.
+    pub(super) fn clock(&mut self, at: Timestamp) -> Timestamp {
+        self.clock = self.clock.max(at);
+        self.clock
+    }
+
+    fn note(&mut self, counting: &Counting, key: Key, last: Timestamp) {
+        if self.until.len() >= REPLAYED_MAX {
+            self.until.retain(|_, until| last < *until);
+        }
+        if self.until.len() < REPLAYED_MAX {
+            self.until.insert((counting.rule, key), last.plus(counting.effect.span()));
+        }
+    }
+}
+
+/// Whether the address is one from which the login's owner logged in lately.
+fn is_known(attempt: &Attempt<'_>, shard: Option<&LoginShard>) -> bool {
+    let (Some(login), Some(address), Some(shard)) = (attempt.login, attempt.address, shard) else { return false };
+    shard.owners.known(login.key, address.network, attempt.at).is_some()
+}
+
+/// The threshold of an address that serves so many logins.
+pub(super) fn raised(count: u16, housemates: u16) -> u16 {
+    count.saturating_add(housemates.saturating_mul(2)).min(SHARED_COUNT_MAX).max(count)
+}

@@ -1,0 +1,192 @@
+//! Events on their way to the rules: known already, taken back, held, or counted.
+
+use core::time::Duration;
+
+use base::{CanonicalLogin, Decision, Event, EventKind, Login, Timestamp};
+
+use super::ask::NEVER_LISTED;
+use super::count::{Attempt, Mode};
+use super::{Engine, Named, Placed, hold};
+use crate::door::Stage;
+use crate::owners::Owner;
+use crate::sessions::{Failure, News, Report, Session, alone};
+use crate::settings::Trigger;
+
+/// How far ahead of our clock an event may lie. What is further ahead comes from a clock that is wrong, and is taken
+/// as of now, lest it make everything else look old.
+const AHEAD_MAX: Duration = Duration::from_mins(1);
+
+/// Most attempts of one event that are counted one by one: more than any threshold that makes sense.
+const ATTEMPTS_AT_ONCE_MAX: u16 = 1024;
+
+/// What observing an event brought.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Observed {
+    /// What a gate would be told of its subjects now, after the password was checked.
+    pub decision: Decision,
+    /// How many attempts the rules counted.
+    pub counted: u16,
+    /// The owner of the login was seen, and that is worth persisting.
+    pub owner: Option<Owner>,
+}
+
+impl Engine {
+    /// Takes note of an event. Its time may lie before `now`, and before that of other events.
+    pub fn observe(&self, now: Timestamp, event: &Event<'_>) -> Observed {
+        let login = event.login.and_then(CanonicalLogin::new);
+        let attempt = self.attempt(now, event, login.as_ref(), Mode::Live);
+        let (counted, owner) = self.take(now, event, &attempt);
+        let is_never_listed = attempt.address.is_some_and(|address| address.is_never_listed)
+            || attempt.login.is_some_and(|login| login.is_never_listed);
+        let decision = if is_never_listed {
+            NEVER_LISTED
+        } else {
+            self.decide(now, event.address, attempt.login.map(|login| login.text), Stage::After)
+        };
+        Observed { decision, counted, owner }
+    }
+
+    /// Takes note of an event that was observed before a restart: it is counted as it was then, but makes no listing;
+    /// those that were made are restored into the book beforehand. Events come in the order in which they were
+    /// observed.
+    pub fn replay(&self, now: Timestamp, event: &Event<'_>) {
+        // What was held counts in time, as seen by the clock of that time.
+        let then = hold(&self.replayed).clock(event.time.min(now));
+        self.count_due(then, Mode::Replay);
+        let login = event.login.and_then(CanonicalLogin::new);
+        let attempt = self.attempt(then, event, login.as_ref(), Mode::Replay);
+        self.take(then, event, &attempt);
+    }
+
+    /// Counts the held failures whose time has come.
+    pub fn poll(&self, now: Timestamp) {
+        self.count_due(now, Mode::Live);
+    }
+
+    /// When [`Engine::poll`] has something to do next.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.sessions.iter().filter_map(|shard| hold(shard).next_deadline()).min()
+    }
+
+    fn count_due(&self, now: Timestamp, mode: Mode) {
+        for shard in &self.sessions {
+            // Each is popped in a statement of its own, so that the lock is free while it is counted.
+            loop {
+                let due = hold(shard).pop_due(now);
+                let Some(failure) = due else { break };
+                self.count_failure(now, &failure, mode);
+            }
+        }
+    }
+
+    fn count_failure(&self, now: Timestamp, failure: &Failure, mode: Mode) -> bool {
+        let attempt = Attempt {
+            trigger: Trigger::Event(EventKind::LoginFailed),
+            at: failure.at,
+            login: self.named(failure.login.as_ref()),
+            address: self.placed(failure.address),
+            password: failure.password,
+            mode,
+        };
+        self.count(now, &attempt)
+    }
+
+    /// The event as one attempt.
+    fn attempt<'a>(
+        &self,
+        now: Timestamp,
+        event: &Event<'_>,
+        login: Option<&'a CanonicalLogin>,
+        mode: Mode,
+    ) -> Attempt<'a> {
+        Attempt {
+            trigger: Trigger::Event(event.kind),
+            at: if event.time > now.plus(AHEAD_MAX) { now } else { event.time },
+            login: self.named(login),
+            address: self.placed(event.address),
+            password: event.password,
+            mode,
+        }
+    }
+
+    fn take(&self, now: Timestamp, event: &Event<'_>, attempt: &Attempt<'_>) -> (u16, Option<Owner>) {
+        self.tallies.observed[event.kind as usize].one();
+        if attempt.login.is_none() && attempt.address.is_none() {
+            self.tallies.about_nobody.one();
+            return (0, None);
+        }
+        let session = self.session_of(event, attempt.address);
+        let (news, owner) = match (event.kind, session) {
+            (EventKind::LoginFailed, Some(session)) => (self.failed(now, event, session, attempt), None),
+            (EventKind::LoginOk, session) => (News::Attempts(1), self.succeeded(session, attempt)),
+            (_, _) => (alone(event.tally), None),
+        };
+        (self.count_news(now, attempt, news), owner)
+    }
+
+    fn session_of(&self, event: &Event<'_>, address: Option<Placed>) -> Option<Session> {
+        let named = event.session.filter(|session| !session.is_empty());
+        let named = named.map(|session| Session::Named(self.keys.session(session)));
+        named.or_else(|| address.map(|address| Session::Pseudo(address.key)))
+    }
+
+    /// What is new in a failed login; what must give way to it among the held is counted.
+    fn failed(&self, now: Timestamp, event: &Event<'_>, session: Session, attempt: &Attempt<'_>) -> News {
+        let report = Report {
+            session,
+            channel: event.channel,
+            tally: event.tally,
+            guess: self.guess(attempt.login, event.password),
+            at: attempt.at,
+            address: event.address,
+            login: attempt.login.map(|login| login.name),
+            password: event.password,
+        };
+        let (news, pressed_out) = self.session_shard(session.key()).failed(now, &report);
+        if let Some(failure) = pressed_out {
+            self.tallies.held_shed.one();
+            self.count_failure(now, &failure, attempt.mode);
+        }
+        news
+    }
+
+    /// Counts what is new.
+    fn count_news(&self, now: Timestamp, attempt: &Attempt<'_>, news: News) -> u16 {
+        match news {
+            News::Attempts(new) => {
+                (0..new.min(ATTEMPTS_AT_ONCE_MAX)).map(|_| u16::from(self.count(now, attempt))).sum()
+            }
+            News::Refused(new) => {
+                self.tallies.refused.add(u64::from(new));
+                0
+            }
+            News::Held => {
+                self.tallies.held.one();
+                0
+            }
+            News::Nothing => {
+                self.tallies.duplicate.one();
+                0
+            }
+        }
+    }
+
+    /// A login succeeded: takes back what was held of it, and remembers its owner.
+    fn succeeded(&self, session: Option<Session>, attempt: &Attempt<'_>) -> Option<Owner> {
+        if let Some(session) = session {
+            let taken = self.session_shard(session.key()).succeeded(session, attempt.login.map(|login| login.name));
+            self.tallies.held_taken_back.add(u64::from(taken));
+        }
+        let login = attempt.login?;
+        let place = attempt.address.filter(|address| !address.is_proxy);
+        let network = place.map(|place| place.network);
+        let is_news = self.login_shard(login.key).owners.succeeded(login.key, network, attempt.password, attempt.at);
+        let place = place?;
+        self.address_shard(place.key).homes.succeeded(place.key, login.key, attempt.at);
+        (is_news && attempt.mode == Mode::Live).then(|| owner_of(login, place, attempt))
+    }
+}
+
+fn owner_of(login: Named<'_>, place: Placed, attempt: &Attempt<'_>) -> Owner {
+    Owner { login: Login::from(login.name), network: place.network, at: attempt.at, password: attempt.password }
+}

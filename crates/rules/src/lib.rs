@@ -1,0 +1,35 @@
+//! Windows, and the one door: events come in, decisions go out, and the book is changed on the way.
+//!
+//! - [`Windows`] count: a bounded table of exact sliding windows, the one primitive under every rule.
+//! - `sessions` tell what was told before: the same attempt in a log and at a gate counts once.
+//! - `owners` know from where and with what password a login succeeded: that is no guesser.
+//! - [`Engine`] leads an event past them, and an overflow into the [`listings::Book`].
+//!
+//! Everything is pure: clocks and the secret come in as arguments, so that a day of mail can be replayed in a second
+//! with the same result. Every table has a named limit, and what it sheds is counted in [`Counters`].
+
+mod counters;
+mod door;
+mod engine;
+mod keys;
+mod outage;
+mod owners;
+mod pack;
+mod plan;
+mod section;
+mod sessions;
+mod settings;
+mod tarpits;
+mod windows;
+
+pub use counters::Counters;
+pub use door::{Door, Question, Stage};
+pub use engine::{Engine, Level, Observed};
+pub use keys::{Key, Keys};
+pub use outage::{OUTAGE_LOGINS, OUTAGE_PAUSE, OUTAGE_WITHIN};
+pub use owners::{HOUSEMATES_MAX, KNOWN_FOR, Owner, PLACES_MAX, SHARED_WITHIN};
+pub use pack::default_rules;
+pub use plan::{REPEATED_MAX, REPEATED_WITHIN, SHARED_COUNT_MAX};
+pub use sessions::{HELD_MAX, HOLD, PSEUDO_LIFE, SESSION_LIFE, SESSIONS_MAX};
+pub use settings::{By, Distinct, Effect, Of, Profile, Rule, Settings, Then, Trigger};
+pub use windows::{Filled, LATE_MAX, Overflow, Shape, Windows};

@@ -1,0 +1,167 @@
+//! What the configuration says about rules, as the engine takes it.
+
+use core::time::Duration;
+
+use base::{EventKind, ListId, Network};
+
+/// Everything the engine is told at its start.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// The rules; a rule's place is its [`base::RuleId`].
+    pub rules: Vec<Rule>,
+    /// How passwords that are tried again count.
+    pub profile: Profile,
+    /// How long an address from which the owner of a login logged in is let in although the login is blocked; none
+    /// lets nobody in. Rules that spare known addresses take 30 days then.
+    pub known_for: Option<Duration>,
+    /// Addresses that log in for others, such as a webmail: they are never counted by address, and never known.
+    pub proxies: Vec<Network>,
+    /// How many clients may be held at once, lest they take all connections of the mail server.
+    pub tarpits_max: usize,
+    /// How many of them from one party.
+    pub tarpits_per_address_max: usize,
+    /// How many subjects each table tracks, addresses and logins apart.
+    pub subjects_max: usize,
+}
+
+/// No rules, and the limits as they are shipped.
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            rules: Vec::new(),
+            profile: Profile::Smart,
+            known_for: Some(crate::owners::KNOWN_FOR),
+            proxies: Vec::new(),
+            tarpits_max: 50,
+            tarpits_per_address_max: 5,
+            subjects_max: 1_000_000,
+        }
+    }
+}
+
+/// How passwords that are tried again count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Profile {
+    /// The same wrong password counts once in ten minutes, and one of the last two right ones never: a phone that does
+    /// not know the new password is no guesser.
+    Smart,
+    /// Every attempt counts.
+    Text,
+}
+
+/// A rule: counts events by subject in a window, and makes a listing when it overflows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rule {
+    /// Its name in configuration and output.
+    pub name: Box<str>,
+    /// What it counts.
+    pub on: Trigger,
+    /// By whom it counts.
+    pub by: By,
+    /// How many overflow it; at least 1.
+    pub count: u16,
+    /// The window.
+    pub within: Duration,
+    /// Among how many different ones, if that matters.
+    pub distinct: Option<Distinct>,
+    /// Whether addresses are spared from which anybody logged in lately.
+    pub unless_known: bool,
+    /// What happens then.
+    pub effect: Effect,
+}
+
+/// What a rule counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Trigger {
+    /// Events of a kind.
+    Event(EventKind),
+    /// Blocks of addresses that other rules made.
+    Blocked,
+}
+
+impl Trigger {
+    /// How many there are.
+    pub(crate) const COUNT: usize = EventKind::ALL.len() + 1;
+
+    /// Its number, below [`Trigger::COUNT`].
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Self::Event(kind) => kind as usize,
+            Self::Blocked => Self::COUNT - 1,
+        }
+    }
+}
+
+/// By whom a rule counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum By {
+    /// By the party that an address belongs to: itself for IPv4, its /64 for IPv6.
+    Address,
+    /// By login.
+    Login,
+}
+
+/// A condition on different ones among the events counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Distinct {
+    /// Different what.
+    pub of: Of,
+    /// How many at least.
+    pub at_least: u16,
+}
+
+/// What is told apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Of {
+    /// Parties, as in [`By::Address`].
+    Address,
+    /// Logins.
+    Login,
+    /// Logins with the password that was tried, as far as it is known.
+    Guess,
+}
+
+/// What a rule does when it overflows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// Refuses the subject here for so long from the last event counted. The end is never moved.
+    Block {
+        /// How long.
+        span: Duration,
+        /// How the subject is refused.
+        then: Then,
+    },
+    /// Puts the subject on a list for so long.
+    List {
+        /// The list.
+        list: ListId,
+        /// How long.
+        span: Duration,
+    },
+}
+
+impl Effect {
+    /// The list that the subject goes on.
+    pub const fn list(self) -> ListId {
+        match self {
+            Self::Block { .. } => ListId::BLOCKED,
+            Self::List { list, .. } => list,
+        }
+    }
+
+    /// For how long.
+    pub const fn span(self) -> Duration {
+        match self {
+            Self::Block { span, .. } | Self::List { span, .. } => span,
+        }
+    }
+}
+
+/// How a blocked subject is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Then {
+    /// At once.
+    Refuse,
+    /// Held for so long before the password is checked, then refused even if it is right.
+    Tarpit(Duration),
+}

@@ -1,0 +1,5 @@
+//! The engine with the shipped rules, from outside.
+
+mod play;
+mod replay;
+mod scenarios;

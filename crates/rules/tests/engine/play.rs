@@ -1,0 +1,199 @@
+//! Plays scenarios written as text against an engine with the shipped rules.
+//!
+//! A line is `TIME WORDS… -> WANTED`; times are seconds with up to three decimals, or have a unit (`5m`, `2h`, `3d`).
+//! An event is observed at its own time, unless `now=TIME` says otherwise.
+//!
+//! ```text
+//! fail LOGIN ADDRESS [tag=5] [sess=S] [via=front|auth] [total=5|refused]  -> attempts counted
+//! ok LOGIN ADDRESS [tag=5] [sess=S] [via=…]                               -> `news` or `-`
+//! before LOGIN ADDRESS   after LOGIN ADDRESS                              -> the decision
+//! poll                                                                    -> attempts counted
+//! lists ADDRESS                                                           -> `blocked`, `auth`, both, or `-`
+//! until SUBJECT                                                           -> the ends of its listings, or `-`
+//! why SUBJECT                                                             -> `rule counted/threshold`, …, known addresses
+//! expire   block SUBJECT                                                  (no answer)
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{
+    Address, Channel, Decision, Event, EventKind, Evidence, ListId, Login, Maker, Network, PasswordTag, Reason,
+    Subject, Tally, Timestamp, Until, Verdict,
+};
+use listings::{Book, NeverList, Wish};
+use rules::{Engine, Level, Question, Settings, Stage, default_rules};
+
+/// Why a word can be read.
+const READABLE: &str = "scenarios are written right";
+
+/// The list of guessers.
+pub(crate) fn auth() -> ListId {
+    ListId::new(4)
+}
+
+/// The shipped rules, 192.0.2.0/28 a proxy, everything else as shipped.
+pub(crate) fn settings() -> Settings {
+    let proxies = vec!["192.0.2.0/28".parse().expect(READABLE)];
+    Settings { rules: default_rules(auth()), proxies, ..Settings::default() }
+}
+
+/// An engine with an empty book; 198.51.100.250, `2001:db8:ffff::/48` and `postmaster` are never listed.
+pub(crate) fn engine(settings: Settings) -> Engine {
+    let never: [Network; 2] =
+        ["198.51.100.250".parse().expect(READABLE), "2001:db8:ffff::/48".parse().expect(READABLE)];
+    Engine::new(settings, Arc::new(Book::new(NeverList::new(never, Login::new("postmaster")))), [7; 16])
+}
+
+/// All times are after this one: one that is no round number in any unit.
+pub(crate) const BEGIN: Timestamp = Timestamp::from_millis(1_795_247_054_123);
+
+/// Plays a whole scenario with the shipped settings.
+pub(crate) fn play(name: &str, script: &str) {
+    play_with(name, settings(), script);
+}
+
+/// Plays a whole scenario.
+pub(crate) fn play_with(name: &str, settings: Settings, script: &str) {
+    let engine = engine(settings);
+    for line in script.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let (words, wanted) = line.split_once("->").unwrap_or((line, ""));
+        let words: Vec<&str> = words.split_whitespace().collect();
+        let got = answer(&engine, moment(words[0]), words[1], &words[2..]);
+        assert_eq!(got, wanted.trim(), "{name}: {line}");
+    }
+}
+
+fn moment(text: &str) -> Timestamp {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" => 1000.0,
+        "m" => 60_000.0,
+        "h" => 3_600_000.0,
+        "d" => 86_400_000.0,
+        unit => panic!("no unit: {unit}"),
+    };
+    let millis = digits.parse::<f64>().expect(READABLE) * unit;
+    BEGIN.plus(Duration::from_secs_f64(millis.round() / 1000.0))
+}
+
+/// The value of `key=value` among the words.
+fn option<'a>(words: &[&'a str], key: &str) -> Option<&'a str> {
+    words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
+}
+
+fn event<'a>(at: Timestamp, kind: EventKind, words: &[&'a str]) -> Event<'a> {
+    let named = |word: &'a str| (word != "-").then_some(word);
+    let tally = match (option(words, "total"), words.contains(&"refused")) {
+        (Some(total), _) => Tally::Total(total.parse().expect(READABLE)),
+        (None, true) => Tally::Refused,
+        (None, false) => Tally::One,
+    };
+    Event {
+        time: at,
+        kind,
+        service: "imap",
+        login: named(words[0]),
+        address: named(words[1]).map(|text| text.parse().expect(READABLE)),
+        // Without a name each event is a connection of its own; `sess=-` has none, as Postfix by SASL.
+        session: option(words, "sess").and_then(named),
+        password: option(words, "tag").map(|tag| PasswordTag(tag.parse().expect(READABLE))),
+        channel: match option(words, "via") {
+            Some("front") => Channel::Front,
+            Some("auth") => Channel::Auth,
+            _ => Channel::Gate,
+        },
+        tally,
+    }
+}
+
+fn answer(engine: &Engine, at: Timestamp, verb: &str, words: &[&str]) -> String {
+    let now = option(words, "now").map_or(at, moment);
+    let fresh = format!("{at:?}{words:?}");
+    let observe = |kind| {
+        let mut event = event(at, kind, words);
+        if option(words, "sess").is_none() {
+            event.session = Some(&fresh);
+        }
+        engine.observe(now, &event)
+    };
+    let subject = || words[0].parse::<Subject>().expect(READABLE);
+    match verb {
+        "fail" => observe(EventKind::LoginFailed).counted.to_string(),
+        "ok" => if observe(EventKind::LoginOk).owner.is_some() { "news" } else { "-" }.into(),
+        "before" | "after" => {
+            let stage = if verb == "before" { Stage::Before } else { Stage::After };
+            let address = words.get(1).map(|text| text.parse().expect(READABLE));
+            let login = (words[0] != "-").then_some(words[0]);
+            told(engine.ask(now, &Question { address, login, stage, service: "imap" }))
+        }
+        "poll" => {
+            let before = engine.counters().counted;
+            engine.poll(now);
+            (engine.counters().counted - before).to_string()
+        }
+        "lists" => lists(engine, words[0].parse().expect(READABLE)),
+        "until" => {
+            let ends = engine.book().about(&subject()).into_iter().filter_map(|listing| listing.until.moment());
+            or_none(ends.map(|end| (end.since(BEGIN).as_millis() as f64 / 1000.0).to_string()))
+        }
+        "why" => or_none(engine.explain(now, &subject()).into_iter().map(level)),
+        "expire" => {
+            engine.book().expire(now);
+            String::new()
+        }
+        "block" => block(engine, now, subject()),
+        verb => panic!("no verb: {verb}"),
+    }
+}
+
+fn or_none(words: impl Iterator<Item = String>) -> String {
+    let words: Vec<String> = words.collect();
+    if words.is_empty() { "-".into() } else { words.join(" ") }
+}
+
+fn lists(engine: &Engine, address: Address) -> String {
+    let lists = engine.book().snapshot().lists_of(address);
+    or_none(lists.iter().map(|list| if list == auth() { "auth".into() } else { "blocked".into() }))
+}
+
+fn block(engine: &Engine, now: Timestamp, subject: Subject) -> String {
+    let maker = Maker::Person { name: "admin".into(), reason: "test".into() };
+    let wish = Wish { subject, list: ListId::BLOCKED, until: Until::Never, maker, evidence: Evidence::default() };
+    engine.book().list(now, wish).expect("nothing speaks against it");
+    String::new()
+}
+
+fn level(level: Level) -> String {
+    match level {
+        Level::Rule { rule, counted, threshold, distinct, distinct_threshold, falls_out } => {
+            let distinct =
+                if distinct_threshold > 0 { format!("({distinct}/{distinct_threshold})") } else { String::new() };
+            let out = falls_out.map_or(String::new(), |out| format!("<{}", out.since(BEGIN).as_millis()));
+            format!("{}:{counted}/{threshold}{distinct}{out}", rule.0)
+        }
+        Level::Known { network, last } => format!("{network}@{}", last.as_secs() - BEGIN.as_secs()),
+    }
+}
+
+/// A decision in a few words.
+pub(crate) fn told(decision: Decision) -> String {
+    let verdict = match decision.verdict {
+        Verdict::Pass => "pass".to_owned(),
+        Verdict::Tarpit(span) => format!("tarpit {}", span.as_secs()),
+        Verdict::Refuse => "refuse".to_owned(),
+        Verdict::Defer => "defer".to_owned(),
+    };
+    if let Verdict::Tarpit(_) = decision.verdict {
+        return verdict;
+    }
+    let reason = match decision.reason {
+        Reason::Unlisted => "",
+        Reason::NeverListed => " never",
+        Reason::KnownAddress => " known",
+        Reason::AddressListed { .. } => " address",
+        Reason::LoginListed { .. } => " login",
+        Reason::TarpitsFull => " full",
+    };
+    verdict + reason
+}

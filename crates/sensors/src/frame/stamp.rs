@@ -1,0 +1,199 @@
+//! The time that a log line carries, as written: which zone and which year it means is the clock's to say.
+
+use base::Timestamp;
+
+/// The time of a line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stamp {
+    /// The line carries none that is understood.
+    Missing,
+    /// A moment: it came with an offset, or counts from a fixed one.
+    Moment(Timestamp),
+    /// What a clock on the wall showed, without zone.
+    Wall(Civil),
+}
+
+/// A reading of a clock on the wall. Its fields are in range one by one; whether the day exists in the year is not yet known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Civil {
+    /// The year; none where the form has none (RFC 3164).
+    pub year: Option<u16>,
+    /// 1 to 12.
+    pub month: u8,
+    /// 1 to 31.
+    pub day: u8,
+    /// 0 to 23.
+    pub hour: u8,
+    /// 0 to 59.
+    pub minute: u8,
+    /// 0 to 59; a leap second is read as 59.
+    pub second: u8,
+    /// 0 to 999.
+    pub millis: u16,
+}
+
+/// The stamp at the beginning of `line` and what follows it.
+pub(super) fn read(line: &str) -> (Stamp, &str) {
+    let bytes = line.as_bytes();
+    let found = match bytes.first() {
+        Some(b'0'..=b'9') => iso(bytes),
+        Some(b'A'..=b'Z') => rfc3164(bytes),
+        Some(b'@') => tai64n(bytes),
+        _ => None,
+    };
+    match found {
+        // All that was read is ASCII, so that the cut is at a character.
+        Some((stamp, end)) => (stamp, line.get(end..).unwrap_or("")),
+        None => (Stamp::Missing, line),
+    }
+}
+
+/// `Nov 21 07:44:14`, with one or two digits and one or two spaces for the day, and a fraction if there is one.
+fn rfc3164(bytes: &[u8]) -> Option<(Stamp, usize)> {
+    let month = month(bytes.get(..3)?)?;
+    let mut at = 3;
+    if *bytes.get(at)? != b' ' {
+        return None;
+    }
+    while bytes.get(at) == Some(&b' ') && at < 5 {
+        at += 1;
+    }
+    let day = match (digit(bytes, at), digit(bytes, at + 1)) {
+        (Some(tens), Some(ones)) => {
+            at += 2;
+            tens * 10 + ones
+        }
+        (Some(ones), None) => {
+            at += 1;
+            ones
+        }
+        _ => return None,
+    };
+    if *bytes.get(at)? != b' ' {
+        return None;
+    }
+    let (hour, minute, second) = time_of_day(bytes, at + 1)?;
+    let (millis, at) = fraction(bytes, at + 9);
+    let civil = Civil { year: None, month, day, hour, minute, second, millis };
+    ((1..=31).contains(&day) && ends_well(bytes, at)).then_some((Stamp::Wall(civil), at))
+}
+
+/// `2026-11-21T07:44:14`, or with a space for the `T`; then a fraction and an offset if there are any.
+fn iso(bytes: &[u8]) -> Option<(Stamp, usize)> {
+    let year = u16::from(two(bytes, 0)?) * 100 + u16::from(two(bytes, 2)?);
+    let (month, day) = (two(bytes, 5)?, two(bytes, 8)?);
+    let has_marks = *bytes.get(4)? == b'-' && *bytes.get(7)? == b'-' && matches!(bytes.get(10)?, b'T' | b't' | b' ');
+    if !has_marks || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let (hour, minute, second) = time_of_day(bytes, 11)?;
+    let (millis, at) = fraction(bytes, 19);
+    let civil = Civil { year: Some(year), month, day, hour, minute, second, millis };
+    let (stamp, at) = match offset(bytes, at) {
+        Some((seconds_east, at)) => (Stamp::Moment(moment(civil, seconds_east)?), at),
+        None => (Stamp::Wall(civil), at),
+    };
+    ends_well(bytes, at).then_some((stamp, at))
+}
+
+/// `@` and 24 hexadecimal digits, as multilog writes: 8 bytes of seconds counted from 2^62 + 10 at the epoch (daemontools
+/// adds the ten seconds by which TAI was ahead in 1970 and knows no leap seconds), and 4 of nanoseconds.
+fn tai64n(bytes: &[u8]) -> Option<(Stamp, usize)> {
+    const EPOCH: u64 = (1 << 62) + 10;
+    let hex = |range: core::ops::Range<usize>| {
+        bytes.get(range)?.iter().try_fold(0u64, |sum, &byte| Some(sum << 4 | u64::from(char::from(byte).to_digit(16)?)))
+    };
+    let (seconds, nanos) = (hex(1..17)?.checked_sub(EPOCH)?, hex(17..25)?);
+    let millis = seconds.checked_mul(1000)?.checked_add((nanos / 1_000_000).min(999))?;
+    ends_well(bytes, 25).then_some((Stamp::Moment(Timestamp::from_millis(millis)), 25))
+}
+
+/// A stamp is over where the line is, or at a space or a colon: `12:30:45abc` is none.
+fn ends_well(bytes: &[u8], at: usize) -> bool {
+    matches!(bytes.get(at), None | Some(b' ' | b':' | b'\t'))
+}
+
+fn digit(bytes: &[u8], at: usize) -> Option<u8> {
+    let value = bytes.get(at)?.wrapping_sub(b'0');
+    (value < 10).then_some(value)
+}
+
+fn two(bytes: &[u8], at: usize) -> Option<u8> {
+    Some(digit(bytes, at)? * 10 + digit(bytes, at + 1)?)
+}
+
+/// `07:44:14` at `at`.
+fn time_of_day(bytes: &[u8], at: usize) -> Option<(u8, u8, u8)> {
+    let (hour, minute, second) = (two(bytes, at)?, two(bytes, at + 3)?, two(bytes, at + 6)?);
+    let has_marks = bytes.get(at + 2) == Some(&b':') && bytes.get(at + 5) == Some(&b':');
+    // A leap second is told as the second before, because calendars of 60-second minutes have no place for it.
+    (has_marks && hour < 24 && minute < 60 && second <= 60).then_some((hour, minute, second.min(59)))
+}
+
+/// The milliseconds of `.123456` or `,123` at `at` and where it ends; 0 if there is none.
+fn fraction(bytes: &[u8], at: usize) -> (u16, usize) {
+    if !matches!(bytes.get(at), Some(b'.' | b',')) || digit(bytes, at + 1).is_none() {
+        return (0, at);
+    }
+    let (mut millis, mut place, mut end) = (0, 100, at + 1);
+    while let Some(value) = digit(bytes, end) {
+        millis += u16::from(value) * place;
+        place /= 10;
+        end += 1;
+    }
+    (millis, end)
+}
+
+/// The seconds east of Greenwich of `Z`, `+01:00`, `+0100` or `-05` at `at`, and where it ends.
+fn offset(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
+    let sign = match bytes.get(at)? {
+        b'Z' | b'z' => return Some((0, at + 1)),
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let hours = i64::from(two(bytes, at + 1)?);
+    let colon = usize::from(bytes.get(at + 3) == Some(&b':'));
+    let (minutes, end) = match two(bytes, at + 3 + colon) {
+        Some(minutes) => (i64::from(minutes), at + 5 + colon),
+        None => (0, at + 3),
+    };
+    (hours < 24 && minutes < 60).then_some((sign * (hours * 60 + minutes) * 60, end))
+}
+
+/// The moment at which a clock `seconds_east` of Greenwich showed `civil`; none before 1970.
+fn moment(civil: Civil, seconds_east: i64) -> Option<Timestamp> {
+    let days = days_from_civil(i64::from(civil.year?), i64::from(civil.month), i64::from(civil.day));
+    let seconds = i64::from(civil.hour) * 3600 + i64::from(civil.minute) * 60 + i64::from(civil.second);
+    let since_epoch = u64::try_from(days * 86_400 + seconds - seconds_east).ok()?;
+    Some(Timestamp::from_millis(since_epoch * 1000 + u64::from(civil.millis)))
+}
+
+/// Days since 1970-01-01 of a day of the Gregorian calendar (Howard Hinnant's `days_from_civil`, years not negative). A day
+/// that the month has not is taken as one of the next month; offsets are rare enough beside impossible days.
+const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+/// The number of an English month of three letters, which every syslog writes whatever the locale.
+fn month(name: &[u8]) -> Option<u8> {
+    Some(match name {
+        b"Jan" => 1,
+        b"Feb" => 2,
+        b"Mar" => 3,
+        b"Apr" => 4,
+        b"May" => 5,
+        b"Jun" => 6,
+        b"Jul" => 7,
+        b"Aug" => 8,
+        b"Sep" => 9,
+        b"Oct" => 10,
+        b"Nov" => 11,
+        b"Dec" => 12,
+        _ => return None,
+    })
+}

@@ -1,0 +1,176 @@
+//! A log's path and the rotated files beside it.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use crate::tail::{FileId, Rotated, Source};
+
+/// The files of one log: the path, and in its directory what logrotate and others leave: its name with a number or a date
+/// (`mail.log.1`, `mail.log-20261121`). Compressed files are not read.
+#[derive(Debug)]
+pub struct Files {
+    path: PathBuf,
+}
+
+impl Files {
+    /// The log at `path`.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// The path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The rotated files, the one that was written last at the end.
+    fn siblings(&self) -> io::Result<Vec<(PathBuf, Rotated)>> {
+        let Some(name) = self.path.file_name() else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for entry in fs::read_dir(directory(&self.path))? {
+            let entry = entry?;
+            let Some(age) = age(name, &entry.file_name()) else { continue };
+            // A file may go between listing and looking.
+            let Some(metadata) = existing(entry.metadata())? else { continue };
+            if metadata.is_file() {
+                found.push((age, entry.path(), Rotated { id: id(&metadata), written: written(&metadata) }));
+            }
+        }
+        // Times of one tick are told apart by the names.
+        found.sort_by(|a, b| (a.2.written, &a.0).cmp(&(b.2.written, &b.0)));
+        Ok(found.into_iter().map(|(_, path, rotated)| (path, rotated)).collect())
+    }
+}
+
+impl Source for Files {
+    type File = File;
+    type Error = io::Error;
+
+    fn current(&mut self) -> io::Result<Option<FileId>> {
+        Ok(existing(fs::metadata(&self.path))?.map(|metadata| id(&metadata)))
+    }
+
+    fn rotated(&mut self) -> io::Result<Vec<Rotated>> {
+        Ok(self.siblings()?.into_iter().map(|(_, rotated)| rotated).collect())
+    }
+
+    fn open(&mut self, wanted: FileId) -> io::Result<Option<File>> {
+        if let Some(file) = open_if(&self.path, wanted)? {
+            return Ok(Some(file));
+        }
+        for (path, rotated) in existing(self.siblings())?.unwrap_or_default() {
+            if rotated.id == wanted
+                && let Some(file) = open_if(&path, wanted)?
+            {
+                return Ok(Some(file));
+            }
+        }
+        Ok(None)
+    }
+
+    fn size(&mut self, file: &File) -> io::Result<u64> {
+        Ok(file.metadata()?.len())
+    }
+
+    fn written(&mut self, file: &File) -> io::Result<u64> {
+        Ok(written(&file.metadata()?))
+    }
+
+    fn read_at(&mut self, file: &File, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match file.read_at(into, offset) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => return other,
+            }
+        }
+    }
+}
+
+/// The directory of a path; the working directory for a bare name.
+pub(super) fn directory(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+}
+
+/// The file at `path`, if it is the wanted one. A pipe or device is an error: opening it could block.
+fn open_if(path: &Path, wanted: FileId) -> io::Result<Option<File>> {
+    let Some(metadata) = existing(fs::metadata(path))? else { return Ok(None) };
+    if id(&metadata) != wanted {
+        return Ok(None);
+    }
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    let Some(file) = existing(File::open(path))? else { return Ok(None) };
+    // It may have been renamed in between.
+    Ok((id(&file.metadata()?) == wanted).then_some(file))
+}
+
+/// The result, with none for what does not exist.
+fn existing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn id(metadata: &Metadata) -> FileId {
+    FileId { device: metadata.dev(), inode: metadata.ino() }
+}
+
+/// The time of the last change in nanoseconds.
+fn written(metadata: &Metadata) -> u64 {
+    let nanos = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
+    u64::try_from(nanos).unwrap_or(0)
+}
+
+/// What orders rotated files of one time from old to new: numbers go up with age (`.2` is older than `.1`), dates down.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Age {
+    Number(core::cmp::Reverse<u32>),
+    Date(OsString),
+}
+
+/// The age by name of a file called `other` that was rotated away from `name`; none if it was not.
+fn age(name: &OsStr, other: &OsStr) -> Option<Age> {
+    let suffix = other.as_bytes().strip_prefix(name.as_bytes())?;
+    let digits = suffix.strip_prefix(b".").or_else(|| suffix.strip_prefix(b"-"))?;
+    if digits.is_empty() || !digits.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b'_')) {
+        return None;
+    }
+    let number = str::from_utf8(digits).ok().filter(|digits| digits.len() < 6).and_then(|digits| digits.parse().ok());
+    Some(match number {
+        Some(number) => Age::Number(core::cmp::Reverse(number)),
+        None => Age::Date(OsStr::from_bytes(digits).to_owned()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rotated_names() {
+        let cases = [
+            ("mail.log.1", true),
+            ("mail.log-20261121", true),
+            ("mail.log-2026-11-21.1", true),
+            ("mail.log", false),
+            ("mail.log.", false),
+            ("mail.log.1.gz", false),
+            ("mail.log.bak", false),
+            ("mail.log1", false),
+            ("mail.err.1", false),
+        ];
+        for (name, wanted) in cases {
+            assert_eq!(age(OsStr::new("mail.log"), OsStr::new(name)).is_some(), wanted, "{name}");
+        }
+        let of = |name: &str| age(OsStr::new("mail.log"), OsStr::new(name)).unwrap();
+        assert!(of("mail.log.10") < of("mail.log.2"));
+        assert!(of("mail.log-20261120") < of("mail.log-20261121"));
+    }
+}

@@ -1,0 +1,141 @@
+//! Byte cursors: the only places where a line is searched.
+//!
+//! Every search of the grammars goes through these functions, so that the tests can count how many bytes a line made
+//! them look at, and show that the cost of a line is linear in its length whatever a client wrote into it.
+
+use base::Address;
+
+/// The place of the first `needle`.
+pub(crate) fn find(text: &str, needle: &str) -> Option<usize> {
+    let place = memchr::memmem::find(text.as_bytes(), needle.as_bytes());
+    steps::add(place.map_or(text.len(), |at| at + needle.len()));
+    place
+}
+
+/// The place of the first `byte`.
+pub(crate) fn find_byte(text: &str, byte: u8) -> Option<usize> {
+    let place = memchr::memchr(byte, text.as_bytes());
+    steps::add(place.map_or(text.len(), |at| at + 1));
+    place
+}
+
+/// The place of the last `byte`.
+pub(crate) fn rfind_byte(text: &str, byte: u8) -> Option<usize> {
+    let place = memchr::memrchr(byte, text.as_bytes());
+    steps::add(place.map_or(text.len(), |at| text.len() - at));
+    place
+}
+
+/// Whether `needle` occurs.
+pub(crate) fn contains(text: &str, needle: &str) -> bool {
+    find(text, needle).is_some()
+}
+
+/// What stands before and after the first `needle`.
+pub(crate) fn split<'a>(text: &'a str, needle: &str) -> Option<(&'a str, &'a str)> {
+    let at = find(text, needle)?;
+    Some((text.get(..at)?, text.get(at + needle.len()..)?))
+}
+
+/// What stands before and after the last `byte`, which must be ASCII.
+pub(crate) fn rsplit_byte(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = rfind_byte(text, byte)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
+/// What stands before and after the only `needle`; none if there is no or more than one.
+///
+/// Where text that a client writes may stand on both sides of a mark, only a line with exactly one mark is beyond doubt.
+pub(crate) fn split_only<'a>(text: &'a str, needle: &str) -> Option<(&'a str, &'a str)> {
+    let (before, after) = split(text, needle)?;
+    (!contains(after, needle)).then_some((before, after))
+}
+
+/// The leading characters that `wanted` accepts, and the rest.
+pub(crate) fn take_while(text: &str, wanted: impl Fn(u8) -> bool) -> (&str, &str) {
+    let end = text.bytes().position(|byte| !wanted(byte)).unwrap_or(text.len());
+    steps::add(end + 1);
+    // The bytes that grammars accept here are ASCII, so that the cut is at a character.
+    text.split_at_checked(end).unwrap_or((text, ""))
+}
+
+/// Whether this is a byte of the names that daemons give their processes and databases.
+pub(crate) fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
+/// The address that `text` is, as a whole. Longer text than any address is not looked at.
+pub(crate) fn address(text: &str) -> Option<Address> {
+    /// Longest text of an address: an IPv4-mapped one, with a zone of 16 characters.
+    const ADDRESS_BYTES_MAX: usize = 45 + 1 + 16;
+    steps::add(text.len().min(ADDRESS_BYTES_MAX));
+    if text.len() > ADDRESS_BYTES_MAX { None } else { text.parse().ok() }
+}
+
+/// `text`, or none where it is empty.
+pub(crate) fn filled(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+/// The count of bytes looked at; in tests only.
+pub(crate) mod steps {
+    #[cfg(test)]
+    use core::cell::Cell;
+
+    #[cfg(test)]
+    thread_local! {
+        static STEPS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    #[cfg(test)]
+    pub(crate) fn add(count: usize) {
+        STEPS.with(|steps| steps.set(steps.get() + count));
+    }
+
+    #[cfg(not(test))]
+    #[inline]
+    pub(crate) const fn add(_count: usize) {}
+
+    /// The count since the last call.
+    #[cfg(test)]
+    pub(crate) fn take() -> usize {
+        STEPS.with(|steps| steps.replace(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_mark_is_beyond_doubt() {
+        let cases = [
+            ("a): b", Some(("a", "b"))),
+            ("a): b): c", None),
+            ("a): ): ", None),
+            ("ab", None),
+            ("): ", Some(("", ""))),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(split_only(text, "): "), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_whole_texts() {
+        let cases = [
+            ("198.51.100.7", true),
+            ("::ffff:198.51.100.7", true),
+            ("2001:db8::7%eth0", true),
+            (" 198.51.100.7", false),
+            ("198.51.100.7 ", false),
+            ("198.51.100.7:25", false),
+            ("198.51.100", false),
+            ("", false),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(address(text).is_some(), wanted, "{text}");
+        }
+        assert!(address(&format!("2001:db8::7%{}", "x".repeat(1 << 20))).is_none());
+    }
+}

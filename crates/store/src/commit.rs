@@ -1,0 +1,94 @@
+//! One transaction: what the queue and the book's journal hold at that moment.
+
+use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior};
+
+use crate::load::Load;
+use crate::records::Names;
+use crate::rows::{self, number, refs, time};
+use listings::{Cause, Change, Entry};
+
+/// Writes the load and the entries in one transaction: all of it or, on an error, none.
+pub(crate) fn commit(
+    connection: &mut Connection,
+    names: &Names,
+    load: &Load,
+    entries: &[Entry],
+) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    write_entries(&transaction, names, entries)?;
+    write_events(&transaction, load)?;
+    write_owners(&transaction, load)?;
+    write_positions(&transaction, load)?;
+    write_audits(&transaction, load)?;
+    transaction.commit()
+}
+
+fn insert<'t>(transaction: &'t Transaction<'_>, table: &str, columns: &str) -> rusqlite::Result<CachedStatement<'t>> {
+    let marks = rows::marks(columns.split(',').count());
+    transaction.prepare_cached(&format!("INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})"))
+}
+
+fn write_entries(transaction: &Transaction<'_>, names: &Names, entries: &[Entry]) -> rusqlite::Result<()> {
+    let Some(last) = entries.last() else { return Ok(()) };
+    let columns = rows::LISTING_COLUMNS;
+    let mut put = insert(transaction, "listing", columns)?;
+    let mut remove = transaction.prepare_cached("DELETE FROM listing WHERE list = ?1 AND subject = ?2")?;
+    let mut note = insert(transaction, "journal", &format!("serial, at, change, removed_by, {columns}"))?;
+    for entry in entries {
+        let (listing, change, by) = match &entry.change {
+            Change::Listed(listing) => (listing, "listed", None),
+            Change::Unlisted { listing, cause: Cause::Expired } => (listing, "expired", None),
+            Change::Unlisted { listing, cause: Cause::Replaced } => (listing, "replaced", None),
+            Change::Unlisted { listing, cause: Cause::Removed { by } } => (listing, "removed", Some(&**by)),
+        };
+        let values = rows::listing_values(listing, names);
+        if matches!(entry.change, Change::Listed(_)) {
+            put.execute(&refs(&values)[..])?;
+        } else {
+            remove.execute(&refs(&values)[..2])?;
+        }
+        let (serial, at) = (number(entry.serial), time(entry.at));
+        let mut row: Vec<&dyn rusqlite::ToSql> = vec![&serial, &at, &change, &by];
+        row.extend(refs(&values));
+        note.execute(&row[..])?;
+    }
+    let mut serial = insert(transaction, "meta", "name, value")?;
+    serial.execute(rusqlite::params!["journal_serial", number(last.serial)])?;
+    Ok(())
+}
+
+fn write_events(transaction: &Transaction<'_>, load: &Load) -> rusqlite::Result<()> {
+    let mut statement = insert(transaction, "event", rows::EVENT_COLUMNS)?;
+    for event in &load.events {
+        statement.execute(&refs(&rows::event_values(event))[..])?;
+    }
+    Ok(())
+}
+
+fn write_owners(transaction: &Transaction<'_>, load: &Load) -> rusqlite::Result<()> {
+    let mut statement = transaction.prepare_cached(&format!(
+        "INSERT INTO owner ({}) VALUES (?1, ?2, ?3, ?4) \
+         ON CONFLICT (login, network, ifnull(password, -1)) DO UPDATE SET at = max(at, excluded.at)",
+        rows::OWNER_COLUMNS
+    ))?;
+    for owner in load.owners.values() {
+        statement.execute(&refs(&rows::owner_values(owner))[..])?;
+    }
+    Ok(())
+}
+
+fn write_positions(transaction: &Transaction<'_>, load: &Load) -> rusqlite::Result<()> {
+    let mut statement = insert(transaction, "position", rows::POSITION_COLUMNS)?;
+    for position in load.positions.values() {
+        statement.execute(&refs(&rows::position_values(position))[..])?;
+    }
+    Ok(())
+}
+
+fn write_audits(transaction: &Transaction<'_>, load: &Load) -> rusqlite::Result<()> {
+    let mut statement = insert(transaction, "audit", "at, who, what")?;
+    for audit in &load.audits {
+        statement.execute(rusqlite::params![time(audit.at), audit.who, audit.what])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! What is read back at a start.
+
+use base::{Listing, Maker, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Params, Row};
+
+use crate::limits::Limits;
+use crate::people::PastMaker;
+use crate::records::{KeptEvent, Names, Position};
+use crate::rows::{self, ListingRow, time};
+use rules::Owner;
+
+/// What the store knew when it was last written.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Restored {
+    /// The serial of the last change of the book.
+    pub serial: u64,
+    /// The listings in force or over since; a rule that is no longer configured has become a person of that name.
+    pub listings: Vec<Listing>,
+    /// The owners' addresses and passwords, in the order of their times.
+    pub owners: Vec<Owner>,
+    /// The events since the asked moment, in the order of their arrival.
+    pub events: Vec<KeptEvent>,
+    /// The read positions.
+    pub positions: Vec<Position>,
+    /// The secret of this node, for hashes that nobody else can make.
+    pub secret: [u8; 16],
+    /// What is in the file and not in here.
+    pub left_out: LeftOut,
+}
+
+/// What the file holds and was not restored. It stays in the file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LeftOut {
+    /// Listings on lists that are no longer configured.
+    pub listings_of_unknown_lists: u64,
+    /// Rows that make no sense to this program, such as those a person has edited wrongly.
+    pub unreadable_rows: u64,
+}
+
+/// Reads everything but the secret. Events before `since`, and of the later ones all but the newest
+/// `events_restored_max`, are left out.
+pub(crate) fn restore(
+    connection: &Connection,
+    names: &Names,
+    since: Timestamp,
+    limits: &Limits,
+) -> rusqlite::Result<Restored> {
+    let mut restored = Restored { serial: serial(connection)?, ..Restored::default() };
+    let unreadable = &mut restored.left_out.unreadable_rows;
+    let from = |columns: &str, table: &str| format!("SELECT {columns} FROM {table}");
+
+    let rows =
+        read(connection, &from(rows::LISTING_COLUMNS, "listing"), [], unreadable, |row| rows::listing_row(row, 0))?;
+    let all = rows.len();
+    restored.listings = rows.into_iter().filter_map(|row| listing(row, names)).collect();
+    restored.left_out.listings_of_unknown_lists = (all - restored.listings.len()) as u64;
+
+    let unreadable = &mut restored.left_out.unreadable_rows;
+    restored.owners = read(connection, &from(rows::OWNER_COLUMNS, "owner ORDER BY at"), [], unreadable, rows::owner)?;
+    restored.positions = read(connection, &from(rows::POSITION_COLUMNS, "position"), [], unreadable, rows::position)?;
+    let events = from(rows::EVENT_COLUMNS, "event WHERE time >= ?1 ORDER BY id DESC LIMIT ?2");
+    let most = i64::try_from(limits.events_restored_max).unwrap_or(i64::MAX);
+    restored.events = read(connection, &events, (time(since), most), unreadable, rows::event)?;
+    restored.events.reverse();
+    Ok(restored)
+}
+
+/// The last serial that was given out. Retention never deletes the last journal row, but a person might.
+fn serial(connection: &Connection) -> rusqlite::Result<u64> {
+    let kept: Option<i64> = connection
+        .query_row("SELECT value FROM meta WHERE name = 'journal_serial'", [], |row| row.get(0))
+        .optional()?;
+    Ok(kept.unwrap_or_default().cast_unsigned())
+}
+
+/// All rows of a query that `decode` understands; the others are counted.
+pub(crate) fn read<T>(
+    connection: &Connection,
+    query: &str,
+    parameters: impl Params,
+    unreadable: &mut u64,
+    decode: impl Fn(&Row<'_>) -> Option<T>,
+) -> rusqlite::Result<Vec<T>> {
+    let mut statement = connection.prepare(query)?;
+    let mut rows = statement.query(parameters)?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        match decode(row) {
+            Some(value) => all.push(value),
+            None => *unreadable += 1,
+        }
+    }
+    Ok(all)
+}
+
+/// The listing with ids in place of names; none if its list is no longer configured.
+fn listing(row: ListingRow, names: &Names) -> Option<Listing> {
+    let maker = match row.maker {
+        PastMaker::Person { name, reason } => Maker::Person { name, reason },
+        PastMaker::Rule(rule) => names.rule_id(&rule).map_or_else(
+            || Maker::Person { name: format!("rule {rule}").into(), reason: "no longer configured".into() },
+            Maker::Rule,
+        ),
+    };
+    Some(Listing {
+        subject: row.subject,
+        list: names.list_id(&row.list)?,
+        since: row.since,
+        until: row.until,
+        maker,
+        evidence: row.evidence,
+    })
+}

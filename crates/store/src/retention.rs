@@ -1,0 +1,80 @@
+//! Deletes what is older or more than the limits say, a little at a time.
+
+use core::time::Duration;
+
+use base::Timestamp;
+use rusqlite::{Connection, Params, Transaction, TransactionBehavior};
+
+use crate::limits::{Limits, RETENTION_ROWS_MAX};
+use crate::rows::time;
+
+/// How often the owners are counted: the other tables know their number from their keys, this one must be walked.
+const OWNERS_COUNTED_EVERY: Duration = Duration::from_mins(10);
+
+/// Remembers what was done when.
+#[derive(Debug, Default)]
+pub(crate) struct Retention {
+    owners_counted: Timestamp,
+}
+
+impl Retention {
+    /// Deletes at most [`RETENTION_ROWS_MAX`] rows for each limit, in a transaction of its own. Returns whether there
+    /// are likely more.
+    pub(crate) fn sweep(
+        &mut self,
+        connection: &mut Connection,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> rusqlite::Result<bool> {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut more = beyond(&transaction, "event", "id", limits.event_rows_max)?;
+        more |= beyond(&transaction, "journal", "serial", limits.journal_rows_max)?;
+        more |= beyond(&transaction, "audit", "id", limits.audit_rows_max)?;
+        more |= delete(
+            &transaction,
+            "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE time < ?1 ORDER BY time LIMIT ?2)",
+            (time(now.minus(limits.events_kept)), RETENTION_ROWS_MAX),
+        )?;
+        more |= delete(
+            &transaction,
+            "DELETE FROM owner WHERE id IN (SELECT id FROM owner WHERE at < ?1 ORDER BY at LIMIT ?2)",
+            (time(now.minus(limits.owners_kept)), RETENTION_ROWS_MAX),
+        )?;
+        let counts_owners = now.since(self.owners_counted) >= OWNERS_COUNTED_EVERY;
+        let more_owners = counts_owners
+            && delete(
+                &transaction,
+                "DELETE FROM owner WHERE id IN (SELECT id FROM owner ORDER BY at \
+                 LIMIT max(0, min(?2, (SELECT count(*) FROM owner) - ?1)))",
+                (signed(limits.owner_rows_max), RETENTION_ROWS_MAX),
+            )?;
+        transaction.commit()?;
+        if counts_owners && !more_owners {
+            self.owners_counted = now;
+        }
+        Ok(more || more_owners)
+    }
+}
+
+/// Deletes the oldest rows of `table` so that `most` stay, by a key that ascends without large gaps.
+fn beyond(transaction: &Transaction<'_>, table: &str, key: &str, most: u64) -> rusqlite::Result<bool> {
+    let statement = format!(
+        "DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} \
+         WHERE {key} <= (SELECT max({key}) FROM {table}) - ?1 ORDER BY {key} LIMIT ?2)"
+    );
+    delete(transaction, &statement, (signed(most), RETENTION_ROWS_MAX))
+}
+
+/// A limit as `SQLite` counts; beyond its numbers there is no limit.
+fn signed(limit: u64) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// Runs a statement; whether it deleted as much as it may.
+fn delete(transaction: &Transaction<'_>, statement: &str, parameters: impl Params) -> rusqlite::Result<bool> {
+    let deleted = transaction.prepare_cached(statement)?.execute(parameters)?;
+    Ok(deleted >= RETENTION_ROWS_MAX as usize)
+}
+
+#[cfg(test)]
+mod tests;

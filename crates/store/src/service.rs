@@ -1,0 +1,158 @@
+//! The store as the other rooms see it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use base::{Subject, Timestamp};
+use rusqlite::Connection;
+
+use crate::clock;
+use crate::error::{NotSaved, StoreError};
+use crate::file::{self, DATABASE, Lock};
+use crate::limits::{AUDIT_BYTES_MAX, Limits};
+use crate::load::Audit;
+use crate::people::{Audited, Past, People};
+use crate::queue::{Health, Queue};
+use crate::records::{Batch, KeptEvent, Names, cut};
+use crate::restore::{Restored, restore};
+use crate::writer::Writer;
+use listings::Entry;
+
+/// A store that is open and restored, and does not write yet: the book must take back its listings first.
+pub struct Opened {
+    connection: Connection,
+    path: PathBuf,
+    names: Names,
+    limits: Limits,
+    lock: Lock,
+}
+
+/// A running store. Closing or dropping it writes what is queued.
+pub struct Store {
+    queue: Arc<Queue>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    people: People,
+    path: PathBuf,
+    /// Dropped last: another process may come when this one has written all.
+    _lock: Lock,
+}
+
+impl Opened {
+    /// Starts the writer. `drain` moves the entries that wait in the book's journal to the end of the vector it is
+    /// given: `move |into| book.drain_journal(into)`. Only the writer thread calls it.
+    ///
+    /// Fails if the system gives no thread or no second connection.
+    pub fn start<J>(self, drain: J) -> Result<Store, StoreError>
+    where
+        J: FnMut(&mut Vec<Entry>) + Send + 'static,
+    {
+        let Self { connection, path, names, limits, lock } = self;
+        let people = People::new(file::open_reading(&path)?, path.clone());
+        let queue = Arc::new(Queue::new(limits.events_queued_max));
+        let for_writer = Arc::clone(&queue);
+        let mut writer = Writer::new(connection, names, limits, drain);
+        let thread = std::thread::Builder::new()
+            .name("store".into())
+            .spawn(move || writer.run(&for_writer))
+            .map_err(|error| StoreError::access(&path, error))?;
+        Ok(Store { queue, writer: Mutex::new(Some(thread)), people, path, _lock: lock })
+    }
+}
+
+impl Store {
+    /// Opens the state directory, making it and the database if they are missing, and reads back what is known:
+    /// of the events those from `since` on. `names` are those of the present configuration.
+    ///
+    /// Refuses a directory that another process uses, and a file that is damaged, newer, or not Ratter's; it never
+    /// changes such a file.
+    pub fn open(
+        directory: &Path,
+        names: Names,
+        since: Timestamp,
+        limits: Limits,
+    ) -> Result<(Opened, Restored), StoreError> {
+        file::make_directory(directory)?;
+        let lock = file::lock(directory)?;
+        let path = directory.join(DATABASE);
+        let connection = file::open_writing(&path)?;
+        let secret = file::secret(&connection, &path)?;
+        let known = restore(&connection, &names, since, &limits).map_err(|error| StoreError::sqlite(&path, error))?;
+        let restored = Restored { secret, ..known };
+        Ok((Opened { connection, path, names, limits, lock }, restored))
+    }
+
+    /// Queues a batch; never waits. It is written within [`crate::limits::TICK`], whole, together with every change
+    /// that was made to the book before this call. Too many waiting events are shed and counted; a position never is.
+    pub fn push(&self, batch: Batch) {
+        self.queue.push(batch);
+    }
+
+    /// Queues a note of who did what, at the present moment.
+    pub fn audit(&self, who: &str, what: &str) {
+        let short = |text| cut(text, AUDIT_BYTES_MAX).into();
+        self.queue.push_audit(Audit { at: clock::now(), who: short(who), what: short(what) });
+    }
+
+    /// Has everything written at once: for whoever changed the book. Does not wait.
+    pub fn wake(&self) {
+        self.queue.wake();
+    }
+
+    /// Waits until everything queued and every change of the book before this call is in the file, at most `patience`.
+    pub fn flush(&self, patience: Duration) -> Result<(), NotSaved> {
+        self.queue.flush(patience)
+    }
+
+    /// Writes what is queued and ends the writer; what is pushed later is not written. A failing store is tried for
+    /// [`crate::limits::CLOSE_PATIENCE`].
+    pub fn close(&self) -> Result<(), NotSaved> {
+        let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            self.queue.close();
+            // The writer catches its panics; if it ended by one all the same, the rest below says that not all is saved.
+            drop(thread.join());
+        }
+        self.queue.rest()
+    }
+
+    /// How the store does.
+    pub fn health(&self) -> Health {
+        self.queue.health()
+    }
+
+    /// The database file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Events from `since` on of a login, an address, or all addresses of a network, newest first, at most `limit` and
+    /// [`crate::limits::ROWS_ASKED_MAX`]. What is not written yet is not among them.
+    pub fn events_about(
+        &self,
+        subject: &Subject,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<KeptEvent>, StoreError> {
+        self.people.events_about(subject, since, limit)
+    }
+
+    /// Changes of the book about a subject or the networks that cover it, newest first, at most `limit` and
+    /// [`crate::limits::ROWS_ASKED_MAX`].
+    pub fn history(&self, subject: &Subject, limit: usize) -> Result<Vec<Past>, StoreError> {
+        self.people.history(subject, limit)
+    }
+
+    /// Who did what, newest first, at most `limit` and [`crate::limits::ROWS_ASKED_MAX`].
+    pub fn audits(&self, limit: usize) -> Result<Vec<Audited>, StoreError> {
+        self.people.audits(limit)
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // Whoever wants to know whether all is saved calls `close`.
+        drop(self.close());
+    }
+}

@@ -1,0 +1,105 @@
+//! `kill -9` at any instant: whole batches, and no position without the listings that its lines caused.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{Evidence, ListId, Login, Maker, RuleId, Subject, Timestamp, Until};
+use listings::{Book, NeverList, Refusal, Wish};
+use store::{Batch, Restored, Store};
+
+use crate::given;
+
+/// Names the state directory for the process that is to be killed.
+const CHILD: &str = "RATTER_STORE_TEST_CHILD";
+
+/// How often a process is killed, and after how many times the state directory is new.
+const ROUNDS: u64 = 200;
+const ROUNDS_PER_DIRECTORY: u64 = 20;
+
+fn victim(line: u64) -> Subject {
+    Subject::Login(Login::new(&format!("victim-{line}")).unwrap())
+}
+
+/// The lines that are done according to the file, after checking the file.
+fn check(restored: &Restored) -> u64 {
+    let Some(position) = restored.positions.first() else {
+        assert!(restored.events.is_empty(), "events without their position");
+        return 0;
+    };
+    assert_eq!(restored.events.len() as u64, position.events, "events and their position go together");
+    let listed: std::collections::HashSet<_> = restored.listings.iter().map(|listing| &listing.subject).collect();
+    for line in 1..=position.lines {
+        assert!(listed.contains(&victim(line)), "line {line} of {} lost its listing", position.lines);
+    }
+    assert_eq!(restored.serial, restored.listings.len() as u64, "each change once");
+    position.lines
+}
+
+/// Not a test of its own: the process that is killed. Reads endless lines; each makes a listing and some events.
+#[test]
+fn child() {
+    let Some(directory) = std::env::var_os(CHILD) else { return };
+    let (opened, restored) =
+        Store::open(Path::new(&directory), given::names(), Timestamp::EPOCH, given::limits()).unwrap();
+    let mut lines = check(&restored);
+    let mut events = restored.events.len() as u64;
+    let book = Arc::new(Book::new(NeverList::new([], [])));
+    book.restore(Timestamp::EPOCH, restored.serial, restored.listings);
+    let journal = Arc::clone(&book);
+    let store = opened.start(move |into| journal.drain_journal(into)).unwrap();
+    loop {
+        lines += 1;
+        let until = Until::At(Timestamp::from_secs(u64::from(u32::MAX)));
+        let maker = Maker::Rule(RuleId(0));
+        let wish = Wish { subject: victim(lines), list: ListId::BLOCKED, until, maker, evidence: Evidence::default() };
+        // A line that is read again finds the listing that it made the first time.
+        let listed = book.list(Timestamp::EPOCH, wish);
+        assert!(matches!(listed, Ok(_) | Err(Refusal::AlreadyListed(_))), "{listed:?}");
+        let count = lines % 5;
+        events += count;
+        let position = Some(given::position("/var/log/mail.log", lines, events));
+        let batch = (0..count).map(|_| given::event(1, "192.0.2.1", "alice")).collect();
+        store.push(Batch { events: batch, owners: vec![], position });
+        if lines.is_multiple_of(3) {
+            store.wake();
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+#[test]
+fn killed_at_any_instant_it_loses_and_doubles_nothing() {
+    let mut directory = tempfile::tempdir().unwrap();
+    let (mut total, mut productive, mut random) = (0, 0, 0x9e37_79b9_7f4a_7c15_u64);
+    let mut lines = 0;
+    for round in 0..ROUNDS {
+        if round % ROUNDS_PER_DIRECTORY == 0 {
+            (directory, lines) = (tempfile::tempdir().unwrap(), 0);
+        }
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["killed::child", "--exact"])
+            .env(CHILD, directory.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        // xorshift64: another instant each time, the same ones each run.
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        std::thread::sleep(Duration::from_micros(random % 90_000));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let (_, restored, _) = given::open(directory.path());
+        let now = check(&restored);
+        assert!(now >= lines, "round {round}: from {lines} lines back to {now}");
+        total += now - lines;
+        productive += u64::from(now > lines);
+        lines = now;
+    }
+    assert!(
+        total > ROUNDS && productive > ROUNDS / 4,
+        "the processes hardly wrote: {total} lines in {productive} rounds"
+    );
+}

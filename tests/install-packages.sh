@@ -1,0 +1,48 @@
+#!/bin/sh
+# Installs the Debian packages that the tests need, where they are missing, and says which. Their services are not
+# started, and nothing that runs is stopped: the tests start programs of their own. Silent when nothing is missing.
+set -eu
+
+packages='dovecot-imapd dovecot-pop3d bind9-dnsutils nginx-light sqlite3 curl iproute2'
+
+is_installed() {
+    [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+if ! command -v dpkg-query >/dev/null 2>&1; then
+    echo "This is no Debian: install what matches $packages" >&2
+    exit 1
+fi
+
+missing=
+for package in $packages; do
+    is_installed "$package" || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+    # The same script again, as root, so that everything below needs no thought about who runs it.
+    command -v sudo >/dev/null 2>&1 || {
+        echo "Run this as root: sh $0" >&2
+        exit 1
+    }
+    exec sudo sh "$0"
+fi
+echo "Installing what the tests need:$missing"
+
+# Debian starts a service when its package is installed, unless this program forbids it. One that is there already is
+# the admin's and stays.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ] && [ ! -L "$policy" ]; then
+    trap 'rm -f "$policy"' EXIT
+    trap 'exit 1' HUP INT TERM
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+apt-get -qq update
+# A list of words is meant here.
+# shellcheck disable=SC2086
+apt-get -qq install --no-install-recommends --yes $missing >/dev/null
+echo "Done."

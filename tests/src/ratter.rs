@@ -1,0 +1,313 @@
+//! A node under test: its configuration, its process and the commands that people give it.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use console::api::{ListingView, SensorStatus, Status, Why};
+use rustix::process::Signal;
+
+use crate::dns::Dig;
+use crate::http::Connection;
+use crate::place::{Place, free_port};
+use crate::policy::Gate;
+use crate::process::{Process, Said, run, text_of, write};
+use crate::wait;
+
+/// Password of the nodes' Dovecot gates.
+pub const GATE_PASSWORD: &str = "super secret";
+
+/// The nonce of Dovecot's password hashes, here and in the node's configuration.
+pub const NONCE: &str = "localrandomstring";
+
+/// Name under which the nodes publish their lists.
+pub const ORIGIN: &str = "bl.example.org";
+
+/// The built program: the one that the variable `RATTER_BIN` names, else the one that stands beside the test programs.
+pub fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("RATTER_BIN") {
+        return PathBuf::from(path);
+    }
+    let test = std::env::current_exe().expect("a test program has a path");
+    // target/debug/deps/TEST-HASH -> target/debug/ratter
+    let folder = test.parent().and_then(Path::parent).expect("cargo puts test programs into target/PROFILE/deps");
+    let binary = folder.join("ratter");
+    assert!(binary.is_file(), "{} is not built: `cargo build -p ratter` first", binary.display());
+    binary
+}
+
+/// The configuration of a node: everything switched on at ports of its own, the shipped rules and lists, and what a
+/// test adds.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    never: Vec<String>,
+    files: Vec<PathBuf>,
+    more: String,
+}
+
+impl Config {
+    /// The plain one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts a subject on the never-list.
+    #[must_use]
+    pub fn never(mut self, subject: &str) -> Self {
+        self.never.push(subject.to_owned());
+        self
+    }
+
+    /// Follows a log file, from its start.
+    #[must_use]
+    pub fn follow(mut self, log: &Path) -> Self {
+        self.files.push(log.to_owned());
+        self
+    }
+
+    /// Adds sections as they stand in the file; a rule with the name of a shipped one replaces it.
+    #[must_use]
+    pub fn with(mut self, toml: &str) -> Self {
+        self.more.push_str(toml);
+        self.more.push('\n');
+        self
+    }
+
+    fn text(&self, node: &Addresses) -> String {
+        let Addresses { state, gate, dns, metrics, .. } = node;
+        let never = self.never.iter().map(|subject| format!("{subject:?}")).collect::<Vec<_>>().join(", ");
+        let mut text = format!("[node]\nname = \"tests\"\nstate = \"{}\"\nnever-list = [{never}]\n", state.display());
+        for file in &self.files {
+            let path = file.display();
+            write!(text, "\n[[sensor.file]]\npath = \"{path}\"\nfrom = \"start\"\n").expect("a String takes all");
+        }
+        write!(
+            text,
+            "\n[gate.dovecot]\nlisten = \"{gate}\"\npassword = {GATE_PASSWORD:?}\nnonce = {NONCE:?}\n\
+             \n[dnsbl]\norigin = {ORIGIN:?}\nlisten = [\"{dns}\"]\n\
+             \n[console]\nlisten = \"{metrics}\"\n\n{}",
+            self.more
+        )
+        .expect("a String takes all");
+        text
+    }
+}
+
+/// Where a node keeps its state and listens.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// The state folder.
+    pub state: PathBuf,
+    /// The Dovecot gate.
+    pub gate: SocketAddr,
+    /// The DNS server.
+    pub dns: SocketAddr,
+    /// The metrics.
+    pub metrics: SocketAddr,
+}
+
+/// A node, running or not.
+#[derive(Debug)]
+pub struct Node {
+    process: Option<Process>,
+    addresses: Addresses,
+    place: Place,
+}
+
+impl Node {
+    /// Starts a node in a folder of its own, and waits until it serves.
+    pub fn start(config: &Config) -> Self {
+        let mut node = Self::prepare(config);
+        node.start_again();
+        node
+    }
+
+    /// Writes a configuration, but does not start the node.
+    pub fn prepare(config: &Config) -> Self {
+        let place = Place::new("node");
+        let addresses = Addresses {
+            config: place.join("ratter.toml"),
+            state: place.join("state"),
+            gate: free_port(),
+            dns: free_port(),
+            metrics: free_port(),
+        };
+        write(&addresses.config, &config.text(&addresses));
+        Self { process: None, addresses, place }
+    }
+
+    /// Writes another configuration, for the next start.
+    pub fn configure(&self, config: &Config) {
+        write(&self.addresses.config, &config.text(&self.addresses));
+    }
+
+    /// Starts the node after it ended, and waits until it serves.
+    pub fn start_again(&mut self) {
+        assert!(self.process.is_none(), "the node runs already");
+        let mut process = Process::start("ratter", self.place.path(), &self.command(&["run"]));
+        let Addresses { gate, dns, metrics, .. } = self.addresses;
+        wait::until_true("the node to serve", || {
+            process.must_run();
+            [gate, dns, metrics].iter().all(|address| TcpStream::connect(address).is_ok())
+                && self.try_status().is_some()
+        });
+        self.process = Some(process);
+    }
+
+    /// A `ratter` command with this node's configuration, to be run.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.arg("--config").arg(&self.addresses.config).args(arguments).current_dir(self.place.path());
+        command
+    }
+
+    /// Runs a `ratter` command to its end.
+    pub fn cli(&self, arguments: &[&str]) -> Said {
+        run(&mut self.command(arguments))
+    }
+
+    /// Runs a `ratter` command that must succeed, with `--json`, and returns what it says.
+    pub fn json<T: serde::de::DeserializeOwned>(&self, arguments: &[&str]) -> T {
+        let said = self.cli(&[arguments, &["--json"]].concat());
+        said.with_code(0).json()
+    }
+
+    /// Starts a command that goes on, such as `watch`.
+    pub fn start_command(&self, name: &str, arguments: &[&str]) -> Process {
+        Process::start(name, self.place.path(), &self.command(arguments))
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Its folder, in which tests may put files of their own.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The running process.
+    pub fn process(&mut self) -> &mut Process {
+        self.process.as_mut().expect("the node runs")
+    }
+
+    /// Plays Dovecot at its gate.
+    pub fn gate(&self) -> Gate {
+        Gate::new(self.addresses.gate)
+    }
+
+    /// Asks its DNS server.
+    pub fn dig(&self) -> Dig {
+        Dig::at(self.addresses.dns)
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(&mut self) {
+        self.process.take().expect("the node runs").kill();
+    }
+
+    /// Ends it in order, which must succeed.
+    pub fn stop(&mut self) {
+        let mut process = self.process.take().expect("the node runs");
+        process.signal(Signal::TERM);
+        let status = process.wait();
+        assert!(status.success(), "after SIGTERM the node ended with {status}:\n{}", process.stderr());
+    }
+
+    /// Stops it without ending it: it answers nothing, and its sockets stay open.
+    pub fn freeze(&mut self) {
+        self.process().signal(Signal::STOP);
+    }
+
+    /// Lets it go on after [`Self::freeze`].
+    pub fn thaw(&mut self) {
+        self.process().signal(Signal::CONT);
+    }
+
+    /// How it is.
+    pub fn status(&self) -> Status {
+        self.json(&["status"])
+    }
+
+    fn try_status(&self) -> Option<Status> {
+        let socket = self.addresses.state.join("control.sock");
+        let response = Connection::unix(&socket).ok()?.get("/v1/status").ok()?;
+        (response.status == 200).then(|| response.json())
+    }
+
+    /// How it is, over the control socket, for looking again and again without a new process each time.
+    pub fn quick_status(&self) -> Status {
+        self.try_status().expect("a running node tells how it is")
+    }
+
+    /// The sensor of its only log file.
+    pub fn sensor(&self) -> SensorStatus {
+        let mut sensors = self.quick_status().sensors;
+        assert_eq!(sensors.len(), 1, "one file is followed");
+        sensors.remove(0)
+    }
+
+    /// All that it knows of a subject.
+    pub fn why(&self, subject: &str) -> Why {
+        let said = self.cli(&["why", subject, "--json"]);
+        assert!(matches!(said.code, 0 | 3), "{said:?}");
+        said.json()
+    }
+
+    /// What is on a list.
+    pub fn listings(&self, list: &str) -> Vec<ListingView> {
+        self.get(&format!("/v1/listings?list={list}"))
+    }
+
+    /// What is on all lists.
+    pub fn all_listings(&self) -> Vec<ListingView> {
+        self.get("/v1/listings")
+    }
+
+    /// What its control socket answers to a path.
+    pub fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> T {
+        let socket = self.addresses.state.join("control.sock");
+        let response = Connection::unix(&socket).and_then(|mut node| node.get(path)).expect("a running node answers");
+        assert_eq!(response.status, 200, "{path}: {response:?}");
+        response.json()
+    }
+
+    /// The subjects on a list.
+    pub fn listed(&self, list: &str) -> BTreeSet<String> {
+        self.listings(list).into_iter().map(|listing| listing.subject).collect()
+    }
+
+    /// The listing of a subject on a list.
+    pub fn listing(&self, subject: &str, list: &str) -> Option<ListingView> {
+        self.listings(list).into_iter().find(|listing| listing.subject == subject)
+    }
+
+    /// Waits until a subject is on a list, and returns the listing.
+    pub fn wait_listed(&self, subject: &str, list: &str) -> ListingView {
+        wait::until(&format!("{subject} on {list}"), || self.listing(subject, list))
+    }
+
+    /// Waits until the node has read so many lines of its only log file.
+    pub fn wait_lines(&self, lines: u64) {
+        wait::until_true(&format!("{lines} lines to be read"), || self.sensor().lines >= lines);
+    }
+
+    /// Waits until the node has read all of its only log file, as long as nobody writes to it.
+    pub fn wait_whole(&self, log: &Path) {
+        let lines = text_of(log).lines().count() as u64;
+        self.wait_lines(lines);
+        assert_eq!(self.sensor().lines, lines, "each line of {} is read once", log.display());
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // The process goes before its folder does.
+        drop(self.process.take());
+    }
+}

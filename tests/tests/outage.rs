@@ -1,0 +1,111 @@
+//! Whoever is wrong is let through: a Ratter that is slow, stopped or gone keeps nobody out, and counts nobody wrongly
+//! when it is back.
+
+use std::net::TcpListener;
+
+use ratter_tests::dovecot::{Dovecot, PASSWORD, Setup, USERS};
+use ratter_tests::policy::{Attempt, End};
+use ratter_tests::ratter::{Config, Node};
+use ratter_tests::wait;
+
+const GUESSER: &str = "203.0.113.5";
+
+fn home(number: usize) -> String {
+    format!("198.51.100.{}", number + 1)
+}
+
+/// All users log in at the same time, each from home; all must be let in.
+fn all_get_in(dovecot: &Dovecot, when: &str) {
+    std::thread::scope(|scope| {
+        for (number, user) in USERS.iter().enumerate() {
+            scope.spawn(move || {
+                let reply = dovecot.login(&home(number), user, PASSWORD);
+                assert!(reply.ok, "{user} while Ratter is {when}: {reply:?}");
+            });
+        }
+    });
+}
+
+/// After an outage Dovecot waits longer and longer before it asks again; waits until it does.
+fn wait_asked(node: &Node, dovecot: &Dovecot) {
+    let before = node.quick_status().gates[0].reported;
+    wait::until_true("Dovecot to ask again", || {
+        assert!(dovecot.login(&home(0), USERS[0], PASSWORD).ok);
+        node.quick_status().gates[0].reported > before
+    });
+}
+
+fn nobody_was_counted(node: &Node) {
+    let engine = node.quick_status().engine;
+    assert_eq!(engine.counted, 0, "right passwords were counted: {engine:?}");
+    assert!(node.all_listings().is_empty(), "{:?}", node.all_listings());
+}
+
+#[test]
+fn users_get_in_while_ratter_is_frozen_dead_and_back() {
+    let mut node = Node::start(&Config::new());
+    let dovecot = Dovecot::start(&Setup::asking(node.addresses().gate));
+    all_get_in(&dovecot, "well");
+    nobody_was_counted(&node);
+
+    node.freeze();
+    all_get_in(&dovecot, "frozen");
+    node.thaw();
+    wait_asked(&node, &dovecot);
+    nobody_was_counted(&node);
+
+    node.kill();
+    all_get_in(&dovecot, "dead");
+    node.start_again();
+    wait_asked(&node, &dovecot);
+    nobody_was_counted(&node);
+
+    // It guards as before.
+    dovecot.guess(GUESSER, "alice", 0, 5);
+    node.wait_listed(GUESSER, "blocked");
+    assert!(!dovecot.login(GUESSER, "bob", PASSWORD).ok);
+    assert_eq!(node.all_listings().len(), 1);
+}
+
+#[test]
+fn an_answer_that_never_comes_keeps_nobody_out() {
+    // The kernel takes the connections of a program that never looks at them: the slowest server there is.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let dovecot = Dovecot::start(&Setup::asking(silent.local_addr().expect("it is bound")));
+    assert!(dovecot.login(&home(0), "alice", PASSWORD).ok);
+}
+
+#[test]
+fn a_flood_of_idle_connections_keeps_nobody_out() {
+    let node = Node::start(&Config::new().with("[limits]\nconnections = 20"));
+    let dovecot = Dovecot::start(&Setup::asking(node.addresses().gate));
+    let idle: Vec<_> = (0..60).filter_map(|_| std::net::TcpStream::connect(node.addresses().gate).ok()).collect();
+    assert!(dovecot.login(&home(0), "alice", PASSWORD).ok);
+    drop(idle);
+    wait_asked(&node, &dovecot);
+}
+
+#[test]
+fn a_password_database_that_is_down_blocks_nobody() {
+    // Dovecot 2.4 says so in its reports; a hundred users whose programs try again and again are no attack.
+    let node = Node::start(&Config::new());
+    let mut gate = node.gate();
+    for round in 0..6 {
+        for user in 0..20 {
+            let attempt = Attempt::new(&home(user), &format!("user{user}"));
+            assert_eq!(gate.before(&attempt), 0, "round {round}");
+            gate.report(&attempt, End::Internal);
+        }
+    }
+    nobody_was_counted(&node);
+}
+
+#[test]
+fn what_ratter_itself_refused_is_no_guess() {
+    let node = Node::start(&Config::new());
+    let mut gate = node.gate();
+    for _ in 0..10 {
+        gate.report(&Attempt::new(GUESSER, "alice"), End::Refused);
+    }
+    nobody_was_counted(&node);
+}
