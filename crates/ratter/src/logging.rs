@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::LogFormat;
 
 /// Starts logging. The level is `info` unless `RATTER_LOG` says otherwise, in the syntax of `tracing`'s filters.
-pub fn start(format: LogFormat) {
+pub(crate) fn start(format: LogFormat) {
     let filter = EnvFilter::try_from_env("RATTER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     // A second call, as in tests, finds logging started already, and leaves it.

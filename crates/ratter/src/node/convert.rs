@@ -5,7 +5,7 @@ use std::time::Duration;
 use base::ListId;
 
 use super::names::{ListInfo, Names};
-use crate::config::{self, Config, Dnsbl, DovecotGate};
+use crate::config::{self, Config, Dnsbl, DovecotGate, List};
 
 /// Names of the lists and rules.
 pub(crate) fn names(config: &Config) -> Names {
@@ -99,7 +99,7 @@ pub(crate) fn dnsbl_settings(config: &Config, dnsbl: &Dnsbl) -> dnsbl::serve::Se
             name: list.name.clone(),
             code: list.code?,
             ttl: list.ttl.unwrap_or(dnsbl.ttl),
-            text: list.text.clone().unwrap_or_else(|| DEFAULT_TEXT.to_owned()),
+            text: text(list, dnsbl),
         })
     });
     Settings {
@@ -119,6 +119,12 @@ pub(crate) fn dnsbl_settings(config: &Config, dnsbl: &Dnsbl) -> dnsbl::serve::Se
         timers: SoaTimers::default(),
         nsid: None,
     }
+}
+
+/// The reason of a list; without a look-up page nothing is left where its address would stand.
+fn text(list: &List, dnsbl: &Dnsbl) -> String {
+    let text = list.text.as_deref().unwrap_or(DEFAULT_TEXT);
+    if dnsbl.lookup.is_some() { text.to_owned() } else { text.replace("{url}", "").trim_end().to_owned() }
 }
 
 /// The reason of a list whose configuration gives none.

@@ -70,8 +70,8 @@ impl Node {
     fn observe_into(&self, event: &Event<'_>, batch: &mut Batch) -> Decision {
         let observed = self.engine.observe(event.time, event);
         // Failures rebuild the windows after a restart, and are the evidence that people are shown. A success is kept
-        // where it says something new, and not a thousand times a second.
-        if event.kind != EventKind::LoginOk || observed.owner.is_some() {
+        // where it says something new or took a failure back, and not a thousand times a second.
+        if event.kind != EventKind::LoginOk || observed.owner.is_some() || observed.healed {
             batch.events.push(KeptEvent::from(event));
         }
         batch.owners.extend(observed.owner);

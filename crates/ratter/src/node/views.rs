@@ -36,11 +36,11 @@ pub(crate) fn end(until: Until) -> Option<String> {
 fn grounds(evidence: &Evidence) -> String {
     let different = match evidence.distinct {
         0 => String::new(),
-        n => format!(", {n} of them different"),
+        n => format!(", at least {n} of them different"),
     };
+    let times = if evidence.count == 1 { "once" } else { &format!("{} times", evidence.count) };
     let span = evidence.last.since(evidence.first).as_secs_f64();
-    let events = if evidence.count == 1 { "event" } else { "events" };
-    format!("{} {events} within {span:.1} s{different}, the last at {}", evidence.count, time(evidence.last))
+    format!("{times} within {span:.1} s{different}, the last at {}", time(evidence.last))
 }
 
 /// An event that was kept.

@@ -15,21 +15,19 @@ pub(super) const NEVER_LISTED: Decision = Decision { verdict: Verdict::Pass, rea
 impl Engine {
     /// Whether a client may go on. Takes no lock and allocates nothing unless something is in force against it.
     ///
-    /// What is never listed may pass, even from a blocked address. A blocked address is refused, even if the owner
-    /// sits there. A blocked login is refused, except from the addresses its owner is known by.
+    /// An address that is never listed may pass. A blocked address is refused, even if the owner sits there, and whatever
+    /// the login: one that is never listed is itself never blocked, but no shelter for those who guess its password. A
+    /// blocked login is refused, except from the addresses its owner is known by.
     pub fn ask(&self, now: Timestamp, question: &Question<'_>) -> Decision {
         let login = question.login.and_then(CanonicalLogin::new);
-        let login = login.as_ref().map(CanonicalLogin::as_str);
-        let never = self.book.never_list();
-        let is_never_listed = question.address.is_some_and(|address| never.covers_address(address))
-            || login.is_some_and(|login| never.covers_login(login));
+        let is_never_listed = question.address.is_some_and(|address| self.book.never_list().covers_address(address));
         if is_never_listed {
             return NEVER_LISTED;
         }
-        self.decide(now, question.address, login, question.stage)
+        self.decide(now, question.address, login.as_ref().map(CanonicalLogin::as_str), question.stage)
     }
 
-    /// What the book says of subjects that may be listed.
+    /// What the book says of an address that may be listed, and of a login.
     pub(super) fn decide(
         &self,
         now: Timestamp,

@@ -28,6 +28,16 @@ pub struct Observed {
     pub counted: u16,
     /// The owner of the login was seen, and that is worth persisting.
     pub owner: Option<Owner>,
+    /// The event took back failures that were held, so that a replay needs it too.
+    pub healed: bool,
+}
+
+/// What an event came to.
+#[derive(Default)]
+struct Taken {
+    counted: u16,
+    owner: Option<Owner>,
+    healed: bool,
 }
 
 impl Engine {
@@ -35,15 +45,13 @@ impl Engine {
     pub fn observe(&self, now: Timestamp, event: &Event<'_>) -> Observed {
         let login = event.login.and_then(CanonicalLogin::new);
         let attempt = self.attempt(now, event, login.as_ref(), Mode::Live);
-        let (counted, owner) = self.take(now, event, &attempt);
-        let is_never_listed = attempt.address.is_some_and(|address| address.is_never_listed)
-            || attempt.login.is_some_and(|login| login.is_never_listed);
-        let decision = if is_never_listed {
+        let Taken { counted, owner, healed } = self.take(now, event, &attempt);
+        let decision = if attempt.address.is_some_and(|address| address.is_never_listed) {
             NEVER_LISTED
         } else {
             self.decide(now, event.address, attempt.login.map(|login| login.text), Stage::After)
         };
-        Observed { decision, counted, owner }
+        Observed { decision, counted, owner, healed }
     }
 
     /// Takes note of an event that was observed before a restart: it is counted as it was then, but makes no listing;
@@ -109,19 +117,24 @@ impl Engine {
         }
     }
 
-    fn take(&self, now: Timestamp, event: &Event<'_>, attempt: &Attempt<'_>) -> (u16, Option<Owner>) {
+    fn take(&self, now: Timestamp, event: &Event<'_>, attempt: &Attempt<'_>) -> Taken {
         self.tallies.observed[event.kind as usize].one();
         if attempt.login.is_none() && attempt.address.is_none() {
             self.tallies.about_nobody.one();
-            return (0, None);
+            return Taken::default();
         }
         let session = self.session_of(event, attempt.address);
-        let (news, owner) = match (event.kind, session) {
-            (EventKind::LoginFailed, Some(session)) => (self.failed(now, event, session, attempt), None),
-            (EventKind::LoginOk, session) => (News::Attempts(1), self.succeeded(session, attempt)),
-            (_, _) => (alone(event.tally), None),
+        let (mut owner, mut healed) = (None, false);
+        let news = match (event.kind, session) {
+            (EventKind::LoginFailed, Some(session)) => self.failed(now, event, session, attempt),
+            (EventKind::LoginOk, session) => {
+                healed = session.is_some_and(|session| self.heal(session, attempt));
+                owner = self.remember_owner(attempt);
+                News::Attempts(1)
+            }
+            (_, _) => alone(event.tally),
         };
-        (self.count_news(now, attempt, news), owner)
+        Taken { counted: self.count_news(now, attempt, news), owner, healed }
     }
 
     fn session_of(&self, event: &Event<'_>, address: Option<Placed>) -> Option<Session> {
@@ -171,12 +184,15 @@ impl Engine {
         }
     }
 
-    /// A login succeeded: takes back what was held of it, and remembers its owner.
-    fn succeeded(&self, session: Option<Session>, attempt: &Attempt<'_>) -> Option<Owner> {
-        if let Some(session) = session {
-            let taken = self.session_shard(session.key()).succeeded(session, attempt.login.map(|login| login.name));
-            self.tallies.held_taken_back.add(u64::from(taken));
-        }
+    /// A login succeeded: takes back what was held of its session; whether there was something.
+    fn heal(&self, session: Session, attempt: &Attempt<'_>) -> bool {
+        let taken = self.session_shard(session.key()).succeeded(session, attempt.login.map(|login| login.name));
+        self.tallies.held_taken_back.add(u64::from(taken));
+        taken > 0
+    }
+
+    /// A login succeeded: remembers its owner, who is returned if that is news.
+    fn remember_owner(&self, attempt: &Attempt<'_>) -> Option<Owner> {
         let login = attempt.login?;
         let place = attempt.address.filter(|address| !address.is_proxy);
         let network = place.map(|place| place.network);

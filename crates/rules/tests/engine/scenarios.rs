@@ -423,8 +423,10 @@ fn what_is_never_listed_passes() {
          1 before z 2001:db8:ffff::1 -> pass never
          2 fail postmaster 203.0.113.1 -> 1
          2 fail postmaster 203.0.113.2 total=2 -> 2
-         3 before Postmaster 203.0.113.3 -> pass never
-         3 until postmaster -> -",
+         3 before Postmaster 203.0.113.3 -> pass
+         3 until postmaster -> -
+         4 fail postmaster 203.0.113.3 total=5 -> 5
+         5 before postmaster 203.0.113.3 -> refuse address",
     );
     play(
         "nobody",
