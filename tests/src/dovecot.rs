@@ -33,17 +33,19 @@ pub struct Setup {
     policy: Option<SocketAddr>,
     auth_verbose: bool,
     username_chars: Option<&'static str>,
+    failure_delay: &'static str,
+    log_elements: Option<&'static str>,
 }
 
 impl Setup {
     /// A server that asks the auth policy server at `gate`.
     pub fn asking(gate: SocketAddr) -> Self {
-        Self { policy: Some(gate), auth_verbose: false, username_chars: None }
+        Self { policy: Some(gate), ..Self::alone() }
     }
 
     /// A server that asks nobody.
     pub fn alone() -> Self {
-        Self { policy: None, auth_verbose: false, username_chars: None }
+        Self { policy: None, auth_verbose: false, username_chars: None, failure_delay: "0 secs", log_elements: None }
     }
 
     /// Lets `auth` log each wrong password, which it does not by default.
@@ -57,6 +59,20 @@ impl Setup {
     #[must_use]
     pub fn username_chars(mut self, chars: &'static str) -> Self {
         self.username_chars = Some(chars);
+        self
+    }
+
+    /// Holds the answer to a wrong password so long; Dovecot's own default is 2 s.
+    #[must_use]
+    pub fn failure_delay(mut self, delay: &'static str) -> Self {
+        self.failure_delay = delay;
+        self
+    }
+
+    /// Lets the login processes write these elements in their lines.
+    #[must_use]
+    pub fn log_elements(mut self, elements: &'static str) -> Self {
+        self.log_elements = Some(elements);
         self
     }
 }
@@ -171,7 +187,10 @@ impl Drop for Dovecot {
 fn configuration(place: &Place, setup: &Setup, imap: SocketAddr, pop3: SocketAddr) -> String {
     let policy = setup.policy.map_or_else(String::new, |gate| POLICY.replace("@GATE@", &gate.to_string()));
     let chars = setup.username_chars.map_or_else(String::new, |chars| format!("auth_username_chars = {chars}"));
+    let elements = setup.log_elements.map_or_else(String::new, |list| format!("login_log_format_elements = {list}"));
     TEMPLATE
+        .replace("@LOG_ELEMENTS@", &elements)
+        .replace("@FAILURE_DELAY@", setup.failure_delay)
         .replace("@POLICY@", &policy.replace("@NONCE@", NONCE))
         .replace("@BASE@", &place.path().display().to_string())
         .replace("@IMAP@", &imap.port().to_string())

@@ -1,4 +1,4 @@
-//! Log lines as Dovecot's processes write them through syslog, for tests that need no Dovecot, and log files that are
+//! Log lines as Dovecot and Postfix write them through syslog, for tests that need no Dovecot, and log files that are
 //! written and rotated as the system does it.
 
 use std::fs::{File, OpenOptions};
@@ -53,18 +53,26 @@ impl Log {
         self.file.write_all(bytes).expect("the disk takes it");
     }
 
-    /// Rotates as logrotate does by default: the file gets another name and a new one is made.
-    pub fn rotate(&mut self, old: &Path) {
-        self.rename(old);
+    /// Rotates as logrotate does by default: `.1` becomes `.2` and so on, the file becomes `.1`, and a new one is made.
+    pub fn rotate(&mut self) {
+        let older = |number: u32| PathBuf::from(format!("{}.{number}", self.path.display()));
+        let mut free = 1;
+        while older(free).exists() {
+            free += 1;
+        }
+        for number in (1..free).rev() {
+            std::fs::rename(older(number), older(number + 1)).expect("a file can be renamed");
+        }
+        self.rename(&older(1));
         self.reopen();
     }
 
-    /// First half of [`Self::rotate`]: the writer goes on writing to the file with the other name.
+    /// The file gets another name: the writer goes on writing to the file with the other name.
     pub fn rename(&self, old: &Path) {
         std::fs::rename(&self.path, old).expect("a file can be renamed");
     }
 
-    /// Second half of [`Self::rotate`]: the writer opens a new file.
+    /// After [`Self::rename`] the writer opens a new file.
     pub fn reopen(&mut self) {
         self.file = append_to(&self.path);
     }
@@ -85,7 +93,7 @@ fn append_to(path: &Path) -> File {
 }
 
 fn stamped(text: &str) -> String {
-    format!("{} mx1 dovecot: {text}\n", now().strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00"))
+    format!("{} mx1 {text}\n", now().strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00"))
 }
 
 /// A name for a session that no other line has.
@@ -98,17 +106,17 @@ pub fn session() -> String {
 pub fn failed(address: &str, login: &str, attempts: u32) -> String {
     let session = session();
     format!(
-        "imap-login: Disconnected: Connection closed (auth failed, {attempts} attempts in 2 secs): user=<{login}>, \
+        "dovecot: imap-login: Disconnected: Connection closed (auth failed, {attempts} attempts in 2 secs): user=<{login}>, \
          method=PLAIN, rip={address}, lip=192.0.2.25, TLS, session=<{session}>"
     )
 }
 
-/// The same from a server whose `login_log_format_elements` leaves the session out, so that nothing but the place in
-/// the file tells two lines apart.
-pub fn failed_without_session(address: &str, login: &str) -> String {
+/// What Postfix writes about a wrong password. It names no session, so that nothing but its place in the file tells one
+/// line from another.
+pub fn failed_at_postfix(address: &str, login: &str) -> String {
     format!(
-        "imap-login: Disconnected: Connection closed (auth failed, 1 attempts in 2 secs): user=<{login}>, \
-         method=PLAIN, rip={address}, lip=192.0.2.25, TLS"
+        "postfix/submission/smtpd[2201]: warning: unknown[{address}]: SASL LOGIN authentication failed: UGFzc3dvcmQ6, \
+         sasl_username={login}"
     )
 }
 
@@ -116,12 +124,15 @@ pub fn failed_without_session(address: &str, login: &str) -> String {
 pub fn logged_in(address: &str, login: &str) -> String {
     let session = session();
     format!(
-        "imap-login: Login: user=<{login}>, method=PLAIN, rip={address}, lip=192.0.2.25, mpid=4711, TLS, \
+        "dovecot: imap-login: Login: user=<{login}>, method=PLAIN, rip={address}, lip=192.0.2.25, mpid=4711, TLS, \
          session=<{session}>"
     )
 }
 
 /// A line of no interest.
 pub fn chatter(number: u64) -> String {
-    format!("imap(alice)<4711><{}>: Disconnected: Logged out in={number} out=470 deleted=0 expunged=0", session())
+    format!(
+        "dovecot: imap(alice)<4711><{}>: Disconnected: Logged out in={number} out=470 deleted=0 expunged=0",
+        session()
+    )
 }

@@ -104,9 +104,14 @@ fn a_line_of_a_megabyte_blocks_nobody_and_stops_nothing() {
     let place = Place::new("log");
     let mut log = Log::open(&place.join("mail.log"));
     let node = Node::start(&Config::new().follow(log.path()));
-    let lie = lines::failed(VICTIM, "alice", 9);
-    let huge = format!("imap-login: Info: {}", lie.repeat((1 << 20) / lie.len() + 1));
-    for _ in 0..3 {
+    // The guesser's name for himself is a megabyte of lines that speak of somebody else.
+    let lie = format!(
+        "x>, method=PLAIN, rip={VICTIM}, lip=192.0.2.25, TLS, session=<y> {} ",
+        lines::failed(VICTIM, "alice", 9)
+    );
+    let name = lie.repeat((1 << 20) / lie.len() + 1);
+    let huge = lines::failed("203.0.113.4", &name, 1);
+    for _ in 0..5 {
         log.line(&huge);
     }
     for _ in 0..5 {
@@ -114,7 +119,7 @@ fn a_line_of_a_megabyte_blocks_nobody_and_stops_nothing() {
     }
     node.wait_listed("203.0.113.5", "blocked");
     node.wait_whole(log.path());
-    assert_eq!(node.all_listings().len(), 1, "{:?}", node.all_listings());
+    assert!(node.listing(VICTIM, "blocked").is_none(), "{:?}", node.all_listings());
     assert!(node.why(VICTIM).events.is_empty());
 
     // A line that is not ended yet, and comes in pieces with pauses, is one line.
@@ -126,7 +131,7 @@ fn a_line_of_a_megabyte_blocks_nobody_and_stops_nothing() {
     }
     node.wait_listed("203.0.113.6", "blocked");
     assert!(node.why(VICTIM).events.is_empty());
-    assert_eq!(node.sensor().events, 10);
+    assert!(node.listing(VICTIM, "blocked").is_none(), "{:?}", node.all_listings());
     let lines = text_of(log.path()).split_inclusive('\n').count() as u64;
     assert_eq!(node.sensor().lines, lines);
 }

@@ -188,3 +188,44 @@ fn no_dependency_is_banned_or_copyleft() {
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
+
+#[test]
+fn each_metric_is_documented() {
+    let code = fs::read_to_string(top().join("crates/ratter/src/node/metrics.rs")).expect("it can be read");
+    let docs = fs::read_to_string(top().join("docs/metrics.md")).expect("it can be read");
+    let mut faults = Vec::new();
+    let mut known = 0;
+    for (kind, suffix) in [("Metric::counter(", "_total"), ("Metric::gauge(", "")] {
+        for place in code.split(kind).skip(1) {
+            let name = place.trim_start().trim_start_matches('"').split('"').next().expect("a name in quotes");
+            known += 1;
+            let documented = [format!("`ratter_{name}{suffix}`"), format!("`ratter_{name}{suffix}{{")];
+            if !documented.iter().any(|text| docs.contains(text)) {
+                faults.push(format!("docs/metrics.md does not know ratter_{name}{suffix}"));
+            }
+        }
+    }
+    assert!(known > 10, "the search for metrics has gone wrong: {known} found");
+    assert_eq!(docs.matches("| `ratter_").count(), known, "docs/metrics.md knows metrics that are gone");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let top = top();
+    let mut pages = vec![top.join("README.md"), top.join("ARCHITECTURE.md"), top.join("tests/README.md")];
+    let docs = fs::read_dir(top.join("docs")).expect("there are documents");
+    pages.extend(docs.map(|entry| entry.expect("it can be read").path()).filter(|path| path.is_file()));
+    let mut faults = Vec::new();
+    for page in pages {
+        let text = fs::read_to_string(&page).expect("it can be read");
+        for link in text.split("](").skip(1) {
+            let target = link.split([')', '#']).next().unwrap_or_default();
+            let is_ours = !target.is_empty() && !target.contains("://");
+            if is_ours && !page.parent().expect("it stands in a folder").join(target).exists() {
+                faults.push(format!("{} links to {target}, which is not there", page.display()));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}

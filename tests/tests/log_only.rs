@@ -82,7 +82,8 @@ fn with_auth_verbose() {
 #[test]
 fn a_guess_counts_while_its_connection_is_open() {
     // With `auth_verbose` each wrong password has its line at once; a guesser who never hangs up is seen all the same.
-    let (dovecot, node) = pair(&Setup::alone().auth_verbose(), Config::new());
+    // The delay is Dovecot's own: lines that come faster may be told by a chain of password databases.
+    let (dovecot, node) = pair(&Setup::alone().auth_verbose().failure_delay("2 secs"), Config::new());
     let mut client = ratter_tests::imap::Client::connect(dovecot.imap(), GUESSER);
     for guess in 0..5 {
         assert!(!client.login("bob", &format!("guess-{guess}")).ok);
@@ -93,6 +94,24 @@ fn a_guess_counts_while_its_connection_is_open() {
     node.wait_whole(&dovecot.log());
     counted(&node, 5);
     assert_eq!(node.listing(GUESSER, "blocked"), Some(block));
+}
+
+#[test]
+fn lines_without_a_session_count_once_each() {
+    // An admin may leave the session out of the lines of the login processes; those of `auth` have it all the same.
+    let elements = "user=<%u> method=%m rip=%r lip=%l %c";
+    for setup in [Setup::alone(), Setup::alone().auth_verbose()] {
+        let (dovecot, node) = pair(&setup.clone().log_elements(elements), Config::new());
+        for guess in 0..4 {
+            dovecot.guess(GUESSER, "bob", guess, 1);
+        }
+        dovecot.wait_logged("(auth failed", 4);
+        node.wait_whole(&dovecot.log());
+        wait::until_true("four attempts to be counted", || node.quick_status().engine.counted >= 4);
+        assert!(node.all_listings().is_empty(), "four are not enough ({setup:?})");
+        dovecot.guess(GUESSER, "bob", 4, 1);
+        node.wait_listed(GUESSER, "blocked");
+    }
 }
 
 #[test]

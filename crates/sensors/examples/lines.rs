@@ -17,10 +17,10 @@ fn main() -> std::io::Result<()> {
     let before = processor_nanos()?;
     for path in std::env::args().skip(1) {
         let mut from = LineReader::new(File::open(path)?);
-        while let Some(lines) = from.next()? {
+        while let Some(lines) = from.next_lines()? {
             for line in lines {
                 reader.read(line, now, &mut |event| {
-                    *kinds.entry((event.kind, event.channel.name())).or_insert(0u64) += 1
+                    *kinds.entry((event.kind, event.channel.name())).or_insert(0u64) += 1;
                 });
             }
         }

@@ -38,7 +38,7 @@ pub struct Frame<'a> {
 
 /// Takes a line apart. Never fails: a line without any known form is all message.
 pub fn read(line: &str) -> Frame<'_> {
-    let line = line.trim_end_matches(['\r', '\n']);
+    let line = if line.ends_with(['\r', '\n']) { line.trim_end_matches(['\r', '\n']) } else { line };
     let (line, is_rfc5424) = priority(line);
     if is_rfc5424 && let Some(frame) = rfc5424(line) {
         return frame;
@@ -121,18 +121,25 @@ fn token(text: &str) -> Option<(&str, u8)> {
     /// Longest host or tag: RFC 5424 allows hosts of 255 characters and tags of 48.
     const TOKEN_BYTES_MAX: usize = 256;
     let bytes = text.as_bytes();
-    for (at, &byte) in bytes.iter().take(TOKEN_BYTES_MAX).enumerate() {
-        let is_end = match byte {
-            b' ' | b'(' | b'[' => true,
-            b':' => matches!(bytes.get(at + 1), None | Some(b' ')),
-            _ => false,
-        };
-        if is_end {
+    for at in 0..bytes.len().min(TOKEN_BYTES_MAX) {
+        let byte = bytes[at];
+        // Looked up, because this is done for every byte of every line's host and tag.
+        if MAY_END_TOKEN[usize::from(byte)] && (byte != b':' || matches!(bytes.get(at + 1), None | Some(b' '))) {
             return if at == 0 { None } else { Some((text.get(..at)?, byte)) };
         }
     }
     None
 }
+
+/// The bytes that may end a token.
+const MAY_END_TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    table[b' ' as usize] = true;
+    table[b'(' as usize] = true;
+    table[b'[' as usize] = true;
+    table[b':' as usize] = true;
+    table
+};
 
 /// The frame of `text`, which begins with the tag `program`.
 fn program<'a>(time: Stamp, host: &'a str, program: &'a str, text: &'a str) -> Option<Frame<'a>> {
@@ -141,11 +148,21 @@ fn program<'a>(time: Stamp, host: &'a str, program: &'a str, text: &'a str) -> O
     match rest.as_bytes().first()? {
         b'(' => frame(None, rest),
         b'[' => {
-            let (pid, rest) = rest.get(1..)?.split_once(']')?;
-            let pid = if pid.len() <= 10 { pid.parse().ok()? } else { return None };
+            let (pid, rest) = bracketed(rest)?;
             let rest = rest.strip_prefix(':').unwrap_or(rest);
             frame(Some(pid), rest.strip_prefix(' ').unwrap_or(rest))
         }
         _ => frame(None, rest.get(1..)?.trim_start_matches(' ')),
     }
+}
+
+/// The number of `[123]` and what follows it.
+fn bracketed(text: &str) -> Option<(u32, &str)> {
+    let bytes = text.as_bytes();
+    let (mut number, mut at) = (0u32, 1);
+    while let Some(digit) = bytes.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
+        number = number.checked_mul(10)?.checked_add(digit.into())?;
+        at += 1;
+    }
+    (at > 1 && bytes.get(at) == Some(&b']')).then_some((number, text.get(at + 1..)?))
 }

@@ -161,7 +161,7 @@ mod tests {
         let end = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let whole = &text[..end];
         let lines = whole.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-        let count = whole.iter().filter(|byte| **byte == b'\n').count();
+        let count = memchr_iter(b'\n', whole).count();
         let cut =
             lines.take(count).skip(usize::from(is_torn)).map(|line| line[..line.len().min(LINE_BYTES_MAX)].to_vec());
         (cut.collect(), end as u64)

@@ -188,7 +188,7 @@ mod tests {
                 let line = if stamp == "nonsense" { &line["nonsense mx ".len()..] } else { &line };
                 let mut time = None;
                 reader.read(line.as_bytes(), now, &mut |event| time = Some(event.time));
-                let got = time.map(|time| now.as_millis() as i64 - time.as_millis() as i64);
+                let got = time.map(|time| now.as_millis().cast_signed() - time.as_millis().cast_signed());
                 assert_eq!(got, Some(ago), "{timing:?} {stamp}");
             }
         }

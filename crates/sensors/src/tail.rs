@@ -184,16 +184,13 @@ impl<F> Tail<F> {
                 self.begin_again(source)?;
                 continue;
             }
-            match next {
+            match next.take() {
                 // One more read came between: what the writer wrote before it turned to the next file was in it.
                 Some(id) => self.turn_to(source, id)?,
                 None => match next_file(source, open)? {
                     Some(id) => next = Some(id),
                     None => return Ok(Progress::Idle),
                 },
-            }
-            if next.is_some() && self.open.as_ref().is_some_and(|open| Some(open.id) == next) {
-                next = None;
             }
         }
         Ok(Progress::Missing)

@@ -12,14 +12,14 @@ use sensors::io::FileSensor;
 use sensors::tail::{Checkpoint, Start};
 
 fn append(path: &Path, text: &str) {
-    let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
-    file.write_all(text.as_bytes()).unwrap();
+    let mut file = OpenOptions::new().create(true).append(true).open(path).expect("the folder is the test's own");
+    file.write_all(text.as_bytes()).expect("the folder is the test's own");
 }
 
 /// All lines that come until nothing comes for a while.
 fn drain(sensor: &mut FileSensor) -> (Vec<String>, Option<Checkpoint>) {
     let (mut lines, mut checkpoint) = (Vec::new(), sensor.checkpoint());
-    while let Some(batch) = sensor.next(Duration::from_millis(50)).unwrap() {
+    while let Some(batch) = sensor.next(Duration::from_millis(50)).expect("the folder is the test's own") {
         lines.extend(batch.lines.map(|line| String::from_utf8_lossy(line).into_owned()));
         checkpoint = Some(batch.checkpoint);
     }

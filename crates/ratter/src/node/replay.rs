@@ -29,7 +29,7 @@ pub(crate) fn replay(config: &Config, logs: &[PathBuf]) -> anyhow::Result<WouldH
         let (input, written) = sensing::open_log(path).with_context(|| format!("{} cannot be read", path.display()))?;
         let mut reader = Reader::new(sensing::zone_of_log(config, path)?, Timing::Replay);
         let mut lines = LineReader::new(input);
-        while let Some(batch) = lines.next().with_context(|| format!("{} cannot be read on", path.display()))? {
+        while let Some(batch) = lines.next_lines().with_context(|| format!("{} cannot be read on", path.display()))? {
             for line in batch {
                 replay.lines += 1;
                 reader.read(line, written, &mut |event| replay.observe(&event));

@@ -13,7 +13,7 @@ use super::{Civil, Stamp};
 const FRESH: Duration = Duration::from_secs(2);
 
 /// How far ahead of its arrival a line without year may be before the year before is meant.
-const AHEAD_MAX: Duration = Duration::from_secs(24 * 3600);
+const AHEAD_MAX: Duration = Duration::from_hours(24);
 
 /// How many years back a day that the year has not (29 February) is looked for; 1896 and 1904 are the farthest leap years.
 const YEARS_BACK_MAX: i16 = 8;
@@ -92,8 +92,8 @@ impl Clock {
 
     /// The moment at which clocks of the zone showed the reading in `year`.
     fn in_year(&self, civil: Civil, year: i16, arrival: Timestamp) -> Option<Timestamp> {
-        let date = Date::new(year, civil.month as i8, civil.day as i8).ok()?;
-        let wall = date.at(civil.hour as i8, civil.minute as i8, civil.second as i8, 0);
+        let date = Date::new(year, civil.month.cast_signed(), civil.day.cast_signed()).ok()?;
+        let wall = date.at(civil.hour.cast_signed(), civil.minute.cast_signed(), civil.second.cast_signed(), 0);
         match self.zone.to_ambiguous_timestamp(wall).offset() {
             AmbiguousOffset::Unambiguous { offset } => moment(wall, offset),
             // A reading that clocks jumped over comes from a clock that was not put forward yet.
@@ -108,9 +108,9 @@ impl Clock {
     /// in a backlog the earlier one, until the log has gone past it.
     fn of_the_two(&self, earlier: Timestamp, later: Timestamp, arrival: Timestamp) -> Timestamp {
         /// How old a line may be and still count as just now.
-        const JUST_NOW: Duration = Duration::from_secs(120);
+        const JUST_NOW: Duration = Duration::from_mins(2);
         /// How far lines of a log may stand out of order.
-        const DISORDER_MAX: Duration = Duration::from_secs(300);
+        const DISORDER_MAX: Duration = Duration::from_mins(5);
         let is_future = later > arrival.plus(FRESH);
         let is_now = arrival.since(later) <= JUST_NOW;
         let is_past_the_earlier = earlier.plus(DISORDER_MAX) < self.last;

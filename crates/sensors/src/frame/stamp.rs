@@ -50,43 +50,34 @@ pub(super) fn read(line: &str) -> (Stamp, &str) {
 
 /// `Nov 21 07:44:14`, with one or two digits and one or two spaces for the day, and a fraction if there is one.
 fn rfc3164(bytes: &[u8]) -> Option<(Stamp, usize)> {
-    let month = month(bytes.get(..3)?)?;
-    let mut at = 3;
-    if *bytes.get(at)? != b' ' {
-        return None;
-    }
-    while bytes.get(at) == Some(&b' ') && at < 5 {
-        at += 1;
-    }
-    let day = match (digit(bytes, at), digit(bytes, at + 1)) {
-        (Some(tens), Some(ones)) => {
-            at += 2;
-            tens * 10 + ones
-        }
-        (Some(ones), None) => {
-            at += 1;
-            ones
-        }
+    let month = month(*bytes.first_chunk()?)?;
+    let (gap, rest) = match bytes.get(3..)? {
+        [b' ', b' ', rest @ ..] => (2, rest),
+        [b' ', rest @ ..] => (1, rest),
         _ => return None,
     };
-    if *bytes.get(at)? != b' ' {
-        return None;
-    }
-    let (hour, minute, second) = time_of_day(bytes, at + 1)?;
-    let (millis, at) = fraction(bytes, at + 9);
+    let (day, digits, rest) = match rest {
+        [tens @ b'0'..=b'9', ones @ b'0'..=b'9', b' ', rest @ ..] => ((tens - b'0') * 10 + (ones - b'0'), 2, rest),
+        [ones @ b'0'..=b'9', b' ', rest @ ..] => (ones - b'0', 1, rest),
+        _ => return None,
+    };
+    let (hour, minute, second) = time_of_day(*rest.first_chunk()?)?;
+    let (millis, at) = fraction(bytes, 3 + gap + digits + 1 + 8);
     let civil = Civil { year: None, month, day, hour, minute, second, millis };
     ((1..=31).contains(&day) && ends_well(bytes, at)).then_some((Stamp::Wall(civil), at))
 }
 
 /// `2026-11-21T07:44:14`, or with a space for the `T`; then a fraction and an offset if there are any.
 fn iso(bytes: &[u8]) -> Option<(Stamp, usize)> {
-    let year = u16::from(two(bytes, 0)?) * 100 + u16::from(two(bytes, 2)?);
-    let (month, day) = (two(bytes, 5)?, two(bytes, 8)?);
-    let has_marks = *bytes.get(4)? == b'-' && *bytes.get(7)? == b'-' && matches!(bytes.get(10)?, b'T' | b't' | b' ');
-    if !has_marks || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+    let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T' | b't' | b' ', time @ ..] = bytes.first_chunk::<19>()? else {
+        return None;
+    };
+    let year = u16::from(two([*y0, *y1])?) * 100 + u16::from(two([*y2, *y3])?);
+    let (month, day) = (two([*m0, *m1])?, two([*d0, *d1])?);
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
-    let (hour, minute, second) = time_of_day(bytes, 11)?;
+    let (hour, minute, second) = time_of_day(*time.first_chunk()?)?;
     let (millis, at) = fraction(bytes, 19);
     let civil = Civil { year: Some(year), month, day, hour, minute, second, millis };
     let (stamp, at) = match offset(bytes, at) {
@@ -118,16 +109,21 @@ fn digit(bytes: &[u8], at: usize) -> Option<u8> {
     (value < 10).then_some(value)
 }
 
-fn two(bytes: &[u8], at: usize) -> Option<u8> {
-    Some(digit(bytes, at)? * 10 + digit(bytes, at + 1)?)
+const fn two(digits: [u8; 2]) -> Option<u8> {
+    let (tens, ones) = (digits[0].wrapping_sub(b'0'), digits[1].wrapping_sub(b'0'));
+    if tens < 10 && ones < 10 { Some(tens * 10 + ones) } else { None }
 }
 
-/// `07:44:14` at `at`.
-fn time_of_day(bytes: &[u8], at: usize) -> Option<(u8, u8, u8)> {
-    let (hour, minute, second) = (two(bytes, at)?, two(bytes, at + 3)?, two(bytes, at + 6)?);
-    let has_marks = bytes.get(at + 2) == Some(&b':') && bytes.get(at + 5) == Some(&b':');
+fn two_at(bytes: &[u8], at: usize) -> Option<u8> {
+    two(*bytes.get(at..)?.first_chunk()?)
+}
+
+/// `07:44:14`.
+fn time_of_day(text: [u8; 8]) -> Option<(u8, u8, u8)> {
+    let [h0, h1, b':', m0, m1, b':', s0, s1] = text else { return None };
+    let (hour, minute, second) = (two([h0, h1])?, two([m0, m1])?, two([s0, s1])?);
     // A leap second is told as the second before, because calendars of 60-second minutes have no place for it.
-    (has_marks && hour < 24 && minute < 60 && second <= 60).then_some((hour, minute, second.min(59)))
+    (hour < 24 && minute < 60 && second <= 60).then_some((hour, minute, second.min(59)))
 }
 
 /// The milliseconds of `.123456` or `,123` at `at` and where it ends; 0 if there is none.
@@ -152,9 +148,9 @@ fn offset(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
         b'-' => -1,
         _ => return None,
     };
-    let hours = i64::from(two(bytes, at + 1)?);
+    let hours = i64::from(two_at(bytes, at + 1)?);
     let colon = usize::from(bytes.get(at + 3) == Some(&b':'));
-    let (minutes, end) = match two(bytes, at + 3 + colon) {
+    let (minutes, end) = match two_at(bytes, at + 3 + colon) {
         Some(minutes) => (i64::from(minutes), at + 5 + colon),
         None => (0, at + 3),
     };
@@ -180,8 +176,8 @@ const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// The number of an English month of three letters, which every syslog writes whatever the locale.
-fn month(name: &[u8]) -> Option<u8> {
-    Some(match name {
+fn month(name: [u8; 3]) -> Option<u8> {
+    Some(match &name {
         b"Jan" => 1,
         b"Feb" => 2,
         b"Mar" => 3,

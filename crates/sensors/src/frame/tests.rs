@@ -10,11 +10,11 @@ fn shown(line: &str) -> String {
         Stamp::Missing => "-".to_owned(),
         Stamp::Moment(moment) => moment.to_string(),
         Stamp::Wall(c) => {
-            let year = c.year.map_or("????".to_owned(), |year| format!("{year:04}"));
+            let year = c.year.map_or_else(|| "????".to_owned(), |year| format!("{year:04}"));
             format!("{year}-{:02}-{:02} {:02}:{:02}:{:02}.{:03}", c.month, c.day, c.hour, c.minute, c.second, c.millis)
         }
     };
-    let pid = frame.pid.map_or("-".to_owned(), |pid| pid.to_string());
+    let pid = frame.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string());
     format!("{time} | {} | {} | {pid} | {}", frame.host, frame.program, frame.message)
 }
 
@@ -60,7 +60,7 @@ const BERLIN: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
 fn at(text: &str) -> Timestamp {
     match read(&format!("{text} a: x")).time {
         Stamp::Moment(moment) => moment,
-        other => panic!("{text} is {other:?}"),
+        other @ (Stamp::Missing | Stamp::Wall(_)) => panic!("{text} is {other:?}"),
     }
 }
 

@@ -79,7 +79,7 @@ fn without_level(text: &str) -> Option<&str> {
 }
 
 /// An event of the kind at the service, of which nothing more is known yet.
-fn event<'a>(time: Timestamp, kind: EventKind, service: &'a str, channel: Channel) -> Event<'a> {
+fn event(time: Timestamp, kind: EventKind, service: &str, channel: Channel) -> Event<'_> {
     Event {
         time,
         kind,

@@ -68,11 +68,11 @@ fn client(text: &str) -> Option<(Address, &str)> {
     let end = find_byte(rest, b']')?;
     let address = address(rest.get(..end)?)?;
     let rest = rest.get(end + 1..)?;
-    let digits = rest.strip_prefix(':').map(|port| take_while(port, |byte| byte.is_ascii_digit()));
-    Some(match digits {
-        Some((port, rest)) if !port.is_empty() => (address, rest),
-        _ => (address, rest),
-    })
+    let after_port = rest.strip_prefix(':').map(|port| take_while(port, |byte| byte.is_ascii_digit()));
+    match after_port {
+        Some((port, after)) if !port.is_empty() => Some((address, after)),
+        _ => Some((address, rest)),
+    }
 }
 
 /// `NAME[ADDRESS]: SASL MECH authentication failed: REASON[, sasl_username=LOGIN]`. Older versions do not tell the login.

@@ -24,7 +24,7 @@ fn shown(event: &Event<'_>) -> String {
         Tally::Total(total) => format!("={total}"),
         Tally::Refused => "refused".to_owned(),
     };
-    let address = event.address.map_or("-".to_owned(), |address| address.to_string());
+    let address = event.address.map_or_else(|| "-".to_owned(), |address| address.to_string());
     let password = event.password.map_or(String::new(), |tag| format!(" #{:x}", tag.0));
     let (login, session) = (event.login.unwrap_or("-"), event.session.unwrap_or("-"));
     format!("{} {} {} {tally} {address} {login} {session}{password}", event.kind, event.service, event.channel.name())

@@ -19,7 +19,7 @@ impl<R: Read> LineReader<R> {
     }
 
     /// The next lines, as many as are there; none at the end. The last line may lack its newline.
-    pub fn next(&mut self) -> io::Result<Option<Lines<'_>>> {
+    pub fn next_lines(&mut self) -> io::Result<Option<Lines<'_>>> {
         while !self.is_over {
             match self.from.read(self.buffer.space()) {
                 Ok(0) => {
@@ -52,7 +52,7 @@ mod tests {
         {
             let mut reader = LineReader::new(text.as_bytes());
             let mut got = Vec::new();
-            while let Some(lines) = reader.next().unwrap() {
+            while let Some(lines) = reader.next_lines().unwrap() {
                 got.extend(lines.map(|line| String::from_utf8_lossy(line).into_owned()));
             }
             assert_eq!(got, wanted, "{text:?}");

@@ -25,7 +25,7 @@ struct Disk {
 impl Disk {
     /// A new file, under the lowest number that is free: inodes are used again.
     fn create(&mut self, bytes: Vec<u8>) -> u64 {
-        let inode = (1..).find(|inode| !self.files.contains_key(inode)).unwrap();
+        let inode = (1..100).find(|inode| !self.files.contains_key(inode)).unwrap();
         self.files.insert(inode, bytes);
         self.touch(inode);
         self.born.insert(inode, self.now);
@@ -197,7 +197,9 @@ impl World {
     fn sweep(&mut self) {
         let open: Vec<u64> = self.disk.named().chain(self.opened()).chain(self.writer).collect();
         let gone: Vec<u64> = self.disk.files.keys().copied().filter(|inode| !open.contains(inode)).collect();
-        gone.into_iter().for_each(|inode| self.may_lose(inode));
+        for inode in gone {
+            self.may_lose(inode);
+        }
         self.disk.files.retain(|inode, _| open.contains(inode));
         self.of_file.retain(|inode, _| open.contains(inode));
     }
@@ -336,9 +338,7 @@ impl World {
     }
 
     fn look(&mut self) -> Progress {
-        let progress = match self.tail.advance(&mut self.disk) {
-            Ok(progress) => progress,
-        };
+        let Ok(progress) = self.tail.advance(&mut self.disk);
         if progress == Progress::Lines {
             let batch = self.tail.batch().unwrap();
             self.pending.extend(batch.lines.map(|line| Self::number(str::from_utf8(line).unwrap())));
@@ -403,7 +403,7 @@ fn action() -> impl Strategy<Value = Action> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 10_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(10_000), ..ProptestConfig::default() })]
 
     #[test]
     fn every_line_is_read_once(

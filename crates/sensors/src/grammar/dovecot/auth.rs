@@ -159,7 +159,7 @@ fn is_refusal(message: &str) -> bool {
 }
 
 /// Whether PAM's text says that the login or password was refused, and not that something is broken: the texts of
-/// `pam_strerror()` in Linux-PAM and OpenPAM, with what Dovecot and logwatch add.
+/// `pam_strerror()` in Linux-PAM and `OpenPAM`, with what Dovecot and logwatch add.
 fn is_pam_refusal(reason: &str) -> bool {
     let reason = without_repeats(reason);
     let added = " (password mismatch?)";

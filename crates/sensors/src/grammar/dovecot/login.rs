@@ -59,7 +59,7 @@ fn split_client(text: &str) -> Option<(&str, Client<'_>)> {
         // Dovecot 2.0 left the user out where none was given yet: `Aborted login (…): rip=…`. No client text stands before.
         None => {
             let (message, rest) = split(text, ": rip=")?;
-            let end = find_byte(rest, b',').unwrap_or(rest.trim_end().len());
+            let end = find_byte(rest, b',').unwrap_or_else(|| rest.trim_end().len());
             let address = address(rest.get(..end)?)?;
             let session = session(rest.trim_end()).map_or("", |(_, session)| session);
             Some((message, Client { user: "", address, session }))

@@ -34,9 +34,7 @@ fn client(text: &str) -> Option<(&str, Address)> {
     }
     // Everything up to the remote user is PAM's and the system's.
     let (head, rest) = split(rest.strip_prefix("authentication failure; logname=")?, " tty=dovecot ruser=")?;
-    if find_byte(head, b'=').is_none() {
-        return None;
-    }
+    find_byte(head, b'=')?;
     let (user, rest) = split_only(rest, " rhost=")?;
     if contains(user, "rhost=") || contains(rest, "rhost=") {
         return None;

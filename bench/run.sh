@@ -1,0 +1,24 @@
+#!/bin/sh
+# The figures of docs/performance.md, one after the other, on a machine that should have nothing else to do.
+# Peers (nginx) are measured in the same run; quote the ratios, not the microseconds.
+set -eu
+cd "$(dirname "$0")/.."
+
+echo "machine: $(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), Linux $(uname -r), load $(cut -d' ' -f1 /proc/loadavg)"
+cargo build --release --locked --quiet --package ratter
+cargo build --release --locked --quiet --package ratter-bench
+
+echo; echo "== a question at Dovecot's gate, beside nginx with a constant answer"
+cargo run --release --locked --quiet --package ratter-gates --features io --example allow_beside_nginx
+
+echo; echo "== observe and ask: time, bytes a subject"
+cargo run --release --locked --quiet --package ratter-rules --example observe
+
+echo; echo "== log line written -> listed in DNS"
+./target/release/log_to_block ./target/release/ratter 500
+
+echo; echo "== the book: bytes an address, change, look-up"
+cargo run --release --locked --quiet --package ratter-listings --example footprint
+
+echo; echo "== the store: events a second"
+cargo run --release --locked --quiet --package ratter-store --example throughput
