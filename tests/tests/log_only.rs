@@ -98,20 +98,18 @@ fn a_guess_counts_while_its_connection_is_open() {
 
 #[test]
 fn lines_without_a_session_count_once_each() {
-    // An admin may leave the session out of the lines of the login processes; those of `auth` have it all the same.
-    let elements = "user=<%u> method=%m rip=%r lip=%l %c";
-    for setup in [Setup::alone(), Setup::alone().auth_verbose()] {
-        let (dovecot, node) = pair(&setup.clone().log_elements(elements), Config::new());
-        for guess in 0..4 {
-            dovecot.guess(GUESSER, "bob", guess, 1);
-        }
-        dovecot.wait_logged("(auth failed", 4);
-        node.wait_whole(&dovecot.log());
-        wait::until_true("four attempts to be counted", || node.quick_status().engine.counted >= 4);
-        assert!(node.all_listings().is_empty(), "four are not enough ({setup:?})");
-        dovecot.guess(GUESSER, "bob", 4, 1);
-        node.wait_listed(GUESSER, "blocked");
+    // An admin may leave the session out of the lines of the login processes: each line is then an attempt of its own.
+    // With `auth_verbose` on top they cannot be joined to those of `auth`, as docs/logs.md says.
+    let (dovecot, node) = pair(&Setup::alone().log_elements("user=<%u> method=%m rip=%r lip=%l %c"), Config::new());
+    for guess in 0..4 {
+        dovecot.guess(GUESSER, "bob", guess, 1);
     }
+    dovecot.wait_logged("(auth failed", 4);
+    node.wait_whole(&dovecot.log());
+    wait::until_true("four attempts to be counted", || node.quick_status().engine.counted >= 4);
+    assert!(node.all_listings().is_empty(), "four are not enough");
+    dovecot.guess(GUESSER, "bob", 4, 1);
+    node.wait_listed(GUESSER, "blocked");
 }
 
 #[test]

@@ -128,7 +128,7 @@ impl Sessions {
             let failure = Failure { at, address, login: report.login.copied(), password };
             return (News::Held, self.hold(Held { due: now.plus(HOLD), session: name, failure }));
         }
-        let (new, dropped) = entry.told_by(report.channel, report.tally);
+        let (new, dropped) = entry.told_by(report.session, report.channel, report.tally);
         self.drop_held(name, dropped);
         let news = match (new, report.tally) {
             (0, _) => News::Nothing,
@@ -264,11 +264,13 @@ impl Entry {
     }
 
     /// Any other word; returns how many attempts are new, and how many that were held are told by it.
-    fn told_by(&mut self, channel: Channel, tally: Tally) -> (u16, u16) {
+    fn told_by(&mut self, session: Session, channel: Channel, tally: Tally) -> (u16, u16) {
         let told = &mut self.told[channel as usize];
-        *told = match tally {
-            Tally::One | Tally::Refused => told.saturating_add(1),
-            Tally::Total(total) => total.max(*told),
+        *told = match (tally, session) {
+            (Tally::One | Tally::Refused, _) => told.saturating_add(1),
+            (Tally::Total(total), Session::Named(_)) => total.max(*told),
+            // The total of one connection of several: an address without names for its connections may have many.
+            (Tally::Total(total), Session::Pseudo(_)) => told.saturating_add(total),
         };
         let told = *told;
         // What the password process itself told before and is held is another attempt than this one.

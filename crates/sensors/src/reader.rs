@@ -1,5 +1,6 @@
 //! From a line to its events: frame, time, and the grammar of the program.
 
+use base::limits::LINE_BYTES_MAX;
 use base::{Event, Timestamp};
 use jiff::tz::TimeZone;
 
@@ -26,6 +27,8 @@ pub struct Counters {
     pub untagged: u64,
     /// Lines of programs that no grammar speaks for.
     pub foreign: u64,
+    /// Lines of [`LINE_BYTES_MAX`] bytes and more, which were cut and mean nothing.
+    pub too_long: u64,
     /// Lines that were not UTF-8; the bytes that are none were replaced.
     pub garbled: u64,
 }
@@ -57,6 +60,12 @@ impl Reader {
     /// was last written in a replay (it tells the year that some stamps lack).
     pub fn read(&mut self, line: &[u8], now: Timestamp, out: &mut dyn FnMut(Event<'_>)) {
         self.counters.lines += 1;
+        if line.len() >= LINE_BYTES_MAX {
+            // What is left of it is a beginning, and what a daemon writes at the end of a line is what tells its own
+            // words from the client's.
+            self.counters.too_long += 1;
+            return;
+        }
         match str::from_utf8(line) {
             Ok(line) => self.read_text(line, now, out),
             Err(_) => {
@@ -205,6 +214,9 @@ mod tests {
         ] {
             reader.read(line, Timestamp::EPOCH, &mut |_| ());
         }
-        assert_eq!(reader.counters(), Counters { lines: 4, events: 1, untagged: 1, foreign: 1, garbled: 1 });
+        assert_eq!(
+            reader.counters(),
+            Counters { lines: 4, events: 1, untagged: 1, foreign: 1, too_long: 0, garbled: 1 }
+        );
     }
 }

@@ -156,6 +156,15 @@ impl<F> Tail<F> {
         }
     }
 
+    /// Opens the file without reading from it, so that its place can be kept before anything is caused by its lines.
+    /// Returns that place; none if there is no file yet.
+    pub fn open<S: Source<File = F>>(&mut self, source: &mut S) -> Result<Option<Checkpoint>, S::Error> {
+        if self.open.is_none() {
+            self.begin(source)?;
+        }
+        Ok(self.checkpoint())
+    }
+
     /// Reads on. A batch that was given out is over with this.
     pub fn advance<S: Source<File = F>>(&mut self, source: &mut S) -> Result<Progress, S::Error> {
         if self.open.is_none() && !self.begin(source)? {

@@ -21,8 +21,13 @@ pub(crate) fn why(config: Option<&Path>, arguments: &Arguments, show: &Show) -> 
     let path = format!("/v1/why?subject={}", escaped(&arguments.subject));
     let Some(why) = Client::of(config)?.get::<Why>(&path)? else { return Ok(Outcome::NothingFound) };
     show.value(&why, text)?;
-    let is_unknown = why.listings.is_empty() && why.events.is_empty() && why.history.is_empty() && !why.never_listed;
-    Ok(if is_unknown && why.known_addresses.is_empty() { Outcome::NothingFound } else { Outcome::Done })
+    Ok(if is_unknown(&why) { Outcome::NothingFound } else { Outcome::Done })
+}
+
+fn is_unknown(why: &Why) -> bool {
+    let has_rows =
+        !(why.listings.is_empty() && why.events.is_empty() && why.history.is_empty() && why.known_addresses.is_empty());
+    !has_rows && !why.never_listed && why.levels.iter().all(|level| level.count == 0)
 }
 
 fn text(why: &Why) -> String {

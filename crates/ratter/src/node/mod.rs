@@ -26,6 +26,7 @@ use listings::Book;
 use rules::{Door, Engine, Question};
 use store::{Batch, KeptEvent, Store};
 use tokio::sync::broadcast;
+use tracing::debug;
 
 use ::console::api::Happening;
 
@@ -35,6 +36,9 @@ pub(crate) use setup::{Running, start};
 
 use names::Names;
 use sensing::SensorGauge;
+
+/// How long a gate waits until a new listing is in the file. Dovecot waits 2 s for an answer.
+const SAVE_PATIENCE: Duration = Duration::from_millis(50);
 
 /// The parts of a running node, shared by all its threads.
 pub(crate) struct Node {
@@ -112,8 +116,12 @@ impl Door for Node {
         let decision = self.observe_into(event, &mut batch);
         self.store.push(batch);
         if self.book.serial() != serial {
-            // A new listing goes to the file at once, so that no crash loses it.
+            // Once a gate has told anybody of a listing, no crash may lose it: it goes to the file first. A store that is
+            // slow or fails holds up no mail server for longer than this.
             self.store.wake();
+            if let Err(error) = self.store.flush(SAVE_PATIENCE) {
+                debug!(%error, "a listing is in force, and not yet in the file");
+            }
         }
         decision
     }

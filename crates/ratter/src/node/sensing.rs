@@ -27,6 +27,9 @@ const WAIT_MAX: Duration = Duration::from_millis(500);
 /// How long a file that cannot be read is left alone.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// How long a sensor waits until its first place is stored.
+const SAVE_PATIENCE: Duration = Duration::from_secs(2);
+
 /// How far a sensor has come, for those who ask.
 pub(crate) struct SensorGauge {
     /// The file, as configured.
@@ -138,9 +141,14 @@ impl Follower {
     }
 
     fn run(mut self, stop: &AtomicBool) {
+        let mut has_begun = false;
         while !stop.load(Ordering::Relaxed) {
-            match self.read_on() {
-                Ok(()) => self.progress.fault = None,
+            let step = if has_begun { self.read_on() } else { self.begin() };
+            match step {
+                Ok(()) => {
+                    has_begun = true;
+                    self.progress.fault = self.obstacle();
+                }
                 Err(error) => {
                     self.complain(&error);
                     std::thread::sleep(RETRY);
@@ -148,6 +156,26 @@ impl Follower {
             }
             self.gauge.set(self.progress.clone());
         }
+    }
+
+    /// Stores the place at which reading begins, before a line is read: whoever is killed in the next moment goes on
+    /// there. For a file that is not there yet, the place is the beginning of whatever comes.
+    fn begin(&mut self) -> std::io::Result<()> {
+        const NOWHERE: Checkpoint = Checkpoint { device: 0, inode: 0, offset: 0, fingerprint: 0, lines: 0 };
+        let checkpoint = self.sensor.open()?.or(self.kept).unwrap_or(NOWHERE);
+        let position = Some(self.position(checkpoint));
+        self.node.store.push(store::Batch { position, ..store::Batch::default() });
+        self.kept = Some(checkpoint);
+        if let Err(error) = self.node.store.flush(SAVE_PATIENCE) {
+            warn!(file = %self.gauge.path.display(), %error, "the place at which reading begins is not stored yet");
+        }
+        Ok(())
+    }
+
+    /// What keeps the file from bringing lines, though nothing went wrong.
+    fn obstacle(&self) -> Option<String> {
+        let is_missing = matches!(self.gauge.path.try_exists(), Ok(false));
+        is_missing.then(|| "waiting: there is no such file".to_owned())
     }
 
     /// Reads what there is, at most waiting a moment for it, and pushes what it caused with the place behind it.
@@ -170,7 +198,7 @@ impl Follower {
             // A file without news still has a place: what is written while Ratter is down is found from there.
             None => sensor.checkpoint(),
         };
-        if checkpoint != self.kept {
+        if checkpoint.is_some() && checkpoint != self.kept {
             batch.position = checkpoint.map(|checkpoint| self.position(checkpoint));
             self.kept = checkpoint;
         }

@@ -54,7 +54,6 @@ fn an_attempt_counts_once_in_every_order() {
         ("g g g", "1 1 1"),
         ("f=5", "5"),
         ("f=0", "0"),
-        ("f=2 f=5", "2 3"),
         ("a +999 +1", "h 0 1"),
         // Several, in every order.
         ("g f", "1 0"),
@@ -91,13 +90,16 @@ fn an_attempt_counts_once_in_every_order() {
 }
 
 #[test]
-fn sessions_end_in_their_time() {
+fn a_session_with_a_name_knows_more_than_one_without() {
     let key = Keys::new([1; 16]).number(1);
     let cases = [
         ("g +5000 f", "1 0 0", "1 0 0"),
         ("g +5001 f", "1 0 1", "1 0 0"),
         ("g +3000 g +3000 f f", "1 0 1 0 0 0", "1 0 1 0 0 0"),
-        ("g g +5001 f f=2", "1 1 0 1 1", "1 1 0 0 0"),
+        ("g g +5001 f f=2", "1 1 0 1 2", "1 1 0 0 0"),
+        // A total is of one connection; an address without names for its connections has several.
+        ("f=2 f=5", "2 5", "2 3"),
+        ("g f=1 g f=1 f=1", "1 0 1 0 1", "1 0 1 0 0"),
         ("g +600000 f", "1 0 1", "1 0 0"),
         ("g +600001 f", "1 0 1", "1 0 1"),
     ];

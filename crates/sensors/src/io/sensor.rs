@@ -26,6 +26,12 @@ impl FileSensor {
         Self { tail: Tail::new(start, checkpoint), files, watch }
     }
 
+    /// Opens the file without reading from it; its place, or none if there is no file yet. Whoever keeps that place before
+    /// the first [`next`](Self::next) skips no line, whenever he is killed.
+    pub fn open(&mut self) -> io::Result<Option<Checkpoint>> {
+        self.tail.open(&mut self.files)
+    }
+
     /// The next lines, as soon as there are any; none after `timeout`. Keep the batch's checkpoint together with what the
     /// lines caused: asking for the next batch does not mean that this one is done.
     ///
