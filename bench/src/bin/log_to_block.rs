@@ -8,7 +8,11 @@
 //! The node is a process of its own with a log file, as in production; what is measured includes inotify, reading, the
 //! grammar, the rule, the book, and one DNS round trip over loopback, whose own median is printed beside it.
 
-#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a measurement reads clocks and files, and prints")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a measurement reads clocks and files, and prints"
+)]
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -135,7 +139,8 @@ fn stamp(seconds: u64) -> String {
     let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
-    let (day, month) = (day_of_year - (153 * shifted + 2) / 5 + 1, if shifted < 10 { shifted + 3 } else { shifted - 9 });
+    let (day, month) =
+        (day_of_year - (153 * shifted + 2) / 5 + 1, if shifted < 10 { shifted + 3 } else { shifted - 9 });
     let year = year_of_era + era * 400 + u64::from(month <= 2);
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
 }
