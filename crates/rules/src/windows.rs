@@ -78,6 +78,8 @@ pub struct Windows<const W: usize = 1> {
     free: Vec<u32>,
     records_max: usize,
     hand: usize,
+    /// The slot that was asked for last; its record may have been dropped since.
+    last: usize,
     newest: Timestamp,
     swept: Timestamp,
     evicted: u64,
@@ -103,6 +105,7 @@ impl<const W: usize> Windows<W> {
             free: Vec::new(),
             records_max: records_max.clamp(1, u32::MAX as usize / stride),
             hand: 0,
+            last: 0,
             newest: Timestamp::EPOCH,
             swept: Timestamp::EPOCH,
             evicted: 0,
@@ -150,6 +153,7 @@ impl<const W: usize> Windows<W> {
     /// Remembers that `tag` was seen, unless it is remembered from less than `pause` before or after. Returns whether
     /// that was so; for sections without a count.
     pub fn remember_after(&mut self, key: Key, section: usize, at: Timestamp, tag: [u32; W], pause: Duration) -> bool {
+        self.last = self.find(key).unwrap_or(self.last);
         let last = self.recall(key, section, tag);
         let is_new = last.is_none_or(|last| at.since(last).max(last.since(at)) >= pause);
         if is_new {
@@ -210,6 +214,10 @@ impl<const W: usize> Windows<W> {
 
     fn find(&self, key: Key) -> Option<usize> {
         let (words, stride) = (&self.words, self.stride);
+        // One event asks for the same record several times in a row.
+        if words.len() > self.last * stride && key_at(words, self.last * stride) == key.get() {
+            return Some(self.last);
+        }
         self.index
             .find(key.get(), |slot| key_at(words, *slot as usize * stride) == key.get())
             .map(|slot| *slot as usize)
@@ -221,6 +229,7 @@ impl<const W: usize> Windows<W> {
             Some(slot) => slot,
             None => self.make(key),
         };
+        self.last = slot;
         &mut self.words[slot * self.stride..][..self.stride]
     }
 
