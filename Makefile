@@ -31,7 +31,8 @@ bench:
 
 # The properties with many more cases than the tests run, in optimized code.
 soak:
-	RATTER_SOAK=1 cargo test --release --workspace --all-features --locked -- --nocapture
+	RATTER_SOAK=1 RATTER_MODEL_EVENTS=100000000 PROPTEST_CASES=20000 \
+		cargo test --release --workspace --all-features --locked -- --nocapture
 
 clean:
 	cargo clean

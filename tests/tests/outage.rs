@@ -68,8 +68,28 @@ fn users_get_in_while_ratter_is_frozen_dead_and_back() {
 }
 
 #[test]
-fn an_answer_that_never_comes_keeps_nobody_out() {
-    // The kernel takes the connections of a program that never looks at them: the slowest server there is.
+fn guesses_during_an_outage_count_at_most_once() {
+    let mut node = Node::start(&Config::new());
+    let dovecot = Dovecot::start(&Setup::asking(node.addresses().gate));
+    dovecot.guess(GUESSER, "alice", 0, 1);
+    wait::until_true("the guess before to be counted", || node.quick_status().engine.counted == 1);
+    node.freeze();
+    dovecot.guess(GUESSER, "alice", 1, 2);
+    node.thaw();
+    wait_asked(&node, &dovecot);
+    dovecot.guess(GUESSER, "alice", 3, 1);
+    wait::until_true("the guess after to be counted", || node.quick_status().engine.counted >= 2);
+    // Dovecot's requests of the time between may have come through or not, but never twice.
+    let counted = node.quick_status().engine.counted;
+    assert!(counted <= 4, "{counted} of 4 guesses were counted");
+    assert!(node.all_listings().is_empty(), "four guesses are not five");
+    dovecot.guess(GUESSER, "alice", 4, 4);
+    node.wait_listed(GUESSER, "blocked");
+}
+
+#[test]
+fn dovecot_waits_for_a_silent_server_no_longer_than_its_own_limit() {
+    // What the other tests rest on, shown of Dovecot alone. The kernel takes the connections of a program that never looks at them: the slowest server there is.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let dovecot = Dovecot::start(&Setup::asking(silent.local_addr().expect("it is bound")));
     assert!(dovecot.login(&home(0), "alice", PASSWORD).ok);

@@ -17,10 +17,10 @@ pub struct Network {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum NetworkError {
     /// The part before the slash is no address.
-    #[error("`address/length` wanted, such as 192.0.2.0/24 or 2001:db8::/32")]
+    #[error("is no address or network, such as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32")]
     Address,
     /// The part after the slash is no length of that family.
-    #[error("the length after `/` must be 0 to 32 for IPv4 and 0 to 128 for IPv6")]
+    #[error("has a wrong length after `/`: 0 to 32 for IPv4, 0 to 128 for IPv6")]
     Length,
     /// Bits below the length are set; the network that was probably meant is given.
     #[error("has host bits set; the network is {0}")]
@@ -126,9 +126,9 @@ mod tests {
             ("2001:db8::/32", Ok("2001:db8::/32")),
             ("::/0", Ok("::/0")),
             ("192.0.2.7/24", Err("has host bits set; the network is 192.0.2.0/24")),
-            ("192.0.2.0/33", Err("the length after `/` must be 0 to 32 for IPv4 and 0 to 128 for IPv6")),
-            ("192.0.2.0/+8", Err("the length after `/` must be 0 to 32 for IPv4 and 0 to 128 for IPv6")),
-            ("mail/24", Err("`address/length` wanted, such as 192.0.2.0/24 or 2001:db8::/32")),
+            ("192.0.2.0/33", Err("has a wrong length after `/`: 0 to 32 for IPv4, 0 to 128 for IPv6")),
+            ("192.0.2.0/+8", Err("has a wrong length after `/`: 0 to 32 for IPv4, 0 to 128 for IPv6")),
+            ("mail/24", Err("is no address or network, such as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32")),
         ];
         for (text, wanted) in cases {
             let got = text.parse::<Network>().map(|n| n.to_string()).map_err(|e| e.to_string());

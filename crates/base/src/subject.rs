@@ -19,7 +19,7 @@ pub enum SubjectError {
     #[error(transparent)]
     Network(#[from] NetworkError),
     /// Nothing is left of the login.
-    #[error("`login:NAME` wants a name")]
+    #[error("names no login")]
     Login,
 }
 
@@ -90,9 +90,9 @@ mod tests {
             ("Alice@Example.org", Ok("login:alice@example.org")),
             ("login:192.0.2.1", Ok("login:192.0.2.1")),
             ("1234", Ok("login:1234")),
-            ("192.0.2.300", Err("`address/length` wanted, such as 192.0.2.0/24 or 2001:db8::/32")),
+            ("192.0.2.300", Err("is no address or network, such as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32")),
             ("192.0.2.1/24", Err("has host bits set; the network is 192.0.2.0/24")),
-            ("login:", Err("`login:NAME` wants a name")),
+            ("login:", Err("names no login")),
         ];
         for (text, wanted) in cases {
             let got = text.parse::<Subject>().map(|s| s.to_string()).map_err(|e| e.to_string());

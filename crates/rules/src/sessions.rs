@@ -87,10 +87,11 @@ struct Name {
 struct Entry {
     name: Name,
     last: Timestamp,
-    /// Attempts told, by channel.
-    told: [u16; 3],
-    counted: u16,
-    held: u16,
+    /// Attempts told, by channel. A pseudo-session may go on for ever, so that these must never come to their end: at a
+    /// thousand attempts a second they last seven weeks without a pause of five seconds.
+    told: [u32; 3],
+    counted: u32,
+    held: u32,
     /// The guess of which the password process told last, and when it did so first.
     chain: Option<(u32, Timestamp)>,
 }
@@ -130,7 +131,8 @@ impl Sessions {
         }
         let (new, dropped) = entry.told_by(report.session, report.channel, report.tally);
         self.drop_held(name, dropped);
-        let news = match (new, report.tally) {
+        // What one event tells is a u16 at most.
+        let news = match (u16::try_from(new).unwrap_or(u16::MAX), report.tally) {
             (0, _) => News::Nothing,
             (new, Tally::Refused) => News::Refused(new),
             (new, Tally::One | Tally::Total(_)) => News::Attempts(new),
@@ -141,12 +143,12 @@ impl Sessions {
     /// Takes note of a success: what was held of this session and login is taken back. Returns how many were.
     pub(crate) fn succeeded(&mut self, session: Session, login: Option<&CanonicalLogin>) -> u16 {
         let entry = self.known(session.key()).map(|entry| entry.name);
-        let (mut taken, mut of_entry) = (0_u16, 0_u16);
+        let (mut taken, mut of_entry) = (0_u16, 0_u32);
         self.held.retain(|held| {
             let is_other_login = held.failure.login.as_ref().zip(login).is_some_and(|(held, ok)| held != ok);
             let is_taken = held.session.key == session.key() && !is_other_login;
             taken += u16::from(is_taken);
-            of_entry += u16::from(is_taken && entry == Some(held.session));
+            of_entry += u32::from(is_taken && entry == Some(held.session));
             !is_taken
         });
         if of_entry > 0
@@ -186,11 +188,11 @@ impl Sessions {
     }
 
     /// Drops the oldest `count` held failures of a session: another channel told the attempts.
-    fn drop_held(&mut self, session: Name, mut count: u16) {
+    fn drop_held(&mut self, session: Name, mut count: u32) {
         if count > 0 {
             self.held.retain(|held| {
                 let is_dropped = count > 0 && held.session == session;
-                count -= u16::from(is_dropped);
+                count -= u32::from(is_dropped);
                 !is_dropped
             });
         }
@@ -259,18 +261,18 @@ impl Entry {
         let told = &mut self.told[Channel::Auth as usize];
         *told = told.saturating_add(1);
         let is_new = *self.told.iter().max().unwrap_or(&0) > self.counted.saturating_add(self.held);
-        self.held += u16::from(is_new);
+        self.held += u32::from(is_new);
         is_new
     }
 
     /// Any other word; returns how many attempts are new, and how many that were held are told by it.
-    fn told_by(&mut self, session: Session, channel: Channel, tally: Tally) -> (u16, u16) {
+    fn told_by(&mut self, session: Session, channel: Channel, tally: Tally) -> (u32, u32) {
         let told = &mut self.told[channel as usize];
         *told = match (tally, session) {
             (Tally::One | Tally::Refused, _) => told.saturating_add(1),
-            (Tally::Total(total), Session::Named(_)) => total.max(*told),
+            (Tally::Total(total), Session::Named(_)) => u32::from(total).max(*told),
             // The total of one connection of several: an address without names for its connections may have many.
-            (Tally::Total(total), Session::Pseudo(_)) => told.saturating_add(total),
+            (Tally::Total(total), Session::Pseudo(_)) => told.saturating_add(u32::from(total)),
         };
         let told = *told;
         // What the password process itself told before and is held is another attempt than this one.

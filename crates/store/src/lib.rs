@@ -3,7 +3,7 @@
 //! of the sensors, and who did what.
 //!
 //! ```text
-//!  push(Batch) ──> queue ──┐  tick <= 100 ms, at once after wake()
+//!  push(Batch) ──> queue ──┐  tick <= 20 ms, at once after wake()
 //!                          ├──> writer thread ──> one transaction ──> ratter.db (WAL)
 //!  book's journal ─────────┘        ^ retries with back-off               │
 //!                                                                         ├──> restore at the next start

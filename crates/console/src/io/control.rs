@@ -55,7 +55,8 @@ pub async fn serve_control(
     remove_stale(path).await?;
     let listener = UnixListener::bind(path).map_err(io)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o660)).map_err(io)?;
-    axum::serve(listener, routes(node, happenings)).await.map_err(io)
+    super::serve(listener, routes(node, happenings)).await;
+    Ok(())
 }
 
 /// Removes the socket file of a node that is gone; one that still answers is left to it.

@@ -14,7 +14,8 @@ use crate::{Node, metrics};
 pub async fn serve_metrics(listen: SocketAddr, node: Arc<dyn Node>) -> std::io::Result<()> {
     let listener = TcpListener::bind(listen).await?;
     let routes = Router::new().route("/metrics", get(scrape)).with_state(node);
-    axum::serve(listener, routes).await
+    super::serve(listener, routes).await;
+    Ok(())
 }
 
 async fn scrape(State(node): State<Arc<dyn Node>>) -> impl IntoResponse {

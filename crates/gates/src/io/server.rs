@@ -219,7 +219,8 @@ fn bump(tally: &AtomicU64) {
 /// Reads, answers and writes until either side has enough.
 async fn converse(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
     let mut connection = Connection::new();
-    let mut deadline = Instant::now() + shared.limits.idle_max;
+    // Whoever connects has something to ask: a long pause is for those who have asked before.
+    let mut deadline = Instant::now() + shared.limits.request_max;
     let alarm = sleep_until(deadline);
     tokio::pin!(alarm);
     loop {

@@ -17,7 +17,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use show::Show;
-pub(crate) use show::printable;
 
 /// Guards mail servers: watches what they log and report, decides who guesses passwords, refuses them, publishes
 /// them as a DNS blocklist, and explains every decision.

@@ -2,6 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
@@ -9,10 +10,14 @@ use super::{Failure, Outcome, show};
 use crate::config::{Config, Source};
 use crate::{config, logging, node};
 
+/// Open files besides the gates' connections: DNS by TCP, console, logs and store.
+const FILES_BESIDE_GATES: usize = 1024;
+
 /// `ratter run`: a node in the foreground, until a signal ends it.
 pub(crate) fn run(path: Option<&Path>) -> Result<Outcome, Failure> {
     let (config, source) = config::find(path, config::Ports::Tried).map_err(Failure::Usage)?;
     logging::start(config.node.log);
+    raise_file_limit(&config);
     for warning in config.warnings.iter() {
         warn!("{}: {}", warning.title, warning.label);
     }
@@ -29,6 +34,18 @@ pub(crate) fn run(path: Option<&Path>) -> Result<Outcome, Failure> {
     drop(running);
     info!("stopped");
     result.map(|()| Outcome::Done).map_err(Failure::Other)
+}
+
+/// Takes as many open files as the system allows: the usual soft limit of 1024 is for programs that use `select`.
+fn raise_file_limit(config: &Config) {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        warn!(%error, "the limit of open files cannot be raised");
+    }
+    let wanted = (config.limits.connections + FILES_BESIDE_GATES) as u64;
+    if limit.maximum.is_some_and(|maximum| maximum < wanted) {
+        warn!(maximum = limit.maximum, wanted, "the system allows fewer open files than [limits] connections may need");
+    }
 }
 
 /// Serves the control socket and the metrics until a signal comes.

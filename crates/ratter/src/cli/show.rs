@@ -59,13 +59,14 @@ pub(crate) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<I
     table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
-/// Text that an attacker may have written, without what a terminal would obey: control characters and the marks that
-/// turn the writing direction are shown as escapes.
+/// Text that an attacker may have written, without what a terminal would obey: everything that is not printable, marks
+/// that turn the writing direction among it, is shown as an escape.
 pub(crate) fn printable(text: &str) -> String {
-    let is_plain = |c: char| {
-        !c.is_control() && !matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    let show = |c: char| match c {
+        '\'' | '"' | '\\' => c.to_string(),
+        _ => c.escape_debug().to_string(),
     };
-    text.chars().map(|c| if is_plain(c) { c.to_string() } else { c.escape_default().to_string() }).collect()
+    text.chars().map(show).collect()
 }
 
 #[cfg(test)]
@@ -75,7 +76,7 @@ mod tests {
     #[test]
     fn a_terminal_obeys_nobody_but_us() {
         assert_eq!(printable("alice"), "alice");
-        assert_eq!(printable("\u{1b}[2Ja\u{202e}b\r\n"), "\\u{1b}[2Ja\\u{202e}b\\r\\n");
+        assert_eq!(printable("\u{1b}[2Ja\u{202e}b\u{2028}\r\n"), "\\u{1b}[2Ja\\u{202e}b\\u{2028}\\r\\n");
         assert_eq!(printable("\u{fc}ml\u{e4}ut"), "\u{fc}ml\u{e4}ut");
     }
 }

@@ -6,7 +6,8 @@ use std::io::IsTerminal;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use super::{Config, DEFAULT, Faults, Machine, load, load_file, units};
+use super::node::SOCKET;
+use super::{Config, DEFAULT, FILE_BYTES_MAX, Faults, Machine, Probe, load, load_file, units};
 
 /// Where the configuration is looked for when none is named.
 const SYSTEM_FILE: &str = "/etc/ratter/ratter.toml";
@@ -50,9 +51,25 @@ pub fn find(named: Option<&Path>, ports: Ports) -> Result<(Config, Source), Stri
     read(named, tries_ports).map_err(|faults| faults.render(std::io::stderr().is_terminal()))
 }
 
-/// The control socket of the configuration; one with faults still says where its node is, if that much can be read.
+/// The control socket of the configuration. Of a file only that is read, so that a running node can be asked, and
+/// blocks lifted, while its configuration has faults or can be used by nobody but the node.
 pub fn control_socket(named: Option<&Path>) -> Result<PathBuf, String> {
-    find(named, Ports::NotTried).map(|(config, _)| config.node.control)
+    let path = named.or_else(|| Path::new(SYSTEM_FILE).exists().then_some(Path::new(SYSTEM_FILE)));
+    let read = || socket_in(path?);
+    read().map_or_else(|| find(named, Ports::NotTried).map(|(config, _)| config.node.control), Ok)
+}
+
+/// What `[node]` in the file says of the control socket.
+fn socket_in(path: &Path) -> Option<PathBuf> {
+    let bytes = Machine { tries_ports: false }.read(path, FILE_BYTES_MAX).ok()?;
+    let file: toml::Table = str::from_utf8(&bytes).ok()?.parse().ok()?;
+    let node = file.get("node")?.as_table()?;
+    let folder = path.parent()?;
+    match (node.get("control"), node.get("state")) {
+        (Some(control), _) => Some(folder.join(control.as_str()?)),
+        (None, Some(state)) => Some(folder.join(state.as_str()?).join(SOCKET)),
+        (None, None) => None,
+    }
 }
 
 /// The duration that `text` is, as in the configuration; or what is wrong with it.

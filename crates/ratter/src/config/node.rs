@@ -36,7 +36,7 @@ pub enum LogFormat {
 }
 
 /// Name of the control socket in the state folder.
-const CONTROL_NAME: &str = "control.sock";
+pub(super) const SOCKET: &str = "control.sock";
 
 /// Longest path of a unix socket, in bytes: `sun_path` has 108, one is for the NUL.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
@@ -62,7 +62,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Node> {
         section.desk.report(fault.label(reason(&error)));
     }
     let control_given = control.is_some();
-    let control = control.unwrap_or_else(|| state.join(CONTROL_NAME));
+    let control = control.unwrap_or_else(|| state.join(SOCKET));
     if control.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
         let key = if control_given { "control" } else { "state" };
         let fault = section.wrong(key, format!("the control socket `{}` has too long a path", control.display()));

@@ -7,7 +7,7 @@ use ::console::api::{
     ListingView, REASON_BYTES_MAX, SensorStatus, Status, StoreStatus, UnlistWish, Why, WishedSpan,
 };
 use ::console::metrics::Metric;
-use base::{Evidence, ListId, Maker, Subject, Until};
+use base::{Address, Evidence, ListId, Maker, Subject, Until};
 use dnsbl::serve::Outcome;
 use gates::dovecot::Count;
 use listings::{Refusal, Wish};
@@ -15,8 +15,11 @@ use rules::Level;
 use store::{Past, PastChange, PastMaker};
 
 use super::names::ListInfo;
-use super::{Node, views};
+use super::{CLOCK_STEP_MIN, Node, views};
 use crate::clock;
+
+/// Longest name of a person, in bytes.
+const PERSON_BYTES_MAX: usize = 64;
 
 /// Most events and changes that `why` shows.
 const WHY_ROWS_MAX: usize = 20;
@@ -105,11 +108,17 @@ impl ::console::Node for Node {
 
     fn list(&self, wish: &ListWish) -> Result<ListingView, Fault> {
         let subject = parse_subject(&wish.subject)?;
+        check_person(&wish.person)?;
         let (list, info) = self.find_list(&wish.list)?;
+        if info.code.is_some() && matches!(subject, Subject::Login(_)) {
+            let message = format!("{} is published by DNS, which knows no logins; `blocked` takes them", info.name);
+            return Err(Fault::refused(message));
+        }
         let now = clock::now();
         let reason = wish.reason.trim();
-        if reason.is_empty() || reason.len() > REASON_BYTES_MAX {
-            return Err(Fault::bad(format!("a reason of 1 to {REASON_BYTES_MAX} bytes is wanted")));
+        if reason.is_empty() || reason.len() > REASON_BYTES_MAX || reason.chars().any(char::is_control) {
+            let message = format!("a reason of 1 to {REASON_BYTES_MAX} bytes is wanted, without control characters");
+            return Err(Fault::bad(message));
         }
         let until = match wish.span {
             WishedSpan::Lifetime => Until::At(now.plus(info.lifetime)),
@@ -130,6 +139,7 @@ impl ::console::Node for Node {
 
     fn unlist(&self, wish: &UnlistWish) -> Result<Vec<ListingView>, Fault> {
         let subject = parse_subject(&wish.subject)?;
+        check_person(&wish.person)?;
         let list = wish.list.as_deref().map(|name| self.find_list(name)).transpose()?.map(|(list, _)| list);
         let gone = self.book.unlist(clock::now(), &subject, list, &wish.person);
         if !gone.is_empty() {
@@ -202,12 +212,32 @@ impl Node {
     fn present_warnings(&self) -> Vec<String> {
         let gate = self.outlets.get().and_then(|outlets| outlets.dovecot.as_ref());
         let of_gate = gate.map(gates::io::Handle::warnings).unwrap_or_default();
-        self.warnings.iter().cloned().chain(of_gate.into_iter().map(str::to_owned)).collect()
+        let step = clock::step();
+        let of_clock = (step >= CLOCK_STEP_MIN).then(|| {
+            format!(
+                "the system's clock was set by {} s since the start; Ratter keeps its own until it is restarted",
+                step.as_secs()
+            )
+        });
+        self.warnings.iter().cloned().chain(of_clock).chain(of_gate.into_iter().map(str::to_owned)).collect()
     }
 }
 
+/// The subject that a person means: a single IPv6 address stands for its /64, as everywhere.
 fn parse_subject(text: &str) -> Result<Subject, Fault> {
-    text.parse().map_err(|error| Fault::bad(format!("`{text}` {error}")))
+    let subject = text.parse().map_err(|error| Fault::bad(format!("`{text}` {error}")))?;
+    Ok(match subject {
+        Subject::Network(network) if network.is_host() => Address::new(network.base()).aggregate().into(),
+        Subject::Network(_) | Subject::Login(_) => subject,
+    })
+}
+
+/// The name of whoever gives an order, as he gives it: who may use the socket may use any name, so that it is no proof.
+fn check_person(name: &str) -> Result<(), Fault> {
+    let is_fit = !name.trim().is_empty() && name.len() <= PERSON_BYTES_MAX && !name.chars().any(char::is_control);
+    let fault =
+        || Fault::bad(format!("`person` wants a name of 1 to {PERSON_BYTES_MAX} bytes without control characters"));
+    is_fit.then_some(()).ok_or_else(fault)
 }
 
 fn refused(refusal: Refusal, subject: &Subject) -> Fault {

@@ -9,7 +9,6 @@ use tracing::info;
 
 use super::names::Names;
 use super::views;
-use crate::cli::printable;
 
 /// Takes the waiting changes from the book, tells of each, and leaves them in `entries` for the store.
 ///
@@ -21,16 +20,16 @@ pub(crate) fn drain(book: &Book, names: &Arc<Names>, tell: &broadcast::Sender<Ha
         let happening = match &entry.change {
             Change::Listed(listing) => {
                 let view = views::listing(names, listing);
-                info!(
-                    serial = entry.serial, subject = %printable(&view.subject), list = view.list, until = view.until.as_deref().unwrap_or("never"),
-                    by = %printable(&view.maker), reason = %printable(&view.reason), "listed"
-                );
+                let until = view.until.as_deref().unwrap_or("never");
+                let (subject, list) = (view.subject.as_str(), view.list.as_str());
+                // Strings are written in quotes and escaped, so that no login can look like another field.
+                info!(serial = entry.serial, subject, list, until, by = view.maker, reason = view.reason, "listed");
                 Happening::Listed(view)
             }
             Change::Unlisted { listing, cause } => {
                 let view = views::listing(names, listing);
                 let cause = cause_in_words(cause);
-                info!(serial = entry.serial, subject = %printable(&view.subject), list = view.list, cause = %printable(&cause), "unlisted");
+                info!(serial = entry.serial, subject = view.subject, list = view.list, cause, "unlisted");
                 Happening::Unlisted { listing: view, cause }
             }
         };

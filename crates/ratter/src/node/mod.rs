@@ -18,12 +18,13 @@ mod setup;
 mod views;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use base::{Decision, Event, EventKind, Timestamp};
 use listings::Book;
-use rules::{Door, Engine, Question};
+use rules::{Door, Engine, Question, Stage};
 use store::{Batch, KeptEvent, Store};
 use tokio::sync::broadcast;
 use tracing::debug;
@@ -34,11 +35,19 @@ pub(crate) use keeper::Keeper;
 pub(crate) use replay::replay;
 pub(crate) use setup::{Running, start};
 
+use crate::clock;
+
 use names::Names;
 use sensing::SensorGauge;
 
 /// How long a gate waits until a new listing is in the file. Dovecot waits 2 s for an answer.
 const SAVE_PATIENCE: Duration = Duration::from_millis(50);
+
+/// How long a gate does not wait again for a store that was slower than that.
+const STORE_DISTRUST: Duration = Duration::from_secs(10);
+
+/// A step of the system's clock that people should know of.
+const CLOCK_STEP_MIN: Duration = Duration::from_secs(5);
 
 /// The parts of a running node, shared by all its threads.
 pub(crate) struct Node {
@@ -53,6 +62,8 @@ pub(crate) struct Node {
     warnings: Vec<String>,
     /// How far back events are kept, for `why`.
     history: Duration,
+    /// Milliseconds: until then gates do not wait for the store, because it was slow.
+    store_trusted_from: AtomicU64,
     /// Set once, when they have been started; a gate needs the node before the node can show the gate.
     outlets: OnceLock<Outlets>,
 }
@@ -71,8 +82,8 @@ struct DnsblOutlet {
 
 impl Node {
     /// Counts an event and adds what must survive a restart to `batch`, which the caller pushes when it is complete.
-    fn observe_into(&self, event: &Event<'_>, batch: &mut Batch) -> Decision {
-        let observed = self.engine.observe(event.time, event);
+    fn observe_into(&self, now: Timestamp, event: &Event<'_>, batch: &mut Batch) {
+        let observed = self.engine.observe(now, event);
         // Failures rebuild the windows after a restart, and are the evidence that people are shown. A success is kept
         // where it says something new or took a failure back, and not a thousand times a second.
         if event.kind != EventKind::LoginOk || observed.owner.is_some() || observed.healed {
@@ -83,7 +94,6 @@ impl Node {
             // Nobody listening any more is no fault of the event.
             drop(self.happenings.send(Happening::Event(views::event(&KeptEvent::from(event)))));
         }
-        observed.decision
     }
 
     /// Ends what is over and counts what was held back.
@@ -105,6 +115,20 @@ impl Node {
     }
 }
 
+impl Node {
+    /// Once a gate has told anybody of a listing, no crash may lose it: it goes to the file first. A store that was too
+    /// slow for that is not waited for again for a while, so that it holds up no mail server.
+    fn save_before_telling(&self) {
+        self.store.wake();
+        let now = clock::now();
+        let is_trusted = self.store_trusted_from.load(Ordering::Relaxed) <= now.as_millis();
+        if is_trusted && let Err(error) = self.store.flush(SAVE_PATIENCE) {
+            debug!(%error, "a listing is in force, and not yet in the file");
+            self.store_trusted_from.store(now.plus(STORE_DISTRUST).as_millis(), Ordering::Relaxed);
+        }
+    }
+}
+
 impl Door for Node {
     fn ask(&self, now: Timestamp, question: &Question<'_>) -> Decision {
         self.engine.ask(now, question)
@@ -113,16 +137,13 @@ impl Door for Node {
     fn observe(&self, event: &Event<'_>) -> Decision {
         let mut batch = Batch::default();
         let serial = self.book.serial();
-        let decision = self.observe_into(event, &mut batch);
+        self.observe_into(clock::now(), event, &mut batch);
         self.store.push(batch);
         if self.book.serial() != serial {
-            // Once a gate has told anybody of a listing, no crash may lose it: it goes to the file first. A store that is
-            // slow or fails holds up no mail server for longer than this.
-            self.store.wake();
-            if let Err(error) = self.store.flush(SAVE_PATIENCE) {
-                debug!(%error, "a listing is in force, and not yet in the file");
-            }
+            self.save_before_telling();
         }
-        decision
+        let question =
+            Question { address: event.address, login: event.login, stage: Stage::After, service: event.service };
+        self.engine.ask(event.time, &question)
     }
 }

@@ -189,7 +189,7 @@ impl Follower {
                 for line in lines.lines {
                     reader.read(line, now, &mut |event| {
                         progress.events += 1;
-                        node.observe_into(&event, &mut batch);
+                        node.observe_into(now, &event, &mut batch);
                     });
                 }
                 progress.lines = lines.checkpoint.lines;

@@ -1,6 +1,7 @@
 //! From a configuration to a running node: opens the store, restores the book and the engine, then lets the world in.
 
 use std::net::TcpListener;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
 use ::console::api::Happening;
@@ -8,7 +9,7 @@ use anyhow::{Context, anyhow};
 use dnsbl::serve::{Responder, Zones};
 use gates::io::DovecotGate;
 use listings::{Book, NeverList};
-use rules::{Door, Engine};
+use rules::{Door, Engine, Owner};
 use store::{Limits, Opened, Restored, Store};
 use tokio::sync::broadcast;
 use tracing::{info, warn};
@@ -72,6 +73,7 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         sensors: super::sensing::gauges(&config.sensors, &restored.positions),
         warnings: config.warnings.iter().map(|fault| fault.title.clone()).collect(),
         history: config.limits.history,
+        store_trusted_from: AtomicU64::new(0),
         outlets: OnceLock::new(),
     });
     // DNS and gates first: from here on blocks are in force again. Then the logs, which may have much to catch up with.
@@ -86,11 +88,12 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
 fn restore(book: &Book, engine: &Engine, restored: &Restored) {
     let now = clock::now();
     book.restore(now, restored.serial, restored.listings.iter().cloned());
+    // What lies ahead was written while the clock was wrong. Taken as it is, it would make the present look old.
     for owner in &restored.owners {
-        engine.restore_owner(owner);
+        engine.restore_owner(&Owner { at: owner.at.min(now), ..owner.clone() });
     }
-    for event in &restored.events {
-        engine.replay(event.time, &event.as_event());
+    for event in restored.events.iter().filter(|event| event.time <= now) {
+        engine.replay(now, &event.as_event());
     }
     info!(
         listings = restored.listings.len(),

@@ -10,7 +10,7 @@ use crate::door::{Question, Stage};
 use crate::settings::{Effect, Then};
 
 /// What is never listed may pass.
-pub(super) const NEVER_LISTED: Decision = Decision { verdict: Verdict::Pass, reason: Reason::NeverListed };
+const NEVER_LISTED: Decision = Decision { verdict: Verdict::Pass, reason: Reason::NeverListed };
 
 impl Engine {
     /// Whether a client may go on. Takes no lock and allocates nothing unless something is in force against it.
@@ -19,22 +19,12 @@ impl Engine {
     /// the login: one that is never listed is itself never blocked, but no shelter for those who guess its password. A
     /// blocked login is refused, except from the addresses its owner is known by.
     pub fn ask(&self, now: Timestamp, question: &Question<'_>) -> Decision {
-        let login = question.login.and_then(CanonicalLogin::new);
-        let is_never_listed = question.address.is_some_and(|address| self.book.never_list().covers_address(address));
-        if is_never_listed {
+        let Question { address, stage, .. } = *question;
+        if address.is_some_and(|address| self.book.never_list().covers_address(address)) {
             return NEVER_LISTED;
         }
-        self.decide(now, question.address, login.as_ref().map(CanonicalLogin::as_str), question.stage)
-    }
-
-    /// What the book says of an address that may be listed, and of a login.
-    pub(super) fn decide(
-        &self,
-        now: Timestamp,
-        address: Option<Address>,
-        login: Option<&str>,
-        stage: Stage,
-    ) -> Decision {
+        let login = question.login.and_then(CanonicalLogin::new);
+        let login = login.as_ref().map(CanonicalLogin::as_str);
         let snapshot = self.book.snapshot();
         let in_force = |block: &Block| !block.until.is_over(now);
         if let Some(block) = address.and_then(|address| snapshot.block_of_address(address)).filter(in_force) {

@@ -2,12 +2,10 @@
 
 use core::time::Duration;
 
-use base::{CanonicalLogin, Decision, Event, EventKind, Login, Timestamp};
+use base::{CanonicalLogin, Event, EventKind, Login, Timestamp};
 
-use super::ask::NEVER_LISTED;
 use super::count::{Attempt, Mode};
 use super::{Engine, Named, Placed, hold};
-use crate::door::Stage;
 use crate::owners::Owner;
 use crate::sessions::{Failure, News, Report, Session, alone};
 use crate::settings::Trigger;
@@ -22,8 +20,6 @@ const ATTEMPTS_AT_ONCE_MAX: u16 = 1024;
 /// What observing an event brought.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Observed {
-    /// What a gate would be told of its subjects now, after the password was checked.
-    pub decision: Decision,
     /// How many attempts the rules counted.
     pub counted: u16,
     /// The owner of the login was seen, and that is worth persisting.
@@ -41,17 +37,13 @@ struct Taken {
 }
 
 impl Engine {
-    /// Takes note of an event. Its time may lie before `now`, and before that of other events.
+    /// Takes note of an event. Its time may lie before `now`, and before that of other events. Whoever has to answer
+    /// somebody asks afterwards ([`Engine::ask`]); a log has nobody to answer.
     pub fn observe(&self, now: Timestamp, event: &Event<'_>) -> Observed {
         let login = event.login.and_then(CanonicalLogin::new);
         let attempt = self.attempt(now, event, login.as_ref(), Mode::Live);
         let Taken { counted, owner, healed } = self.take(now, event, &attempt);
-        let decision = if attempt.address.is_some_and(|address| address.is_never_listed) {
-            NEVER_LISTED
-        } else {
-            self.decide(now, event.address, attempt.login.map(|login| login.text), Stage::After)
-        };
-        Observed { decision, counted, owner, healed }
+        Observed { counted, owner, healed }
     }
 
     /// Takes note of an event that was observed before a restart: it is counted as it was then, but makes no listing;

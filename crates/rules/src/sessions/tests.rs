@@ -110,6 +110,24 @@ fn a_session_with_a_name_knows_more_than_one_without() {
 }
 
 #[test]
+fn a_session_that_never_ends_is_counted_to_the_last() {
+    for session in [Session::Pseudo, Session::Named] {
+        let session = session(Keys::new([1; 16]).number(1));
+        let mut sessions = Sessions::default();
+        let mut now = Timestamp::from_secs(1_000_000);
+        for attempt in 0..200_000 {
+            now = now.plus(Duration::from_millis(1));
+            let tally = if attempt % 2 == 0 { Tally::Refused } else { Tally::One };
+            let (channel, guess) = (Channel::Gate, 0);
+            let report = Report { session, channel, tally, guess, at: now, address: None, login: None, password: None };
+            let (news, _) = sessions.failed(now, &report);
+            let wanted = if attempt % 2 == 0 { News::Refused(1) } else { News::Attempts(1) };
+            assert_eq!(news, wanted, "attempt {attempt}");
+        }
+    }
+}
+
+#[test]
 fn everything_is_bounded() {
     let keys = Keys::new([1; 16]);
     let mut sessions = Sessions::default();
