@@ -1,8 +1,13 @@
 //! DNS blocklists: [`serve`] publishes lists, as an authoritative server for the zones in which they stand.
 //!
-//! Start at [`serve::Responder::answer`]; `io` puts sockets and threads around it.
+//! Start at [`serve::Responder::answer`]; [`access`] says whom it answers; `io` puts sockets and threads around it.
+//! [`datasets`] reads and writes files of lists, [`statics`] are the zones that are answered from them.
 
+pub mod access;
+pub mod datasets;
 pub mod serve;
+pub mod statics;
+pub mod transfer;
 
 #[cfg(feature = "io")]
 pub mod io;

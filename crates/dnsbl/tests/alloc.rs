@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use crate::common::{AUTH, DYNA, SPAM, World, query, settings};
+use crate::common::{AUTH, DYNA, SPAM, World, asker, query, settings};
 use dnsbl::serve::Transport;
 
 thread_local! {
@@ -70,12 +70,76 @@ fn answering_allocates_nothing() {
     .map(query);
     let snapshot = world.book.snapshot();
     let mut out = [0; 1232];
+    let asker = asker(Transport::Udp { max: 1232 });
     let before = ALLOCATIONS.get();
     let mut octets = 0;
     for question in &questions {
-        octets += world.responder.answer(&snapshot, Transport::Udp { max: 1232 }, question, &mut out, &world.counters);
+        octets += world.responder.answer(&snapshot, &asker, question, &mut out, &world.counters);
     }
     let after = ALLOCATIONS.get();
     assert!(octets > 600);
+    assert_eq!(after - before, 0);
+}
+
+#[test]
+fn neither_do_batches_keys_cookies_and_limits() {
+    let world = crate::access::strict_world();
+    let mut messages = ["1.2.0.192.all A", "9.2.0.192.all A +edns", "1.2.0.192.goodkey1.auth A", "1.2.0.192.auth A"]
+        .map(query)
+        .to_vec();
+    messages.push(query("1.2.0.192.otherkey.auth TXT +edns"));
+    messages.push(crate::access::with_cookie("1.2.0.192.spam TXT", &[7; 8]));
+    messages.push(vec![1; 11]);
+    let snapshot = world.book.snapshot();
+    let asker = asker(Transport::Udp { max: 1232 });
+    let mut buffers = [[0; 1600]; 7];
+    let mut octets = 0;
+    let before = ALLOCATIONS.get();
+    for _ in 0..50 {
+        let mut lengths = [0; 7];
+        for ((buffer, length), message) in buffers.iter_mut().zip(&mut lengths).zip(&messages) {
+            buffer[..message.len()].copy_from_slice(message);
+            *length = message.len();
+        }
+        world.responder.answer_batch(
+            &snapshot,
+            asker.now,
+            &mut buffers,
+            &mut lengths,
+            |_| asker.address,
+            &world.counters,
+        );
+        octets += lengths.iter().sum::<usize>();
+    }
+    let after = ALLOCATIONS.get();
+    assert!(octets > 10_000);
+    assert_eq!(after - before, 0);
+}
+
+#[test]
+fn nor_do_zones_from_files() {
+    let world = crate::statics::world();
+    let questions = [
+        "7.0.51.198.file.test. A",
+        "7.0.51.198.file.test. TXT +edns",
+        "9.9.9.9.file.test. A",
+        "51.198.file.test. A",
+        "a.ex.names.file.test. TXT",
+        "www.file.test. A",
+        "file.test. SOA",
+        "1.2.0.192.all TXT",
+        "8.0.51.198.all TXT",
+    ]
+    .map(query);
+    let snapshot = world.book.snapshot();
+    let asker = asker(Transport::Udp { max: 1232 });
+    let mut out = [0; 1232];
+    let before = ALLOCATIONS.get();
+    let mut octets = 0;
+    for question in &questions {
+        octets += world.responder.answer(&snapshot, &asker, question, &mut out, &world.counters);
+    }
+    let after = ALLOCATIONS.get();
+    assert!(octets > 400);
     assert_eq!(after - before, 0);
 }

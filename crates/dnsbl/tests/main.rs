@@ -1,6 +1,8 @@
 //! The server from outside, over its public interface.
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod alloc;
 #[cfg(test)]
 mod common;
@@ -13,6 +15,14 @@ mod dig;
 mod hostile;
 #[cfg(test)]
 #[cfg(feature = "io")]
+mod rbldnsd;
+#[cfg(test)]
+#[cfg(feature = "io")]
+mod secondaries;
+#[cfg(test)]
+#[cfg(feature = "io")]
 mod sockets;
+#[cfg(test)]
+mod statics;
 #[cfg(test)]
 mod wire;

@@ -22,6 +22,7 @@ mod book;
 mod journal;
 mod makers;
 mod register;
+mod replica;
 mod slab;
 mod snapshot;
 
@@ -29,4 +30,5 @@ pub use blocks::Block;
 pub use book::{Book, Counters, LISTINGS_MAX, Refusal, Wish};
 pub use journal::{BY_NEVER_LIST, Cause, Change, Entry};
 pub use never::NeverList;
+pub use replica::Replica;
 pub use snapshot::{Reader, Snapshot};

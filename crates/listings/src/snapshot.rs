@@ -28,6 +28,15 @@ impl Snapshot {
         self.tree.lists_of(address)
     }
 
+    /// [`Snapshot::lists_of`] for several IPv4 addresses at once, which is cheaper than one by one: their cache misses
+    /// overlap. `lists` has a place for each.
+    ///
+    /// # Panics
+    /// If the two slices differ in length.
+    pub fn lists_of_many(&self, addresses: &[u32], lists: &mut [ListSet]) {
+        self.tree.lists_of_many(addresses, lists);
+    }
+
     /// The lists that any address of `network` is on: the union over everything inside it and of the networks around
     /// it. Where it is empty, no name exists below the network's name in DNS. Cheap for a network of any size.
     pub fn lists_below(&self, network: Network) -> ListSet {

@@ -7,28 +7,22 @@
 #![expect(unsafe_code, reason = "recvmmsg and sendmmsg with control data, and two socket options that socket2 lacks")]
 
 use core::mem;
+use core::net::{Ipv4Addr, Ipv6Addr};
 use std::io;
 use std::os::fd::AsRawFd as _;
 use std::ptr;
 
+use base::Address;
 use libc::{c_int, c_uint, c_void, cmsghdr, in_pktinfo, in6_pktinfo, iovec, mmsghdr, sockaddr_in6, socklen_t};
 use socket2::Socket;
 
-use crate::serve::UDP_BYTES_MAX;
+use crate::serve::BATCH_MAX;
 
-/// Most datagrams that one system call takes.
-pub(super) const BATCH: usize = 64;
-
-/// Room for a query: more than any that is meant well. What is longer arrives cut off and is answered as malformed.
+/// Room for a query, and then for its reply: more than any that is meant well. What is longer arrives cut off and is
+/// answered as malformed.
 ///
 /// An odd number of cache lines, so that the beginnings of neighbours fall into different sets of the cache.
-const QUERY_BYTES: usize = 25 * 64;
-
-/// Room for a reply.
-const REPLY_BYTES: usize = UDP_BYTES_MAX as usize;
-
-/// Replies begin at multiples of this: one cache line.
-const REPLY_ALIGN: usize = 64;
+pub(super) const BUFFER_BYTES: usize = 25 * 64;
 
 /// Room for one control message of either family, aligned as `cmsghdr` wants it.
 #[derive(Clone, Copy)]
@@ -39,28 +33,16 @@ const CONTROL_BYTES: usize = 64;
 
 /// Buffers for one batch. They are made once; a batch allocates nothing.
 pub(super) struct Batch {
-    queries: Box<[[u8; QUERY_BYTES]]>,
-    /// Room for the largest replies; most are short, and stand close together so that they take few pages.
-    replies: Box<[u8]>,
-    /// Where the next reply begins.
-    next: usize,
+    /// Each message's octets: the query, and then its reply in the same place, which is in the cache already.
+    buffers: Box<[[u8; BUFFER_BYTES]]>,
+    /// The lengths of the queries, and then those of the replies.
+    lengths: Box<[usize]>,
     /// `sockaddr_in6` is the larger one of the two kinds; the kernel's octets come back to it as they were.
     peers: Box<[sockaddr_in6]>,
-    controls: Box<[Control]>,
+    /// None where the socket has one address, so that nobody needs to say which one was asked.
+    controls: Option<Box<[Control]>>,
     vectors: Box<[iovec]>,
     headers: Box<[mmsghdr]>,
-    /// For each message that came: its length, the lengths of its peer's address and of its control data.
-    came: Box<[Came]>,
-    /// For each message that came: where its reply begins, and its length; 0 if there is none.
-    placed: Box<[(usize, usize)]>,
-}
-
-/// What is kept of a received message's header.
-#[derive(Clone, Copy, Default)]
-struct Came {
-    length: usize,
-    peer: socklen_t,
-    control: usize,
 }
 
 // SAFETY: the raw pointers in `vectors` and `headers` point into the other fields and are only used in the calls of
@@ -68,91 +50,81 @@ struct Came {
 unsafe impl Send for Batch {}
 
 impl Batch {
-    pub(super) fn new() -> Self {
+    /// `has_many_addresses` says whether the socket is told which of its addresses was asked.
+    pub(super) fn new(has_many_addresses: bool) -> Self {
         // SAFETY: these are C structures of integers and pointers, for which all zeros is a value.
         let (peer, vector, header) = unsafe { (mem::zeroed(), mem::zeroed(), mem::zeroed()) };
         Self {
-            queries: vec![[0; QUERY_BYTES]; BATCH].into(),
-            replies: vec![0; REPLY_BYTES.next_multiple_of(REPLY_ALIGN) * BATCH].into(),
-            next: 0,
-            peers: vec![peer; BATCH].into(),
-            controls: vec![Control([0; CONTROL_BYTES]); BATCH].into(),
-            vectors: vec![vector; BATCH].into(),
-            headers: vec![header; BATCH].into(),
-            came: vec![Came::default(); BATCH].into(),
-            placed: vec![(0, 0); BATCH].into(),
+            buffers: vec![[0; BUFFER_BYTES]; BATCH_MAX].into(),
+            lengths: vec![0; BATCH_MAX].into(),
+            peers: vec![peer; BATCH_MAX].into(),
+            controls: has_many_addresses.then(|| vec![Control([0; CONTROL_BYTES]); BATCH_MAX].into()),
+            vectors: vec![vector; BATCH_MAX].into(),
+            headers: vec![header; BATCH_MAX].into(),
         }
     }
 
     /// Waits for a datagram, at most as long as the socket's receive timeout, and takes what else is there. Returns
     /// how many came.
     pub(super) fn receive(&mut self, socket: &Socket) -> io::Result<usize> {
-        for index in 0..BATCH {
-            self.vectors[index] = vector(&mut self.queries[index]);
-            let header = &mut self.headers[index];
-            header.msg_len = 0;
-            header.msg_hdr.msg_name = (&raw mut self.peers[index]).cast();
-            header.msg_hdr.msg_namelen = size_of::<sockaddr_in6>() as socklen_t;
-            header.msg_hdr.msg_iov = &raw mut self.vectors[index];
-            header.msg_hdr.msg_iovlen = 1;
-            header.msg_hdr.msg_control = (&raw mut self.controls[index]).cast();
-            header.msg_hdr.msg_controllen = CONTROL_BYTES;
-            header.msg_hdr.msg_flags = 0;
+        for (vector, buffer) in self.vectors.iter_mut().zip(&mut self.buffers) {
+            *vector = iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: BUFFER_BYTES };
         }
-        // SAFETY: `headers` has BATCH elements, and each points to buffers of the lengths it states, which `self` owns
-        // and nobody else touches during the call.
+        for (index, header) in self.headers.iter_mut().enumerate() {
+            let header = &mut header.msg_hdr;
+            header.msg_name = (&raw mut self.peers[index]).cast();
+            header.msg_namelen = size_of::<sockaddr_in6>() as socklen_t;
+            header.msg_iov = &raw mut self.vectors[index];
+            header.msg_iovlen = 1;
+            (header.msg_control, header.msg_controllen) = match &mut self.controls {
+                Some(controls) => ((&raw mut controls[index]).cast(), CONTROL_BYTES),
+                None => (ptr::null_mut(), 0),
+            };
+            header.msg_flags = 0;
+        }
+        // SAFETY: `headers` has BATCH_MAX elements, and each points to buffers of the lengths it states, which `self`
+        // owns and nobody else touches during the call.
         let count = unsafe {
             let headers = self.headers.as_mut_ptr();
-            libc::recvmmsg(socket.as_raw_fd(), headers, BATCH as c_uint, libc::MSG_WAITFORONE as _, ptr::null_mut())
+            libc::recvmmsg(socket.as_raw_fd(), headers, BATCH_MAX as c_uint, libc::MSG_WAITFORONE as _, ptr::null_mut())
         };
         let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
-        self.next = 0;
-        for (came, header) in self.came.iter_mut().zip(&self.headers[..count]) {
-            let hdr = &header.msg_hdr;
-            *came = Came {
-                length: (header.msg_len as usize).min(QUERY_BYTES),
-                peer: hdr.msg_namelen.min(size_of::<sockaddr_in6>() as socklen_t),
-                control: hdr.msg_controllen.min(CONTROL_BYTES),
-            };
+        for (length, header) in self.lengths.iter_mut().zip(&self.headers[..count]) {
+            *length = (header.msg_len as usize).min(BUFFER_BYTES);
         }
         Ok(count)
     }
 
-    /// The query at `index` of the last [`Batch::receive`], and the room for its reply.
-    pub(super) fn message(&mut self, index: usize) -> (&[u8], &mut [u8]) {
-        (&self.queries[index][..self.came[index].length], &mut self.replies[self.next..self.next + REPLY_BYTES])
+    /// The first `count` messages, who sent them, and their lengths, in the place of which those of the replies are to
+    /// be put; 0 where there is none.
+    pub(super) fn messages(&mut self, count: usize) -> (&mut [[u8; BUFFER_BYTES]], &mut [usize], Peers<'_>) {
+        (&mut self.buffers[..count], &mut self.lengths[..count], Peers(&self.peers[..count]))
     }
 
-    /// Says how long the reply at `index` is; 0 if there is none. To be called once for each message, in order.
-    pub(super) fn reply(&mut self, index: usize, length: usize) {
-        // A peer of port 0 cannot be answered: the kernel would refuse, and with it end the batch.
-        let has_port = self.peers[index].sin6_port != 0;
-        let length = if has_port { length.min(REPLY_BYTES) } else { 0 };
-        self.placed[index] = (self.next, length);
-        self.next += length.next_multiple_of(REPLY_ALIGN);
-    }
-
-    /// Sends the replies of the first `count` messages. Returns how many the kernel refused.
+    /// Sends the replies to the first `count` messages. Returns how many the kernel refused.
     pub(super) fn send(&mut self, socket: &Socket, count: usize) -> usize {
+        for ((vector, buffer), length) in self.vectors.iter_mut().zip(&mut self.buffers).zip(&self.lengths[..count]) {
+            *vector = iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: *length };
+        }
+        for (index, header) in self.headers[..count].iter_mut().enumerate() {
+            let header = &mut header.msg_hdr;
+            header.msg_name = (&raw mut self.peers[index]).cast();
+            header.msg_namelen = header.msg_namelen.min(size_of::<sockaddr_in6>() as socklen_t);
+            header.msg_iov = &raw mut self.vectors[index];
+            if let Some(controls) = &mut self.controls {
+                let control = &mut controls[index];
+                header.msg_controllen = answer_from(control, header.msg_controllen.min(CONTROL_BYTES));
+                header.msg_control =
+                    if header.msg_controllen == 0 { ptr::null_mut() } else { (&raw mut *control).cast() };
+            }
+        }
         let mut ready = 0;
         for index in 0..count {
-            let (start, length) = self.placed[index];
-            if length == 0 {
-                continue;
+            // A peer of port 0 cannot be answered: the kernel would refuse, and with it end the batch.
+            if self.lengths[index] > 0 && self.peers[index].sin6_port != 0 {
+                self.headers[ready] = self.headers[index];
+                ready += 1;
             }
-            let came = self.came[index];
-            let control = answer_from(&mut self.controls[index], came.control);
-            self.vectors[ready] = vector(&mut self.replies[start..start + length]);
-            let header = &mut self.headers[ready];
-            header.msg_hdr.msg_name = (&raw mut self.peers[index]).cast();
-            header.msg_hdr.msg_namelen = came.peer;
-            header.msg_hdr.msg_iov = &raw mut self.vectors[ready];
-            header.msg_hdr.msg_iovlen = 1;
-            header.msg_hdr.msg_control =
-                if control == 0 { ptr::null_mut() } else { (&raw mut self.controls[index]).cast() };
-            header.msg_hdr.msg_controllen = control;
-            header.msg_hdr.msg_flags = 0;
-            ready += 1;
         }
         let (mut sent, mut refused) = (0, 0);
         while sent < ready {
@@ -170,8 +142,20 @@ impl Batch {
     }
 }
 
-fn vector(bytes: &mut [u8]) -> iovec {
-    iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() }
+/// Who sent the messages of a batch.
+pub(super) struct Peers<'a>(&'a [sockaddr_in6]);
+
+impl Peers<'_> {
+    /// The address from which the message at `index` came.
+    pub(super) fn address(&self, index: usize) -> Address {
+        let peer = &self.0[index];
+        if c_int::from(peer.sin6_family) == libc::AF_INET {
+            // The octets of a `sockaddr_in`, whose address stands where `sockaddr_in6` has its flow.
+            const { assert!(mem::offset_of!(libc::sockaddr_in, sin_addr) == mem::offset_of!(sockaddr_in6, sin6_flowinfo)) };
+            return Address::new(Ipv4Addr::from(peer.sin6_flowinfo.to_ne_bytes()).into());
+        }
+        Address::new(Ipv6Addr::from(peer.sin6_addr.s6_addr).into())
+    }
 }
 
 /// Turns the control data of a received message into that of its reply: the address that was asked becomes the source,

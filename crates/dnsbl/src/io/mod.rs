@@ -1,7 +1,11 @@
 //! Sockets and threads around [`crate::serve`].
 
+mod files;
 mod mmsg;
+mod notify;
+mod reload;
 mod tcp;
+mod transfer;
 mod udp;
 
 use core::net::SocketAddr;
@@ -10,15 +14,22 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use listings::Book;
+use base::Timestamp;
+use listings::{Book, Reader};
 use socket2::Socket;
 
+use crate::access::ClientCount;
 use crate::serve::{Counters, Responder, Totals};
+use crate::transfer::TransferTotals;
 use tcp::{Tcp, TcpCounters};
 use udp::UdpCounters;
 
+pub use files::{Stamp, read_whole, stamp, write_whole};
+pub use reload::{DatasetFiles, Gates, ReloadError, Reloaded, StaticFiles, ZoneFiles};
 pub use tcp::{TCP_CONNECTIONS_MAX, TCP_CONNECTIONS_PER_CLIENT_MAX, TCP_IDLE};
+pub use transfer::TRANSFERS_MAX;
 
 /// Most threads, and sockets, for the datagrams of one address.
 pub const UDP_THREADS_MAX: usize = 256;
@@ -83,6 +94,8 @@ pub struct Statistics {
     pub tcp_shed: u64,
     /// Connections closed because the client was silent or slow.
     pub tcp_idle: u64,
+    /// What was done for secondaries.
+    pub transfers: TransferTotals,
 }
 
 /// The sockets of one address.
@@ -101,6 +114,16 @@ impl Server {
         book: &Arc<Book>,
         threads: usize,
     ) -> Result<Self, ServerError> {
+        Self::start_reading(listen, responder, &book.reader(), threads)
+    }
+
+    /// [`Server::start`] for whatever `reader` sees: a book, or a [`listings::Replica`] of one.
+    pub fn start_reading(
+        listen: &[SocketAddr],
+        responder: Arc<Responder>,
+        reader: &Reader,
+        threads: usize,
+    ) -> Result<Self, ServerError> {
         let threads = threads.clamp(1, UDP_THREADS_MAX);
         let bound = listen.iter().map(|address| bind(*address, threads)).collect::<Result<Vec<_>, _>>()?;
         let tcp = Arc::new((responder.counters(), TcpCounters::default()));
@@ -116,27 +139,36 @@ impl Server {
         let mut listeners = Vec::new();
         for bound in bound {
             for socket in bound.udp {
-                server.spawn_udp(socket, book)?;
+                server.spawn_udp(socket, reader)?;
             }
             listeners.push(bound.tcp);
         }
-        server.spawn_tcp(listeners, book)?;
+        server.spawn_tcp(listeners, reader)?;
+        server.spawn_notify()?;
         Ok(server)
     }
 
-    fn spawn_udp(&mut self, socket: Socket, book: &Arc<Book>) -> Result<(), ServerError> {
-        let counters = Arc::new((self.shared.responder.counters(), UdpCounters::default()));
-        self.udp.push(Arc::clone(&counters));
-        let (shared, book) = (Arc::clone(&self.shared), Arc::clone(book));
-        self.spawn("dns-udp", move || udp::serve(&shared, &book, &socket, &counters.0, &counters.1))
+    fn spawn_notify(&mut self) -> Result<(), ServerError> {
+        if self.shared.responder.transfers().is_none_or(|transfers| !transfers.has_notify()) {
+            return Ok(());
+        }
+        let (shared, own) = (Arc::clone(&self.shared), self.addresses.clone());
+        self.spawn("dns-notify", move || notify::run(&shared, &own))
     }
 
-    fn spawn_tcp(&mut self, listeners: Vec<TcpListener>, book: &Arc<Book>) -> Result<(), ServerError> {
+    fn spawn_udp(&mut self, socket: Socket, reader: &Reader) -> Result<(), ServerError> {
+        let counters = Arc::new((self.shared.responder.counters(), UdpCounters::default()));
+        self.udp.push(Arc::clone(&counters));
+        let (shared, reader) = (Arc::clone(&self.shared), reader.clone());
+        self.spawn("dns-udp", move || udp::serve(&shared, reader, &socket, &counters.0, &counters.1))
+    }
+
+    fn spawn_tcp(&mut self, listeners: Vec<TcpListener>, reader: &Reader) -> Result<(), ServerError> {
         let counters = Arc::clone(&self.tcp);
-        let (shared, book) = (Arc::clone(&self.shared), Arc::clone(book));
+        let (shared, reader) = (Arc::clone(&self.shared), reader.clone());
         let (tell, told) = std::sync::mpsc::sync_channel(1);
         self.spawn("dns-tcp", move || {
-            let mut tcp = match Tcp::new(&shared, &book, &listeners, &counters.0, &counters.1) {
+            let mut tcp = match Tcp::new(&shared, reader, &listeners, &counters.0, &counters.1) {
                 Ok(tcp) => tcp,
                 Err(error) => return drop(tell.send(Err(error))),
             };
@@ -173,12 +205,19 @@ impl Server {
             sums.udp_unsent += load(&thread.1.unsent);
             sums.udp_errors += load(&thread.1.errors);
         }
+        sums.transfers = self.shared.responder.transfers().map(|transfers| transfers.totals()).unwrap_or_default();
         let (outcomes, own) = &*self.tcp;
         sums.tcp.add(outcomes);
         sums.tcp_accepted = load(&own.accepted);
         sums.tcp_shed = load(&own.shed);
         sums.tcp_idle = load(&own.idle);
         sums
+    }
+
+    /// The networks of clients that asked most since the start, the busiest first, at most `limit`.
+    pub fn clients(&self, limit: usize) -> Vec<ClientCount> {
+        let udp = self.udp.iter().map(|thread| &thread.0);
+        Counters::clients(udp.chain(core::iter::once(&self.tcp.0)), limit)
     }
 
     /// Ends all threads and waits for them, which takes up to a quarter of a second.
@@ -220,4 +259,11 @@ fn bind(wanted: SocketAddr, threads: usize) -> Result<Bound, ServerError> {
             Err(error) => return Err(failed("UDP", address)(error)),
         }
     }
+}
+
+/// The time of day.
+#[expect(clippy::disallowed_methods, reason = "the shell tells the core the time")]
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(since.as_millis() as u64)
 }

@@ -10,16 +10,19 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::Instant;
 use std::{mem, thread};
 
 use base::{Address, Network};
-use listings::{Book, Reader};
+use listings::Reader;
 use rustix::event::{Timespec, epoll};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::Shared;
-use crate::serve::{Counters, Transport};
+use super::transfer::{self, Handover};
+use crate::serve::{Asker, Counters, Transport};
+use crate::transfer::Transfers;
 
 /// Most connections at a time. One more is let in, and the one that has been silent for longest goes.
 pub const TCP_CONNECTIONS_MAX: usize = 512;
@@ -37,7 +40,7 @@ const UNSENT_BYTES_MAX: usize = 16 * 1024;
 const KEPT_BYTES_MAX: usize = 4 * 1024;
 
 /// Largest message of a stream: the length before it has two octets (RFC 1035 section 4.2.2).
-const MESSAGE_BYTES_MAX: usize = 0xffff;
+pub(super) const MESSAGE_BYTES_MAX: usize = 0xffff;
 
 /// How often deadlines are looked at, and whether the thread shall stop.
 const TICK: Duration = Duration::from_millis(250);
@@ -78,6 +81,7 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 struct Connection {
     stream: TcpStream,
+    peer: Address,
     client: Network,
     input: Vec<u8>,
     output: Vec<u8>,
@@ -87,6 +91,8 @@ struct Connection {
     interest: epoll::EventFlags,
     /// The client has sent its last octet.
     is_ending: bool,
+    /// Its next query is not for this thread.
+    is_leaving: bool,
 }
 
 /// Whether a connection goes on.
@@ -94,10 +100,12 @@ struct Connection {
 enum Fate {
     Stay,
     Close,
+    /// Its next query asks for a zone.
+    Leave,
 }
 
 pub(super) struct Tcp<'a> {
-    shared: &'a Shared,
+    shared: &'a Arc<Shared>,
     reader: Reader,
     counters: &'a Counters,
     own: &'a TcpCounters,
@@ -110,8 +118,8 @@ pub(super) struct Tcp<'a> {
 
 impl<'a> Tcp<'a> {
     pub(super) fn new(
-        shared: &'a Shared,
-        book: &Book,
+        shared: &'a Arc<Shared>,
+        reader: Reader,
         listeners: &'a [TcpListener],
         counters: &'a Counters,
         own: &'a TcpCounters,
@@ -122,7 +130,7 @@ impl<'a> Tcp<'a> {
         }
         let (reply, scratch) = (vec![0; MESSAGE_BYTES_MAX], vec![0; READ_BYTES]);
         let connections = Vec::new();
-        Ok(Self { shared, reader: book.reader(), counters, own, poll, listeners, connections, reply, scratch })
+        Ok(Self { shared, reader, counters, own, poll, listeners, connections, reply, scratch })
     }
 
     /// Answers until it shall stop.
@@ -163,7 +171,8 @@ impl<'a> Tcp<'a> {
 
     fn admit(&mut self, stream: TcpStream, peer: SocketAddr, now: Instant) {
         self.own.accepted.fetch_add(1, Ordering::Relaxed);
-        let client = Address::new(peer.ip()).aggregate();
+        let peer = Address::new(peer.ip());
+        let client = peer.aggregate();
         let of_client = self.connections.iter().flatten().filter(|other| other.client == client).count();
         if of_client >= TCP_CONNECTIONS_PER_CLIENT_MAX || stream.set_nonblocking(true).is_err() {
             self.own.shed.fetch_add(1, Ordering::Relaxed);
@@ -175,8 +184,18 @@ impl<'a> Tcp<'a> {
         if epoll::add(&self.poll, &stream, token, interest).is_ok() {
             let (input, output) = (Vec::new(), Vec::new());
             let deadline = now + TCP_IDLE;
-            let connection =
-                Connection { stream, client, input, output, sent: 0, deadline, interest, is_ending: false };
+            let connection = Connection {
+                stream,
+                peer,
+                client,
+                input,
+                output,
+                sent: 0,
+                deadline,
+                interest,
+                is_ending: false,
+                is_leaving: false,
+            };
             self.connections[slot] = Some(connection);
         }
     }
@@ -200,8 +219,10 @@ impl<'a> Tcp<'a> {
     /// Lets a connection go on. Closing it takes it out of the poll.
     fn turn(&mut self, slot: usize, now: Instant) {
         let Some(mut connection) = self.connections.get_mut(slot).and_then(Option::take) else { return };
-        if self.advance(&mut connection, now) == Fate::Stay && self.watch(&mut connection, slot).is_ok() {
-            self.connections[slot] = Some(connection);
+        match self.advance(&mut connection, now) {
+            Fate::Stay if self.watch(&mut connection, slot).is_ok() => self.connections[slot] = Some(connection),
+            Fate::Leave => self.hand_over(connection),
+            Fate::Stay | Fate::Close => {}
         }
     }
 
@@ -220,6 +241,9 @@ impl<'a> Tcp<'a> {
         }
         loop {
             let is_done = self.answer(connection, now);
+            if connection.is_leaving {
+                return Fate::Leave;
+            }
             if connection.flush().is_err() {
                 return Fate::Close;
             }
@@ -234,6 +258,7 @@ impl<'a> Tcp<'a> {
     /// Answers the whole queries of the input, until too much is unsent. Returns whether none is left.
     fn answer(&mut self, connection: &mut Connection, now: Instant) -> bool {
         let snapshot = self.reader.snapshot();
+        let asker = Asker { address: connection.peer, transport: Transport::Tcp, now: super::now() };
         let mut input = mem::take(&mut connection.input);
         let mut at = 0;
         let is_done = loop {
@@ -241,12 +266,17 @@ impl<'a> Tcp<'a> {
             if connection.unsent() >= UNSENT_BYTES_MAX {
                 break false;
             }
+            if self.shared.responder.transfers().is_some() && Transfers::is_transfer(query) {
+                connection.is_leaving = true;
+                break true;
+            }
             at += 2 + query.len();
-            let length = self.shared.responder.answer(snapshot, Transport::Tcp, query, &mut self.reply, self.counters);
+            let length = self.shared.responder.answer(snapshot, &asker, query, &mut self.reply, self.counters);
             if length > 0 {
                 connection.output.extend_from_slice(&(length as u16).to_be_bytes());
                 connection.output.extend_from_slice(&self.reply[..length]);
             }
+            self.counters.count_client(connection.peer, 1);
             connection.deadline = now + TCP_IDLE;
         };
         input.drain(..at);
@@ -255,6 +285,16 @@ impl<'a> Tcp<'a> {
         }
         connection.input = input;
         is_done
+    }
+
+    /// Gives the connection to a thread of its own, because a transfer takes its time.
+    fn hand_over(&self, connection: Connection) {
+        if epoll::delete(&self.poll, &connection.stream).is_err() {
+            return;
+        }
+        let Connection { stream, peer, input, mut output, sent, .. } = connection;
+        output.drain(..sent);
+        transfer::start(self.shared, Handover { stream, peer, input, output, reader: self.reader.clone() });
     }
 
     /// Asks the poll for what the connection waits for.
@@ -311,7 +351,7 @@ impl Connection {
 }
 
 /// The first message of a stream, if it is there whole.
-fn whole_message(input: &[u8]) -> Option<&[u8]> {
+pub(super) fn whole_message(input: &[u8]) -> Option<&[u8]> {
     let (&[high, low], rest) = input.split_first_chunk::<2>()?;
     rest.get(..usize::from(u16::from_be_bytes([high, low])))
 }

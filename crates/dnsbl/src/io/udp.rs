@@ -6,15 +6,18 @@ use core::time::Duration;
 use std::io;
 use std::thread;
 
-use listings::Book;
+use listings::Reader;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::Shared;
 use super::mmsg::{Batch, force_receive_buffer, tell_destinations};
-use crate::serve::{Counters, Transport, UDP_BYTES_MAX};
+use crate::serve::Counters;
 
 /// The receive buffer that is asked for: some 5,000 queries, which outlasts any pause of the thread.
 pub(super) const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
+
+/// The send buffer that is asked for: a batch of the largest replies, as the kernel counts them, and the one before it.
+const SEND_BUFFER_BYTES: usize = 512 << 10;
 
 /// How long a thread sleeps when nothing comes: it then looks whether it shall stop, and lets an old snapshot go.
 const IDLE: Duration = Duration::from_millis(250);
@@ -48,6 +51,7 @@ pub(super) fn bind(address: SocketAddr, is_shared: bool) -> io::Result<(Socket, 
     if address.ip().is_unspecified() {
         tell_destinations(&socket, address.is_ipv4())?;
     }
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
     socket.set_read_timeout(Some(IDLE))?;
     socket.set_write_timeout(Some(SEND_TIMEOUT))?;
     socket.bind(&SockAddr::from(address))?;
@@ -57,10 +61,9 @@ pub(super) fn bind(address: SocketAddr, is_shared: bool) -> io::Result<(Socket, 
 }
 
 /// Answers until it shall stop.
-pub(super) fn serve(shared: &Shared, book: &Book, socket: &Socket, counters: &Counters, own: &UdpCounters) {
-    let mut reader = book.reader();
-    let mut batch = Batch::new();
-    let transport = Transport::Udp { max: UDP_BYTES_MAX };
+pub(super) fn serve(shared: &Shared, mut reader: Reader, socket: &Socket, counters: &Counters, own: &UdpCounters) {
+    let is_wild = socket.local_addr().ok().and_then(|own| own.as_socket()).is_none_or(|own| own.ip().is_unspecified());
+    let mut batch = Batch::new(is_wild);
     while !shared.is_stopping() {
         let count = match batch.receive(socket) {
             Ok(count) => count,
@@ -73,11 +76,9 @@ pub(super) fn serve(shared: &Shared, book: &Book, socket: &Socket, counters: &Co
             }
         };
         let snapshot = reader.snapshot();
-        for index in 0..count {
-            let (query, reply) = batch.message(index);
-            let length = shared.responder.answer(snapshot, transport, query, reply, counters);
-            batch.reply(index, length);
-        }
+        let (buffers, lengths, peers) = batch.messages(count);
+        let client = |index| peers.address(index);
+        shared.responder.answer_batch(snapshot, super::now(), buffers, lengths, client, counters);
         let unsent = batch.send(socket, count);
         if unsent > 0 {
             own.unsent.fetch_add(unsent as u64, Ordering::Relaxed);

@@ -4,7 +4,9 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use base::limits::LISTS_MAX;
-use base::{ListId, ListSet};
+use base::{Address, ListId, ListSet};
+
+use crate::access::{ClientCount, Tally, busiest};
 
 /// How a message was answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,6 +21,10 @@ pub enum Outcome {
     Apex,
     /// Not our zone, not our class, or a transfer.
     Refused,
+    /// By a client, or with a key, that may not ask.
+    Denied,
+    /// With less than there was to say, or not at all, because the client may be a forged one.
+    Limited,
     /// It could not be read (FORMERR).
     Malformed,
     /// Another operation than a query (NOTIMP).
@@ -33,12 +39,14 @@ pub enum Outcome {
 
 impl Outcome {
     /// All of them, in the order in which counters have them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Listed,
         Self::Unlisted,
         Self::NoData,
         Self::Apex,
         Self::Refused,
+        Self::Denied,
+        Self::Limited,
         Self::Malformed,
         Self::NotImplemented,
         Self::BadVersion,
@@ -54,6 +62,8 @@ impl Outcome {
             Self::NoData => "no-data",
             Self::Apex => "apex",
             Self::Refused => "refused",
+            Self::Denied => "denied",
+            Self::Limited => "limited",
             Self::Malformed => "malformed",
             Self::NotImplemented => "not-implemented",
             Self::BadVersion => "bad-version",
@@ -73,6 +83,7 @@ pub struct Counters {
     truncated: AtomicU64,
     lists: [AtomicU64; LISTS_MAX],
     zones: Box<[[AtomicU64; ZONE_OUTCOMES]]>,
+    pub(crate) clients: Tally,
 }
 
 /// Adds one without the cost of an atomic addition; right because one thread writes.
@@ -88,6 +99,7 @@ impl Counters {
             truncated: AtomicU64::new(0),
             lists: Default::default(),
             zones: (0..zones).map(|_| Default::default()).collect(),
+            clients: Tally::new(),
         }
     }
 
@@ -106,6 +118,16 @@ impl Counters {
             bump(&self.lists[bits.trailing_zeros() as usize]);
             bits &= bits - 1;
         }
+    }
+
+    /// Counts questions of a client. [`super::Responder::answer_batch`] does it itself.
+    pub fn count_client(&self, client: Address, questions: u64) {
+        self.clients.asked(client, questions);
+    }
+
+    /// The clients that `counters` saw, the busiest first, at most `limit`.
+    pub fn clients<'a>(counters: impl Iterator<Item = &'a Self>, limit: usize) -> Vec<ClientCount> {
+        busiest(counters.map(|counters| &counters.clients), limit)
     }
 
     /// Counts a reply that did not fit.

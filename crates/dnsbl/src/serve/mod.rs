@@ -11,21 +11,35 @@
 //!
 //! It does not transfer zones, check signatures or sign, and holds no state but counters.
 
-mod address;
+pub(crate) mod address;
+mod batch;
 mod counters;
-mod name;
-mod query;
-mod records;
-mod reply;
+pub(crate) mod name;
+mod plain;
+pub(crate) mod query;
+pub(crate) mod records;
+pub(crate) mod reply;
 mod responder;
 mod settings;
-mod text;
+pub(crate) mod text;
 mod zones;
+
+pub use batch::BATCH_MAX;
+/// What the transfers of zones need of the wire format.
+pub(crate) mod wire {
+    pub(crate) use super::name::skip_name;
+    pub(crate) use super::query::{HEADER_BYTES, Query, code};
+    pub(crate) use super::records::{POINTER, Records};
+    pub(crate) use super::reply::{Rcode, header_only};
+    pub(crate) use super::responder::soa_serial;
+    pub(crate) use super::text::{AddressText, TEXT_BYTES_MAX};
+    pub(crate) use super::zones::{Zone, Zones};
+}
 
 pub use counters::{Counters, Outcome, Totals};
 pub use name::{Name, NameError};
 pub use reply::{REPLY_BYTES_MIN, UDP_BYTES_MAX};
-pub use responder::{Responder, Transport};
+pub use responder::{Asker, Responder, Transport};
 pub use settings::{
     CombinedZone, Members, NAME_SERVERS_MAX, NSID_BYTES_MAX, NameServer, PublishedList, Settings, SettingsError,
     SoaTimers, TTL_MAX, ZONES_MAX,

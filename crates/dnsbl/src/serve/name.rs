@@ -89,6 +89,12 @@ impl Name {
         if wire.len() > NAME_BYTES_MAX { Err(NameError::LongName) } else { Ok(Self { wire: wire.into() }) }
     }
 
+    /// The name of these octets, the root's included; none if it is no name as [`Name::parse`] takes it.
+    pub fn from_wire(wire: &[u8]) -> Option<Self> {
+        let name = QuestionName::read(wire).filter(|name| name.wire().len() == wire.len() && name.labels() > 0)?;
+        Self::from_labels((0..name.labels()).map(|index| name.label(index))).ok()
+    }
+
     /// The octets, the root's included.
     pub fn wire(&self) -> &[u8] {
         &self.wire
@@ -131,7 +137,7 @@ pub(crate) fn is_same(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// Turns the capital letters among eight octets into small ones.
-const fn fold(word: u64) -> u64 {
+pub(crate) const fn fold(word: u64) -> u64 {
     const EACH: u64 = 0x0101_0101_0101_0101;
     let low_bits = word & (0x7f * EACH);
     // An octet's highest bit says whether it is from `A` on, and whether it is beyond `Z`.

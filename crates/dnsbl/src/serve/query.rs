@@ -3,6 +3,7 @@
 //! Whatever comes in, the work is linear in the message and nothing is allocated.
 
 use super::name::{QuestionName, skip_name};
+use crate::access::{CLIENT_BYTES, SERVER_BYTES};
 
 /// Octets of a message's header (RFC 1035 section 4.1.1).
 pub(crate) const HEADER_BYTES: usize = 12;
@@ -12,6 +13,7 @@ pub(crate) mod code {
     pub(crate) const A: u16 = 1;
     pub(crate) const NS: u16 = 2;
     pub(crate) const SOA: u16 = 6;
+    pub(crate) const MX: u16 = 15;
     pub(crate) const TXT: u16 = 16;
     pub(crate) const AAAA: u16 = 28;
     pub(crate) const OPT: u16 = 41;
@@ -22,6 +24,12 @@ pub(crate) mod code {
     pub(crate) const ANY: u16 = 255;
     pub(crate) const CLASS_IN: u16 = 1;
 }
+
+/// EDNS option "cookie" (RFC 7873).
+pub(crate) const OPTION_COOKIE: u16 = 10;
+
+/// EDNS option "extended error" (RFC 8914).
+pub(crate) const OPTION_ERROR: u16 = 15;
 
 /// EDNS option "name server identifier" (RFC 5001).
 pub(crate) const OPTION_NSID: u16 = 3;
@@ -59,6 +67,26 @@ pub(crate) struct Edns {
     pub(crate) dnssec_ok: bool,
     /// Whether the client wants to know which server answers.
     pub(crate) nsid: bool,
+    /// The client's cookie.
+    pub(crate) cookie: Option<Cookie>,
+}
+
+/// A cookie (RFC 7873 section 4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Cookie {
+    /// The client's part.
+    pub(crate) client: [u8; CLIENT_BYTES],
+    /// The server's part, if it is as long as ours.
+    pub(crate) server: Option<[u8; SERVER_BYTES]>,
+}
+
+impl Cookie {
+    /// None if it is shorter or longer than a cookie can be.
+    fn read(data: &[u8]) -> Option<Self> {
+        let (client, server) = data.split_first_chunk()?;
+        let is_possible = matches!(server.len(), 0 | 8..=32);
+        is_possible.then(|| Self { client: *client, server: server.try_into().ok() })
+    }
 }
 
 /// Why a message is no query to be answered.
@@ -158,15 +186,21 @@ impl<'a> Record<'a> {
 impl Edns {
     /// None if the options do not fill the record exactly. Unknown options are passed over (RFC 6891 section 6.1.2).
     fn read(record: &Record<'_>) -> Option<Self> {
-        let mut nsid = false;
+        let (mut nsid, mut cookie) = (false, None);
         let mut rest = record.data;
         while !rest.is_empty() {
             let (&[o0, o1, l0, l1], behind) = rest.split_first_chunk::<4>()?;
-            rest = behind.get(usize::from(u16::from_be_bytes([l0, l1]))..)?;
-            nsid |= u16::from_be_bytes([o0, o1]) == OPTION_NSID;
+            let (data, next) = behind.split_at_checked(usize::from(u16::from_be_bytes([l0, l1])))?;
+            rest = next;
+            match u16::from_be_bytes([o0, o1]) {
+                OPTION_NSID => nsid = true,
+                // Of several the first counts (RFC 7873 section 5.2).
+                OPTION_COOKIE if cookie.is_none() => cookie = Some(Cookie::read(data)?),
+                _ => {}
+            }
         }
         let [_, version, flags, _] = record.ttl;
-        Some(Self { udp_bytes: record.class.max(UDP_BYTES_MIN), version, dnssec_ok: flags & 0x80 != 0, nsid })
+        Some(Self { udp_bytes: record.class.max(UDP_BYTES_MIN), version, dnssec_ok: flags & 0x80 != 0, nsid, cookie })
     }
 }
 
@@ -217,11 +251,27 @@ mod tests {
     #[test]
     fn what_is_said_about_extensions() {
         let edns = |opt: &[u8]| Query::parse(&message([1, 0, 0, 1], 1, opt)).map(|query| query.edns.unwrap());
-        let wanted = Edns { udp_bytes: 1232, version: 0, dnssec_ok: true, nsid: false };
+        let wanted = Edns { udp_bytes: 1232, version: 0, dnssec_ok: true, nsid: false, cookie: None };
         assert_eq!(edns(OPT), Ok(wanted));
         assert_eq!(edns(&[0, 0, 41, 0, 1, 0, 7, 0, 0, 0, 0]).map(|e| (e.udp_bytes, e.version)), Ok((512, 7)));
         let options = [0, 0, 41, 4, 0xd0, 0, 0, 0, 0, 0, 10, 0, 99, 0, 2, 1, 2, 0, 3, 0, 0];
         assert_eq!(edns(&options).map(|e| e.nsid), Ok(true));
+        let with_cookie = |length: u8| {
+            let opt =
+                [&[0, 0, 41, 4, 0xd0, 0, 0, 0, 0, 0, 4 + length, 0, 10, 0, length][..], &[7; 41][..length.into()]];
+            edns(&opt.concat()).map(|edns| edns.cookie.unwrap().server.is_some())
+        };
+        for (length, wanted) in [
+            (8, Ok(false)),
+            (24, Ok(true)),
+            (16, Ok(false)),
+            (40, Ok(false)),
+            (7, Err(Fault::Format)),
+            (9, Err(Fault::Format)),
+            (41, Err(Fault::Format)),
+        ] {
+            assert_eq!(with_cookie(length), wanted, "{length}");
+        }
         let cut_option = [0, 0, 41, 4, 0xd0, 0, 0, 0, 0, 0, 5, 0, 99, 0, 2, 1];
         assert_eq!(edns(&cut_option), Err(Fault::Format));
     }

@@ -8,7 +8,7 @@ use super::query::code;
 use super::settings::SoaTimers;
 
 /// The two bits that make an offset a compression pointer.
-const POINTER: u16 = 0xc000;
+pub(crate) const POINTER: u16 = 0xc000;
 
 /// A set of records whose owner is a zone's own name.
 #[derive(Clone, Default, Debug)]
@@ -24,6 +24,23 @@ pub(crate) struct Records {
 }
 
 impl Records {
+    /// Writes the records to `out` at `at`, where the name that they point to begins at `name`, counted from the
+    /// beginning of the message. Returns where they end; `out` has room.
+    pub(crate) fn write(&self, out: &mut [u8], at: usize, name: usize, serial: u32) -> usize {
+        let end = at + self.bytes.len();
+        let bytes = &mut out[at..end];
+        bytes.copy_from_slice(&self.bytes);
+        for place in &self.pointers {
+            let place = usize::from(*place);
+            let pointer = u16::from_be_bytes([bytes[place], bytes[place + 1]]) + name as u16;
+            bytes[place..place + 2].copy_from_slice(&pointer.to_be_bytes());
+        }
+        if let Some(place) = self.serial {
+            bytes[place..place + 4].copy_from_slice(&serial.to_be_bytes());
+        }
+        end
+    }
+
     /// Name servers.
     pub(crate) fn ns(zone: &Name, ttl: u32, servers: &[Name]) -> Self {
         servers.iter().fold(Builder::new(zone), |set, server| set.record(code::NS, ttl, |set| set.name(server))).build()

@@ -1,7 +1,8 @@
 //! Writes a reply into a buffer that is there already.
 
-use super::query::{Edns, HEADER_BYTES, OPTION_NSID, Query, code};
+use super::query::{Edns, HEADER_BYTES, OPTION_COOKIE, OPTION_ERROR, OPTION_NSID, Query, code};
 use super::records::Records;
+use crate::access::{CLIENT_BYTES, SERVER_BYTES};
 
 /// The largest reply that we take over UDP and send over it: what fits into one packet nearly everywhere (RFC 9715).
 pub const UDP_BYTES_MAX: u16 = 1232;
@@ -13,13 +14,14 @@ pub const REPLY_BYTES_MIN: usize = 512;
 const QUESTION_NAME: [u8; 2] = [0xc0, HEADER_BYTES as u8];
 
 /// Octets of an OPT record without options.
-const OPT_BYTES: usize = 11;
+pub(crate) const OPT_BYTES: usize = 11;
 
 /// Response codes (RFC 1035 section 4.1.1, RFC 2136, RFC 6891).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Rcode {
     NoError = 0,
     FormErr = 1,
+    ServFail = 2,
     NxDomain = 3,
     NotImp = 4,
     Refused = 5,
@@ -44,6 +46,18 @@ pub(crate) fn header_only(message: &[u8], rcode: Rcode, out: &mut [u8]) -> usize
     HEADER_BYTES
 }
 
+/// What a reply says in its OPT record besides.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Extras<'a> {
+    /// The server's identity, for who asks for it.
+    pub(crate) nsid: &'a [u8],
+    /// The client's part of a cookie and ours.
+    pub(crate) cookie: Option<[u8; CLIENT_BYTES + SERVER_BYTES]>,
+}
+
+/// Why a question was refused (RFC 8914): a number and a text.
+pub(crate) type ExtendedError = (u16, &'static str);
+
 /// A reply to a query in the making.
 pub(crate) struct Reply<'a> {
     out: &'a mut [u8],
@@ -53,19 +67,37 @@ pub(crate) struct Reply<'a> {
     opening: usize,
     counts: [u16; 2],
     overflow: bool,
+    edns: Option<Edns>,
+    extras: Extras<'a>,
     pub(crate) rcode: Rcode,
     pub(crate) authoritative: bool,
+    /// Only where there are no records, so that there is room.
+    pub(crate) error: Option<ExtendedError>,
+    /// There shall be no reply.
+    pub(crate) is_silent: bool,
 }
 
 impl<'a> Reply<'a> {
     /// Begins with the header and the question of `query`, letter case and all. `out` has at least
     /// [`REPLY_BYTES_MIN`] octets, of which the reply will take no more than `limit`, itself at least that many.
-    pub(crate) fn begin(query: &Query<'_>, out: &'a mut [u8], limit: usize, nsid: &[u8]) -> Self {
+    pub(crate) fn begin(query: &Query<'_>, out: &'a mut [u8], limit: usize, extras: Extras<'a>) -> Self {
         let opening = query.opening.len();
         out[..opening].copy_from_slice(query.opening);
-        let limit = limit.min(out.len()) - query.edns.map_or(0, |edns| opt_bytes(edns, nsid));
-        let rcode = Rcode::NoError;
-        Self { out, at: opening, limit, opening, counts: [0; 2], overflow: false, rcode, authoritative: false }
+        let edns = query.edns.map(|edns| Edns { nsid: edns.nsid && !extras.nsid.is_empty(), ..edns });
+        Self {
+            limit: limit.min(out.len()) - edns.map_or(0, |edns| opt_bytes(edns, &extras)),
+            out,
+            at: opening,
+            opening,
+            counts: [0; 2],
+            overflow: false,
+            edns,
+            extras,
+            rcode: Rcode::NoError,
+            authoritative: false,
+            error: None,
+            is_silent: false,
+        }
     }
 
     fn put(&mut self, bytes: &[u8]) {
@@ -93,20 +125,11 @@ impl<'a> Reply<'a> {
 
     /// Ready records, where the name that they point to begins at `name` in the question's name.
     pub(crate) fn records(&mut self, section: Section, records: &Records, name: usize, serial: u32) {
-        let start = self.at;
-        self.put(&records.bytes);
-        if self.overflow {
+        if self.at + records.bytes.len() > self.limit {
+            self.overflow = true;
             return;
         }
-        let bytes = &mut self.out[start..self.at];
-        for place in &records.pointers {
-            let place = usize::from(*place);
-            let pointer = u16::from_be_bytes([bytes[place], bytes[place + 1]]) + (HEADER_BYTES + name) as u16;
-            bytes[place..place + 2].copy_from_slice(&pointer.to_be_bytes());
-        }
-        if let Some(place) = records.serial {
-            bytes[place..place + 4].copy_from_slice(&serial.to_be_bytes());
-        }
+        self.at = records.write(self.out, self.at, HEADER_BYTES + name, serial);
         self.counts[section as usize] += records.count;
     }
 
@@ -115,8 +138,16 @@ impl<'a> Reply<'a> {
         self.overflow
     }
 
-    /// Writes the header and the OPT record. Returns the length.
-    pub(crate) fn finish(mut self, edns: Option<Edns>, nsid: &[u8]) -> usize {
+    /// Tells the client to come by TCP.
+    pub(crate) const fn truncate(&mut self) {
+        self.overflow = true;
+    }
+
+    /// Writes the header and the OPT record. Returns the length; 0 if there shall be no reply.
+    pub(crate) fn finish(mut self) -> usize {
+        if self.is_silent {
+            return 0;
+        }
         // Half an answer is worse than none: lists would be missing in it.
         if self.overflow {
             (self.at, self.counts) = (self.opening, [0; 2]);
@@ -127,34 +158,54 @@ impl<'a> Reply<'a> {
         header[3] = header[3] & 0x10 | self.rcode as u8 & 0x0f;
         header[6..8].copy_from_slice(&self.counts[0].to_be_bytes());
         header[8..10].copy_from_slice(&self.counts[1].to_be_bytes());
-        header[10..12].copy_from_slice(&u16::from(edns.is_some()).to_be_bytes());
-        if let Some(edns) = edns {
-            self.limit += opt_bytes(edns, nsid);
-            self.put_opt(edns, nsid);
+        header[10..12].copy_from_slice(&u16::from(self.edns.is_some()).to_be_bytes());
+        if let Some(edns) = self.edns {
+            self.put_opt(edns);
         }
         self.at
     }
 
     /// The OPT record: our size and version, the upper bits of the response code, and the client's DO bit, which comes
     /// back as it was (RFC 3225 section 3).
-    fn put_opt(&mut self, edns: Edns, nsid: &[u8]) {
+    fn put_opt(&mut self, edns: Edns) {
+        let Extras { nsid, cookie } = self.extras;
+        // The text goes where it has no room; the number says enough.
+        let room = (self.limit - self.at).saturating_sub(6);
+        let error = self.error.map(|(number, text)| (number, if text.len() <= room { text } else { "" }));
+        let error = error.filter(|_| self.limit - self.at >= 6);
+        let options = opt_bytes(edns, &self.extras) - OPT_BYTES + error.map_or(0, |(_, text)| 6 + text.len());
+        self.limit += opt_bytes(edns, &self.extras);
         let mut opt = [0; OPT_BYTES];
         opt[1..3].copy_from_slice(&code::OPT.to_be_bytes());
         opt[3..5].copy_from_slice(&UDP_BYTES_MAX.to_be_bytes());
         opt[5] = (self.rcode as u16 >> 4) as u8;
         opt[7] = u8::from(edns.dnssec_ok) << 7;
-        let options = opt_bytes(edns, nsid) - OPT_BYTES;
         opt[9..].copy_from_slice(&(options as u16).to_be_bytes());
         self.put(&opt);
-        if options > 0 {
-            self.put(&OPTION_NSID.to_be_bytes());
-            self.put(&(nsid.len() as u16).to_be_bytes());
-            self.put(nsid);
+        if edns.nsid {
+            self.put_option(OPTION_NSID, &[nsid]);
+        }
+        if let Some(cookie) = cookie {
+            self.put_option(OPTION_COOKIE, &[&cookie]);
+        }
+        if let Some((number, text)) = error {
+            self.put_option(OPTION_ERROR, &[&number.to_be_bytes(), text.as_bytes()]);
+        }
+    }
+
+    fn put_option(&mut self, number: u16, parts: &[&[u8]]) {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        self.put(&number.to_be_bytes());
+        self.put(&(length as u16).to_be_bytes());
+        for part in parts {
+            self.put(part);
         }
     }
 }
 
-/// Octets of the OPT record of a reply.
-const fn opt_bytes(edns: Edns, nsid: &[u8]) -> usize {
-    OPT_BYTES + if edns.nsid && !nsid.is_empty() { 4 + nsid.len() } else { 0 }
+/// Octets of the OPT record of a reply, without an extended error.
+const fn opt_bytes(edns: Edns, extras: &Extras<'_>) -> usize {
+    let nsid = if edns.nsid { 4 + extras.nsid.len() } else { 0 };
+    let cookie = if extras.cookie.is_some() { 4 + CLIENT_BYTES + SERVER_BYTES } else { 0 };
+    OPT_BYTES + nsid + cookie
 }

@@ -1,17 +1,22 @@
 //! From a query to its reply: a pure function of the zones, the snapshot and the query.
 
 use core::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
-use base::{Address, ListSet};
+use base::{Address, ListSet, Timestamp};
 use listings::Snapshot;
 
 use super::address::{Prefix, networks, v4_host, v6_host};
 use super::counters::{Counters, Outcome};
 use super::name::is_same;
+use super::plain::Plan;
 use super::query::{Fault, Query, code};
-use super::reply::{REPLY_BYTES_MIN, Rcode, Reply, Section, header_only};
+use super::reply::{Extras, REPLY_BYTES_MIN, Rcode, Reply, Section, header_only};
 use super::text::{AddressText, TEXT_BYTES_MAX};
 use super::zones::{Host, Zone, Zones};
+use crate::access::{Access, CLIENT_BYTES, Judged, KeySet, Permit, Portion, Reason, Refusal, SERVER_BYTES, Verdict};
+use crate::statics::Statics;
+use crate::transfer::Transfers;
 
 /// How a query came, and so how large its reply may be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,11 +30,51 @@ pub enum Transport {
     Tcp,
 }
 
+/// Who asks, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker {
+    /// The address that the query came from.
+    pub address: Address,
+    /// How it came.
+    pub transport: Transport,
+    /// When it came.
+    pub now: Timestamp,
+}
+
 /// Answers queries. It may be shared by all threads.
 #[derive(Debug)]
 pub struct Responder {
-    zones: Zones,
+    pub(super) zones: Zones,
+    pub(super) plan: Plan,
+    pub(super) access: Arc<Access>,
+    transfers: Option<Arc<Transfers>>,
+    /// The zones that are answered from files.
+    statics: Option<Arc<Statics>>,
 }
+
+/// What is known of a question besides its octets.
+pub(super) struct Turn<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) asker: &'a Asker,
+    pub(super) keys: &'a KeySet,
+    pub(super) counters: &'a Counters,
+    /// Its key has been judged, and counted, already.
+    pub(super) is_admitted: bool,
+}
+
+/// What a reply was filled with.
+struct Filled {
+    outcome: Outcome,
+    zone: Option<usize>,
+    /// The client's network may ask without limits.
+    is_free: bool,
+}
+
+/// How long resolvers may remember that they may not ask, in seconds.
+const DENIED_TTL: u32 = 60;
+
+/// The extended error "prohibited" (RFC 8914 section 4.19).
+const PROHIBITED: u16 = 18;
 
 /// What a name in a zone of lists is.
 enum Standing {
@@ -51,9 +96,48 @@ struct Place<'a> {
 }
 
 impl Responder {
-    /// A responder for these zones.
-    pub const fn new(zones: Zones) -> Self {
-        Self { zones }
+    /// A responder for these zones, which answers everybody.
+    pub fn new(zones: Zones) -> Self {
+        let access = Access::open(&zones);
+        Self::with_access(zones, Arc::new(access))
+    }
+
+    /// A responder that answers those whom `access`, which was made for these zones, lets ask.
+    pub fn with_access(zones: Zones, access: Arc<Access>) -> Self {
+        let plan = Plan::new(&zones, |zone| !access.is_particular(zone));
+        Self { zones, plan, access, transfers: None, statics: None }
+    }
+
+    /// The same responder with zones that are answered from files: a zone from files alone stands before every zone
+    /// of the book that is not below it.
+    #[must_use]
+    pub fn with_statics(mut self, statics: Arc<Statics>) -> Self {
+        let is_plain = |zone: usize| !self.access.is_particular(zone) && !statics.is_below(&self.zones.all[zone].name);
+        self.plan = Plan::new(&self.zones, is_plain);
+        self.statics = Some(statics);
+        self
+    }
+
+    /// The zones that are answered from files.
+    pub const fn statics(&self) -> Option<&Arc<Statics>> {
+        self.statics.as_ref()
+    }
+
+    /// Who may ask.
+    pub const fn access(&self) -> &Arc<Access> {
+        &self.access
+    }
+
+    /// This responder, which also gives zones to secondaries and knows their keys.
+    #[must_use]
+    pub fn with_transfers(mut self, transfers: Arc<Transfers>) -> Self {
+        self.transfers = Some(transfers);
+        self
+    }
+
+    /// What is done for secondaries, if anything is.
+    pub const fn transfers(&self) -> Option<&Arc<Transfers>> {
+        self.transfers.as_ref()
     }
 
     /// The zones.
@@ -71,12 +155,20 @@ impl Responder {
     pub fn answer(
         &self,
         snapshot: &Snapshot,
-        transport: Transport,
+        asker: &Asker,
         message: &[u8],
         out: &mut [u8],
         counters: &Counters,
     ) -> usize {
+        let keys = self.access.keys();
+        let turn = Turn { snapshot, asker, keys: &keys, counters, is_admitted: false };
+        self.answer_in(&turn, message, out)
+    }
+
+    /// [`Responder::answer`] with all that it needs to know.
+    pub(super) fn answer_in(&self, turn: &Turn<'_>, message: &[u8], out: &mut [u8]) -> usize {
         assert!(out.len() >= REPLY_BYTES_MIN, "the caller's buffer holds the smallest reply");
+        let Turn { asker, counters, .. } = turn;
         let query = match Query::parse(message) {
             Ok(query) => query,
             Err(Fault::Ignore) => {
@@ -92,69 +184,116 @@ impl Responder {
                 return header_only(message, Rcode::FormErr, out);
             }
         };
-        let limit = match (transport, query.edns) {
+        if let Some(transfers) = self.transfers.as_ref().filter(|_| Transfers::is_for(&query, asker.transport)) {
+            return transfers.reply(asker, message, out, |message, out| self.answer_in(turn, message, out));
+        }
+        let limit = match (asker.transport, query.edns) {
             (Transport::Tcp, _) => usize::from(u16::MAX),
             (Transport::Udp { max }, Some(edns)) => usize::from(max.min(edns.udp_bytes)).max(REPLY_BYTES_MIN),
             (Transport::Udp { .. }, None) => REPLY_BYTES_MIN,
         };
-        let nsid = &self.zones.nsid;
-        let mut reply = Reply::begin(&query, out, limit, nsid);
-        let place = self.fill(snapshot, &query, &mut reply, counters);
-        counters.count(place.0, place.1);
+        let (cookie, is_known) = self.cookie(asker, &query);
+        let extras = Extras { nsid: &self.zones.nsid, cookie };
+        let mut reply = Reply::begin(&query, out, limit, extras);
+        let filled = self.fill(turn, &query, &mut reply);
         if reply.is_truncated() {
             counters.count_truncated();
         }
-        reply.finish(query.edns, nsid)
+        let length = reply.finish();
+        let Filled { outcome, zone, is_free } = filled;
+        let portion = match zone {
+            Some(zone) if !is_known && !is_free => {
+                self.access.meter(zone, asker.address, asker.now, message.len(), length)
+            }
+            _ => Portion::Whole,
+        };
+        counters.count(if portion == Portion::Whole { outcome } else { Outcome::Limited }, zone);
+        if portion == Portion::Whole {
+            return length;
+        }
+        let mut short = Reply::begin(&query, out, limit, extras);
+        short.authoritative = true;
+        match (portion, outcome) {
+            (Portion::None, _) => short.is_silent = true,
+            (Portion::Small, Outcome::Unlisted) => short.rcode = Rcode::NxDomain,
+            (Portion::Small, Outcome::NoData) => {}
+            (Portion::Small, Outcome::Denied) => (short.rcode, short.authoritative) = (Rcode::Refused, false),
+            _ => short.truncate(),
+        }
+        short.finish()
+    }
+
+    /// The cookie that goes back to the client, and whether its address is known not to be forged.
+    fn cookie(&self, asker: &Asker, query: &Query<'_>) -> (Option<[u8; CLIENT_BYTES + SERVER_BYTES]>, bool) {
+        let is_stream = asker.transport == Transport::Tcp;
+        let (Some(cookies), Some(cookie)) = (self.access.cookies(), query.edns.and_then(|edns| edns.cookie)) else {
+            return (None, is_stream);
+        };
+        let mut whole = [0; CLIENT_BYTES + SERVER_BYTES];
+        whole[..CLIENT_BYTES].copy_from_slice(&cookie.client);
+        whole[CLIENT_BYTES..].copy_from_slice(&cookies.make(cookie.client, asker.address, asker.now));
+        let is_ours = |server| cookies.is_ours(cookie.client, &server, asker.address, asker.now);
+        (Some(whole), is_stream || cookie.server.is_some_and(is_ours))
     }
 
     /// Decides what the reply is and writes its records.
-    fn fill(
-        &self,
-        snapshot: &Snapshot,
-        query: &Query<'_>,
-        reply: &mut Reply<'_>,
-        counters: &Counters,
-    ) -> (Outcome, Option<usize>) {
+    fn fill(&self, turn: &Turn<'_>, query: &Query<'_>, reply: &mut Reply<'_>) -> Filled {
+        let elsewhere = |outcome| Filled { outcome, zone: None, is_free: false };
         if query.is_other_operation {
             reply.rcode = Rcode::NotImp;
-            return (Outcome::NotImplemented, None);
+            return elsewhere(Outcome::NotImplemented);
         }
         if query.edns.is_some_and(|edns| edns.version != 0) {
             reply.rcode = Rcode::BadVers;
-            return (Outcome::BadVersion, None);
+            return elsewhere(Outcome::BadVersion);
         }
         if query.signed {
             reply.rcode = Rcode::NotAuth;
-            return (Outcome::BadSignature, None);
+            return elsewhere(Outcome::BadSignature);
         }
         let is_ours = query.class == code::CLASS_IN && !matches!(query.kind, code::AXFR | code::IXFR);
-        let Some(place) = self.place(query).filter(|_| is_ours) else {
+        let place = self.place(query).filter(|_| is_ours);
+        if let Some(statics) = self.statics.as_ref().filter(|_| is_ours) {
+            let book_labels = place.map_or(0, |place| place.zone.labels);
+            if let Some(outcome) = statics.answer(query, turn.asker, book_labels, reply) {
+                return elsewhere(outcome);
+            }
+        }
+        let Some(place) = place else {
             reply.rcode = Rcode::Refused;
-            return (Outcome::Refused, None);
+            return elsewhere(Outcome::Refused);
         };
         reply.authoritative = true;
-        let serial = soa_serial(snapshot.serial());
-        let outcome = self.fill_from(place, snapshot, query, reply, serial, counters);
+        let serial = soa_serial(turn.snapshot.serial());
+        let permit = self.access.permit(place.index, turn.asker.address);
+        let mut outcome = self.fill_from(place, permit, turn, query, reply, serial);
+        if let Some(statics) = &self.statics {
+            outcome = statics.combine(query, turn.asker, place.zone.labels, outcome, reply);
+        }
         if matches!(outcome, Outcome::Unlisted | Outcome::NoData) {
             reply.records(Section::Authority, &place.zone.negative, place.name, serial);
         }
         if outcome == Outcome::Unlisted {
             reply.rcode = Rcode::NxDomain;
         }
-        (outcome, Some(place.index))
+        Filled { outcome, zone: Some(place.index), is_free: permit == Permit::Free }
     }
 
     fn fill_from(
         &self,
         place: Place<'_>,
-        snapshot: &Snapshot,
+        permit: Permit,
+        turn: &Turn<'_>,
         query: &Query<'_>,
         reply: &mut Reply<'_>,
         serial: u32,
-        counters: &Counters,
     ) -> Outcome {
         let zone = place.zone;
         let labels = query.name.labels() - zone.labels;
+        if matches!(permit, Permit::Refuse | Permit::Ignore) {
+            reply.is_silent = permit == Permit::Ignore;
+            return self.deny(place, turn, query, labels, reply, Reason::Network);
+        }
         if labels == 0 {
             return apex(zone, query.kind, reply, serial);
         }
@@ -170,17 +309,68 @@ impl Responder {
                 return Outcome::NoData;
             }
         }
-        match self.standing(zone, snapshot, query, labels) {
+        if zone.members.is_empty() {
+            return Outcome::Unlisted;
+        }
+        let label = query.name.label(labels - 1);
+        let key = self.access.takes_key(place.index, label, turn.keys).then_some(label);
+        let labels = labels - usize::from(key.is_some());
+        let address = host(query, labels);
+        if permit == Permit::ByPolicy && !turn.is_admitted {
+            let question = Judged { zone: place.index, key, is_whole: address.is_some() };
+            match self.access.judge(&question, turn.keys, turn.asker.address, turn.asker.now) {
+                Verdict::Answer => {}
+                Verdict::Nothing => return Outcome::Unlisted,
+                Verdict::Refuse(reason) => return self.deny(place, turn, query, labels, reply, reason),
+            }
+        }
+        if labels == 0 {
+            return Outcome::NoData;
+        }
+        match self.standing(zone, turn.snapshot, query, labels, address) {
             Standing::Listed(address, lists) => {
                 let outcome = self.listed(zone, query.kind, address, lists, reply);
                 if outcome == Outcome::Listed {
-                    counters.count_lists(lists);
+                    turn.counters.count_lists(lists);
                 }
                 outcome
             }
             Standing::Above => Outcome::NoData,
             Standing::Nothing => Outcome::Unlisted,
         }
+    }
+
+    /// Tells a client that it may not ask, in the words that the operator wants.
+    fn deny(
+        &self,
+        place: Place<'_>,
+        turn: &Turn<'_>,
+        query: &Query<'_>,
+        labels: usize,
+        reply: &mut Reply<'_>,
+        reason: Reason,
+    ) -> Outcome {
+        turn.counters.clients.refused(turn.asker.address);
+        let address = if place.zone.members.is_empty() { None } else { host(query, labels) };
+        match (self.access.refusal(place.index), address) {
+            // Whoever tests a list by it would take the code for a listing of everybody.
+            (Refusal::Codes, Some(address)) if address.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST) => {
+                return Outcome::Unlisted;
+            }
+            (Refusal::Codes, Some(_)) if matches!(query.kind, code::A | code::ANY) => {
+                reply.answer(code::A, DENIED_TTL, &[127, 255, 255, reason.code()]);
+            }
+            (Refusal::Codes, Some(_)) if query.kind == code::TXT => {
+                let text = reason.text().as_bytes();
+                let mut data = [0; TEXT_BYTES_MAX + 1];
+                data[0] = text.len() as u8;
+                data[1..=text.len()].copy_from_slice(text);
+                reply.answer(code::TXT, DENIED_TTL, &data[..=text.len()]);
+            }
+            _ => (reply.rcode, reply.authoritative) = (Rcode::Refused, false),
+        }
+        reply.error = Some((PROHIBITED, reason.text()));
+        Outcome::Denied
     }
 
     /// The closest zone that holds the question's name; a DS record stands above the cut.
@@ -206,15 +396,15 @@ impl Responder {
         self.zones.all[1..].iter().position(has_label).map(|position| position + 1)
     }
 
-    /// What the name with so many labels before `zone` is.
-    fn standing(&self, zone: &Zone, snapshot: &Snapshot, query: &Query<'_>, labels: usize) -> Standing {
-        if zone.members.is_empty() {
-            return Standing::Nothing;
-        }
-        let host = match v4_host(&query.name, labels) {
-            Some(v4) => Some(Address::new(v4.into())),
-            None => v6_host(&query.name, labels),
-        };
+    /// What the name with so many labels before `zone`, which may write `host`, is.
+    fn standing(
+        &self,
+        zone: &Zone,
+        snapshot: &Snapshot,
+        query: &Query<'_>,
+        labels: usize,
+        host: Option<Address>,
+    ) -> Standing {
         if let Some(address) = host {
             let lists = self.lists_of(zone, snapshot, address);
             if !lists.is_empty() {
@@ -269,6 +459,14 @@ impl Responder {
     }
 }
 
+/// The address that the first `labels` labels of the question's name write.
+fn host(query: &Query<'_>, labels: usize) -> Option<Address> {
+    match v4_host(&query.name, labels) {
+        Some(v4) => Some(Address::new(v4.into())),
+        None => v6_host(&query.name, labels),
+    }
+}
+
 /// The records of a zone's own name.
 fn apex(zone: &Zone, kind: u16, reply: &mut Reply<'_>, serial: u32) -> Outcome {
     let records = match kind {
@@ -297,7 +495,7 @@ fn host_answer(host: &Host, kind: u16, reply: &mut Reply<'_>) -> Outcome {
 
 /// The serial of the SOA records for the number of the last change: its low 32 bits. Some secondaries take 0 for
 /// "none", so it is passed over for the number before it, to which 1 is an increase (RFC 1982).
-const fn soa_serial(serial: u64) -> u32 {
+pub(crate) const fn soa_serial(serial: u64) -> u32 {
     match serial as u32 {
         0 => u32::MAX,
         serial => serial,

@@ -2,8 +2,6 @@
 
 use core::fmt::{self, Write as _};
 
-use base::Address;
-
 /// Longest character string of a TXT record (RFC 1035 section 3.3.14); mail servers quote the first one only.
 pub(crate) const TEXT_BYTES_MAX: usize = 255;
 
@@ -88,8 +86,9 @@ impl AddressText {
     /// The longest text of an IPv6 address.
     const BYTES_MAX: usize = 45;
 
-    /// The text of `address`: digits, letters a to f, dots and colons only, so it needs no escaping in a URL.
-    pub(crate) fn new(address: Address) -> Self {
+    /// The text of an address: digits, letters a to f, dots and colons only, so it needs no escaping in a URL. A network's has a
+    /// slash too.
+    pub(crate) fn new(address: impl fmt::Display) -> Self {
         let mut bytes = [0; Self::BYTES_MAX];
         let mut cursor = Cursor { out: &mut bytes, at: 0 };
         write!(cursor, "{address}").expect("a cursor takes everything, and cuts what does not fit");
@@ -97,7 +96,7 @@ impl AddressText {
         Self { bytes, length }
     }
 
-    fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
     }
 }
@@ -131,7 +130,7 @@ mod tests {
     fn filled(text: &str, address: &str) -> Result<String, TemplateError> {
         let template = Template::parse(text, "auth", "https://example.org/{list}?ip={ip}")?;
         let mut out = [0; TEXT_BYTES_MAX + 1];
-        let used = template.write(&AddressText::new(address.parse().unwrap()), &mut out);
+        let used = template.write(&AddressText::new(address.parse::<base::Address>().unwrap()), &mut out);
         assert_eq!(usize::from(out[0]) + 1, used);
         Ok(String::from_utf8(out[1..used].to_vec()).unwrap())
     }

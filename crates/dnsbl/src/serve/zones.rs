@@ -89,6 +89,12 @@ impl Zones {
         }
     }
 
+    /// The labels of the zones below the origin, in the same order; the origin's own is `@`.
+    pub fn labels(&self) -> impl Iterator<Item = String> {
+        let label = |zone: &Zone| String::from_utf8_lossy(zone.label()).into_owned();
+        core::iter::once(ORIGIN_LABEL.to_owned()).chain(self.all[1..].iter().map(label))
+    }
+
     /// The names of the zones, in the order in which counters have them.
     pub fn names(&self) -> impl Iterator<Item = &Name> {
         self.all.iter().map(|zone| &zone.name)

@@ -1,11 +1,12 @@
 //! What the tests share: a small world of lists, queries from short texts, and replies as short texts.
 
+use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use base::{Evidence, ListId, Maker, Network, Subject, Timestamp, Until};
 use dnsbl::serve::{
-    CombinedZone, Counters, Members, NameServer, PublishedList, Responder, Settings, SoaTimers, Transport, Zones,
+    Asker, CombinedZone, Counters, Members, NameServer, PublishedList, Responder, Settings, SoaTimers, Transport, Zones,
 };
 use listings::{Book, NeverList, Wish};
 
@@ -60,6 +61,11 @@ pub(crate) fn list(book: &Book, what: &str, on: ListId) {
     book.list(Timestamp::from_secs(1), wish).unwrap();
 }
 
+/// Somebody who asks at some time.
+pub(crate) fn asker(transport: Transport) -> Asker {
+    Asker { address: "198.51.100.99".parse().unwrap(), transport, now: Timestamp::from_secs(1_800_000_000) }
+}
+
 /// A server without sockets.
 pub(crate) struct World {
     pub(crate) book: Book,
@@ -81,7 +87,8 @@ impl World {
     pub(crate) fn raw(&self, transport: Transport, message: &[u8]) -> Vec<u8> {
         let mut out = vec![0xee; 65_535];
         let snapshot = self.book.snapshot();
-        let length = self.responder.answer(&snapshot, transport, message, &mut out, &self.counters);
+        let asker = asker(transport);
+        let length = self.responder.answer(&snapshot, &asker, message, &mut out, &self.counters);
         out.truncate(length);
         out
     }
@@ -260,12 +267,21 @@ fn opt_text(class: u16, ttl: u32, options: &[u8]) -> String {
         out += " do";
     }
     assert_eq!(ttl & 0x7fff, 0, "reserved flags");
-    if let Some(nsid) = options.strip_prefix(&[0, 3, 0, 3]) {
-        out += " nsid=";
-        out += &String::from_utf8_lossy(nsid);
-    } else {
-        assert!(options.is_empty());
+    let mut rest = options;
+    while let [o0, o1, l0, l1, behind @ ..] = rest {
+        let (data, next) = behind.split_at(usize::from(u16::from_be_bytes([*l0, *l1])));
+        rest = next;
+        match u16::from_be_bytes([*o0, *o1]) {
+            3 => write!(out, " nsid={}", String::from_utf8_lossy(data)),
+            10 => write!(out, " cookie={}", data.len()),
+            15 => {
+                write!(out, " error={} {}", u16::from_be_bytes([data[0], data[1]]), String::from_utf8_lossy(&data[2..]))
+            }
+            other => panic!("option {other}"),
+        }
+        .unwrap();
     }
+    assert!(rest.is_empty());
     out
 }
 

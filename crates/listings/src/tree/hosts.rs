@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use base::ListSet;
 
-use super::leaf::{ADDRESSES_MAX, Item, Leaf};
+use super::leaf::{ADDRESSES_MAX, Item, Leaf, LeafItems};
 
 /// Bits of an address that one node decides.
 const STRIDE: u32 = 4;
@@ -12,6 +12,9 @@ const WIDTH: usize = 1 << STRIDE;
 
 /// Bits that the largest leaf may span: its buckets' ends fit into 512 bytes.
 const LEAF_BITS_MAX: u32 = 24;
+
+/// How many addresses are looked up at a time: as many as a core has cache misses under way at once, or a few more.
+const TOGETHER: usize = 16;
 
 /// A node below which no more addresses than this are left becomes a leaf again. Half of what splits one, so that an
 /// address that comes and goes does not split and join each time.
@@ -63,11 +66,43 @@ impl Hosts {
 
     /// The lists of an address.
     pub(super) fn get(&self, address: u32) -> ListSet {
+        self.leaf(address).map_or(ListSet::EMPTY, |leaf| leaf.get(address))
+    }
+
+    /// [`Hosts::get`] for several addresses, whose sets are added to `lists`. Each step is taken for all of them
+    /// before the next one, so that their cache misses overlap instead of adding up.
+    pub(super) fn get_many(&self, addresses: &[u32], lists: &mut [ListSet]) {
+        for (addresses, lists) in addresses.chunks(TOGETHER).zip(lists.chunks_mut(TOGETHER)) {
+            let mut leaves: [Option<&Leaf>; TOGETHER] = [None; TOGETHER];
+            for (leaf, address) in leaves.iter_mut().zip(addresses) {
+                *leaf = self.leaf(*address);
+            }
+            let mut buckets: [&[u16]; TOGETHER] = [&[]; TOGETHER];
+            let mut starts = [0; TOGETHER];
+            for (at, address) in addresses.iter().enumerate() {
+                if let Some(leaf) = leaves[at] {
+                    (starts[at], buckets[at]) = leaf.bucket(*address);
+                }
+            }
+            let mut places = [None; TOGETHER];
+            for (at, address) in addresses.iter().enumerate() {
+                places[at] = buckets[at].binary_search(&(*address as u16)).ok();
+            }
+            for (at, set) in lists.iter_mut().enumerate() {
+                if let (Some(leaf), Some(place)) = (leaves[at], places[at]) {
+                    *set = set.union(leaf.set(starts[at] + place));
+                }
+            }
+        }
+    }
+
+    /// The leaf that would hold the address.
+    fn leaf(&self, address: u32) -> Option<&Leaf> {
         let (mut node, mut bits) = (&*self.root, u32::BITS);
         loop {
             match &node.slots[slot_of(address, bits)].part {
-                Part::Empty => return ListSet::EMPTY,
-                Part::Leaf(leaf) => return leaf.get(address),
+                Part::Empty => return None,
+                Part::Leaf(leaf) => return Some(leaf),
                 Part::Node(next) => (node, bits) = (next, bits - STRIDE),
             }
         }
@@ -93,6 +128,12 @@ impl Hosts {
         }
     }
 
+    /// All addresses from `first` to `last` with their lists, in order.
+    pub(super) fn between(&self, first: u32, last: u32) -> Between<'_> {
+        let root = Step { node: &self.root, next: slot_of(first, u32::BITS), bits: u32::BITS, base: 0 };
+        Between { steps: vec![root], leaf: None, first, last }
+    }
+
     /// Gives each address its lists; an empty set takes it out. The changes are sorted by address, each once.
     pub(super) fn apply(&mut self, changes: &[Item]) {
         debug_assert!(changes.is_sorted_by_key(|change| change.0));
@@ -102,6 +143,55 @@ impl Hosts {
     /// Bytes on the heap, without what the allocator adds.
     pub(super) fn heap_bytes(&self) -> usize {
         node_bytes(&self.root)
+    }
+}
+
+/// The addresses of a range, in order.
+pub(super) struct Between<'a> {
+    /// The nodes from the root to where the walk is.
+    steps: Vec<Step<'a>>,
+    leaf: Option<LeafItems<'a>>,
+    first: u32,
+    last: u32,
+}
+
+/// A node, and the slot in it that comes next.
+struct Step<'a> {
+    node: &'a Node,
+    next: usize,
+    bits: u32,
+    base: u32,
+}
+
+impl Iterator for Between<'_> {
+    type Item = Item;
+
+    fn next(&mut self) -> Option<Item> {
+        loop {
+            if let Some(item) = self.leaf.as_mut().and_then(Iterator::next) {
+                return (item.0 <= self.last).then_some(item);
+            }
+            self.leaf = None;
+            let step = self.steps.last_mut()?;
+            let Some(slot) = step.node.slots.get(step.next) else {
+                self.steps.pop();
+                continue;
+            };
+            let bits = step.bits - STRIDE;
+            let base = step.base | (step.next as u32) << bits;
+            step.next += 1;
+            if base > self.last {
+                return None;
+            }
+            match &slot.part {
+                Part::Empty => {}
+                Part::Leaf(leaf) => self.leaf = Some(leaf.items_from(base, self.first)),
+                Part::Node(node) => {
+                    let next = if self.first > base { slot_of(self.first, bits) } else { 0 };
+                    self.steps.push(Step { node, next, bits, base });
+                }
+            }
+        }
     }
 }
 

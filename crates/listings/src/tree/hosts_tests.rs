@@ -11,13 +11,22 @@ fn set(bits: u32) -> ListSet {
 fn compare(hosts: &Hosts, model: &BTreeMap<u32, ListSet>, probes: impl Iterator<Item = u32>) {
     check(&hosts.root, 32, 0);
     assert_eq!(hosts.len(), model.len());
-    for probe in probes {
+    let probes: Vec<u32> = probes.collect();
+    let mut many = vec![ListSet::from_bits(1 << 30); probes.len()];
+    hosts.get_many(&probes, &mut many);
+    for (probe, found) in probes.into_iter().zip(many) {
+        assert_eq!(hosts.get(probe).with(base::ListId::new(30)), found, "{probe:#x}");
         assert_eq!(hosts.get(probe), model.get(&probe).copied().unwrap_or_default(), "{probe:#x}");
         for length in [0, 1, 4, 6, 8, 9, 12, 15, 16, 17, 20, 22, 24, 25, 28, 31, 32] {
             let base = probe & !low(32 - u32::from(length));
             let inside = model.range(base..=base | low(32 - u32::from(length)));
             let union = inside.fold(ListSet::EMPTY, |all, (_, set)| all.union(*set));
             assert_eq!(hosts.below(base, length), union, "{base:#x}/{length}");
+        }
+        for last in [probe, probe | 0xff, probe | 0xf_ffff] {
+            let walked: Vec<Item> = hosts.between(probe, last).take(300).collect();
+            let wanted: Vec<Item> = model.range(probe..=last).take(300).map(|(host, set)| (*host, *set)).collect();
+            assert_eq!(walked, wanted, "{probe:#x} to {last:#x}");
         }
     }
 }

@@ -76,7 +76,7 @@ impl Leaf {
     /// The lists of an address.
     pub(super) fn get(&self, address: u32) -> ListSet {
         match self.find(address) {
-            Place::At(at) => self.palette[self.indexes.get(at)].set,
+            Place::At(at) => self.set(at),
             Place::Before(_) => ListSet::EMPTY,
         }
     }
@@ -168,18 +168,22 @@ impl Leaf {
 
     /// Appends all items, with `base` as the bits above the leaf's span.
     pub(super) fn append_to(&self, items: &mut Vec<Item>, base: u32) {
-        let (ends, keys) = self.words.split_at(usize::from(self.buckets));
-        let mut bucket = 0;
-        for (at, key) in keys.iter().enumerate() {
-            while ends.get(bucket).is_some_and(|end| usize::from(*end) <= at) {
-                bucket += 1;
-            }
-            let address = base | (bucket as u32) << 16 | u32::from(*key);
-            items.push((address, self.palette[self.indexes.get(at)].set));
-        }
+        items.extend(self.items_from(base, base));
     }
 
-    fn find(&self, address: u32) -> Place {
+    /// All items from `first` on, in order, with `base` as the bits above the leaf's span.
+    pub(super) fn items_from(&self, base: u32, first: u32) -> LeafItems<'_> {
+        let (Place::At(at) | Place::Before(at)) = if first <= base { Place::At(0) } else { self.find(first) };
+        LeafItems { leaf: self, base, at, bucket: 0 }
+    }
+
+    /// The set of the item at `at`.
+    pub(super) fn set(&self, at: usize) -> ListSet {
+        self.palette[self.indexes.get(at)].set
+    }
+
+    /// The keys among which the address would stand, and where they begin.
+    pub(super) fn bucket(&self, address: u32) -> (usize, &[u16]) {
         let (ends, keys) = self.words.split_at(usize::from(self.buckets));
         let bucket = bucket_of(address, self.buckets) as usize;
         let (start, end) = match ends.get(bucket) {
@@ -187,7 +191,12 @@ impl Leaf {
             Some(end) => (0, usize::from(*end)),
             None => (0, keys.len()),
         };
-        match keys[start..end].binary_search(&(address as u16)) {
+        (start, &keys[start..end])
+    }
+
+    fn find(&self, address: u32) -> Place {
+        let (start, keys) = self.bucket(address);
+        match keys.binary_search(&(address as u16)) {
             Ok(at) => Place::At(start + at),
             Err(at) => Place::Before(start + at),
         }
@@ -196,6 +205,29 @@ impl Leaf {
     /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
         size_of_val(&*self.words) + size_of_val(&*self.palette) + self.indexes.heap_bytes()
+    }
+}
+
+/// The items of one leaf, in order.
+pub(super) struct LeafItems<'a> {
+    leaf: &'a Leaf,
+    base: u32,
+    at: usize,
+    bucket: usize,
+}
+
+impl Iterator for LeafItems<'_> {
+    type Item = Item;
+
+    fn next(&mut self) -> Option<Item> {
+        let (ends, keys) = self.leaf.words.split_at(usize::from(self.leaf.buckets));
+        let key = *keys.get(self.at)?;
+        while ends.get(self.bucket).is_some_and(|end| usize::from(*end) <= self.at) {
+            self.bucket += 1;
+        }
+        let set = self.leaf.set(self.at);
+        self.at += 1;
+        Some((self.base | (self.bucket as u32) << 16 | u32::from(key), set))
     }
 }
 

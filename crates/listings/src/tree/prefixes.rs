@@ -67,6 +67,16 @@ impl Prefix {
         (self.bits >> (128 - STRIDE as u32 - depth as u32)) as u32 % 16
     }
 
+    /// The prefix of a bit of [`Node::own`] in the node of this prefix: the inverse of [`Prefix::own_bit`].
+    const fn longer(self, bit: u32) -> Self {
+        let rest = (bit + 1).ilog2();
+        let length = self.length + rest as u8;
+        let value = (bit + 1 - (1 << rest)) as u128;
+        // A length of 0 has no bits to place.
+        let bits = if length == 0 { 0 } else { self.bits | value << (128 - length as u32) };
+        Self { bits, length }
+    }
+
     /// The bit in [`Node::own`] of this prefix cut to `length`, which is at most three more than the node's `depth`.
     const fn own_bit(self, depth: u8, length: u8) -> u32 {
         let rest = (length - depth) as u32;
@@ -81,6 +91,11 @@ const fn rank(map: u16, bit: u32) -> usize {
 }
 
 impl Prefixes {
+    /// Whether there is none.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.root.is_none()
+    }
+
     /// The prefix's own set.
     pub(super) fn get(&self, prefix: Prefix) -> ListSet {
         let mut own = ListSet::EMPTY;
@@ -148,6 +163,27 @@ impl Prefixes {
                 None => return ListSet::EMPTY,
             }
         }
+    }
+
+    /// All prefixes within `prefix`, itself included, with their own sets: by their bits, wider ones first.
+    pub(super) fn within(&self, prefix: Prefix) -> Within<'_> {
+        let mut walk = Within { single: None, steps: Vec::new() };
+        let mut next = self.root.as_ref();
+        while let Some(slot) = next {
+            if prefix.covers(slot.prefix) {
+                walk.enter(slot);
+                break;
+            }
+            let depth = slot.prefix.length;
+            let (true, Some(node)) = (slot.prefix.covers(prefix), &slot.node) else { break };
+            if prefix.length < depth + STRIDE {
+                let place = prefix.own_bit(depth, prefix.length);
+                walk.steps.push(Step { own: slot.prefix, node, top: place, next: Some(place) });
+                break;
+            }
+            next = node.slot(prefix.nibble(depth));
+        }
+        walk
     }
 
     /// Gives a prefix its own set; an empty set takes it out.
@@ -287,18 +323,87 @@ impl Node {
     fn only_part(&self, own: Prefix) -> Option<Slot> {
         match (&*self.sets, &*self.slots) {
             ([], [slot]) => Some(slot.clone()),
-            ([set], []) => {
-                let bit = self.own.trailing_zeros();
-                let rest = (bit + 1).ilog2();
-                let length = own.length + rest as u8;
-                let value = u128::from(bit + 1 - (1 << rest));
-                // A length of 0 has no bits to place.
-                let bits = if length == 0 { 0 } else { own.bits | value << (128 - u32::from(length)) };
-                Some(Slot { prefix: Prefix { bits, length }, set: *set, node: None })
-            }
+            ([set], []) => Some(Slot { prefix: own.longer(self.own.trailing_zeros()), set: *set, node: None }),
             _ => None,
         }
     }
+}
+
+/// The prefixes within one prefix, in order.
+pub(super) struct Within<'a> {
+    /// A slot that is a prefix itself, and comes next.
+    single: Option<(Prefix, ListSet)>,
+    /// The nodes on the way to where the walk is.
+    steps: Vec<Step<'a>>,
+}
+
+/// A node, and the place in it that comes next. Places are numbered as in a heap: those of [`Node::own`] have the numbers
+/// of their bits, 0 to 14, and below them stand the sixteen slots as 15 to 30.
+struct Step<'a> {
+    own: Prefix,
+    node: &'a Node,
+    /// The place below which the walk goes on.
+    top: u32,
+    next: Option<u32>,
+}
+
+/// The number of the first slot's place.
+const FIRST_SLOT: u32 = (1 << STRIDE) - 1;
+
+impl<'a> Within<'a> {
+    fn enter(&mut self, slot: &'a Slot) {
+        match &slot.node {
+            None => self.single = Some((slot.prefix, slot.set)),
+            Some(node) => self.steps.push(Step { own: slot.prefix, node, top: 0, next: Some(0) }),
+        }
+    }
+}
+
+impl Iterator for Within<'_> {
+    type Item = (Prefix, ListSet);
+
+    fn next(&mut self) -> Option<(Prefix, ListSet)> {
+        loop {
+            if let Some(single) = self.single.take() {
+                return Some(single);
+            }
+            let step = self.steps.last_mut()?;
+            let Some(place) = step.next else {
+                self.steps.pop();
+                continue;
+            };
+            step.next = following(place, step.top);
+            let (own, node) = (step.own, step.node);
+            match place.checked_sub(FIRST_SLOT) {
+                Some(nibble) => {
+                    if let Some(slot) = node.slot(nibble) {
+                        self.enter(slot);
+                    }
+                }
+                None => {
+                    if let Some(set) = node.own_set(place) {
+                        return Some((own.longer(place), set));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The place that comes after `place` in the walk of all that is below `top`: what is above before what is below it.
+const fn following(place: u32, top: u32) -> Option<u32> {
+    if place < FIRST_SLOT {
+        return Some(2 * place + 1);
+    }
+    let mut place = place;
+    while place != top {
+        // Places to the left have odd numbers.
+        if place % 2 == 1 {
+            return Some(place + 1);
+        }
+        place = (place - 1) / 2;
+    }
+    None
 }
 
 /// A copy with `item` before `at`.

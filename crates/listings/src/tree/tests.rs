@@ -119,8 +119,19 @@ proptest! {
         for (network, _) in &changes {
             let address = Address::new(network.base());
             prop_assert_eq!(tree.lists_of(address), union(&|other| other.contains(address)));
+            if let IpAddr::V4(v4) = address.ip() {
+                let mut many = [ListSet::from_bits(64); 3];
+                tree.lists_of_many(&[v4.to_bits(), 1, v4.to_bits()], &mut many);
+                prop_assert_eq!(many[0], tree.lists_of(address));
+                prop_assert_eq!(many[2], many[0]);
+            }
             prop_assert_eq!(tree.lists_below(*network), union(&|other| other.overlaps(*network)));
             prop_assert_eq!(tree.own_lists(*network), model[network]);
+            prop_assert_eq!(tree.lists_around(*network), union(&|other| other.contains(address) && other.length() <= network.length()));
+            prop_assert_eq!(tree.lists_within(*network), union(&|other| other.overlaps(*network) && other.length() >= network.length()));
+            let inside = model.iter().filter(|(n, set)| n.overlaps(*network) && n.length() >= network.length() && !set.is_empty());
+            let inside: Vec<_> = inside.map(|(n, set)| (*n, *set)).collect();
+            prop_assert_eq!(tree.within(*network).collect::<Vec<_>>(), inside);
             let wanted = ListSet::from_bits(2);
             let around = model.iter().filter(|(n, set)| n.contains(address) && !set.intersection(wanted).is_empty());
             let narrowest = around.map(|(network, _)| *network).max_by_key(|network| network.length());

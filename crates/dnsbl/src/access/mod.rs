@@ -1,0 +1,368 @@
+//! Who may ask, and how much: [`Access`] is what an operator set, compiled for the zones.
+//!
+//! ```text
+//!  client, zone, key ──> judge ──> answer | ignore | refuse (why)
+//!  reply to a client without a cookie ──> meter ──> whole | short | none
+//! ```
+//!
+//! It promises: who may not ask learns of no listing, and of no list that there is none; 127.0.0.1 is never listed;
+//! what clients send cannot make a table grow; nothing here takes a lock or allocates where questions are judged. A
+//! new set of keys is in force with the next question.
+//!
+//! It reads no clock, and keeps nothing over a restart: [`Access::resume`] takes back what was counted.
+
+mod cookie;
+mod keys;
+mod limiter;
+mod settings;
+mod tally;
+
+use core::hash::Hasher as _;
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+use base::{Address, ListId, ListSet, Timestamp};
+use listings::tree::{Changes, Tree};
+use siphasher::sip::SipHasher24;
+
+use crate::serve::Zones;
+pub(crate) use cookie::{CLIENT_BYTES, Cookies, SERVER_BYTES};
+pub(crate) use keys::{KeySet, KeyVerdict};
+use limiter::{Limiter, Rate};
+pub(crate) use tally::{Tally, busiest, network_number};
+
+pub use keys::{
+    KEY_LABEL_BYTES_MIN, KEYS_MAX, KeyCount, KeyHash, KeyHashError, KeyRecord, KeySecret, Per, Quota, new_key,
+};
+pub use limiter::CLIENTS_MAX;
+pub use settings::{AccessError, AccessSettings, Limit, Permit, Policy, Refusal, ZoneAccess, ZoneLabel};
+pub use tally::{ClientCount, NETWORKS_MAX};
+
+/// Who may ask in each zone. All threads share it.
+#[derive(Debug)]
+pub struct Access {
+    /// The labels of the zones, in their order.
+    labels: Box<[String]>,
+    zones: Box<[Rules]>,
+    keys: ArcSwap<KeySet>,
+    secret: KeySecret,
+    /// Under which clients are hashed, so that nobody can choose whom to meet in the table.
+    hash_key: [u8; 16],
+    /// None where nothing is limited.
+    limiter: Option<Limiter>,
+    cookies: Option<Cookies>,
+    /// Replies that were held back, to give each so many the one that is not.
+    slips: AtomicU64,
+}
+
+/// The rules of one zone.
+#[derive(Debug)]
+struct Rules {
+    policy: Policy,
+    /// Each network with one list, which stands for its permit.
+    networks: Option<Acl>,
+    refusal: Refusal,
+    limit: Option<Limit>,
+}
+
+/// The permits of networks: the tree of lists, with a list for each permit.
+struct Acl(Tree);
+
+impl core::fmt::Debug for Acl {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("Acl").field(&self.0.hosts()).finish()
+    }
+}
+
+const PERMITS: [Permit; 4] = [Permit::Free, Permit::ByPolicy, Permit::Refuse, Permit::Ignore];
+
+/// What is done with a question.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verdict {
+    Answer,
+    /// As if the name did not exist: a key where nobody wants one.
+    Nothing,
+    Refuse(Reason),
+}
+
+/// A question below a zone's own name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Judged<'a> {
+    /// The zone's place.
+    pub(crate) zone: usize,
+    /// The label of the key.
+    pub(crate) key: Option<&'a [u8]>,
+    /// Whether it is about an address. Resolvers that ask label by label (RFC 9156) come to it by several
+    /// questions that are not, and a quota counts addresses.
+    pub(crate) is_whole: bool,
+}
+
+/// Why a question is not answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reason {
+    Network,
+    KeyWanted,
+    KeyUnknown,
+    KeyOver,
+    KeyElsewhere,
+    Quota,
+    Rate,
+}
+
+impl Reason {
+    /// The reason in words.
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::Network => "your network may not ask here",
+            Self::KeyWanted => "a key is needed to ask here",
+            Self::KeyUnknown => "the key is unknown",
+            Self::KeyOver => "the key has ended",
+            Self::KeyElsewhere => "the key is not for this zone",
+            Self::Quota => "the key is over its quota",
+            Self::Rate => "too many questions without a key",
+        }
+    }
+
+    /// The last octet of 127.255.255.x.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Quota | Self::Rate => 255,
+            Self::Network | Self::KeyWanted | Self::KeyUnknown | Self::KeyOver | Self::KeyElsewhere => 254,
+        }
+    }
+}
+
+/// How much of a reply is sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Portion {
+    Whole,
+    /// What it says without the records that a negative one is remembered by; otherwise that there is more by TCP.
+    Small,
+    /// That there is more by TCP.
+    Truncated,
+    None,
+}
+
+impl Access {
+    /// Everybody may ask, and there are no keys.
+    pub fn open(zones: &Zones) -> Self {
+        let rules = |_| Rules::new(&ZoneAccess::default());
+        Self {
+            labels: zones.labels().collect(),
+            zones: zones.labels().map(rules).collect(),
+            keys: ArcSwap::default(),
+            secret: KeySecret::new([0; 16]),
+            hash_key: [0; 16],
+            limiter: None,
+            cookies: None,
+            slips: AtomicU64::new(0),
+        }
+    }
+
+    /// The rules of `settings`, or all of their faults. `secret` is what keys were hashed under, and `random` is new
+    /// for each process.
+    pub fn new(
+        zones: &Zones,
+        settings: &AccessSettings,
+        secret: KeySecret,
+        random: [u8; 16],
+    ) -> Result<Self, Vec<AccessError>> {
+        let mut access = Self { secret, hash_key: random, ..Self::open(zones) };
+        access.cookies = Cookies::new(&settings.cookie_secrets);
+        let mut faults = Vec::new();
+        let mut named: BTreeMap<&str, &ZoneAccess> = BTreeMap::new();
+        for (label, rules) in &settings.zones {
+            let label = match label {
+                ZoneLabel::Others => "*",
+                ZoneLabel::Named(label) => label,
+            };
+            if label != "*" && !access.labels.iter().any(|known| known.eq_ignore_ascii_case(label)) {
+                faults.push(AccessError::UnknownZone(label.into()));
+            }
+            if named.insert(label, rules).is_some() {
+                faults.push(AccessError::SameZone(label.into()));
+            }
+            check(label, rules, &mut faults);
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        for (label, rules) in access.labels.iter().zip(&mut access.zones) {
+            let own = named.iter().find(|(name, _)| name.eq_ignore_ascii_case(label)).map(|(_, rules)| rules);
+            if let Some(set) = own.or_else(|| named.get("*")) {
+                *rules = Rules::new(set);
+            }
+        }
+        let is_limited = |rules: &Rules| rules.limit.is_some() || matches!(rules.policy, Policy::OpenBelow(_));
+        access.limiter = access.zones.iter().any(is_limited).then(Limiter::new);
+        Ok(access)
+    }
+
+    /// Puts these keys in the place of those there are, from the next question on; what was counted for those that
+    /// stay is kept.
+    ///
+    /// # Errors
+    /// Says all that is wrong with them; then the keys are as they were.
+    pub fn set_keys(&self, records: Vec<KeyRecord>) -> Result<(), Vec<AccessError>> {
+        let mut faults = Vec::new();
+        let mut names = BTreeMap::new();
+        for record in &records {
+            if let Some(other) = names.insert(record.hash, &record.name) {
+                faults.push(AccessError::SameKey(other.clone(), record.name.clone()));
+            }
+            for zone in record.zones.iter().flatten().filter(|zone| self.place_of(zone).is_none()) {
+                faults.push(AccessError::UnknownKeyZone { key: record.name.clone(), zone: zone.clone() });
+            }
+        }
+        if records.len() > KEYS_MAX {
+            faults.push(AccessError::TooManyKeys);
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let bit = |zone: &String| self.place_of(zone).map_or(0, |place| 1 << place);
+        let zones_of = |record: &KeyRecord| {
+            record.zones.as_ref().map_or(u64::MAX, |zones| zones.iter().map(bit).fold(0, |all, bit| all | bit))
+        };
+        self.keys.store(Arc::new(KeySet::new(records, zones_of, &self.keys.load())));
+        Ok(())
+    }
+
+    /// Takes back what a key had asked in the span of its quota before a restart.
+    pub fn resume(&self, key: KeyHash, questions: u32, now: Timestamp) {
+        self.keys.load().resume(key, questions, now);
+    }
+
+    /// All keys with what was asked, by their names.
+    pub fn key_counts(&self) -> Vec<KeyCount> {
+        self.keys.load().counts()
+    }
+
+    fn place_of(&self, zone: &str) -> Option<usize> {
+        self.labels.iter().position(|label| label.eq_ignore_ascii_case(zone))
+    }
+
+    /// Whether the zone has rules that look at the client or at the reply.
+    pub(crate) fn is_particular(&self, zone: usize) -> bool {
+        let rules = &self.zones[zone];
+        rules.networks.is_some() || rules.limit.is_some() || matches!(rules.policy, Policy::OpenBelow(_))
+    }
+
+    /// The keys in force.
+    pub(crate) fn keys(&self) -> Guard<Arc<KeySet>> {
+        self.keys.load()
+    }
+
+    /// Whether a label before the zone's name is a key: one that is too long for a part of an address, where keys are
+    /// wanted or given.
+    pub(crate) fn takes_key(&self, zone: usize, label: &[u8], keys: &KeySet) -> bool {
+        label.len() >= KEY_LABEL_BYTES_MIN && (self.zones[zone].policy != Policy::Open || !keys.is_empty())
+    }
+
+    /// Whether everybody may ask in the zone without a key.
+    pub(crate) fn is_open(&self, zone: usize) -> bool {
+        self.zones[zone].policy == Policy::Open
+    }
+
+    /// Whether the key opens the zone. If so, the question is counted; if not, nothing is.
+    pub(crate) fn opens(&self, zone: usize, key: &[u8], keys: &KeySet, now: Timestamp) -> bool {
+        keys.opens(self.secret.hash(key), zone, now)
+    }
+
+    pub(crate) fn refusal(&self, zone: usize) -> Refusal {
+        self.zones[zone].refusal
+    }
+
+    pub(crate) const fn cookies(&self) -> Option<&Cookies> {
+        self.cookies.as_ref()
+    }
+
+    /// What the client's network may in the zone.
+    pub(crate) fn permit(&self, zone: usize, client: Address) -> Permit {
+        self.zones[zone].networks.as_ref().map_or(Permit::ByPolicy, |acl| acl.permit(client))
+    }
+
+    /// What is done with a question of a client that the networks let ask by the policy.
+    pub(crate) fn judge(&self, question: &Judged<'_>, keys: &KeySet, client: Address, now: Timestamp) -> Verdict {
+        let Judged { zone, key, is_whole } = *question;
+        let policy = self.zones[zone].policy;
+        let Some(key) = key else {
+            return match policy {
+                Policy::Open => Verdict::Answer,
+                Policy::Key => Verdict::Refuse(Reason::KeyWanted),
+                Policy::OpenBelow(rate) if self.is_below(zone, client, now, rate, b'q') => Verdict::Answer,
+                Policy::OpenBelow(_) => Verdict::Refuse(Reason::Rate),
+            };
+        };
+        match keys.ask(self.secret.hash(key), zone, now, is_whole) {
+            KeyVerdict::Opens => Verdict::Answer,
+            KeyVerdict::Unknown if policy == Policy::Open => Verdict::Nothing,
+            KeyVerdict::Unknown => Verdict::Refuse(Reason::KeyUnknown),
+            KeyVerdict::Over => Verdict::Refuse(Reason::KeyOver),
+            KeyVerdict::Elsewhere => Verdict::Refuse(Reason::KeyElsewhere),
+            KeyVerdict::Quota => Verdict::Refuse(Reason::Quota),
+        }
+    }
+
+    /// How much of a reply of `reply` octets to a question of `question` octets goes to a client that may be forged.
+    pub(crate) fn meter(&self, zone: usize, client: Address, now: Timestamp, question: usize, reply: usize) -> Portion {
+        let Some(limit) = self.zones[zone].limit else { return Portion::Whole };
+        if !self.is_below(zone, client, now, limit.per_second, b'r') {
+            let turn = self.slips.fetch_add(1, Ordering::Relaxed);
+            let is_slip = limit.slip > 0 && turn.is_multiple_of(u64::from(limit.slip));
+            return if is_slip { Portion::Truncated } else { Portion::None };
+        }
+        if limit.is_strict && 2 * reply > 3 * question { Portion::Small } else { Portion::Whole }
+    }
+
+    /// `what` tells replies from questions, which have rates of their own.
+    fn is_below(&self, zone: usize, client: Address, now: Timestamp, rate: u32, what: u8) -> bool {
+        let Some(limiter) = &self.limiter else { return true };
+        let mut hasher = SipHasher24::new_with_key(&self.hash_key);
+        hasher.write_u64(network_number(client));
+        hasher.write(&[zone as u8, what]);
+        limiter.take(hasher.finish(), now.as_millis().wrapping_mul(1000), Rate::per_second(rate))
+    }
+}
+
+fn check(zone: &str, rules: &ZoneAccess, faults: &mut Vec<AccessError>) {
+    let mut permits = BTreeMap::new();
+    for (network, permit) in &rules.networks {
+        if permits.insert(*network, *permit).is_some_and(|other| other != *permit) {
+            faults.push(AccessError::SameNetwork { zone: zone.into(), network: *network });
+        }
+    }
+    if rules.policy == Policy::OpenBelow(0) || rules.limit.is_some_and(|limit| limit.per_second == 0) {
+        faults.push(AccessError::NoRate(zone.into()));
+    }
+}
+
+impl Rules {
+    fn new(settings: &ZoneAccess) -> Self {
+        let ZoneAccess { policy, networks, refusal, limit } = settings;
+        let networks = (!networks.is_empty()).then(|| {
+            let mut changes = Changes::default();
+            for (network, permit) in networks {
+                changes.set(*network, ListSet::EMPTY.with(ListId::new(*permit as usize)));
+            }
+            let mut tree = Tree::default();
+            tree.apply(&mut changes);
+            Acl(tree)
+        });
+        Self { policy: *policy, networks, refusal: *refusal, limit: *limit }
+    }
+}
+
+impl Acl {
+    fn permit(&self, client: Address) -> Permit {
+        let all = PERMITS.iter().map(|permit| ListId::new(*permit as usize)).collect();
+        let Some(network) = self.0.narrowest(client, all) else { return Permit::ByPolicy };
+        let own = self.0.own_lists(network);
+        PERMITS.into_iter().find(|permit| own.contains(ListId::new(*permit as usize))).unwrap_or(Permit::ByPolicy)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,311 @@
+use core::net::{IpAddr, Ipv4Addr};
+use std::io::{self, Write};
+
+use base::{Network, Timestamp};
+
+/// A listed network, for files of any form.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Row<'a> {
+    /// The network.
+    pub network: Network,
+    /// Excluded from a wider one instead of listed.
+    pub is_excluded: bool,
+    /// What it is answered with; the default if there is none.
+    pub code: Option<Ipv4Addr>,
+    /// The name of its list.
+    pub list: &'a str,
+    /// Why it is listed; anybody may have written that.
+    pub reason: &'a str,
+    /// When the listing ends, if it does by itself.
+    pub until: Option<Timestamp>,
+}
+
+/// The forms of files.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// rbldnsd's `ip4set`; IPv6 has no place in it.
+    Ip4Set,
+    /// rbldnsd's `ip4trie`; IPv6 has no place in it.
+    Ip4Trie,
+    /// rbldnsd's `ip6trie`; IPv4 has no place in it.
+    Ip6Trie,
+    /// One network in a line.
+    Plain,
+    /// `network,list,code,until,reason`, with a line of titles (RFC 4180).
+    Csv,
+    /// One JSON object in a line.
+    Ndjson,
+    /// A response policy zone: mail servers behind a resolver that takes it are not answered for these clients
+    /// (`rpz-client-ip`).
+    Rpz,
+}
+
+impl Form {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Ip4Set, Self::Ip4Trie, Self::Ip6Trie, Self::Plain, Self::Csv, Self::Ndjson, Self::Rpz];
+
+    /// The name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ip4Set => "ip4set",
+            Self::Ip4Trie => "ip4trie",
+            Self::Ip6Trie => "ip6trie",
+            Self::Plain => "plain",
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+            Self::Rpz => "rpz",
+        }
+    }
+
+    /// The form of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|form| form.name() == name)
+    }
+}
+
+/// What stands before the rows.
+#[derive(Clone, Debug)]
+pub struct Head<'a> {
+    /// The zone's name, without a dot at its end.
+    pub zone: &'a str,
+    /// The primary name server.
+    pub primary: &'a str,
+    /// The mail address of those who are responsible, as a name.
+    pub contact: &'a str,
+    /// The serial.
+    pub serial: u32,
+    /// The code of entries that have none of their own.
+    pub code: Ipv4Addr,
+    /// The template of the text, in rbldnsd's way; on one line.
+    pub text: &'a str,
+    /// How long resolvers may remember an entry, in seconds.
+    pub ttl: u32,
+}
+
+/// Writes rows in one form. It buffers nothing.
+#[derive(Debug)]
+pub struct Writer<W> {
+    form: Form,
+    out: W,
+    code: Ipv4Addr,
+    written: u64,
+    skipped: u64,
+}
+
+impl<W: Write> Writer<W> {
+    /// Writes what stands before the rows.
+    pub fn new(form: Form, head: &Head<'_>, mut out: W) -> io::Result<Self> {
+        let Head { zone, primary, contact, serial, code, text, ttl } = head;
+        match form {
+            Form::Ip4Set | Form::Ip4Trie | Form::Ip6Trie => {
+                writeln!(out, "$SOA {ttl} {primary} {contact} {serial} 10m 5m 1w {ttl}")?;
+                writeln!(out, "$NS {ttl} {primary}\n$TTL {ttl}\n:{code}:{}", one_line(text))?;
+            }
+            Form::Csv => writeln!(out, "network,list,code,until,reason")?,
+            Form::Rpz => {
+                writeln!(
+                    out,
+                    "$ORIGIN {zone}.\n$TTL {ttl}\n@ SOA {primary}. {contact}. {serial} 600 300 604800 {ttl}"
+                )?;
+                writeln!(out, "@ NS {primary}.")?;
+            }
+            Form::Plain | Form::Ndjson => {}
+        }
+        Ok(Self { form, out, code: *code, written: 0, skipped: 0 })
+    }
+
+    /// Writes one row; one that has no place in the form is counted.
+    pub fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
+        let Row { network, is_excluded, code, list, reason, until } = row;
+        let is_ip4 = network.base().is_ipv4();
+        let has_place = match self.form {
+            Form::Ip4Set | Form::Ip4Trie => is_ip4,
+            Form::Ip6Trie => !is_ip4,
+            Form::Plain | Form::Csv | Form::Ndjson => !is_excluded,
+            Form::Rpz => true,
+        };
+        if !has_place {
+            self.skipped += 1;
+            return Ok(());
+        }
+        self.written += 1;
+        let out = &mut self.out;
+        match self.form {
+            Form::Ip4Set | Form::Ip4Trie | Form::Ip6Trie => {
+                write!(out, "{}{network}", if *is_excluded { "!" } else { "" })?;
+                match code.filter(|code| *code != self.code && !is_excluded) {
+                    Some(code) => writeln!(out, " :{code}"),
+                    None => writeln!(out),
+                }
+            }
+            Form::Plain => writeln!(out, "{network}"),
+            Form::Csv => {
+                let until = until.map(|until| until.to_string()).unwrap_or_default();
+                let code = code.unwrap_or(self.code);
+                writeln!(out, "{network},{},{code},{until},{}", csv(list), csv(reason))
+            }
+            Form::Ndjson => {
+                write!(
+                    out,
+                    "{{\"network\":\"{network}\",\"list\":{},\"code\":\"{}\"",
+                    json(list),
+                    code.unwrap_or(self.code)
+                )?;
+                if let Some(until) = until {
+                    write!(out, ",\"until\":\"{until}\"")?;
+                }
+                writeln!(out, ",\"reason\":{}}}", json(reason))
+            }
+            Form::Rpz => {
+                let action = if *is_excluded { "rpz-passthru." } else { "rpz-drop." };
+                writeln!(out, "{}.rpz-client-ip CNAME {action}", rpz_name(*network))
+            }
+        }
+    }
+
+    /// How many rows were written, and how many have no place in the form.
+    pub const fn counts(&self) -> (u64, u64) {
+        (self.written, self.skipped)
+    }
+
+    /// Gives the output back.
+    pub fn into_inner(self) -> W {
+        self.out
+    }
+}
+
+/// A text without what would end its line.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// A field of CSV, quoted if it must be. What spreadsheets would take for a formula begins with an apostrophe.
+fn csv(text: &str) -> String {
+    let text = one_line(text);
+    let mark = if text.starts_with(['=', '+', '-', '@']) { "'" } else { "" };
+    if text.contains([',', '"']) { format!("\"{mark}{}\"", text.replace('"', "\"\"")) } else { format!("{mark}{text}") }
+}
+
+/// A string of JSON (RFC 8259 section 7).
+fn json(text: &str) -> String {
+    use core::fmt::Write as _;
+
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => write!(out, "\\u{:04x}", u32::from(c)).expect("a string takes everything"),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// The name that stands for a network in a response policy zone: the length, then the parts, the last one first, and
+/// for IPv6 `zz` for the longest run of zeros.
+fn rpz_name(network: Network) -> String {
+    let length = network.length();
+    match network.base() {
+        IpAddr::V4(v4) => {
+            let [a, b, c, d] = v4.octets();
+            format!("{length}.{d}.{c}.{b}.{a}")
+        }
+        IpAddr::V6(v6) => {
+            let text = v6.to_string();
+            let parts: Vec<&str> = match text.split_once("::") {
+                Some((before, behind)) => {
+                    let before = before.split(':').filter(|word| !word.is_empty());
+                    before.chain(["zz"]).chain(behind.split(':').filter(|word| !word.is_empty())).collect()
+                }
+                None => text.split(':').collect(),
+            };
+            let reversed: Vec<&str> = parts.into_iter().rev().collect();
+            format!("{length}.{}", reversed.join("."))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::datasets::{Kind, Options, Source, read};
+
+    const HEAD: Head<'_> = Head {
+        zone: "bl.example.org",
+        primary: "ns.example.org",
+        contact: "admin.example.org",
+        serial: 7,
+        code: Ipv4Addr::new(127, 0, 0, 2),
+        text: "see $\nnext",
+        ttl: 300,
+    };
+
+    fn written(form: Form) -> String {
+        let row = |network: &str| Row {
+            network: network.parse().unwrap(),
+            is_excluded: false,
+            code: None,
+            list: "auth",
+            reason: "=1,\"x\"\n",
+            until: Some(Timestamp::from_secs(1)),
+        };
+        let mut writer = Writer::new(form, &HEAD, Vec::new()).unwrap();
+        writer.row(&row("192.0.2.0/24")).unwrap();
+        writer.row(&Row { is_excluded: true, ..row("192.0.2.7") }).unwrap();
+        writer.row(&Row { code: Some(Ipv4Addr::new(127, 0, 0, 9)), until: None, ..row("2001:db8::/32") }).unwrap();
+        let counts = writer.counts();
+        assert_eq!(counts.0 + counts.1, 3);
+        String::from_utf8(writer.into_inner()).unwrap()
+    }
+
+    #[test]
+    fn forms() {
+        let head = "$SOA 300 ns.example.org admin.example.org 7 10m 5m 1w 300\n$NS 300 ns.example.org\n$TTL 300\n\
+            :127.0.0.2:see $ next\n";
+        let cases = [
+            (Form::Ip4Set, format!("{head}192.0.2.0/24\n!192.0.2.7\n")),
+            (Form::Ip4Trie, format!("{head}192.0.2.0/24\n!192.0.2.7\n")),
+            (Form::Ip6Trie, format!("{head}2001:db8::/32 :127.0.0.9\n")),
+            (Form::Plain, "192.0.2.0/24\n2001:db8::/32\n".into()),
+            (
+                Form::Csv,
+                "network,list,code,until,reason\n\
+                192.0.2.0/24,auth,127.0.0.2,1970-01-01T00:00:01.000Z,\"'=1,\"\"x\"\" \"\n\
+                2001:db8::/32,auth,127.0.0.9,,\"'=1,\"\"x\"\" \"\n"
+                    .into(),
+            ),
+            (
+                Form::Ndjson,
+                "{\"network\":\"192.0.2.0/24\",\"list\":\"auth\",\"code\":\"127.0.0.2\",\
+                \"until\":\"1970-01-01T00:00:01.000Z\",\"reason\":\"=1,\\\"x\\\"\\u000a\"}\n\
+                {\"network\":\"2001:db8::/32\",\"list\":\"auth\",\"code\":\"127.0.0.9\",\"reason\":\"=1,\\\"x\\\"\\u000a\"}\n"
+                    .into(),
+            ),
+            (
+                Form::Rpz,
+                "$ORIGIN bl.example.org.\n$TTL 300\n\
+                @ SOA ns.example.org. admin.example.org. 7 600 300 604800 300\n@ NS ns.example.org.\n\
+                24.0.2.0.192.rpz-client-ip CNAME rpz-drop.\n32.7.2.0.192.rpz-client-ip CNAME rpz-passthru.\n\
+                32.zz.db8.2001.rpz-client-ip CNAME rpz-drop.\n"
+                    .into(),
+            ),
+        ];
+        for (form, wanted) in cases {
+            assert_eq!(written(form), wanted, "{}", form.name());
+        }
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        for (form, kind) in
+            [(Form::Ip4Set, Kind::Ip4Set), (Form::Ip4Trie, Kind::Ip4Trie), (Form::Ip6Trie, Kind::Ip6Trie)]
+        {
+            let text = written(form);
+            let source = Source { name: "list", bytes: text.as_bytes(), modified: 0 };
+            let dataset = read(kind, &[source], Timestamp::EPOCH, Options::default()).unwrap();
+            assert!(!dataset.is_empty() && dataset.header.soa.is_some());
+        }
+    }
+}

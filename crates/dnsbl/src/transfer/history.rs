@@ -1,0 +1,179 @@
+//! What changed lately: from it and the newest tree, what a secondary has can be made again.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use base::limits::LISTS_MAX;
+use base::{ListId, ListSet, Network, Subject};
+use listings::tree::{Changes, Tree};
+use listings::{Change, Entry};
+
+use super::rows::outermost;
+use super::serial::past_of;
+
+/// Most changes that are kept, 32 octets each: a quarter of an hour at 1,000 changes per second. A secondary whose zone
+/// is older gets it as a whole.
+pub const HISTORY_MAX: usize = 1_000_000;
+
+/// Most changes that one incremental transfer takes back. Beyond it a whole zone is cheaper for both sides.
+pub const DELTA_CHANGES_MAX: usize = 200_000;
+
+/// The last changes to the book, for incremental transfers (RFC 1995).
+///
+/// Whoever drains the book's journal calls [`History::record`] with all that came, right away.
+#[derive(Debug)]
+pub struct History {
+    ring: Mutex<Ring>,
+    came: Condvar,
+}
+
+#[derive(Debug)]
+struct Ring {
+    steps: VecDeque<Step>,
+    /// Changes after this one are all in `steps`.
+    complete_after: u64,
+    /// The last change before the first one of this process. What the zones said until then nobody here knows: their
+    /// settings may have been others.
+    start: u64,
+    /// The last change.
+    newest: u64,
+    /// For each list its last change.
+    of_lists: [u64; LISTS_MAX],
+}
+
+/// One change of a network's own lists.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    serial: u64,
+    network: Network,
+    list: ListId,
+    was_listed: bool,
+}
+
+/// What a secondary has.
+pub(crate) struct Past {
+    pub(super) tree: Tree,
+    /// Where it differs from now: sorted, none within another.
+    pub(super) touched: Vec<Network>,
+}
+
+impl History {
+    /// A history without changes, where `serial` is the number of the book's last one.
+    pub fn starting_at(serial: u64) -> Self {
+        let ring = Ring {
+            steps: VecDeque::new(),
+            complete_after: serial,
+            start: serial,
+            newest: serial,
+            of_lists: [serial; LISTS_MAX],
+        };
+        Self { ring: Mutex::new(ring), came: Condvar::new() }
+    }
+
+    /// Takes in what the book's journal says, all of it and in order, and wakes whoever tells the secondaries.
+    pub fn record(&self, entries: &[Entry]) {
+        if entries.is_empty() {
+            return;
+        }
+        let mut ring = self.ring();
+        for entry in entries {
+            ring.take(entry);
+        }
+        drop(ring);
+        self.came.notify_all();
+    }
+
+    /// The last change that is known here.
+    pub fn newest(&self) -> u64 {
+        self.ring().newest
+    }
+
+    /// How many changes are kept.
+    pub fn changes(&self) -> usize {
+        self.ring().steps.len()
+    }
+
+    /// The last change of any of `lists`.
+    pub(crate) fn newest_of(&self, lists: ListSet) -> u64 {
+        let ring = self.ring();
+        lists.iter().map(|list| ring.of_lists[list.index()]).max().unwrap_or(ring.start)
+    }
+
+    /// Waits until the change `serial` is known here, but not longer than `limit`. Returns whether it is.
+    pub(crate) fn wait_for(&self, serial: u64, limit: Duration) -> bool {
+        let waited = self.came.wait_timeout_while(self.ring(), limit, |ring| ring.newest < serial);
+        let (ring, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        ring.newest >= serial
+    }
+
+    /// What a secondary has that holds the zone of `members` at the SOA serial `theirs`, where `now` is the newest tree,
+    /// of the change `serial`. `None` if that is too long ago.
+    pub(crate) fn past(&self, now: &Tree, serial: u64, members: ListSet, theirs: u32) -> Option<Past> {
+        let steps = self.steps(serial, members, theirs)?;
+        let mut own: BTreeMap<Network, ListSet> = BTreeMap::new();
+        for step in steps.iter().rev() {
+            let lists = own.entry(step.network).or_insert_with(|| now.own_lists(step.network));
+            *lists = if step.was_listed { lists.with(step.list) } else { lists.without(step.list) };
+        }
+        own.retain(|network, lists| now.own_lists(*network) != *lists);
+        let mut changes = Changes::default();
+        for (network, lists) in &own {
+            changes.set(*network, *lists);
+        }
+        let mut tree = now.clone();
+        tree.apply(&mut changes);
+        Some(Past { tree, touched: outermost(own.into_keys().collect()) })
+    }
+
+    /// The changes of `members` after that of the SOA serial `theirs`, up to `serial`.
+    fn steps(&self, serial: u64, members: ListSet, theirs: u32) -> Option<Vec<Step>> {
+        let from = past_of(serial, theirs)?;
+        let ring = self.ring();
+        if from <= ring.start || from < ring.complete_after || ring.newest < serial {
+            return None;
+        }
+        let first = ring.steps.partition_point(|step| step.serial <= from);
+        let last = ring.steps.partition_point(|step| step.serial <= serial);
+        if last - first > DELTA_CHANGES_MAX {
+            return None;
+        }
+        Some(ring.steps.range(first..last).filter(|step| members.contains(step.list)).copied().collect())
+    }
+
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        // A panic elsewhere leaves the ring as whole as any other moment.
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ring {
+    fn take(&mut self, entry: &Entry) {
+        if entry.serial != self.newest + 1 {
+            // Changes are missing: nothing before can be made again.
+            self.steps.clear();
+            self.complete_after = entry.serial.saturating_sub(1);
+            self.of_lists = [entry.serial; LISTS_MAX];
+        }
+        self.newest = entry.serial;
+        let (listing, was_listed) = match &entry.change {
+            Change::Listed(listing) => (listing, false),
+            Change::Unlisted { listing, .. } => (listing, true),
+        };
+        let Subject::Network(network) = listing.subject else { return };
+        if listing.list == ListId::BLOCKED {
+            return;
+        }
+        if self.steps.len() == HISTORY_MAX
+            && let Some(oldest) = self.steps.pop_front()
+        {
+            self.complete_after = oldest.serial;
+        }
+        self.of_lists[listing.list.index()] = entry.serial;
+        self.steps.push_back(Step { serial: entry.serial, network, list: listing.list, was_listed });
+    }
+}
+
+#[cfg(test)]
+#[path = "history_tests.rs"]
+mod tests;

@@ -1,0 +1,105 @@
+use base::{Evidence, Listing, Maker, Timestamp, Until};
+use listings::{Book, Cause, NeverList, Wish};
+
+use super::*;
+use crate::serve::wire::soa_serial;
+
+const LIST: ListId = ListId::new(1);
+const OTHER: ListId = ListId::new(2);
+
+fn maker() -> Maker {
+    Maker::Person { name: "test".into(), reason: "test".into() }
+}
+
+fn entry(serial: u64, list: ListId, subject: &str, is_listed: bool) -> Entry {
+    let listing = Listing {
+        subject: subject.parse().unwrap(),
+        list,
+        since: Timestamp::EPOCH,
+        until: Until::Never,
+        maker: maker(),
+        evidence: Evidence::default(),
+    };
+    let change = if is_listed { Change::Listed(listing) } else { Change::Unlisted { listing, cause: Cause::Expired } };
+    Entry { serial, at: Timestamp::EPOCH, change }
+}
+
+fn set(list: ListId) -> ListSet {
+    ListSet::EMPTY.with(list)
+}
+
+#[test]
+fn the_past_is_made_again_from_the_book() {
+    let book = Book::new(NeverList::new([], []));
+    book.restore(Timestamp::EPOCH, (1 << 32) - 20, []);
+    let history = History::starting_at(book.serial());
+    let wish = |subject: String, list| Wish {
+        subject: subject.parse().unwrap(),
+        list,
+        until: Until::Never,
+        maker: maker(),
+        evidence: Evidence::default(),
+    };
+    let (mut trees, mut entries) = (Vec::new(), Vec::new());
+    for step in 0..60u64 {
+        let subject = format!("192.0.2.{}", step * 7 % 16);
+        let list = if step % 3 == 0 { OTHER } else { LIST };
+        if book.unlist(Timestamp::EPOCH, &subject.parse().unwrap(), Some(list), "test").is_empty() {
+            book.list(Timestamp::EPOCH, wish(subject, list)).unwrap();
+        }
+        trees.push((book.serial(), book.snapshot().tree().clone()));
+    }
+    book.drain_journal(&mut entries);
+    history.record(&entries);
+    let (serial, now) = trees.last().unwrap();
+    let members = set(LIST);
+    for (then, tree) in &trees {
+        let Some(past) = history.past(now, *serial, members, soa_serial(*then)) else {
+            assert_eq!(soa_serial(*then), u32::MAX, "only that one stands for two changes");
+            continue;
+        };
+        for last in 0..16 {
+            let network: Network = format!("192.0.2.{last}").parse().unwrap();
+            let had = tree.own_lists(network).intersection(members);
+            assert_eq!(past.tree.own_lists(network).intersection(members), had);
+            let differs = had != now.own_lists(network).intersection(members);
+            assert_eq!(past.touched.contains(&network), differs);
+        }
+    }
+    assert!(history.past(now, *serial, members, soa_serial(trees[0].0 - 1)).is_none(), "before this process began");
+    assert_eq!(history.newest_of(set(LIST)).max(history.newest_of(set(OTHER))), *serial);
+}
+
+#[test]
+fn what_is_too_old_or_missing_is_not_made_up() {
+    let tree = Tree::default();
+    let history = History::starting_at(10);
+    history.record(&[entry(11, LIST, "192.0.2.1", true), entry(12, OTHER, "login:a", true)]);
+    assert_eq!((history.newest(), history.changes()), (12, 1));
+    assert!(history.past(&tree, 12, set(LIST), 11).is_some());
+    assert!(history.past(&tree, 12, set(LIST), 10).is_none());
+    assert!(history.past(&tree, 13, set(LIST), 11).is_none(), "the book is ahead of the history");
+    assert!(!history.wait_for(13, Duration::from_millis(1)) && history.wait_for(12, Duration::ZERO));
+    // 13 and 14 are missing.
+    history.record(&[entry(15, LIST, "192.0.2.2", true), entry(16, ListId::BLOCKED, "192.0.2.3", true)]);
+    assert!(history.past(&tree, 16, set(LIST), 12).is_none());
+    assert!(history.past(&tree, 16, set(LIST), 14).is_some());
+    assert_eq!((history.newest_of(set(LIST)), history.newest_of(set(OTHER))), (15, 15));
+}
+
+#[test]
+fn the_ring_is_bounded() {
+    let history = History::starting_at(0);
+    let entries: Vec<Entry> = (1..=1000).map(|serial| entry(serial, LIST, "192.0.2.1", serial % 2 == 1)).collect();
+    for round in 0..=HISTORY_MAX as u64 / 1000 {
+        let entries: Vec<Entry> =
+            entries.iter().map(|e| Entry { serial: e.serial + round * 1000, ..e.clone() }).collect();
+        history.record(&entries);
+    }
+    let newest = HISTORY_MAX as u64 + 1000;
+    assert_eq!((history.changes(), history.newest()), (HISTORY_MAX, newest));
+    let past = |theirs: u64| history.past(&Tree::default(), newest, set(LIST), theirs as u32).is_some();
+    assert!(past(newest - DELTA_CHANGES_MAX as u64));
+    assert!(!past(newest - DELTA_CHANGES_MAX as u64 - 1), "a whole zone is cheaper");
+    assert!(!past(999));
+}

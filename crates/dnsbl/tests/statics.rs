@@ -1,0 +1,131 @@
+//! Zones from files: alone, beside the zones of the book, and together with one of them.
+
+use std::sync::Arc;
+
+use base::Timestamp;
+use dnsbl::datasets::{Header, Kind, Options, Source, read};
+use dnsbl::serve::{Name, Responder, Transport, Zones};
+use dnsbl::statics::{Compiled, Content, ContentError, Sharing, Statics, StaticsError};
+
+use crate::common::{DYNA, World, asker, book, list, query, settings};
+
+const HEAD: &str = "$SOA 60 ns.test admin.test 7 1h 1h 1w 30\n$NS 60 ns.test\n";
+
+fn compiled(kind: Kind, text: &str) -> Arc<Compiled> {
+    let source = Source { name: "list", bytes: text.as_bytes(), modified: 5 };
+    let dataset = read(kind, &[source], Timestamp::from_secs(2_000_000_000), Options::default());
+    Arc::new(Compiled::new(&dataset.unwrap_or_else(|report| panic!("{report}"))))
+}
+
+fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+fn world_of(zones: &[(&str, Sharing, &[Arc<Compiled>])]) -> World {
+    let statics = Statics::new(zones.iter().map(|(zone, sharing, _)| (name(zone), *sharing))).unwrap();
+    for (zone, sharing, datasets) in zones.iter().filter(|zone| !zone.2.is_empty()) {
+        let content = Content::new(&name(zone), *sharing, datasets, &Header::default()).unwrap();
+        assert!(statics.set(&name(zone), Arc::new(content)));
+    }
+    let book = book();
+    list(&book, "192.0.2.1", DYNA);
+    let responder = Responder::new(Zones::new(&settings()).unwrap()).with_statics(Arc::new(statics));
+    let counters = responder.counters();
+    World { book, responder, counters }
+}
+
+/// A zone alone, one below the origin of the book's zones, one together with the book, and one without content.
+pub(crate) fn world() -> World {
+    let combined = format!(
+        "{HEAD}$DATASET ip4set @\n:3:file $\n198.51.0.0/16\n!198.51.0.9\n$DATASET dnset names\n:4:$\n.ex\n\
+        $DATASET generic @\nwww A 192.0.2.80\n@ TXT \"about\"\n"
+    );
+    let shared = compiled(Kind::Ip4Set, ":9:old list $\n192.0.2.1\n198.51.0.8\n");
+    world_of(&[
+        ("file.test", Sharing::Alone, &[compiled(Kind::Combined, &combined)]),
+        ("old.bl.example.org", Sharing::Alone, &[compiled(Kind::Ip4Set, &format!("{HEAD}203.0.113.1\n"))]),
+        ("all.bl.example.org", Sharing::WithBook, &[shared]),
+        ("none.test", Sharing::Alone, &[]),
+    ])
+}
+
+/// Whether a reply begins with what stands before `; |` and ends with what stands behind, or begins with all of it.
+fn is_like(reply: &str, wanted: &str) -> bool {
+    let (begin, end) = wanted.split_once("; | ").unwrap_or((wanted, ""));
+    reply.starts_with(begin) && reply.ends_with(end)
+}
+
+#[test]
+fn replies() {
+    let world = world();
+    let cases = [
+        ("7.0.51.198.file.test. A", "NOERROR aa; | 2100 A 127.0.0.3"),
+        ("7.0.51.198.FILE.test. TXT", "NOERROR aa; | 2100 TXT \"file 198.51.0.7\""),
+        ("9.0.51.198.file.test. A", "NXDOMAIN aa | "),
+        ("51.198.file.test. A", "NOERROR aa | "),
+        ("52.198.file.test. A", "NXDOMAIN aa | "),
+        ("a.ex.names.file.test. A", "NOERROR aa; | 2100 A 127.0.0.4"),
+        ("names.file.test. A", "NOERROR aa | "),
+        ("www.file.test. A", "NOERROR aa; | 2100 A 192.0.2.80"),
+        ("file.test. TXT", "NOERROR aa; | 2100 TXT \"about\""),
+        ("1.113.0.203.old A", "NOERROR aa; | 2100 A 127.0.0.2"),
+        ("1.2.0.192.old A", "NXDOMAIN aa | "),
+        ("1.2.0.192.dyna A", "NOERROR aa; | 2036 A 127.0.0.36"),
+        ("8.0.51.198.all A", "NOERROR aa; | 2100 A 127.0.0.9"),
+        ("8.0.51.198.dyna A", "NXDOMAIN aa | "),
+        ("9.9.9.9.all A", "NXDOMAIN aa | "),
+        ("51.198.all A", "NOERROR aa | "),
+        ("x.test. A", "REFUSED"),
+    ];
+    for (question, wanted) in cases {
+        let got = world.ask(question);
+        assert!(is_like(&got, wanted), "{question}: {got}");
+    }
+    let both = world.ask("1.2.0.192.all A");
+    assert!(both.contains("127.0.0.36") && both.contains("127.0.0.9"), "{both}");
+    let asker = asker(Transport::Tcp);
+    let mut out = [0; 512];
+    let length =
+        world.responder.answer(&world.book.snapshot(), &asker, &query("none.test. A"), &mut out, &world.counters);
+    assert!(length > 12 && out[3] & 15 == 2, "a zone without content is a failure of this server");
+    let soa = world.ask("file.test. SOA");
+    assert!(soa.contains(" 7 3600 "), "{soa}");
+}
+
+#[test]
+fn clients_may_be_told_less() {
+    let list = compiled(Kind::Ip4Set, &format!("{HEAD}198.51.100.7\n"));
+    let zone = |action: &str| {
+        let access = compiled(Kind::Acl, &format!("0/0 {action}\n::/0 {action}\n"));
+        world_of(&[("file.test", Sharing::Alone, &[Arc::clone(&list), access])])
+    };
+    let cases = [
+        (":pass", "NOERROR aa; | 2100 A 127.0.0.2", "NOERROR aa"),
+        (":refuse", "REFUSED", "REFUSED"),
+        (":empty", "NXDOMAIN aa", "NOERROR aa"),
+        (":ignore", "nothing", "nothing"),
+        (":7:not you", "NOERROR aa; | 2100 A 127.0.0.7", "NOERROR aa"),
+    ];
+    for (action, of_address, of_zone) in cases {
+        let world = zone(action);
+        let got = [world.ask("7.100.51.198.file.test. A"), world.ask("file.test. SOA")];
+        assert!(is_like(&got[0], of_address) && is_like(&got[1], of_zone), "{action}: {got:?}");
+    }
+}
+
+#[test]
+fn zones_that_cannot_be() {
+    let bare = [compiled(Kind::Ip4Set, "192.0.2.1\n")];
+    let zone = name("file.test");
+    let content = |text: &str, sharing| {
+        let datasets = if text.is_empty() { bare.to_vec() } else { vec![compiled(Kind::Ip4Set, text)] };
+        Content::new(&zone, sharing, &datasets, &Header::default()).map(|content| content.serial())
+    };
+    assert_eq!(content("", Sharing::Alone), Err(ContentError::NoSoa("file.test".into())));
+    let soa_only = "$SOA 0 ns.test admin.test 0 1 1 1 1\n192.0.2.1\n";
+    assert_eq!(content(soa_only, Sharing::Alone), Err(ContentError::NoServers("file.test".into())));
+    assert_eq!(content(&format!("{soa_only}$NS 0 ns.test\n"), Sharing::Alone), Ok(Some(5)));
+    assert_eq!(content("", Sharing::WithBook), Ok(None));
+    let twice = Statics::new([(name("a.test"), Sharing::Alone), (name("A.test"), Sharing::WithBook)]);
+    assert_eq!(twice.unwrap_err(), StaticsError::SameZone("A.test".into()));
+}
