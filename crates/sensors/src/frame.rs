@@ -7,7 +7,11 @@
 //! | RFC 5424 | `<22>1 2026-11-21T07:44:14Z mx dovecot 7 - - …` |
 //! | Dovecot's own | `2026-11-21 07:44:14 imap-login: Info: …`, `Nov 21 07:44:14 auth: Info: …` |
 //! | multilog | `@400000004c91b044077a9e94 dovecot-auth: …` |
+//! | with a space | `Nov 21 07:44:14 sogod [7]: …`, `Nov 21 07:44:14 HORDE [error] …` |
 //! | bare | `dovecot: …` (what the journal and pipes carry) |
+//!
+//! Logs that daemons write themselves have stamps of other forms and no tags: see [`stamp`]. All that follows the stamp is
+//! then the message, and the operator says whose it is (`--service`).
 //!
 //! A syslog server and the kernel write what stands before the message, not the client of a daemon, so that the frame is
 //! read from the left. What is not there is empty, never guessed.
@@ -36,25 +40,69 @@ pub struct Frame<'a> {
     pub message: &'a str,
 }
 
+/// A line taken apart into bytes, before it is known whether anybody reads it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts<'a> {
+    pub(crate) time: Stamp,
+    pub(crate) host: &'a [u8],
+    pub(crate) program: &'a [u8],
+    pub(crate) pid: Option<u32>,
+    pub(crate) message: &'a [u8],
+    /// All that follows the stamp: the message of a log without hosts and tags.
+    pub(crate) bare: &'a [u8],
+}
+
 /// Takes a line apart. Never fails: a line without any known form is all message.
 pub fn read(line: &str) -> Frame<'_> {
-    let line = if line.ends_with(['\r', '\n']) { line.trim_end_matches(['\r', '\n']) } else { line };
+    let parts = split(line.as_bytes());
+    // All cuts are at ASCII characters, so that the parts are text where the line is.
+    let text = |part| str::from_utf8(part).unwrap_or("");
+    Frame {
+        time: parts.time,
+        host: text(parts.host),
+        program: text(parts.program),
+        pid: parts.pid,
+        message: text(parts.message),
+    }
+}
+
+/// As [`read`], of bytes.
+pub(crate) fn split(line: &[u8]) -> Parts<'_> {
+    let mut line = line;
+    while let [rest @ .., b'\r' | b'\n'] = line {
+        line = rest;
+    }
     let (line, is_rfc5424) = priority(line);
-    if is_rfc5424 && let Some(frame) = rfc5424(line) {
-        return frame;
+    if is_rfc5424 && let Some(parts) = rfc5424(line) {
+        return parts;
     }
     let (time, rest) = stamp::read(line);
-    let rest = rest.trim_start_matches(' ');
-    tagged(time, rest).unwrap_or(Frame { time, host: "", program: "", pid: None, message: rest })
+    let bare = without_level(rest.trim_ascii_start());
+    // A stamp that stands inside the message is not followed by a tag.
+    let is_within = time != Stamp::Missing && rest.len() == line.len();
+    let found = if is_within { None } else { tagged(time, bare) };
+    found.unwrap_or(Parts { time, host: b"", program: b"", pid: None, message: bare, bare })
+}
+
+/// The text without the facility and level that BSD's `syslogd -vv` writes after the stamp: `<mail.notice> `.
+fn without_level(text: &[u8]) -> &[u8] {
+    const LEVEL_BYTES_MAX: usize = 24;
+    let [b'<', rest @ ..] = text else { return text };
+    let is_level = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'.';
+    let end = rest.iter().take(LEVEL_BYTES_MAX).take_while(|byte| is_level(byte)).count();
+    match rest.get(end..) {
+        Some([b'>', b' ', after @ ..]) if rest.get(..end).is_some_and(|level| level.contains(&b'.')) => after,
+        _ => text,
+    }
 }
 
 /// The line without the priority that senders on the network put first (`<22>`), and whether the version of RFC 5424
 /// followed it.
-fn priority(line: &str) -> (&str, bool) {
-    let Some(rest) = line.strip_prefix('<') else { return (line, false) };
-    let digits = rest.bytes().take(4).take_while(u8::is_ascii_digit).count();
-    match rest.get(digits..).and_then(|rest| rest.strip_prefix('>')) {
-        Some(rest) if (1..=3).contains(&digits) => match rest.strip_prefix("1 ") {
+fn priority(line: &[u8]) -> (&[u8], bool) {
+    let [b'<', rest @ ..] = line else { return (line, false) };
+    let digits = rest.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
+    match rest.get(digits..) {
+        Some([b'>', rest @ ..]) if (1..=3).contains(&digits) => match rest.strip_prefix(b"1 ") {
             Some(rest) => (rest, true),
             None => (rest, false),
         },
@@ -63,30 +111,32 @@ fn priority(line: &str) -> (&str, bool) {
 }
 
 /// RFC 5424, section 6: `TIMESTAMP HOSTNAME APP-NAME PROCID MSGID STRUCTURED-DATA MSG`, with `-` for what is missing.
-fn rfc5424(text: &str) -> Option<Frame<'_>> {
-    let (time, rest) = match text.strip_prefix("- ") {
+fn rfc5424(text: &[u8]) -> Option<Parts<'_>> {
+    let (time, rest) = match text.strip_prefix(b"- ") {
         Some(rest) => (Stamp::Missing, rest),
         None => stamp::read(text),
     };
-    let mut fields = rest.trim_start_matches(' ').splitn(5, ' ');
+    let mut fields = rest.trim_ascii_start().splitn(5, |byte| *byte == b' ');
     let (host, program, pid, _id) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
     let message = after_structured_data(fields.next()?)?;
-    let or_empty = |field| if field == "-" { "" } else { field };
-    let message = message.strip_prefix('\u{feff}').unwrap_or(message);
-    Some(Frame { time, host: or_empty(host), program: or_empty(program), pid: pid.parse().ok(), message })
+    let or_empty = |field: &'_ [u8]| if field == b"-" { 0 } else { field.len() };
+    let message = message.strip_prefix("\u{feff}".as_bytes()).unwrap_or(message);
+    let pid = str::from_utf8(pid).ok().and_then(|pid| pid.parse().ok());
+    let (host, program) = (host.get(..or_empty(host))?, program.get(..or_empty(program))?);
+    Some(Parts { time, host, program, pid, message, bare: message })
 }
 
 /// What follows the structured data: `-`, or elements in brackets whose quoted values escape `"`, `\` and `]`.
-fn after_structured_data(text: &str) -> Option<&str> {
+fn after_structured_data(text: &[u8]) -> Option<&[u8]> {
     let mut rest = text;
-    if let Some(after) = rest.strip_prefix('-') {
+    if let Some(after) = rest.strip_prefix(b"-") {
         rest = after;
     } else {
-        while rest.starts_with('[') {
-            rest = rest.get(element_end(rest.as_bytes())?..)?;
+        while rest.starts_with(b"[") {
+            rest = rest.get(element_end(rest)?..)?;
         }
     }
-    if rest.is_empty() { Some("") } else { rest.strip_prefix(' ') }
+    if rest.is_empty() { Some(rest) } else { rest.strip_prefix(b" ") }
 }
 
 /// The place after the bracket that closes the element which `bytes` begin with.
@@ -105,27 +155,45 @@ fn element_end(bytes: &[u8]) -> Option<usize> {
 }
 
 /// `[HOST ]TAG[PID]: MESSAGE` or `[HOST ]TAG(…`; none if no tag is there.
-fn tagged(time: Stamp, text: &str) -> Option<Frame<'_>> {
+fn tagged(time: Stamp, text: &[u8]) -> Option<Parts<'_>> {
     let (first, end) = token(text)?;
+    let parts = Parts { time, host: b"", program: first, pid: None, message: b"", bare: text };
     if end != b' ' {
-        return program(time, "", first, text);
+        return program(parts, text);
     }
-    let rest = text.get(first.len() + 1..)?.trim_start_matches(' ');
+    let rest = text.get(first.len() + 1..)?.trim_ascii_start();
+    if rest.first() == Some(&b'[') {
+        return spaced(parts, rest);
+    }
     let (tag, end) = token(rest)?;
-    if end == b' ' { None } else { program(time, first, tag, rest) }
+    let parts = Parts { host: first, program: tag, ..parts };
+    if end != b' ' {
+        return program(parts, rest);
+    }
+    let rest = rest.get(tag.len() + 1..)?;
+    if rest.first() == Some(&b'[') { spaced(parts, rest) } else { None }
+}
+
+/// What follows the tag and a space in `sogod [26818]: …` and `HORDE [error] [imp] …`.
+fn spaced<'a>(parts: Parts<'a>, rest: &'a [u8]) -> Option<Parts<'a>> {
+    if let Some((pid, rest)) = bracketed(rest) {
+        let message = rest.strip_prefix(b":")?.trim_ascii_start();
+        return Some(Parts { pid: Some(pid), message, ..parts });
+    }
+    let word = rest.get(1..)?.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+    (word > 0 && rest.get(word + 1) == Some(&b']')).then_some(Parts { message: rest, ..parts })
 }
 
 /// The first token of `text` and what ended it: a space, a parenthesis, a bracket, or a colon before a space or the end
 /// (a colon inside belongs to the token: hosts may be IPv6 addresses).
-fn token(text: &str) -> Option<(&str, u8)> {
+fn token(bytes: &[u8]) -> Option<(&[u8], u8)> {
     /// Longest host or tag: RFC 5424 allows hosts of 255 characters and tags of 48.
     const TOKEN_BYTES_MAX: usize = 256;
-    let bytes = text.as_bytes();
     for at in 0..bytes.len().min(TOKEN_BYTES_MAX) {
         let byte = bytes[at];
         // Looked up, because this is done for every byte of every line's host and tag.
         if MAY_END_TOKEN[usize::from(byte)] && (byte != b':' || matches!(bytes.get(at + 1), None | Some(b' '))) {
-            return if at == 0 { None } else { Some((text.get(..at)?, byte)) };
+            return if at == 0 { None } else { Some((bytes.get(..at)?, byte)) };
         }
     }
     None
@@ -141,28 +209,37 @@ const MAY_END_TOKEN: [bool; 256] = {
     table
 };
 
-/// The frame of `text`, which begins with the tag `program`.
-fn program<'a>(time: Stamp, host: &'a str, program: &'a str, text: &'a str) -> Option<Frame<'a>> {
-    let rest = text.get(program.len()..)?;
-    let frame = |pid, message| Some(Frame { time, host, program, pid, message });
-    match rest.as_bytes().first()? {
-        b'(' => frame(None, rest),
+/// The parts of `text`, which begins with the tag of `parts`.
+fn program<'a>(parts: Parts<'a>, text: &'a [u8]) -> Option<Parts<'a>> {
+    let rest = text.get(parts.program.len()..)?;
+    let (pid, message) = match rest.first()? {
+        b'(' => (None, rest),
         b'[' => {
             let (pid, rest) = bracketed(rest)?;
-            let rest = rest.strip_prefix(':').unwrap_or(rest);
-            frame(Some(pid), rest.strip_prefix(' ').unwrap_or(rest))
+            let rest = rest.strip_prefix(b":").unwrap_or(rest);
+            (Some(pid), rest.strip_prefix(b" ").unwrap_or(rest))
         }
-        _ => frame(None, rest.get(1..)?.trim_start_matches(' ')),
+        _ => (None, rest.get(1..)?.trim_ascii_start()),
+    };
+    Some(Parts { pid, message: without_message_id(message), ..parts })
+}
+
+/// The message without the identifier that Solaris puts before it: `[ID 800047 auth.info] `.
+fn without_message_id(message: &[u8]) -> &[u8] {
+    const ID_BYTES_MAX: usize = 40;
+    if !message.starts_with(b"[ID ") {
+        return message;
     }
+    let end = message.iter().take(ID_BYTES_MAX).position(|byte| *byte == b']');
+    end.and_then(|end| message.get(end + 1..)).map_or(message, <[u8]>::trim_ascii_start)
 }
 
 /// The number of `[123]` and what follows it.
-fn bracketed(text: &str) -> Option<(u32, &str)> {
-    let bytes = text.as_bytes();
+fn bracketed(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let (mut number, mut at) = (0u32, 1);
     while let Some(digit) = bytes.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
         number = number.checked_mul(10)?.checked_add(digit.into())?;
         at += 1;
     }
-    (at > 1 && bytes.get(at) == Some(&b']')).then_some((number, text.get(at + 1..)?))
+    (at > 1 && bytes.get(at) == Some(&b']')).then_some((number, bytes.get(at + 1..)?))
 }

@@ -1,13 +1,21 @@
-//! Logs of the real world: files that grow, and streams that end.
+//! Logs of the real world: files that grow, streams that end, the journal, syslog.
 
 #![expect(clippy::disallowed_methods, reason = "this is where files are read and the clock that bounds a wait")]
 
+mod compressed;
 mod files;
+mod globs;
+mod journal;
 mod sensor;
 mod stream;
+mod syslog;
 mod watch;
 
+pub use compressed::{decompressed, is_compressed_name};
 pub use files::Files;
+pub use globs::{is_glob, matching};
+pub use journal::{JournalSensor, JournalSettings};
 pub use sensor::FileSensor;
 pub use stream::LineReader;
+pub use syslog::{CONNECTIONS_MAX, SyslogCounters, SyslogListener, SyslogSettings};
 pub use watch::Watch;

@@ -11,15 +11,20 @@
 
 pub mod frame;
 pub mod grammar;
+pub mod import;
 pub mod lines;
+pub mod patterns;
 mod reader;
+pub mod reports;
+pub mod sources;
 pub mod tail;
 mod text;
+pub mod unknown;
 
 #[cfg(feature = "io")]
 pub mod io;
 
 pub use frame::{Clock, Frame, Stamp, arrival};
-pub use grammar::Grammar;
+pub use grammar::{Grammar, services};
 pub use jiff::tz::TimeZone;
-pub use reader::{Counters, Reader, Timing};
+pub use reader::{Counters, Reader, Timing, UnknownService};

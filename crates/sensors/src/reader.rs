@@ -1,11 +1,16 @@
 //! From a line to its events: frame, time, and the grammar of the program.
 
+use core::fmt;
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use base::limits::LINE_BYTES_MAX;
-use base::{Event, Timestamp};
+use base::{Channel, Event, Tally, Timestamp};
 use jiff::tz::TimeZone;
 
-use crate::frame::{self, Clock, arrival};
-use crate::grammar::{self, Grammar};
+use crate::frame::{self, Clock, Frame, Parts, Stamp, arrival};
+use crate::grammar::{self, Grammar, Hinted};
+use crate::patterns::Patterns;
 
 /// How the time of an event is chosen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,18 +34,43 @@ pub struct Counters {
     pub foreign: u64,
     /// Lines of [`LINE_BYTES_MAX`] bytes and more, which were cut and mean nothing.
     pub too_long: u64,
-    /// Lines that were not UTF-8; the bytes that are none were replaced.
+    /// Lines of known programs that were not UTF-8; the bytes that are none were replaced.
     pub garbled: u64,
 }
 
 /// Reads the lines of one log.
 pub struct Reader {
     grammars: Vec<Box<dyn Grammar>>,
+    patterns: Arc<Patterns>,
     tags: Tags,
+    /// The grammar of the service whose log it is, by its place.
+    service: Option<u8>,
     clock: Clock,
     timing: Timing,
     last: Timestamp,
     counters: Counters,
+}
+
+/// A service that no grammar is called by.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnknownService(pub String);
+
+impl fmt::Display for UnknownService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no grammar reads logs of {:?}; known services: {}", self.0, grammar::services().join(", "))
+    }
+}
+
+impl core::error::Error for UnknownService {}
+
+/// Who reads a line, and which part of it.
+enum Readers {
+    /// Nobody.
+    None,
+    /// These, one after the other until one finds an event: the message behind the tag.
+    Tagged([u8; SPEAKERS_MAX]),
+    /// This one, all that follows the stamp.
+    Bare(u8),
 }
 
 impl Reader {
@@ -48,12 +78,33 @@ impl Reader {
     pub fn new(zone: TimeZone, timing: Timing) -> Self {
         Self {
             grammars: grammar::all(),
+            patterns: Arc::new(Patterns::new(Vec::new())),
             tags: Tags::new(),
+            service: None,
             clock: Clock::new(zone),
             timing,
             last: Timestamp::EPOCH,
             counters: Counters::default(),
         }
+    }
+
+    /// The reader of a log that is said to be of `service` (see [`services`](crate::services)): its lines without a
+    /// program tag are that daemon's. A daemon that writes files of its own (Exim, Roundcube, hMailServer, …) reads all of
+    /// such a log, so that nothing in it is taken for another daemon's tag.
+    ///
+    /// # Errors
+    ///
+    /// If no grammar is called so.
+    pub fn with_service(mut self, service: &str) -> Result<Self, UnknownService> {
+        let found = grammar::of_service(&self.grammars, service);
+        self.service = Some(found.ok_or_else(|| UnknownService(service.to_owned()))? as u8);
+        Ok(self)
+    }
+
+    /// The reader with the operator's patterns for what no grammar understands.
+    #[must_use]
+    pub fn with_patterns(self, patterns: Arc<Patterns>) -> Self {
+        Self { patterns, ..self }
     }
 
     /// Reads one line, without its newline, and hands its events to `out`. `now` is the clock when live, and when the log
@@ -62,41 +113,120 @@ impl Reader {
         self.counters.lines += 1;
         if line.len() >= LINE_BYTES_MAX {
             // What is left of it is a beginning, and what a daemon writes at the end of a line is what tells its own
-            // words from the client's.
+            // text from a client's.
             self.counters.too_long += 1;
             return;
         }
-        match str::from_utf8(line) {
-            Ok(line) => self.read_text(line, now, out),
-            Err(_) => {
-                self.counters.garbled += 1;
-                self.read_text(&String::from_utf8_lossy(line), now, out);
-            }
+        let events = self.counters.events;
+        self.read_grammars(line, now, out);
+        if self.counters.events == events && !self.patterns.is_empty() {
+            self.read_patterns(&String::from_utf8_lossy(line), now, out);
         }
     }
 
-    fn read_text(&mut self, line: &str, now: Timestamp, out: &mut dyn FnMut(Event<'_>)) {
+    /// What the operator's patterns say of a line of which no grammar knows anything.
+    fn read_patterns(&mut self, line: &str, now: Timestamp, out: &mut dyn FnMut(Event<'_>)) {
         let frame = frame::read(line);
-        if frame.program.is_empty() {
-            self.counters.untagged += 1;
-            return;
-        }
-        let Some(grammar) = self.tags.grammar(frame.program, &self.grammars) else {
-            self.counters.foreign += 1;
-            return;
-        };
-        let stamp = self.clock.resolve(frame.time, now);
-        let time = match self.timing {
+        let patterns = Arc::clone(&self.patterns);
+        let Some(found) = patterns.read(line, &frame) else { return };
+        let time = self.time_of(found.stamp.unwrap_or(frame.time), now);
+        self.counters.events += 1;
+        out(Event {
+            time,
+            kind: found.kind,
+            service: found.service,
+            address: found.address,
+            login: found.login,
+            session: found.session,
+            password: None,
+            channel: Channel::Front,
+            tally: Tally::One,
+        });
+    }
+
+    /// When a line happened that has this stamp.
+    fn time_of(&mut self, stamp: Stamp, now: Timestamp) -> Timestamp {
+        let stamp = self.clock.resolve(stamp, now);
+        self.last = match self.timing {
             Timing::Live => arrival(now, stamp),
             Timing::Replay => stamp.unwrap_or(self.last),
         };
-        self.last = time;
-        let counters = &mut self.counters;
-        if let Some(grammar) = self.grammars.get_mut(grammar) {
+        self.last
+    }
+
+    fn read_grammars(&mut self, line: &[u8], now: Timestamp, out: &mut dyn FnMut(Event<'_>)) {
+        // Most lines of most logs are nobody's: nothing is done with those but to find their tag.
+        let parts = frame::split(line);
+        let (speakers, program, message) = match self.readers(&parts) {
+            Readers::None => return,
+            Readers::Tagged(speakers) => (speakers, parts.program, parts.message),
+            Readers::Bare(service) => ([service, NOBODY, NOBODY], &b""[..], parts.bare),
+        };
+        let wants = |speaker: &u8| {
+            let grammar = self.grammars.get(usize::from(*speaker));
+            grammar.is_some_and(|grammar| grammar.wants(parts.host, program, message))
+        };
+        if !speakers.iter().any(wants) {
+            return;
+        }
+        let (host, program) = (str::from_utf8(parts.host), str::from_utf8(program));
+        let message = match (&host, &program, str::from_utf8(message)) {
+            (Ok(_), Ok(_), Ok(message)) => Cow::Borrowed(message),
+            _ => {
+                self.counters.garbled += 1;
+                String::from_utf8_lossy(message)
+            }
+        };
+        let frame = Frame {
+            time: parts.time,
+            host: host.unwrap_or(""),
+            program: program.unwrap_or(""),
+            pid: parts.pid,
+            message: &message,
+        };
+        let time = self.time_of(frame.time, now);
+        for speaker in speakers {
+            let Some(grammar) = self.grammars.get_mut(usize::from(speaker)) else { return };
+            let before = self.counters.events;
+            let counters = &mut self.counters;
             grammar.read(&frame, time, &mut |event| {
                 counters.events += 1;
                 out(event);
             });
+            if self.counters.events > before {
+                return;
+            }
+        }
+    }
+
+    /// Who reads the line of these parts.
+    fn readers(&mut self, parts: &Parts<'_>) -> Readers {
+        let speakers = if parts.program.is_empty() { None } else { self.tags.speakers(parts.program, &self.grammars) };
+        if let Some(service) = self.service
+            && let Some(grammar) = self.grammars.get(usize::from(service))
+        {
+            match grammar.hinted() {
+                _ if let Some([first, second, _]) = speakers.filter(|speakers| speakers.contains(&service)) => {
+                    // It is asked first, then those that share its tag.
+                    let others = [first, second].map(|other| if other == service { NOBODY } else { other });
+                    let [first, second] = if others[0] == NOBODY { [others[1], NOBODY] } else { others };
+                    return Readers::Tagged([service, first, second]);
+                }
+                Hinted::AnyTag if !parts.program.is_empty() => return Readers::Tagged([service, NOBODY, NOBODY]),
+                Hinted::Bare => return Readers::Bare(service),
+                Hinted::Nothing | Hinted::AnyTag => {}
+            }
+        }
+        match speakers {
+            Some(speakers) => Readers::Tagged(speakers),
+            None if parts.program.is_empty() => {
+                self.counters.untagged += 1;
+                Readers::None
+            }
+            None => {
+                self.counters.foreign += 1;
+                Readers::None
+            }
         }
     }
 
@@ -106,7 +236,7 @@ impl Reader {
     }
 }
 
-/// Which grammar speaks for which program tag, remembered: a log has a few dozen tags, and asking every grammar for every
+/// Which grammars speak for which program tag, remembered: a log has a few dozen tags, and asking every grammar for every
 /// line would cost more than reading it. A tag that falls on another's place takes it, so that memory stays bounded.
 struct Tags {
     slots: Box<[Slot; TAGS_MAX]>,
@@ -118,17 +248,22 @@ const TAGS_MAX: usize = 256;
 /// Longest tag that is remembered, in bytes; grammars are asked about a longer one each time.
 const TAG_BYTES_MAX: usize = 46;
 
+/// How many grammars may speak for one tag: `imapd` is the process of three daemons.
+const SPEAKERS_MAX: usize = 3;
+
+/// No grammar has this place.
+const NOBODY: u8 = u8::MAX;
+
 #[derive(Clone, Copy)]
 struct Slot {
     tag: [u8; TAG_BYTES_MAX],
     length: u8,
-    /// The grammar by its place, or [`Slot::NOBODY`].
-    grammar: u8,
+    /// The grammars by their places, filled up with [`NOBODY`].
+    speakers: [u8; SPEAKERS_MAX],
 }
 
 impl Slot {
-    const NOBODY: u8 = u8::MAX;
-    const EMPTY: Self = Self { tag: [0; TAG_BYTES_MAX], length: 0, grammar: Self::NOBODY };
+    const EMPTY: Self = Self { tag: [0; TAG_BYTES_MAX], length: 0, speakers: [NOBODY; SPEAKERS_MAX] };
 }
 
 impl Tags {
@@ -136,24 +271,36 @@ impl Tags {
         Self { slots: Box::new([Slot::EMPTY; TAGS_MAX]) }
     }
 
-    /// The place of the grammar that speaks for `program`.
-    fn grammar(&mut self, program: &str, grammars: &[Box<dyn Grammar>]) -> Option<usize> {
-        let tag = program.as_bytes();
+    /// The places of the grammars that speak for the program `tag`; none if there are none.
+    fn speakers(&mut self, tag: &[u8], grammars: &[Box<dyn Grammar>]) -> Option<[u8; SPEAKERS_MAX]> {
         // Tags of one daemon differ in length, or in the first or last letters of the process.
         let letter =
             |from_end: usize| tag.len().checked_sub(from_end).and_then(|at| tag.get(at)).map_or(0, |&b| usize::from(b));
         let place = (tag.len() * 37 + letter(tag.len()) * 5 + letter(1) * 11 + letter(4) * 17) % TAGS_MAX;
         let slot = self.slots.get_mut(place)?;
+        let is_known = |speakers: [u8; SPEAKERS_MAX]| (speakers[0] != NOBODY).then_some(speakers);
         if slot.tag.get(..usize::from(slot.length)) == Some(tag) {
-            return (slot.grammar != Slot::NOBODY).then_some(usize::from(slot.grammar));
+            return is_known(slot.speakers);
         }
-        let found = grammars.iter().position(|grammar| grammar.speaks(program));
+        let speakers = Self::ask(tag, grammars);
         if let Some(room) = slot.tag.get_mut(..tag.len()) {
             room.copy_from_slice(tag);
             slot.length = tag.len() as u8;
-            slot.grammar = found.map_or(Slot::NOBODY, |found| found as u8);
+            slot.speakers = speakers;
         }
-        found
+        is_known(speakers)
+    }
+
+    fn ask(tag: &[u8], grammars: &[Box<dyn Grammar>]) -> [u8; SPEAKERS_MAX] {
+        let mut speakers = [NOBODY; SPEAKERS_MAX];
+        // A tag that is no text is nobody's.
+        if let Ok(program) = str::from_utf8(tag) {
+            let found = grammars.iter().enumerate().filter(|(_, grammar)| grammar.speaks(program));
+            for (place, (at, _)) in speakers.iter_mut().zip(found) {
+                *place = at as u8;
+            }
+        }
+        speakers
     }
 }
 
@@ -170,17 +317,17 @@ mod tests {
             for (program, wanted) in [
                 ("dovecot", Some("dovecot")),
                 ("postfix/smtpd", Some("postfix")),
-                ("postfix/qmgr", None),
+                ("postfix/scache", None),
                 ("imap-login", Some("dovecot")),
-                ("smtpd", None),
+                ("smtpd", Some("opensmtpd")),
                 ("/smtpd", None),
                 (long.as_str(), Some("postfix")),
             ] {
-                let got = tags.grammar(program, &grammars).map(|at| grammars[at].name());
+                let got = tags.speakers(program.as_bytes(), &grammars).map(|at| grammars[usize::from(at[0])].name());
                 assert_eq!(got, wanted, "{program}");
             }
             for other in 0..5000 {
-                assert_eq!(tags.grammar(&format!("p{other}"), &grammars), None);
+                assert_eq!(tags.speakers(format!("p{other}").as_bytes(), &grammars), None);
             }
         }
     }

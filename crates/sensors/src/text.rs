@@ -37,6 +37,28 @@ pub(crate) fn split<'a>(text: &'a str, needle: &str) -> Option<(&'a str, &'a str
     Some((text.get(..at)?, text.get(at + needle.len()..)?))
 }
 
+/// What stands before and after the last `needle`.
+pub(crate) fn rsplit<'a>(text: &'a str, needle: &str) -> Option<(&'a str, &'a str)> {
+    let place = memchr::memmem::rfind(text.as_bytes(), needle.as_bytes());
+    steps::add(place.map_or(text.len(), |at| text.len() - at));
+    let at = place?;
+    Some((text.get(..at)?, text.get(at + needle.len()..)?))
+}
+
+/// The first word of `text`, which ends at a space, and what follows the space.
+pub(crate) fn word(text: &str) -> (&str, &str) {
+    match find_byte(text, b' ') {
+        Some(at) => (text.get(..at).unwrap_or(""), text.get(at + 1..).unwrap_or("")),
+        None => (text, ""),
+    }
+}
+
+/// The leading decimal digits of `text`, if there are any, and the rest.
+pub(crate) fn digits(text: &str) -> Option<(&str, &str)> {
+    let (digits, rest) = take_while(text, |byte| byte.is_ascii_digit());
+    (!digits.is_empty()).then_some((digits, rest))
+}
+
 /// What stands before and after the last `byte`, which must be ASCII.
 pub(crate) fn rsplit_byte(text: &str, byte: u8) -> Option<(&str, &str)> {
     let at = rfind_byte(text, byte)?;
@@ -64,10 +86,48 @@ pub(crate) fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
+/// The address in brackets that `text` begins with, and what follows: `[198.51.100.7]`, `[IPv6:2001:db8::7]`.
+pub(crate) fn bracketed(text: &str) -> Option<(Address, &str)> {
+    let inner = text.strip_prefix('[')?;
+    // Nothing longer than an address is looked at.
+    let end = inner.bytes().take(ADDRESS_BYTES_MAX + 6).position(|byte| byte == b']')?;
+    steps::add(end + 1);
+    let (inside, rest) = (inner.get(..end)?, inner.get(end + 1..)?);
+    Some((address(inside.strip_prefix("IPv6:").unwrap_or(inside))?, rest))
+}
+
+/// `[NAME ][ADDRESS]` and what follows: a reverse name holds neither spaces nor brackets.
+pub(crate) fn named(text: &str) -> Option<(Address, &str)> {
+    let (name, rest) = take_while(text, |byte| !matches!(byte, b' ' | b'[' | b'(' | b'"' | b'<' | b',' | b';' | b'='));
+    let rest = if name.is_empty() { rest } else { rest.strip_prefix(' ').unwrap_or(rest) };
+    bracketed(rest)
+}
+
+/// The address in brackets that `text` ends with, and what stands before.
+pub(crate) fn ending_bracket(text: &str) -> Option<(&str, Address)> {
+    let (before, inside) = rsplit_byte(text.strip_suffix(']')?, b'[')?;
+    Some((before, address(inside)?))
+}
+
+/// The address of `ADDRESS:PORT` or `[ADDRESS]:PORT`, as a whole.
+pub(crate) fn address_of_port(text: &str) -> Option<Address> {
+    /// The longest: an address in brackets, a colon and five digits.
+    const BYTES_MAX: usize = ADDRESS_BYTES_MAX + 2 + 6;
+    if text.len() > BYTES_MAX {
+        return None;
+    }
+    let (host, port) = rsplit_byte(text, b':')?;
+    if port.is_empty() || port.len() > 5 || !port.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    address(host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host))
+}
+
+/// Longest text of an address: an IPv4-mapped one, with a zone of 16 characters.
+const ADDRESS_BYTES_MAX: usize = 45 + 1 + 16;
+
 /// The address that `text` is, as a whole. Longer text than any address is not looked at.
 pub(crate) fn address(text: &str) -> Option<Address> {
-    /// Longest text of an address: an IPv4-mapped one, with a zone of 16 characters.
-    const ADDRESS_BYTES_MAX: usize = 45 + 1 + 16;
     steps::add(text.len().min(ADDRESS_BYTES_MAX));
     if text.len() > ADDRESS_BYTES_MAX { None } else { text.parse().ok() }
 }

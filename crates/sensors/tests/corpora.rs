@@ -4,7 +4,8 @@
 #![expect(clippy::print_stdout, reason = "what was looked at is told")]
 #![expect(clippy::disallowed_methods, reason = "the samples are files outside the project")]
 
-use std::collections::BTreeMap;
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
@@ -54,77 +55,134 @@ fn read(line: &str) -> Vec<Seen> {
     seen
 }
 
-/// Whether a line of these is what the grammars speak of today: Dovecot, and SASL at Postfix.
-fn is_in_scope(record: &Value) -> bool {
-    let line = record["line"].as_str().unwrap_or_default();
-    match record["service"].as_str() {
-        Some("dovecot") => true,
-        Some("postfix") => line.contains(": SASL "),
-        _ => false,
-    }
+/// The reader of a service's lines, which go through it in their order.
+fn reader_of(service: &str) -> Reader {
+    let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").expect("a rule of POSIX");
+    let reader = Reader::new(zone.clone(), Timing::Replay);
+    reader.with_service(service).unwrap_or_else(|_| Reader::new(zone, Timing::Replay))
+}
+
+fn read_by(reader: &mut Reader, line: &str) -> Vec<Seen> {
+    let mut seen = Vec::new();
+    reader.read(line.as_bytes(), NOW, &mut |event| {
+        seen.push(Seen {
+            kind: event.kind,
+            address: event.address.map(|address| address.to_string()).unwrap_or_default(),
+            login: event.login.map(str::to_owned),
+            time: event.time,
+        });
+    });
+    seen
+}
+
+/// Kinds that accuse nobody.
+fn is_harmless(kind: EventKind) -> bool {
+    matches!(kind, EventKind::Connect | EventKind::LoginOk | EventKind::MessageSent)
+}
+
+/// Lines of which nobody can say whom they are about: the client is a name, which its own name server chose, or the lines
+/// that had the address are not among the samples.
+fn is_undecidable(record: &Value, line: &str) -> bool {
+    let is_address = record["host"].as_str().is_none_or(|host| host.parse::<std::net::IpAddr>().is_ok());
+    // Of the three names that PAM refused before, the samples have none; of the wrong keys before, neither.
+    let needs_others = ["[1559]: Accepted password for known", "sshd[2364]: Received disconnect"];
+    !is_address || needs_others.iter().any(|other| line.contains(other))
 }
 
 #[test]
 fn labelled_lines() {
     let records = records("corpora/auth-logs-dev.jsonl");
-    let (mut positives, mut found, mut negatives, mut times) = (0, 0, 0, 0);
+    let records: Vec<_> = records.iter().filter(|record| record["category"] != "other").collect();
+    let accused: BTreeSet<_> = records
+        .iter()
+        .filter(|record| record["match"] == Value::Bool(true))
+        .map(|record| record["line"].as_str())
+        .collect();
+    let mut services = BTreeMap::<_, ([u32; 4], Option<Reader>)>::new();
+    let mut wrong = Vec::new();
     for record in &records {
-        let (line, seen) = (record["line"].as_str().unwrap(), read(record["line"].as_str().unwrap()));
+        let (service, line) = (record["service"].as_str().unwrap(), record["line"].as_str().unwrap());
+        let ([found, positives, undecidable, negatives], reader) = services.entry(service).or_default();
+        let reader = reader.get_or_insert_with(|| reader_of(service));
+        let seen = read_by(reader, line);
         let host = record["host"].as_str();
-        for event in &seen {
-            assert!(host.is_none_or(|host| host == event.address), "{event:?} of {host:?} in {line}");
-        }
-        if !is_in_scope(record) {
-            continue;
+        if seen.iter().any(|event| host.is_some_and(|host| host != event.address)) {
+            wrong.push(format!("{service}: {seen:?} of {host:?} in {line}"));
         }
         if record["match"] == Value::Bool(false) {
-            negatives += 1;
-            assert!(seen.iter().all(|event| event.kind != EventKind::LoginFailed), "{seen:?} in {line}");
-            continue;
-        }
-        positives += 1;
-        match &seen[..] {
-            [event] if Some(event.address.as_str()) == host => {
-                found += 1;
-                let user = record["user"].as_str();
-                assert!(user.is_none() || user == event.login.as_deref(), "{event:?} is {user:?} in {line}");
-                if let Some(time) = record["time"].as_str() {
-                    let wanted = read(&format!("{time} imap-login: Login: user=<a>, rip=198.51.100.7"))[0].time;
-                    // daemontools counts ten seconds that fail2ban leaves out.
-                    let wanted =
-                        if line.starts_with('@') { wanted.minus(core::time::Duration::from_secs(10)) } else { wanted };
-                    assert_eq!(event.time.as_secs(), wanted.as_secs(), "{line}");
-                    times += 1;
+            // Some lines are labelled both ways, by the mode of a filter.
+            if !accused.contains(&Some(line)) {
+                *negatives += 1;
+                if seen.iter().any(|event| !is_harmless(event.kind)) {
+                    wrong.push(format!("{service}: accused {seen:?} in {line}"));
                 }
             }
-            other => println!("missed: {other:?} for {host:?} in {line}"),
+            continue;
+        }
+        if is_undecidable(record, line) {
+            *undecidable += 1;
+            continue;
+        }
+        *positives += 1;
+        let user = record["user"].as_str();
+        let is_found = |event: &Seen| {
+            host.is_none_or(|host| host == event.address) && (user.is_none() || user == event.login.as_deref())
+        };
+        if seen.iter().any(is_found) {
+            *found += 1;
+        } else {
+            wrong.push(format!("{service}: missed {host:?} {user:?} in {line}"));
+        }
+        if let (Some(time), Some(event)) = (record["time"].as_str(), seen.first()) {
+            let wanted = read(&format!("{time} imap-login: Login: user=<a>, rip=198.51.100.7"))[0].time;
+            // daemontools counts ten seconds that fail2ban leaves out.
+            let wanted = if line.starts_with('@') { wanted.minus(Duration::from_secs(10)) } else { wanted };
+            if !service.ends_with("-journal") && event.time.as_secs() != wanted.as_secs() {
+                wrong.push(format!("{service}: {} is not {time} in {line}", event.time));
+            }
         }
     }
-    println!(
-        "labelled lines in scope: {found} of {positives} positives, 0 login failures in {negatives} negatives, {times} times right"
-    );
-    assert_eq!(found, positives);
+    for (service, ([found, positives, undecidable, negatives], _)) in &services {
+        println!("{service:>18}: {found} of {positives}, {undecidable} undecidable, {negatives} negatives");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn parsed_lines() {
-    let (mut all, mut found) = (0, 0);
+    let mut services = BTreeMap::new();
+    let mut wrong = Vec::new();
     for record in records("corpora/parsed-logs-dev.jsonl") {
-        let line = record["line"].as_str().unwrap();
-        let (host, seen) = (record["host"].as_str(), read(line));
-        for event in &seen {
-            assert!(host.is_none_or(|host| host == event.address), "{event:?} of {host:?} in {line}");
+        let (service, line) = (record["log_type"].as_str().unwrap(), record["line"].as_str().unwrap());
+        let seen = read_by(services.entry(service.to_owned()).or_insert_with(|| reader_of(service)), line);
+        let host = record["host"].as_str();
+        if seen.iter().any(|event| host.is_some_and(|host| host != event.address)) {
+            wrong.push(format!("{seen:?} of {host:?} in {line}"));
         }
-        let is_told = line.contains(" dovecot") && line.contains("(auth failed")
-            || line.contains("auth-worker")
-            || line.contains(": SASL ");
-        if is_told {
-            all += 1;
-            found += usize::from(seen.len() == 1 && seen[0].kind == EventKind::LoginFailed);
+        let attacks = [
+            "(auth failed",
+            "auth-worker",
+            ": SASL ",
+            "authenticator failed",
+            "PREGREET",
+            " rejected RCPT",
+            "ratelimited",
+            "sender verify fail",
+            "NOQUEUE: reject",
+            "535 5.7.3",
+            "-ERR Authentication failure",
+            "rate-limited",
+            "client login failed",
+            "authentication failed for [",
+            "Failed password",
+            "Invalid user",
+            "Unable to negotiate",
+        ];
+        if attacks.iter().any(|attack| line.contains(attack)) && seen.is_empty() {
+            wrong.push(format!("missed in {line}"));
         }
     }
-    println!("parsed lines in scope: {found} of {all}");
-    assert_eq!(found, all);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //!  snapshot ─────────────┴──> rows, changes of rows ──> outgoing ──> messages ──> tsig ──> stream
 //! ```
 //!
-//! A secondary that holds a zone answers for every address as this server does: [`rows`] says how networks become
+//! A secondary that holds a zone answers for every address as this server does: `rows` says how networks become
 //! wildcards. What differs: a wildcard's text names the network instead of the address; IPv4 addresses in IPv6 notation
 //! (`::ffff:192.0.2.1`) have no names but for the test entries; and parts of addresses inside of a listed network have
 //! the network's records, where we say that they have none.

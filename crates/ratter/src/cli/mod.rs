@@ -3,11 +3,14 @@
 mod check;
 mod client;
 mod duration;
+mod import;
 mod listings;
+mod parse;
 mod replay;
 mod run;
 mod show;
 mod status;
+mod unknown;
 mod watch;
 mod why;
 
@@ -55,6 +58,12 @@ enum Command {
     Unlist(listings::UnlistArguments),
     /// Read log files and show what the configured rules would have done; changes nothing
     Replay(replay::Arguments),
+    /// Read a log and print the events of each line as one line of JSON
+    Parse(parse::Arguments),
+    /// Show the commonest kinds of log lines in which nothing was found
+    Unknown(unknown::Arguments),
+    /// Translate what other programs are configured with
+    Import(import::Arguments),
 }
 
 /// How a command that did not fail ended.
@@ -93,6 +102,9 @@ pub fn main() -> ExitCode {
         Command::List(list) => listings::list(config, &list, &show),
         Command::Unlist(unlist) => listings::unlist(config, &unlist, &show),
         Command::Replay(replay) => replay::replay(config, &replay, &show),
+        Command::Parse(parse) => parse::parse(config, &parse),
+        Command::Unknown(unknown) => unknown::unknown(config, &unknown, &show),
+        Command::Import(import) => import::import(&import, &show),
     };
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

@@ -87,6 +87,13 @@ fn welcome(config: &Config, source: &Source) -> String {
     lines.push(format!("  state      {}", config.node.state.display()));
     lines.push(format!("  control    {}", config.node.control.display()));
     lines.extend(config.sensors.iter().map(|sensor| format!("  reads      {}", sensor.path.display())));
+    lines.extend(config.journals.iter().map(|journal| format!("  reads      {}", journal.path())));
+    for syslog in &config.syslogs {
+        let listen = [syslog.udp.map(|udp| format!("udp {udp}")), syslog.tcp.map(|tcp| format!("tcp {tcp}"))];
+        let listen = listen.into_iter().chain([syslog.unix.as_ref().map(|unix| unix.display().to_string())]);
+        let listen: Vec<_> = listen.flatten().collect();
+        lines.push(format!("  syslog     {}", listen.join(", ")));
+    }
     lines.extend(config.dovecot.iter().map(|gate| format!("  dovecot    http://{}/ (auth policy)", gate.listen)));
     if let Some(dnsbl) = &config.dnsbl {
         let listen: Vec<_> = dnsbl.listen.iter().map(ToString::to_string).collect();

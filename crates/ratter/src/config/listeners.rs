@@ -17,7 +17,9 @@ pub(super) struct Listener {
 /// Reports listeners that take each other's address, and those whose address cannot be had.
 pub(super) fn check(listeners: &[Listener], probe: &dyn Probe, faults: &mut Vec<Fault>) {
     for (index, listener) in listeners.iter().enumerate() {
-        let earlier = listeners[..index].iter().find(|other| collide(other.address, listener.address));
+        let takes =
+            |other: &&Listener| share(other.transport, listener.transport) && collide(other.address, listener.address);
+        let earlier = listeners[..index].iter().find(takes);
         if let Some(earlier) = earlier {
             let title = format!("two listeners on {}", listener.address);
             let fault = Fault::error(listener.place.clone(), title).label("taken already");
@@ -26,6 +28,11 @@ pub(super) fn check(listeners: &[Listener], probe: &dyn Probe, faults: &mut Vec<
             faults.push(refused(listener, &error));
         }
     }
+}
+
+/// Whether the two have a protocol in common.
+fn share(a: Transport, b: Transport) -> bool {
+    !matches!((a, b), (Transport::Tcp, Transport::Udp) | (Transport::Udp, Transport::Tcp))
 }
 
 /// Whether the two cannot both listen: the same port on the same address, or on all addresses of its family.

@@ -20,6 +20,7 @@ mod listeners;
 mod lists;
 mod login;
 mod node;
+mod patterns;
 mod probe;
 mod reader;
 mod rules;
@@ -32,6 +33,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use ::sensors::patterns::Pattern;
 use toml::de::DeTable;
 
 pub use self::console::Console;
@@ -45,7 +47,7 @@ pub use self::login::{LoginGuard, Profile};
 pub use self::node::{LogFormat, Node};
 pub use self::probe::{Machine, Probe, Transport};
 pub use self::rules::{By, Distinct, Effect, Of, Rule, Then, Trigger};
-pub use self::sensors::{FileSensor, Start};
+pub use self::sensors::{FileSensor, Journal, Start, Syslog};
 pub use self::units::show as show_duration;
 
 use self::forms::boolean;
@@ -70,6 +72,12 @@ pub struct Config {
     pub limits: Limits,
     /// The log files that are followed.
     pub sensors: Vec<FileSensor>,
+    /// The systemd journals that are followed.
+    pub journals: Vec<Journal>,
+    /// The listeners for syslog messages.
+    pub syslogs: Vec<Syslog>,
+    /// The operator's own formats of log lines, in the order in which they are tried.
+    pub patterns: Vec<Pattern>,
     /// The server of Dovecot's auth policy protocol, if it is wanted.
     pub dovecot: Option<DovecotGate>,
     /// The rules; the place of one is its [`base::RuleId`].
@@ -120,10 +128,15 @@ pub fn load(path: Option<&Path>, text: &str, probe: &dyn Probe) -> Result<Config
     }
 }
 
+/// Sections of which `default.toml` has none, with what is required in them.
+const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n";
+
 /// Every key there is, such as `rule.distinct.of`, with its default as `default.toml` writes it.
 pub fn keys() -> BTreeMap<String, Option<&'static str>> {
     let (_, _, keys) = read(None, DEFAULT, &Machine { tries_ports: false });
-    keys.into_iter().map(|(key, place)| (key, place.map(|place| &DEFAULT[place]))).collect()
+    let (_, _, others) = read(None, OTHER_SECTIONS, &Machine { tries_ports: false });
+    let default = |(key, place): (String, Option<_>)| (key, place.map(|place| &DEFAULT[place]));
+    others.into_iter().chain(keys).map(default).collect()
 }
 
 type Keys = BTreeMap<String, Option<core::ops::Range<usize>>>;
@@ -157,7 +170,8 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
     let login = file.always("login", login::read);
     let limits = file.always("limits", limits::read);
     let state = node.as_ref().map(|node| node.state.as_path());
-    let sensors = file.part("sensor", |section| Some(sensors::read(section, state)));
+    let sensors = file.part("sensor", |section| Some(sensors::read(section, state))).unwrap_or_default();
+    let patterns = patterns::read(file);
     let dovecot = file.part("gate", |section| section.part("dovecot", dovecot::read));
     let wants_shipped = file.always("rules", |section| section.setting("shipped", &boolean()));
     let (lists, rules) = read_rules(file, defaults, wants_shipped == Some(true));
@@ -168,7 +182,10 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
         node: node?,
         login: login?,
         limits: limits?,
-        sensors: sensors.unwrap_or_default(),
+        sensors: sensors.files,
+        journals: sensors.journals,
+        syslogs: sensors.syslogs,
+        patterns,
         dovecot,
         rules,
         lists: lists.into_lists(),

@@ -13,6 +13,8 @@ use rustix::fs::{Access, access};
 pub enum Transport {
     /// TCP alone.
     Tcp,
+    /// UDP alone.
+    Udp,
     /// TCP and UDP on the same port, as DNS does.
     TcpAndUdp,
 }
@@ -81,11 +83,13 @@ impl Probe for Machine {
         if !self.tries_ports {
             return Ok(());
         }
-        TcpListener::bind(address)?;
-        match transport {
-            Transport::Tcp => Ok(()),
-            Transport::TcpAndUdp => UdpSocket::bind(address).map(drop),
+        if transport != Transport::Udp {
+            TcpListener::bind(address)?;
         }
+        if transport != Transport::Tcp {
+            UdpSocket::bind(address)?;
+        }
+        Ok(())
     }
 
     fn knows_time_zone(&self, name: &str) -> bool {

@@ -1,18 +1,21 @@
-//! `[[sensor.file]]`: log files that are followed.
+//! `[[sensor.file]]`, `[[sensor.journal]]` and `[[sensor.syslog]]`: where lines come from.
 
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use base::Network;
+
 use super::diagnose::Fault;
-use super::forms::{Form, Mismatch, text, word};
+use super::forms::{Form, Mismatch, name, network, socket, text, word};
 use super::listeners::reason;
-use super::probe::Probe;
+use super::probe::{Probe, Transport};
 use super::reader::{Placed, Section};
 
 /// A log file that is followed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FileSensor {
-    /// The file; it may not be there yet.
+    /// The file, which may not be there yet; or a pattern of names in one folder.
     pub path: PathBuf,
     /// Where reading begins when no position in it is known yet.
     pub from: Start,
@@ -29,11 +32,139 @@ pub enum Start {
     End,
 }
 
+/// A systemd journal that is followed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Journal {
+    /// Its name among the sensors.
+    pub name: String,
+    /// The units whose entries are read; empty for all.
+    pub units: Vec<String>,
+    /// The folder of its files; the system's own journal if not given.
+    pub directory: Option<PathBuf>,
+    /// Where reading begins when no place in it is known yet.
+    pub from: Start,
+}
+
+impl Journal {
+    /// What it is called where files have a path.
+    pub fn path(&self) -> String {
+        format!("journal:{}", self.name)
+    }
+}
+
+/// A listener for syslog messages.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Syslog {
+    /// Its name among the sensors.
+    pub name: String,
+    /// Where it listens by UDP.
+    pub udp: Option<SocketAddr>,
+    /// Where it listens by TCP.
+    pub tcp: Option<SocketAddr>,
+    /// The unix datagram socket at which it listens.
+    pub unix: Option<PathBuf>,
+    /// Who may send over the network.
+    pub allow: Vec<Network>,
+    /// IANA name of the time zone of stamps without one; the system's if not given.
+    pub time_zone: Option<String>,
+}
+
+impl Syslog {
+    /// What it is called where files have a path.
+    pub fn path(&self) -> String {
+        format!("syslog:{}", self.name)
+    }
+}
+
+/// All sensors of a configuration.
+#[derive(Default)]
+pub(super) struct Sensors {
+    pub(super) files: Vec<FileSensor>,
+    pub(super) journals: Vec<Journal>,
+    pub(super) syslogs: Vec<Syslog>,
+}
+
+/// Longest name of a systemd unit, in bytes.
+const UNIT_BYTES_MAX: usize = 255;
+
 /// Longest name of a time zone; the longest there is has 32.
 const ZONE_BYTES_MAX: usize = 64;
 
 /// The sensors of `[sensor]`. Files below `state` need not be there: the folder is made at the start.
-pub(super) fn read(section: &Section<'_>, state: Option<&Path>) -> Vec<FileSensor> {
+pub(super) fn read(section: &Section<'_>, state: Option<&Path>) -> Sensors {
+    let journals = section.tables("journal", |section| named(section, journal));
+    let syslogs = section.tables("syslog", |section| named(section, syslog));
+    Sensors {
+        files: files(section, state),
+        journals: distinct(section, journals, |journal: &Journal| journal.path()),
+        syslogs: distinct(section, syslogs, |syslog: &Syslog| syslog.path()),
+    }
+}
+
+/// A sensor with the place by which others of its name are shown.
+fn named<T>(section: &Section<'_>, read: impl FnOnce(&Section<'_>) -> T) -> Placed<T> {
+    Placed { value: read(section), place: section.place("name") }
+}
+
+/// The sensors, with a fault for those that are called as another one: what is stored of them would be mixed up.
+fn distinct<T>(section: &Section<'_>, all: Vec<Placed<T>>, path: impl Fn(&T) -> String) -> Vec<T> {
+    for (index, one) in all.iter().enumerate() {
+        let name = path(&one.value);
+        if let Some(first) = all[..index].iter().find(|other| path(&other.value) == name) {
+            let fault = Fault::error(one.place.clone(), format!("two sensors called `{name}`")).label("the second");
+            let hint = "give it another `name`".to_owned();
+            section.desk.report(fault.also(first.place.clone(), "the first").hint(hint));
+        }
+    }
+    all.into_iter().map(|one| one.value).collect()
+}
+
+fn journal(section: &Section<'_>) -> Journal {
+    let name = section.optional("name", &name());
+    let units = section.each("units", &text("a unit, such as `dovecot.service`", UNIT_BYTES_MAX));
+    let directory = section.optional("directory", &section.desk.path("/var/log/journal"));
+    let from = section.optional("from", &word([("start", Start::Start), ("end", Start::End)]));
+    Journal {
+        name: name.unwrap_or_else(|| "system".to_owned()),
+        units: units.into_iter().map(|unit| unit.value).collect(),
+        directory,
+        from: from.unwrap_or(Start::End),
+    }
+}
+
+fn syslog(section: &Section<'_>) -> Syslog {
+    let name = section.optional("name", &name());
+    let udp = section.optional("udp", &socket());
+    let tcp = section.optional("tcp", &socket());
+    let unix = section.optional("unix", &section.desk.path("/run/ratter/log"));
+    let allow = section.each("allow", &network());
+    let time_zone = section.optional("time-zone", &time_zone(section.desk.probe));
+
+    for (key, address, transport) in [("udp", udp, Transport::Udp), ("tcp", tcp, Transport::Tcp)] {
+        let Some(address) = address else { continue };
+        section.desk.listens(section.place(key), address, transport);
+        if !address.ip().is_loopback() && !section.has("allow") {
+            let fault = section.wrong(key, "nobody may send to this listener").label("not on loopback");
+            let hint = "add `allow = [\"192.0.2.0/24\"]` with the networks of your servers; whoever may send lines can have anybody listed";
+            section.desk.report(fault.hint(hint.to_owned()));
+        }
+    }
+    if !["udp", "tcp", "unix"].iter().any(|key| section.has(key)) {
+        let fault = Fault::error(section.header(), "a listener wants to know where");
+        section.desk.report(
+            fault.label("neither `udp` nor `tcp` nor `unix`").hint("add `unix = \"/run/ratter/log\"`".to_owned()),
+        );
+    }
+    let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    let allow = if section.has("allow") {
+        allow.into_iter().map(|network| network.value).collect()
+    } else {
+        loopback.into_iter().map(|address| Network::containing(address.into(), 128)).collect()
+    };
+    Syslog { name: name.unwrap_or_else(|| "network".to_owned()), udp, tcp, unix, allow, time_zone }
+}
+
+fn files(section: &Section<'_>, state: Option<&Path>) -> Vec<FileSensor> {
     let files = section.tables("file", |section| file(section, state));
     let files: Vec<_> = files.into_iter().flatten().collect();
     for (index, sensor) in files.iter().enumerate() {
@@ -54,6 +185,8 @@ fn file(section: &Section<'_>, state: Option<&Path>) -> Option<Placed<FileSensor
     if !state.is_some_and(|state| path.starts_with(state)) {
         match section.desk.probe.can_follow(&path) {
             Ok(true) => {}
+            // What a pattern stands for may come and go.
+            Ok(false) if ::sensors::io::is_glob(&path) => {}
             Ok(false) => {
                 let fault = Fault::warning(section.place("path"), format!("`{}` is not there", path.display()));
                 section.desk.report(fault.label("waited for until it is"));

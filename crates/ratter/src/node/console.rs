@@ -47,7 +47,7 @@ impl ::console::Node for Node {
             started: views::time(self.started),
             serial: self.book.serial(),
             lists: self.names.lists().map(|(id, info)| self.list_status(id, info)).collect(),
-            sensors: self.sensors.iter().map(|gauge| gauge.status()).collect::<Vec<SensorStatus>>(),
+            sensors: self.gauges().iter().map(|gauge| gauge.status()).collect::<Vec<SensorStatus>>(),
             gates: self.gate_status(),
             dnsbl: self.dnsbl_status(),
             engine: EngineStatus {
@@ -219,7 +219,10 @@ impl Node {
                 step.as_secs()
             )
         });
-        self.warnings.iter().cloned().chain(of_clock).chain(of_gate.into_iter().map(str::to_owned)).collect()
+        let now = clock::now();
+        let of_sensors = self.gauges().into_iter().filter_map(|gauge| gauge.warning(now)).collect::<Vec<_>>();
+        let of_gate = of_gate.into_iter().map(str::to_owned);
+        self.warnings.iter().cloned().chain(of_clock).chain(of_sensors).chain(of_gate).collect()
     }
 }
 

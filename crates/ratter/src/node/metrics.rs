@@ -73,7 +73,7 @@ impl Node {
 
     fn sensor_metrics(&self) -> Vec<Metric> {
         let by_path = |value: fn(&super::SensorGauge) -> u64| {
-            self.sensors.iter().map(move |gauge| (gauge.path.display().to_string(), value(gauge))).collect::<Vec<_>>()
+            self.gauges().iter().map(|gauge| (gauge.path.display().to_string(), value(gauge))).collect::<Vec<_>>()
         };
         vec![
             Metric::counter("sensor_lines", "Log lines read, over all restarts, by file", 0)

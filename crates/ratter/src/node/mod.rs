@@ -8,23 +8,27 @@
 
 mod console;
 mod convert;
+mod globs;
 mod journal;
 mod keeper;
 mod metrics;
 mod names;
+mod pulse;
 mod replay;
 mod sensing;
 mod setup;
+mod streams;
 mod views;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use base::{Decision, Event, EventKind, Timestamp};
 use listings::Book;
 use rules::{Door, Engine, Question, Stage};
+use sensors::patterns::Patterns;
 use store::{Batch, KeptEvent, Store};
 use tokio::sync::broadcast;
 use tracing::debug;
@@ -33,6 +37,7 @@ use ::console::api::Happening;
 
 pub(crate) use keeper::Keeper;
 pub(crate) use replay::replay;
+pub(crate) use sensing::{open_log, zone_of_log};
 pub(crate) use setup::{Running, start};
 
 use crate::clock;
@@ -58,7 +63,8 @@ pub(crate) struct Node {
     engine: Engine,
     store: Store,
     happenings: broadcast::Sender<Happening>,
-    sensors: Vec<Arc<SensorGauge>>,
+    sensors: RwLock<Vec<Arc<SensorGauge>>>,
+    patterns: Arc<Patterns>,
     warnings: Vec<String>,
     /// How far back events are kept, for `why`.
     history: Duration,
@@ -96,12 +102,27 @@ impl Node {
         }
     }
 
+    /// The gauges of all sensors, in the order in which they were started.
+    fn gauges(&self) -> Vec<Arc<SensorGauge>> {
+        self.sensors.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Ends what is over and counts what was held back.
     fn do_what_is_due(&self, now: Timestamp) {
         self.engine.poll(now);
         if self.book.expire(now) > 0 {
             self.store.wake();
         }
+    }
+
+    /// Shows a sensor.
+    fn add_gauge(&self, gauge: &Arc<SensorGauge>) {
+        self.sensors.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(gauge));
+    }
+
+    /// Shows a sensor no more.
+    fn remove_gauge(&self, gauge: &Arc<SensorGauge>) {
+        self.sensors.write().unwrap_or_else(PoisonError::into_inner).retain(|other| !Arc::ptr_eq(other, gauge));
     }
 
     /// When [`Node::do_what_is_due`] has something to do next.

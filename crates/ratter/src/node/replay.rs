@@ -10,6 +10,7 @@ use base::{Event, EventKind, Listing, Maker, Reason, Timestamp, Verdict};
 use listings::{Book, Change, NeverList};
 use rules::{Engine, Question, Stage};
 use sensors::io::LineReader;
+use sensors::patterns::Patterns;
 use sensors::{Reader, Timing};
 
 use super::names::Names;
@@ -25,9 +26,11 @@ const USERS_MAX: usize = 1_000_000;
 /// Replays the files in the order given; `-` is standard input.
 pub(crate) fn replay(config: &Config, logs: &[PathBuf]) -> anyhow::Result<WouldHave> {
     let mut replay = Replay::new(config);
+    let patterns = Arc::new(Patterns::new(config.patterns.clone()));
     for path in logs {
         let (input, written) = sensing::open_log(path).with_context(|| format!("{} cannot be read", path.display()))?;
-        let mut reader = Reader::new(sensing::zone_of_log(config, path)?, Timing::Replay);
+        let mut reader =
+            Reader::new(sensing::zone_of_log(config, path)?, Timing::Replay).with_patterns(Arc::clone(&patterns));
         let mut lines = LineReader::new(input);
         while let Some(batch) = lines.next_lines().with_context(|| format!("{} cannot be read on", path.display()))? {
             for line in batch {

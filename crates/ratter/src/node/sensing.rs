@@ -17,7 +17,8 @@ use sensors::{Reader, TimeZone, Timing};
 use store::Position;
 use tracing::warn;
 
-use super::Node;
+use super::pulse::Pulse;
+use super::{Node, globs};
 use crate::clock;
 use crate::config::{self, Config, FileSensor};
 
@@ -46,11 +47,13 @@ pub(crate) struct Progress {
     pub(crate) events: u64,
     /// What keeps the file from being read, if anything does.
     pub(crate) fault: Option<String>,
+    /// When it last told something, since the start.
+    pub(crate) pulse: Pulse,
 }
 
 impl SensorGauge {
     pub(crate) fn new(path: PathBuf, lines: u64, events: u64) -> Self {
-        Self { path, progress: Mutex::new(Progress { lines, events, fault: None }) }
+        Self { path, progress: Mutex::new(Progress { lines, events, ..Progress::default() }) }
     }
 
     pub(crate) fn progress(&self) -> Progress {
@@ -58,12 +61,18 @@ impl SensorGauge {
     }
 
     pub(crate) fn status(&self) -> SensorStatus {
-        let Progress { lines, events, fault } = self.progress();
+        let Progress { lines, events, fault, .. } = self.progress();
         let state = fault.unwrap_or_else(|| "reading".to_owned());
         SensorStatus { path: self.path.display().to_string(), state, lines, events }
     }
 
-    fn set(&self, progress: Progress) {
+    /// What somebody should look at.
+    pub(crate) fn warning(&self, now: Timestamp) -> Option<String> {
+        let warning = self.progress().pulse.warning(now)?;
+        Some(format!("{}: {warning}", self.path.display()))
+    }
+
+    pub(super) fn set(&self, progress: Progress) {
         *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
     }
 }
@@ -72,6 +81,21 @@ impl SensorGauge {
 pub(crate) struct Sensor {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
+}
+
+impl Sensor {
+    /// Starts a thread that runs `work` until it is told to stop.
+    pub(super) fn start(work: impl FnOnce(&AtomicBool) + Send + 'static) -> anyhow::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let signal = Arc::clone(&stop);
+        let thread = std::thread::Builder::new().name("sensor".into()).spawn(move || work(&signal))?;
+        Ok(Self { stop, thread: Some(thread) })
+    }
+
+    /// Tells the thread to stop, and does not wait for it.
+    pub(super) fn signal(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Drop for Sensor {
@@ -84,26 +108,30 @@ impl Drop for Sensor {
     }
 }
 
-/// The gauges of the configured files, going on where the last run stopped.
-pub(crate) fn gauges(files: &[FileSensor], positions: &[Position]) -> Vec<Arc<SensorGauge>> {
-    let gauge = |file: &FileSensor| {
-        let past = position_of(positions, &file.path);
-        Arc::new(SensorGauge::new(file.path.clone(), past.map_or(0, |p| p.lines), past.map_or(0, |p| p.events)))
+/// Starts a thread for each configured file, and one for each pattern of files.
+pub(crate) fn start(files: &[FileSensor], positions: &[Position], node: &Arc<Node>) -> anyhow::Result<Vec<Sensor>> {
+    let start = |file: &FileSensor| {
+        if sensors::io::is_glob(&file.path) {
+            return globs::start(file, positions, node);
+        }
+        follow(file, positions, node).map(|(sensor, _)| sensor)
     };
-    files.iter().map(gauge).collect()
+    files.iter().map(start).collect()
 }
 
-/// Starts a thread for each configured file.
-pub(crate) fn start(files: &[FileSensor], positions: &[Position], node: &Arc<Node>) -> anyhow::Result<Vec<Sensor>> {
-    let mut sensors = Vec::new();
-    for (file, gauge) in files.iter().zip(&node.sensors) {
-        let follower = Follower::new(file, position_of(positions, &file.path), Arc::clone(gauge), Arc::clone(node))?;
-        let stop = Arc::new(AtomicBool::new(false));
-        let signal = Arc::clone(&stop);
-        let thread = std::thread::Builder::new().name("sensor".into()).spawn(move || follower.run(&signal))?;
-        sensors.push(Sensor { stop, thread: Some(thread) });
-    }
-    Ok(sensors)
+/// Starts a thread that follows a file, going on where the last run stopped.
+pub(super) fn follow(
+    file: &FileSensor,
+    positions: &[Position],
+    node: &Arc<Node>,
+) -> anyhow::Result<(Sensor, Arc<SensorGauge>)> {
+    let past = position_of(positions, &file.path);
+    let (lines, events) = past.map_or((0, 0), |past| (past.lines, past.events));
+    let gauge = Arc::new(SensorGauge::new(file.path.clone(), lines, events));
+    let follower = Follower::new(file, past, Arc::clone(&gauge), Arc::clone(node))?;
+    let sensor = Sensor::start(move |stop| follower.run(stop))?;
+    node.add_gauge(&gauge);
+    Ok((sensor, gauge))
 }
 
 /// What a sensor's thread works with.
@@ -137,7 +165,9 @@ impl Follower {
         });
         let progress = gauge.progress();
         let sensor = sensors::io::FileSensor::new(&file.path, start, kept);
-        Ok(Self { sensor, reader: Reader::new(zone_of(file)?, Timing::Live), gauge, node, progress, kept })
+        let reader =
+            Reader::new(zone_of(file.time_zone.as_deref())?, Timing::Live).with_patterns(Arc::clone(&node.patterns));
+        Ok(Self { sensor, reader, gauge, node, progress, kept })
     }
 
     fn run(mut self, stop: &AtomicBool) {
@@ -183,6 +213,7 @@ impl Follower {
         let Self { sensor, reader, node, progress, .. } = self;
         let mut batch = store::Batch::default();
         let serial = node.book.serial();
+        let (lines_before, events_before) = (progress.lines, progress.events);
         let checkpoint = match sensor.next(WAIT_MAX)? {
             Some(lines) => {
                 let now = clock::now();
@@ -193,6 +224,8 @@ impl Follower {
                     });
                 }
                 progress.lines = lines.checkpoint.lines;
+                let events = progress.events - events_before;
+                progress.pulse.saw(now, progress.lines.saturating_sub(lines_before), events);
                 Some(lines.checkpoint)
             }
             // A file without news still has a place: what is written while Ratter is down is found from there.
@@ -233,30 +266,30 @@ impl Follower {
     }
 }
 
-fn position_of<'a>(positions: &'a [Position], path: &Path) -> Option<&'a Position> {
+pub(super) fn position_of<'a>(positions: &'a [Position], path: &Path) -> Option<&'a Position> {
     positions.iter().find(|position| *position.path == *path.to_string_lossy())
 }
 
-/// The zone of the file's stamps that name none.
-fn zone_of(file: &FileSensor) -> anyhow::Result<TimeZone> {
-    let Some(name) = &file.time_zone else { return Ok(TimeZone::system()) };
+/// The zone of stamps that name none.
+pub(super) fn zone_of(name: Option<&str>) -> anyhow::Result<TimeZone> {
+    let Some(name) = name else { return Ok(TimeZone::system()) };
     TimeZone::get(name).with_context(|| format!("the time zone {name} is not known here"))
 }
 
 /// The zone of a log file that is replayed: that of the sensor that follows it, if one does.
-pub(super) fn zone_of_log(config: &Config, log: &Path) -> anyhow::Result<TimeZone> {
+pub(crate) fn zone_of_log(config: &Config, log: &Path) -> anyhow::Result<TimeZone> {
     let sensor = config.sensors.iter().find(|sensor| sensor.path == log);
-    sensor.map_or_else(|| Ok(TimeZone::system()), zone_of)
+    zone_of(sensor.and_then(|sensor| sensor.time_zone.as_deref()))
 }
 
 /// Opens a log file to be replayed, and tells when it was last written, which is what a stamp without a year is near to.
 #[expect(clippy::disallowed_methods, reason = "a file that the user names is opened here")]
-pub(super) fn open_log(path: &Path) -> std::io::Result<(Box<dyn Read>, Timestamp)> {
+pub(crate) fn open_log(path: &Path) -> std::io::Result<(Box<dyn Read>, Timestamp)> {
     if path == Path::new("-") {
         return Ok((Box::new(std::io::stdin()), clock::now()));
     }
     let file = File::open(path)?;
     let written = file.metadata()?.modified()?;
     let since = written.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Ok((Box::new(file), Timestamp::EPOCH.plus(since)))
+    Ok((sensors::io::decompressed(file)?, Timestamp::EPOCH.plus(since)))
 }

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
 use ::console::api::Happening;
 use anyhow::{Context, anyhow};
@@ -10,6 +10,7 @@ use dnsbl::serve::{Responder, Zones};
 use gates::io::DovecotGate;
 use listings::{Book, NeverList};
 use rules::{Door, Engine, Owner};
+use sensors::patterns::Patterns;
 use store::{Limits, Opened, Restored, Store};
 use tokio::sync::broadcast;
 use tracing::{info, warn};
@@ -70,7 +71,8 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         book,
         engine,
         happenings: happenings.clone(),
-        sensors: super::sensing::gauges(&config.sensors, &restored.positions),
+        sensors: RwLock::default(),
+        patterns: Arc::new(Patterns::new(config.patterns.clone())),
         warnings: config.warnings.iter().map(|fault| fault.title.clone()).collect(),
         history: config.limits.history,
         store_trusted_from: AtomicU64::new(0),
@@ -80,7 +82,8 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
     let outlets = start_outlets(config, &node)?;
     node.outlets.set(outlets).map_err(|_| anyhow!("a node is started once"))?;
     let keeper = Keeper::start(Arc::clone(&node)).context("no thread for what is due")?;
-    let sensors = super::sensing::start(&config.sensors, &restored.positions, &node)?;
+    let mut sensors = super::sensing::start(&config.sensors, &restored.positions, &node)?;
+    sensors.extend(super::streams::start(config, &restored.positions, &node)?);
     Ok(Running { node, happenings, sensors, keeper: Some(keeper) })
 }
 

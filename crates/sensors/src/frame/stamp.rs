@@ -1,5 +1,7 @@
 //! The time that a log line carries, as written: which zone and which year it means is the clock's to say.
 
+mod other;
+
 use base::Timestamp;
 
 /// The time of a line.
@@ -33,17 +35,17 @@ pub struct Civil {
 }
 
 /// The stamp at the beginning of `line` and what follows it.
-pub(super) fn read(line: &str) -> (Stamp, &str) {
-    let bytes = line.as_bytes();
-    let found = match bytes.first() {
-        Some(b'0'..=b'9') => iso(bytes),
-        Some(b'A'..=b'Z') => rfc3164(bytes),
-        Some(b'@') => tai64n(bytes),
+pub(super) fn read(line: &[u8]) -> (Stamp, &[u8]) {
+    let found = match line.first() {
+        Some(b'A'..=b'Z') => rfc3164(line).or_else(|| other::lettered(line)),
+        Some(b'0'..=b'9') => iso(line).or_else(|| other::numbered(line)),
+        Some(b'@') => tai64n(line),
+        Some(b'[') => other::bracketed(line),
+        Some(b'<' | b't' | b'"') => other::within(line),
         _ => None,
     };
     match found {
-        // All that was read is ASCII, so that the cut is at a character.
-        Some((stamp, end)) => (stamp, line.get(end..).unwrap_or("")),
+        Some((stamp, end)) => (stamp, line.get(end..).unwrap_or(b"")),
         None => (Stamp::Missing, line),
     }
 }
@@ -99,9 +101,9 @@ fn tai64n(bytes: &[u8]) -> Option<(Stamp, usize)> {
     ends_well(bytes, 25).then_some((Stamp::Moment(Timestamp::from_millis(millis)), 25))
 }
 
-/// A stamp is over where the line is, or at a space or a colon: `12:30:45abc` is none.
+/// A stamp is over where the line is, at a space, a colon or a separator of columns: `12:30:45abc` is none.
 fn ends_well(bytes: &[u8], at: usize) -> bool {
-    matches!(bytes.get(at), None | Some(b' ' | b':' | b'\t'))
+    matches!(bytes.get(at), None | Some(b' ' | b':' | b'\t' | b',' | b'|' | b'"' | b']'))
 }
 
 fn digit(bytes: &[u8], at: usize) -> Option<u8> {

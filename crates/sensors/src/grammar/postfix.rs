@@ -3,25 +3,59 @@
 //! The tag is `SYSLOG_NAME/PROCESS`, where instances and services choose the name: `postfix/smtpd`, `postfix/submission/smtpd`,
 //! `postfix-out/smtps/smtpd`. The process decides what a line means.
 //!
-//! | process | line | event |
+//! | process | what it tells | file |
 //! |---|---|---|
-//! | `smtpd` | `warning: NAME[ADDRESS]: SASL MECH authentication failed: REASON, sasl_username=LOGIN` | login-failed |
-//! | `smtpd` | `QUEUEID: client=NAME[ADDRESS], sasl_method=MECH, sasl_username=LOGIN` | login-ok |
+//! | `smtpd` | logins, rejections with their reason, limits, what a client did wrong | `smtpd.rs`, `reject.rs` |
+//! | `postscreen` | clients that talk too early, are on lists, or do not speak SMTP | `postscreen.rs` |
+//! | `cleanup` | messages that a milter refused | `reject.rs` |
+//! | `qmgr` | messages from logins that were accepted | here |
+//! | `smtp`, `lmtp`, `local`, `virtual`, `pipe`, `error`, `bounce` | what bounced of these | here |
 //!
-//! What a client writes into them: the reverse name of its address, the mechanism, and the login. Why the address found is
-//! the true one or none: they are read from the left, and before the address stands only the reverse name, which Postfix
-//! takes for `unknown` unless it is a valid host name (`valid_hostname()`: letters, digits, dots, hyphens, underscores). So the
+//! `anvil` tells the highest numbers of every ten minutes, which break no limit: what does, `smtpd` says itself.
+//!
+//! Client, login and queue id are read from the left. Before the address stands only the reverse name, which Postfix takes
+//! for `unknown` unless it is a valid host name (`valid_hostname()`: letters, digits, dots, hyphens, underscores). So the
 //! first bracket is Postfix' own.
 
-use base::{Address, Channel, Event, EventKind, Tally, Timestamp};
+mod postscreen;
+mod reject;
+mod smtpd;
 
+use base::EventKind::{LoginFailed, LoginOk, MessageSent, SpamSeen, UnknownRecipient};
+use base::{Address, Tally, Timestamp};
+
+use super::parts::{Recent, Told};
 use super::{Grammar, Sink};
 use crate::frame::Frame;
-use crate::text::{address, filled, find_byte, split, take_while};
+use crate::text::{address, contains, digits, find_byte, rsplit, split, take_while};
+
+/// How many messages of logins are remembered until they are delivered or bounce.
+const MESSAGES_MAX: usize = 65_536;
+
+/// How many processes are remembered whose clients failed to log in.
+const PROCESSES_MAX: usize = 8_192;
 
 /// The grammar of Postfix' log.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Postfix;
+pub struct Postfix {
+    /// Messages of clients that had logged in, by queue id.
+    messages: Recent<Message>,
+    /// Failed logins that were told, by process: at the end of a connection Postfix tells how many there were.
+    failures: Recent<(Address, u16)>,
+}
+
+struct Message {
+    address: Address,
+    login: Box<str>,
+    service: &'static str,
+    /// Whether the queue manager has told of it.
+    is_told: bool,
+}
+
+impl Default for Postfix {
+    fn default() -> Self {
+        Self { messages: Recent::new(MESSAGES_MAX), failures: Recent::new(PROCESSES_MAX) }
+    }
+}
 
 impl Grammar for Postfix {
     fn name(&self) -> &'static str {
@@ -29,32 +63,127 @@ impl Grammar for Postfix {
     }
 
     fn speaks(&self, program: &str) -> bool {
-        program.strip_suffix("/smtpd").is_some_and(|name| !name.is_empty())
+        let processes =
+            ["smtpd", "postscreen", "cleanup", "qmgr", "smtp", "lmtp", "local", "virtual", "pipe", "error", "bounce"];
+        program.rsplit_once('/').is_some_and(|(name, process)| !name.is_empty() && processes.contains(&process))
+    }
+
+    fn wants(&self, host: &[u8], program: &[u8], message: &[u8]) -> bool {
+        let id_end = || message.iter().position(|byte| *byte == b':').unwrap_or(0);
+        match program {
+            [.., b's', b'm', b't', b'p', b'd'] => !message.starts_with(b"connect from "),
+            [.., b's', b'c', b'r', b'e', b'e', b'n'] => {
+                !(message.starts_with(b"CONNECT ")
+                    || message.starts_with(b"PASS ")
+                    || message.starts_with(b"DISCONNECT "))
+            }
+            [.., b'c', b'l', b'e', b'a', b'n', b'u', b'p'] => {
+                !message.get(id_end()..).is_some_and(|rest| rest.starts_with(b": message-id="))
+            }
+            _ => {
+                !self.messages.is_empty()
+                    && message
+                        .get(..id_end())
+                        .is_some_and(|id| self.messages.get(Recent::<Message>::key(host, id, 0)).is_some())
+            }
+        }
     }
 
     fn read(&mut self, frame: &Frame<'_>, time: Timestamp, out: Sink<'_>) {
-        let found = match frame.message.strip_prefix("warning: ") {
-            Some(text) => sasl_failure(text),
-            None => sasl_success(frame.message),
+        let text = frame.message.trim_end();
+        let (name, process) = frame.program.rsplit_once('/').unwrap_or(("", frame.program));
+        match process {
+            "smtpd" => self.smtpd(frame, service(name), text, time, out),
+            "postscreen" => {
+                if let Some(told) = postscreen::told(text) {
+                    out(told.event(time, "smtp"));
+                }
+            }
+            "cleanup" => {
+                let (_, rest) = queue_id(text);
+                if let Some(told) = reject::told(rest) {
+                    out(told.event(time, "smtp"));
+                }
+            }
+            _ if self.messages.is_empty() => {}
+            "qmgr" => self.queued(frame.host, text, time, out),
+            _ => self.delivered(frame.host, text, time, out),
+        }
+    }
+}
+
+impl Postfix {
+    fn smtpd(&mut self, frame: &Frame<'_>, service: &'static str, text: &str, time: Timestamp, out: Sink<'_>) {
+        let process = || Recent::<(Address, u16)>::key(frame.host, frame.program, frame.pid.unwrap_or(0));
+        let told = match text.strip_prefix("disconnect from ") {
+            Some(rest) => self.disconnected(process, rest),
+            None => smtpd::told(text),
         };
-        let Some((kind, address, login)) = found else { return };
-        out(Event {
-            time,
-            kind,
-            service: service(frame.program),
-            address: Some(address),
-            login,
-            session: None,
-            password: None,
-            channel: Channel::Front,
-            tally: Tally::One,
-        });
+        let Some(told) = told else { return };
+        if told.kind == LoginFailed && told.tally == Tally::One {
+            let process = process();
+            let count = self.failures.get(process).filter(|(address, _)| *address == told.address);
+            let count = count.map_or(1, |(_, count)| count.saturating_add(1));
+            self.failures.insert(process, (told.address, count));
+        } else if told.kind == LoginOk
+            && let (Some(login), (id, _)) = (told.login, queue_id(text))
+            && id != "NOQUEUE"
+        {
+            let message = Message { address: told.address, login: login.into(), service, is_told: false };
+            self.messages.insert(Recent::<Message>::key(frame.host, id, 0), message);
+        }
+        out(told.event(time, service));
+    }
+
+    /// `NAME[ADDRESS] ehlo=1 auth=0/1 … commands=2/3`: a number of those that were answered well, and if that is not all,
+    /// a slash and the number of all. What lines of their own told already is not told again.
+    fn disconnected(&mut self, process: impl Fn() -> u64, text: &str) -> Option<Told<'static>> {
+        let (_, rest) = split(text, " auth=")?;
+        let (well, rest) = digits(rest)?;
+        let (all, _) = digits(rest.strip_prefix('/')?)?;
+        let failed = all.parse::<u16>().ok()?.checked_sub(well.parse().ok()?).filter(|failed| *failed > 0)?;
+        let (address, _) = client(text)?;
+        let told = self.failures.remove(process()).filter(|(other, _)| *other == address).map_or(0, |(_, count)| count);
+        (failed > told).then(|| Told::new(LoginFailed, address).in_all(failed))
+    }
+
+    /// `ID: from=<SENDER>, size=1, nrcpt=1 (queue active)`.
+    fn queued(&mut self, host: &str, text: &str, time: Timestamp, out: Sink<'_>) {
+        let (id, rest) = queue_id(text);
+        let key = Recent::<Message>::key(host, id, 0);
+        if rest == "removed" {
+            self.messages.remove(key);
+        } else if rest.starts_with("from=<")
+            && let Some(message) = self.messages.get_mut(key)
+            && !core::mem::replace(&mut message.is_told, true)
+        {
+            out(Told::new(MessageSent, message.address).by(&message.login).event(time, message.service));
+        }
+    }
+
+    /// `ID: to=<RECIPIENT>, relay=…, dsn=5.1.1, status=bounced (…)`: of a message whose login is known.
+    fn delivered(&mut self, host: &str, text: &str, time: Timestamp, out: Sink<'_>) {
+        let (id, rest) = queue_id(text);
+        let Some(message) = self.messages.get(Recent::<Message>::key(host, id, 0)) else { return };
+        let Some((before, _)) = split(rest, ", status=bounced (") else { return };
+        // Refused for what it is, not for whom it is to.
+        let is_refused = rsplit(before, ", dsn=").is_some_and(|(_, dsn)| dsn.starts_with("5.7."));
+        let kind = if is_refused { SpamSeen } else { UnknownRecipient };
+        out(Told::new(kind, message.address).by(&message.login).event(time, message.service));
+    }
+}
+
+/// The queue id and what follows its colon; Postfix writes letters and digits, or `NOQUEUE`.
+fn queue_id(text: &str) -> (&str, &str) {
+    let (id, rest) = take_while(text, |byte| byte.is_ascii_alphanumeric());
+    match rest.strip_prefix(": ") {
+        Some(rest) => (id, rest),
+        None => ("", text),
     }
 }
 
 /// `submission` for the services where users hand in mail, by their usual names; `smtp` for the others.
-fn service(program: &str) -> &'static str {
-    let name = program.strip_suffix("/smtpd").unwrap_or(program);
+fn service(name: &str) -> &'static str {
     match name.rsplit('/').next() {
         Some("submission" | "submissions" | "smtps" | "587" | "465") => "submission",
         _ => "smtp",
@@ -75,47 +204,8 @@ fn client(text: &str) -> Option<(Address, &str)> {
     }
 }
 
-/// `NAME[ADDRESS]: SASL MECH authentication failed: REASON[, sasl_username=LOGIN]`. Older versions do not tell the login.
-fn sasl_failure(text: &str) -> Option<(EventKind, Address, Option<&str>)> {
-    let (address, rest) = client(text)?;
-    let (_mechanism, rest) = split(rest.strip_prefix(": SASL ")?, " authentication failed:")?;
-    let rest = rest.trim_start_matches(' ');
-    let (reason, login) = match split(rest, ", sasl_username=") {
-        Some((reason, login)) => (reason, filled(login).filter(|login| *login != "(unavailable)")),
-        None => (rest, None),
-    };
-    Some((failure(reason)?, address, login))
-}
-
-/// What the reason of a failed SASL login says of the client: it is the server's text, or its last challenge in base64, which
-/// Postfix repeats where Dovecot gave no reason.
-fn failure(reason: &str) -> Option<EventKind> {
-    // The server behind Postfix is broken, or a temporary failure: not the client's fault.
-    let is_ours = [
-        "Connection lost to authentication server",
-        "generic failure",
-        "Temporary ",
-        "Internal ",
-        "out of memory",
-        "no mechanism available",
-    ];
-    if is_ours.iter().any(|ours| reason.starts_with(ours)) {
-        None
-    } else if reason.starts_with("Invalid authentication mechanism") {
-        // Not one that was offered: no password was tried.
-        Some(EventKind::ProtocolAbuse)
-    } else {
-        Some(EventKind::LoginFailed)
-    }
-}
-
-/// `QUEUEID: client=NAME[ADDRESS], sasl_method=MECH, sasl_username=LOGIN`, with `, sasl_sender=…` or others behind.
-fn sasl_success(text: &str) -> Option<(EventKind, Address, Option<&str>)> {
-    let (_queue_id, rest) = take_while(text, |byte| byte.is_ascii_alphanumeric());
-    let (address, rest) = client(rest.strip_prefix(": client=")?)?;
-    let (_mechanism, login) = split(rest.strip_prefix(", sasl_method=")?, ", sasl_username=")?;
-    // The login exists, so that its text is the operator's; what follows it may be the sender's.
-    let end = [", sasl_sender=", ", orig_queue_id=", ", orig_client="];
-    let login = end.iter().fold(login, |login, end| split(login, end).map_or(login, |(login, _)| login));
-    Some((EventKind::LoginOk, address, filled(login)))
+/// What follows the command and ` from `: the command is Postfix' own text without spaces, with how many bytes were read.
+fn after_command(text: &str) -> Option<&str> {
+    let (command, rest) = split(text, " from ")?;
+    (!contains(command, "[")).then_some(rest)
 }

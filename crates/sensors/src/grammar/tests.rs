@@ -1,5 +1,6 @@
 //! Lines and what they mean, as tables; hostile lines; properties.
 
+mod daemons;
 mod hostile;
 mod properties;
 mod tables;
@@ -18,7 +19,7 @@ pub(crate) fn events(line: &str) -> String {
 }
 
 /// `KIND SERVICE CHANNEL TALLY ADDRESS LOGIN SESSION[ #PASSWORD]`, with `-` for what is missing.
-fn shown(event: &Event<'_>) -> String {
+pub(crate) fn shown(event: &Event<'_>) -> String {
     let tally = match event.tally {
         Tally::One => "1".to_owned(),
         Tally::Total(total) => format!("={total}"),

@@ -130,13 +130,13 @@ fn written(metadata: &Metadata) -> u64 {
 
 /// What orders rotated files of one time from old to new: numbers go up with age (`.2` is older than `.1`), dates down.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Age {
+pub(super) enum Age {
     Number(core::cmp::Reverse<u32>),
     Date(OsString),
 }
 
 /// The age by name of a file called `other` that was rotated away from `name`; none if it was not.
-fn age(name: &OsStr, other: &OsStr) -> Option<Age> {
+pub(super) fn age(name: &OsStr, other: &OsStr) -> Option<Age> {
     let suffix = other.as_bytes().strip_prefix(name.as_bytes())?;
     let digits = suffix.strip_prefix(b".").or_else(|| suffix.strip_prefix(b"-"))?;
     if digits.is_empty() || !digits.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b'_')) {

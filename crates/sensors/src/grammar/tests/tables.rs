@@ -334,7 +334,10 @@ fn postfix_sasl() {
             "",
         ),
         ("postfix/smtpd[7]: warning: unknown[unknown]: SASL LOGIN authentication failed: x", ""),
-        ("postfix/smtpd[7]: warning: hostname a.example does not resolve to address 198.51.100.7", ""),
+        (
+            "postfix/smtpd[7]: warning: hostname a.example does not resolve to address 198.51.100.7",
+            "connect smtp front 1 198.51.100.7 - -",
+        ),
         ("postfix/smtpd[7]: warning: SASL authentication failure: cannot connect to saslauthd server", ""),
         (
             "postfix/submission/smtpd[7]: 3F1A29B0C4: client=unknown[198.51.100.7], sasl_method=PLAIN, sasl_username=alice@example.org",

@@ -1,0 +1,155 @@
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use base::EventKind;
+use clap::{Args, Subcommand};
+use sensors::import::{Import, LeftOut, Translated, fail2ban};
+use serde::Serialize;
+
+use super::show::{Show, complain, printable};
+use super::{Failure, Outcome};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    from: From,
+}
+
+#[derive(Subcommand)]
+enum From {
+    /// Translate filters of fail2ban to [[pattern]]s, on standard output; what could not be translated is said line by line
+    Fail2ban {
+        /// Filters, such as /etc/fail2ban/filter.d/courier-auth.conf
+        #[arg(required = true, value_name = "FILTER.conf")]
+        filters: Vec<PathBuf>,
+
+        /// What a line that matches means
+        #[arg(long, value_name = "EVENT", default_value = "login-failed", value_parser = event)]
+        event: EventKind,
+    },
+}
+
+fn event(name: &str) -> Result<EventKind, String> {
+    let names = EventKind::ALL.map(EventKind::name).join(", ");
+    EventKind::from_name(name).ok_or_else(|| format!("one of {names}"))
+}
+
+/// Longest filter file, in bytes.
+const FILTER_BYTES_MAX: u64 = 1024 * 1024;
+
+/// What `ratter import --json` prints of one filter.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Shown {
+    patterns: Vec<ShownPattern>,
+    left_out: Vec<ShownLeftOut>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct ShownPattern {
+    name: String,
+    origin: String,
+    program: Option<String>,
+    regex: String,
+    unless: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct ShownLeftOut {
+    origin: String,
+    text: String,
+    why: String,
+}
+
+/// `ratter import fail2ban FILTER.conf…`: filters of fail2ban as patterns.
+pub(crate) fn import(arguments: &Arguments, show: &Show) -> Result<Outcome, Failure> {
+    let From::Fail2ban { filters, event } = &arguments.from;
+    let mut import = Import::default();
+    for path in filters {
+        let found = fail2ban(&path.to_string_lossy(), *event, &mut read).map_err(|why| anyhow!(why))?;
+        import.patterns.extend(found.patterns);
+        import.left_out.extend(found.left_out);
+    }
+    let summary =
+        format!("{} patterns; {} lines could not be translated", import.patterns.len(), import.left_out.len());
+    let is_empty = import.patterns.is_empty();
+    if show.is_json() {
+        show.value(&shown(import), |_| String::new())?;
+    } else {
+        let mut parts: Vec<String> = import.patterns.iter().map(|pattern| pattern_toml(pattern, *event)).collect();
+        parts.extend(import.left_out.iter().map(left_out));
+        super::show::line(parts.join("\n").trim_end())?;
+        complain(&summary);
+    }
+    Ok(if is_empty { Outcome::NothingFound } else { Outcome::Done })
+}
+
+#[expect(clippy::disallowed_methods, reason = "the files that the user names are read here")]
+fn read(path: &str) -> Option<String> {
+    let size = std::fs::metadata(path).ok()?.len();
+    if size > FILTER_BYTES_MAX {
+        return None;
+    }
+    std::fs::read_to_string(path).ok()
+}
+
+fn shown(import: Import) -> Shown {
+    let pattern = |p: Translated| ShownPattern {
+        name: p.name,
+        origin: p.origin,
+        program: p.program,
+        regex: p.regex,
+        unless: p.unless,
+    };
+    let left_out = |l: LeftOut| ShownLeftOut { origin: l.origin, text: l.text, why: l.why };
+    Shown {
+        patterns: import.patterns.into_iter().map(pattern).collect(),
+        left_out: import.left_out.into_iter().map(left_out).collect(),
+    }
+}
+
+/// A pattern as it stands in the configuration file.
+fn pattern_toml(pattern: &Translated, event: EventKind) -> String {
+    let key = |key: &str, value: &Option<String>| {
+        value.as_ref().map_or_else(String::new, |value| format!("{key} = {}\n", quoted(value)))
+    };
+    format!(
+        "# {}\n[[pattern]]\nname = \"{}\"\nevent = \"{event}\"\n{}regex = {}\n{}",
+        printable(&pattern.origin),
+        pattern.name,
+        key("program", &pattern.program),
+        quoted(&pattern.regex),
+        key("unless", &pattern.unless)
+    )
+}
+
+/// What could not be translated, as comments.
+fn left_out(left: &LeftOut) -> String {
+    format!("# {}: {}\n#   {}\n", printable(&left.origin), printable(&left.why), printable(&left.text))
+}
+
+/// An expression as TOML: literal where that is possible, because expressions are full of backslashes.
+fn quoted(text: &str) -> String {
+    if !text.contains('\'') {
+        format!("'{text}'")
+    } else if !text.contains("'''") && !text.ends_with('\'') && !text.starts_with('\'') {
+        format!("'''{text}'''")
+    } else {
+        format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expressions_are_toml() {
+        for text in ["a", "a'b\\d", "'", "a'''b\"\\", "''x", ""] {
+            let table: toml::Table = format!("a = {}", quoted(text)).parse().unwrap();
+            assert_eq!(table["a"].as_str(), Some(text));
+        }
+    }
+}

@@ -1,0 +1,98 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use sensors::io::LineReader;
+use sensors::patterns::Patterns;
+use sensors::unknown::{Cluster, Unknown};
+use sensors::{Reader, Timing};
+use serde::Serialize;
+
+use super::show::{Show, printable};
+use super::{Failure, Outcome};
+use crate::{config, node};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Log files, also compressed; the configured ones if not given; `-` is standard input
+    #[arg(value_name = "FILE")]
+    logs: Vec<PathBuf>,
+
+    /// How many kinds of lines are shown
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    top: usize,
+
+    /// Also kinds of lines that name no address and no failure
+    #[arg(long)]
+    all: bool,
+}
+
+/// What `ratter unknown --json` prints.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Report {
+    lines: u64,
+    understood: u64,
+    unknown: Vec<Kind>,
+}
+
+/// A kind of lines in it.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Kind {
+    count: u64,
+    count_too_high_by_at_most: u64,
+    template: String,
+    sample: String,
+}
+
+/// `ratter unknown [FILE…]`: the commonest kinds of lines in which nothing was found.
+pub(crate) fn unknown(path: Option<&Path>, arguments: &Arguments, show: &Show) -> Result<Outcome, Failure> {
+    let (config, _) = config::find(path, config::Ports::NotTried).map_err(Failure::Usage)?;
+    let patterns = Arc::new(Patterns::new(config.patterns.clone()));
+    let logs = if arguments.logs.is_empty() {
+        config.sensors.iter().map(|sensor| sensor.path.clone()).filter(|log| log.is_file()).collect()
+    } else {
+        arguments.logs.clone()
+    };
+    let (mut unknown, mut lines, mut understood) = (Unknown::new(), 0, 0);
+    for log in &logs {
+        let (input, written) = node::open_log(log).with_context(|| format!("{} cannot be read", log.display()))?;
+        let zone = node::zone_of_log(&config, log)?;
+        let mut reader = Reader::new(zone, Timing::Replay).with_patterns(Arc::clone(&patterns));
+        let mut from = LineReader::new(input);
+        while let Some(batch) = from.next_lines().with_context(|| format!("{} cannot be read on", log.display()))? {
+            for line in batch {
+                lines += 1;
+                let mut is_understood = false;
+                reader.read(line, written, &mut |_| is_understood = true);
+                if is_understood {
+                    understood += 1;
+                } else {
+                    unknown.add(line);
+                }
+            }
+        }
+    }
+    let kind = |cluster: Cluster| Kind {
+        count: cluster.count,
+        count_too_high_by_at_most: cluster.uncertain,
+        template: cluster.template,
+        sample: cluster.sample,
+    };
+    let kinds = unknown.commonest(arguments.top, !arguments.all).into_iter().map(kind).collect();
+    show.value(&Report { lines, understood, unknown: kinds }, text)?;
+    Ok(Outcome::Done)
+}
+
+fn text(report: &Report) -> String {
+    let mut parts = vec![format!("{} lines, {} of them with events", report.lines, report.understood)];
+    parts.extend(report.unknown.iter().map(|kind| {
+        let about = if kind.count_too_high_by_at_most > 0 { "at most " } else { "" };
+        format!("{about}{} × {}\n    {}", kind.count, printable(&kind.template), printable(&kind.sample))
+    }));
+    if report.unknown.is_empty() {
+        parts.push("No line without events names an address or a failure.".to_owned());
+    }
+    parts.join("\n\n")
+}

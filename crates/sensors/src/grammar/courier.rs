@@ -1,0 +1,76 @@
+//! Courier: its IMAP and POP3 servers, and `courieresmtpd`.
+//!
+//! ```text
+//! imapd:          LOGIN FAILED, user=LOGIN, ip=[ADDRESS][, port=[PORT]][, protocol=IMAP]
+//! imapd:          LOGIN, user=LOGIN, ip=[ADDRESS], port=[PORT], protocol=IMAP
+//! courieresmtpd:  error,relay=ADDRESS,[port=PORT,]from=<SENDER>,to=<RECIPIENT>: 550 User unknown.
+//! courieresmtpd:  error,relay=ADDRESS,[port=PORT,]msg="535 Authentication failed.",cmd: AUTH LOGIN …
+//! ```
+//!
+//! The login stands before the address, so that the last `, ip=[` is Courier's: what follows it holds nothing of the
+//! client. `relay=` stands before all of the client's text.
+
+use base::EventKind::{LoginFailed, LoginOk, ProtocolAbuse, RelayDenied, UnknownRecipient};
+
+use super::Hinted;
+use super::parts::{Lines, Told};
+use crate::text::{address, bracketed, contains, find_byte, rsplit};
+
+pub(super) const COURIER: Lines = Lines {
+    name: "courier",
+    aliases: &["courierlogin", "couriersmtp"],
+    service: "courier",
+    speaks,
+    hinted: Hinted::Nothing,
+    told,
+};
+
+/// `imapd`, `pop3d-ssl`, `courierpop3login`, `courier-imapd`, `courieresmtpd`, …
+fn speaks(program: &str) -> bool {
+    let name = program.strip_suffix("-ssl").unwrap_or(program);
+    let name = name.strip_prefix("courier").unwrap_or(name);
+    let name = name.strip_prefix('-').unwrap_or(name);
+    matches!(name, "imapd" | "pop3d" | "imap" | "pop3" | "imaplogin" | "pop3login" | "imapdlogin" | "pop3dlogin")
+        || name == "esmtpd" && program.starts_with("courier")
+}
+
+fn told(text: &str) -> Option<Told<'_>> {
+    if let Some(rest) = text.strip_prefix("error,relay=") {
+        return smtp(rest);
+    }
+    let (kind, rest) = match text.strip_prefix("LOGIN FAILED, ") {
+        Some(rest) => (LoginFailed, rest),
+        None => (LoginOk, text.strip_prefix("LOGIN, ")?),
+    };
+    let (before, client) = rsplit(rest, "ip=")?;
+    let (address, rest) = bracketed(client)?;
+    if !is_end(rest) {
+        return None;
+    }
+    let login = before.strip_suffix(", ").and_then(|before| before.strip_prefix("user="));
+    Some(Told::new(kind, address).by(login.unwrap_or("")))
+}
+
+/// Whether this is what Courier writes behind the address: `, port=[51314], protocol=IMAP, stls=1`.
+fn is_end(text: &str) -> bool {
+    text.split(',').all(|element| {
+        let element = element.trim();
+        element.is_empty() || ["port=", "protocol=", "stls="].iter().any(|name| element.starts_with(name))
+    })
+}
+
+fn smtp(text: &str) -> Option<Told<'_>> {
+    let (client, rest) = text.split_at_checked(find_byte(text, b',')?)?;
+    let kind = if contains(rest, "535 Authentication failed") {
+        LoginFailed
+    } else if contains(rest, ": 513 Relaying denied") {
+        RelayDenied
+    } else if contains(rest, ": 550 User ") && contains(rest, "unknown") {
+        UnknownRecipient
+    } else if contains(rest, "502 ESMTP command error") {
+        ProtocolAbuse
+    } else {
+        return None;
+    };
+    Some(Told::new(kind, address(client)?))
+}

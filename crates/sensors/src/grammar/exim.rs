@@ -1,0 +1,239 @@
+//! Exim's main and reject logs, in files or by syslog.
+//!
+//! A client is written by `host_and_ident()` as `[H=][NAME ][(HELO) ][ADDRESS][:PORT][ I=[LOCAL]:PORT][ Ci=N]`; behind it may
+//! follow `U= P= X= CV= DN= SNI= A= F=`. The reverse name is one that Exim's pattern for names allows. HELO is checked too
+//! (letters, digits, `.-_:[]`), unless `helo_accept_junk_hosts` is set for the client.
+//!
+//! | line | event |
+//! |---|---|
+//! | `MECH authenticator failed for CLIENT: 535 Incorrect authentication data[ (set_id=LOGIN)]` | login-failed |
+//! | `ID <= SENDER H=CLIENT P=esmtpsa A=MECH:LOGIN …` | login-ok, message-sent |
+//! | `H=CLIENT F=<…> rejected RCPT <…>: REASON`, `rejected after DATA`, `rejected by local_scan()`, `dropped by 'connect' ACL` | by reason |
+//! | `H=CLIENT sender verify fail for <…>: …`, `ID SA: Action: …rejected…: … (host=NAME [ADDRESS]) for …` | spam-seen |
+//! | `SMTP protocol error in "…" H=CLIENT …`, `SMTP protocol synchronization error (…): …`, `SMTP call from CLIENT dropped: too many …`, `SMTP connection from CLIENT closed by DROP in ACL` | protocol-abuse |
+//! | `no MAIL in SMTP connection from CLIENT …`, `no host name found for IP address …`, timeouts, TLS errors | connect |
+//!
+//! Why the address found is the true one or none: see `host`.
+
+mod host;
+
+use base::EventKind::{self, Connect, LoginFailed, LoginOk, MessageSent, ProtocolAbuse, RateExceeded, RelayDenied};
+use base::EventKind::{SpamSeen, UnknownRecipient};
+use base::Timestamp;
+
+use super::parts::Told;
+use super::{Grammar, Hinted, Sink};
+use crate::frame::Frame;
+use crate::text::{address, bracketed, contains, digits, find, named, rsplit, split, split_only, take_while, word};
+use host::{Client, client};
+
+/// The grammar of Exim's logs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Exim;
+
+impl Grammar for Exim {
+    fn name(&self) -> &'static str {
+        "exim"
+    }
+
+    fn aliases(&self) -> &'static [&'static str] {
+        &["exim4"]
+    }
+
+    fn speaks(&self, program: &str) -> bool {
+        program.starts_with("exim")
+    }
+
+    fn hinted(&self) -> Hinted {
+        Hinted::Bare
+    }
+
+    fn read(&mut self, frame: &Frame<'_>, time: Timestamp, out: Sink<'_>) {
+        let text = without_pid(frame.message.trim_end());
+        let rest = without_message_id(text);
+        if let Some(rest) = rest.strip_prefix("<= ") {
+            if let Some(told) = sent(rest) {
+                out(told.event(time, "smtp"));
+                out(Told { kind: MessageSent, ..told }.event(time, "smtp"));
+            }
+        } else if let Some(told) = told(rest) {
+            out(told.event(time, "smtp"));
+        }
+    }
+}
+
+/// `[26221] `, where `log_selector` has `pid`, also behind a stamp that Exim writes into syslog.
+fn without_pid(text: &str) -> &str {
+    let text = match text.get(..20) {
+        Some(stamp) if stamp.as_bytes()[4] == b'-' && stamp.as_bytes()[13] == b':' => text.get(20..).unwrap_or(text),
+        _ => text,
+    };
+    text.strip_prefix('[').and_then(digits).and_then(|(_, rest)| rest.strip_prefix("] ")).unwrap_or(text)
+}
+
+/// `1Unmew-0000ea-SE `, or the longer form since 4.97.
+fn without_message_id(text: &str) -> &str {
+    let (id, rest) = take_while(text, |byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let is_id = matches!(id.len(), 16 | 23) && id.as_bytes()[6] == b'-';
+    if is_id { rest.strip_prefix(' ').unwrap_or(text) } else { text }
+}
+
+/// Mail from a client that had logged in.
+fn sent(text: &str) -> Option<Told<'_>> {
+    // The sender stands before, the message id behind.
+    let (_sender, rest) = split_only(text, " H=")?;
+    let Client { address, rest } = client(rest)?;
+    let (_, rest) = split_only(rest, " P=es")?;
+    let (_, rest) = split_only(rest, " A=")?;
+    let (login, _) = word(rest);
+    let (_authenticator, login) = split(login, ":")?;
+    Some(Told::new(LoginOk, address).by(split(login, ":").map_or(login, |(login, _)| login)))
+}
+
+fn told(text: &str) -> Option<Told<'_>> {
+    if text.starts_with("H=") {
+        return rejected(text);
+    }
+    if text.starts_with("F=") {
+        let (_sender, rest) = split_only(text, " H=")?;
+        return rejected(rest);
+    }
+    if let Some(rest) = text.strip_prefix("SMTP ") {
+        return smtp(rest);
+    }
+    if let Some(rest) = text.strip_prefix("SA: Action: ") {
+        return spamassassin(rest);
+    }
+    let visits = [
+        "no MAIL in SMTP connection from ",
+        "unexpected disconnection while reading SMTP command from ",
+        "TLS error on connection from ",
+    ];
+    if let Some(rest) = visits.iter().find_map(|visit| text.strip_prefix(visit)) {
+        return Some(Told::new(Connect, client(rest)?.address));
+    }
+    if let Some(rest) = text.strip_prefix("no host name found for IP address ") {
+        return Some(Told::new(Connect, address(word(rest).0)?));
+    }
+    if text.starts_with("no IP address found for host ") {
+        let (_, rest) = split_only(text, " (during SMTP connection from ")?;
+        return Some(Told::new(Connect, client(rest)?.address));
+    }
+    if let Some(rest) = text.strip_prefix("Connection from ") {
+        let (address, rest) = named(rest)?;
+        return contains(rest, " refused: too many connections").then(|| Told::new(RateExceeded, address));
+    }
+    authenticator(text)
+}
+
+/// `MECH authenticator failed for CLIENT: 535 Incorrect authentication data …`.
+fn authenticator(text: &str) -> Option<Told<'_>> {
+    let (_mechanism, rest) = take_while(text, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    let Client { address, rest } = client(rest.strip_prefix(" authenticator failed for ")?)?;
+    let rest = rest.strip_prefix(": 535 Incorrect authentication data")?;
+    let login = match rest.strip_prefix(" (set_id=") {
+        Some(login) => rsplit(login, ")").map_or(login, |(login, _)| login),
+        None => "",
+    };
+    Some(Told::new(LoginFailed, address).by(login))
+}
+
+/// `H=CLIENT … F=<…> rejected RCPT <…>: REASON`, and all else that begins with the client.
+fn rejected(text: &str) -> Option<Told<'_>> {
+    let Client { address, rest } = client(text)?;
+    if let Some(rest) = rest.strip_prefix(" sender verify fail for ") {
+        return (!rest.is_empty()).then(|| Told::new(SpamSeen, address));
+    }
+    if contains(rest, " dropped by 'connect' ACL") || contains(rest, " dropped by \"connect\" ACL") {
+        return Some(Told::new(ProtocolAbuse, address));
+    }
+    let at = find(rest, " rejected ")?;
+    let (before, what) = (rest.get(..at)?, rest.get(at + " rejected ".len()..)?);
+    Some(Told::new(rejection(what, before.ends_with(" temporarily"))?, address))
+}
+
+/// What the reason of a rejection says of the client; none if only that it should come again.
+fn rejection(what: &str, is_temporary: bool) -> Option<EventKind> {
+    let what = what.to_ascii_lowercase();
+    let has = |text: &str| contains(&what, text);
+    Some(if has("ratelimit") || has("rate limit") || has("too many") {
+        RateExceeded
+    } else if has("relay not permitted")
+        || has("relaying denied")
+        || has("auth is required")
+        || has("authentication required")
+    {
+        RelayDenied
+    } else if is_temporary {
+        return None;
+    } else if what.starts_with("after data") || what.starts_with("by local_scan") || what.starts_with("data") {
+        SpamSeen
+    } else if [
+        "unknown user",
+        "user unknown",
+        "unrouteable address",
+        "no such user",
+        "unknown recipient",
+        "no such recipient",
+    ]
+    .iter()
+    .any(|text| has(text))
+    {
+        UnknownRecipient
+    } else if ["dnsbl", "blacklist", "blocklist", "listed", "rbl", "spamhaus", "sender verify failed"]
+        .iter()
+        .any(|text| has(text))
+    {
+        SpamSeen
+    } else {
+        ProtocolAbuse
+    })
+}
+
+/// Lines that begin with `SMTP `.
+fn smtp(text: &str) -> Option<Told<'_>> {
+    if let Some(rest) = text.strip_prefix("call from ") {
+        let Client { address, rest } = client(rest)?;
+        return rest.starts_with(" dropped: too many ").then(|| Told::new(ProtocolAbuse, address));
+    }
+    if let Some(rest) = text.strip_prefix("connection from ") {
+        let Client { address, rest } = client(rest)?;
+        return rest.starts_with(" closed by DROP in ACL").then(|| Told::new(ProtocolAbuse, address));
+    }
+    let timeouts = ["command timeout on connection from ", "data timeout (message abandoned) on connection from "];
+    if let Some(rest) = timeouts.iter().find_map(|timeout| text.strip_prefix(timeout)) {
+        return Some(Told::new(Connect, client(rest)?.address));
+    }
+    if let Some(rest) = text.strip_prefix("protocol synchronization error (") {
+        let (_, rest) = split(rest, "): rejected ")?;
+        let rest = match rest.strip_prefix("connection from ") {
+            Some(rest) => rest,
+            // The command stands before, what came too early behind.
+            None => split_only(rest, "\" H=")?.1,
+        };
+        return Some(Told::new(ProtocolAbuse, client(rest)?.address));
+    }
+    let is_error = text.starts_with("protocol error in \"") || text.starts_with("syntax error in \"");
+    // The command holds anything, so that the last mark is Exim's; behind the client stands one of these texts.
+    let Client { address, rest } = client(rsplit(is_error.then_some(text)?, "\" H=")?.1)?;
+    let (mechanism, message) = word(rest.trim_start());
+    let is_known = matches!(
+        rest.trim_start(),
+        "AUTH command used when not advertised" | "unrecognized command" | "NULL character(s) present (shown as '?')"
+    ) || message == "authentication mechanism not supported"
+        && mechanism.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    is_known.then(|| Told::new(ProtocolAbuse, address))
+}
+
+/// `SpamAssassin` at SMTP time: `… (scanned in 6/6 secs | Message-Id: …). From <…> (host=NAME [ADDRESS]) for …`.
+fn spamassassin(text: &str) -> Option<Told<'_>> {
+    let actions =
+        ["silently tossed message", "permanently rejected", "temporarily rejected", "rejected", "flagged as Spam"];
+    if !actions.iter().any(|action| text.starts_with(action)) {
+        return None;
+    }
+    let (_, rest) = split_only(text, " (host=")?;
+    let (name, rest) = take_while(rest, |byte| !matches!(byte, b' ' | b'[' | b')'));
+    let rest = if name.is_empty() { rest } else { rest.strip_prefix(' ')? };
+    Some(Told::new(SpamSeen, bracketed(rest)?.0))
+}

@@ -1,0 +1,34 @@
+//! `HAProxy` in front of web mail and administration pages, where it asks for a password itself (`http-request auth`).
+//!
+//! ```text
+//! ADDRESS:PORT [14/Nov/2015:22:45:11.608] FRONTEND BACKEND/<NOSRV> -1/-1/-1/-1/0 401 248 - - PR-- …
+//! ```
+//!
+//! The address stands first. A browser's first visit is answered with 401 as well, so that rules should allow for one.
+
+use base::EventKind::LoginFailed;
+
+use super::Hinted;
+use super::parts::{Lines, Told};
+use crate::text::{address_of_port, contains, word};
+
+pub(super) const HAPROXY: Lines = Lines {
+    name: "haproxy",
+    aliases: &[],
+    service: "http",
+    speaks: |program| program.starts_with("haproxy"),
+    hinted: Hinted::Nothing,
+    told,
+};
+
+fn told(text: &str) -> Option<Told<'_>> {
+    let (client, rest) = word(text);
+    let address = address_of_port(client)?;
+    let (_date, rest) = word(rest);
+    let (_frontend, rest) = word(rest);
+    let (server, rest) = word(rest);
+    let (timers, rest) = word(rest);
+    let (status, _) = word(rest);
+    let is_refusal = server.ends_with("/<NOSRV>") && timers.starts_with("-1/-1/-1/-1/") && !contains(timers, "//");
+    (is_refusal && status == "401").then(|| Told::new(LoginFailed, address))
+}

@@ -1,0 +1,124 @@
+//! `OpenSMTPD`'s incoming sessions.
+//!
+//! ```text
+//! 6.4 on:   ID smtp connected address=ADDRESS host=NAME
+//!           ID smtp authentication user=LOGIN result=ok|permfail
+//!           ID smtp failed-command command="…" result="535 Authentication failed"
+//! 5.7, 6.0: ID smtp event=connected address=ADDRESS host=NAME
+//!           ID smtp event=failed-command address=ADDRESS host=NAME command="…" result="…"
+//! to 5.4:   smtp-in: New session ID from host NAME [ADDRESS]
+//!           smtp-in: Failed command on session ID: "…" => 535 Authentication failed
+//! ```
+//!
+//! The address is told when a client connects, by the server alone, and remembered by the session's number; addresses in
+//! later lines are not looked at, because a login may hold one.
+
+use base::EventKind::{self, LoginFailed, LoginOk, ProtocolAbuse, UnknownRecipient};
+use base::{Address, Timestamp};
+
+use super::parts::{Recent, Told};
+use super::{Grammar, Sink};
+use crate::frame::Frame;
+use crate::text::{address, ending_bracket, rsplit, split, take_while, word};
+
+/// How many sessions are remembered.
+const SESSIONS_MAX: usize = 16_384;
+
+/// The grammar of `OpenSMTPD`'s log.
+pub(super) struct OpenSmtpd {
+    sessions: Recent<Session>,
+}
+
+struct Session {
+    address: Address,
+    /// Whether the login's own line told of the failure that the answer to the command will tell again.
+    is_told: bool,
+}
+
+impl Default for OpenSmtpd {
+    fn default() -> Self {
+        Self { sessions: Recent::new(SESSIONS_MAX) }
+    }
+}
+
+impl Grammar for OpenSmtpd {
+    fn name(&self) -> &'static str {
+        "opensmtpd"
+    }
+
+    fn speaks(&self, program: &str) -> bool {
+        matches!(program, "smtpd" | "opensmtpd")
+    }
+
+    fn read(&mut self, frame: &Frame<'_>, time: Timestamp, out: Sink<'_>) {
+        let text = frame.message.trim_end();
+        let told = match text.strip_prefix("smtp-in: ") {
+            Some(text) => self.worded(frame.host, text),
+            None => self.keyed(frame.host, text),
+        };
+        if let Some(told) = told {
+            out(told.event(time, "smtp"));
+        }
+    }
+}
+
+impl OpenSmtpd {
+    fn connect(&mut self, key: u64, address: Address) {
+        self.sessions.insert(key, Session { address, is_told: false });
+    }
+
+    fn keyed<'a>(&mut self, host: &str, text: &'a str) -> Option<Told<'a>> {
+        let (id, rest) = take_while(text, |byte| byte.is_ascii_hexdigit());
+        let rest = rest.strip_prefix(" smtp ")?;
+        let rest = rest.strip_prefix("event=").unwrap_or(rest);
+        let (event, rest) = word(rest);
+        let key = Recent::<Session>::key(host, id, 0);
+        match event {
+            "connected" => self.connect(key, address(word(rest.strip_prefix("address=")?).0)?),
+            "authentication" => {
+                let session = self.sessions.get_mut(key)?;
+                let rest = rest.strip_prefix("user=")?;
+                if let Some(login) = rest.strip_suffix(" result=ok") {
+                    return Some(Told::new(LoginOk, session.address).by(login));
+                }
+                let login = rest.strip_suffix(" result=permfail")?;
+                session.is_told = true;
+                return Some(Told::new(LoginFailed, session.address).by(login));
+            }
+            "failed-command" => return self.refused(key, rsplit(rest, " result=\"")?.1),
+            "disconnected" | "closed" => drop(self.sessions.remove(key)),
+            _ => {}
+        }
+        None
+    }
+
+    fn worded(&mut self, host: &str, text: &str) -> Option<Told<'static>> {
+        if let Some(rest) = text.strip_prefix("New session ") {
+            let (id, rest) = word(rest);
+            let (_, address) = ending_bracket(rest)?;
+            self.connect(Recent::<Session>::key(host, id, 0), address);
+            return None;
+        }
+        let (id, rest) = split(text.strip_prefix("Failed command on session ")?, ": ")?;
+        let (_, answer) = rsplit(rest, " => ")?;
+        self.refused(Recent::<Session>::key(host, id, 0), answer)
+    }
+
+    /// What the answer to a command says.
+    fn refused(&mut self, key: u64, answer: &str) -> Option<Told<'static>> {
+        let session = self.sessions.get_mut(key)?;
+        let kind: EventKind = if answer.starts_with("535 ") {
+            if core::mem::take(&mut session.is_told) {
+                return None;
+            }
+            LoginFailed
+        } else if answer.starts_with("550 Invalid recipient") || answer.starts_with("550 5.1.1 ") {
+            UnknownRecipient
+        } else if answer.starts_with("500 ") || answer.starts_with("503 ") || answer.starts_with("530 ") {
+            ProtocolAbuse
+        } else {
+            return None;
+        };
+        Some(Told::new(kind, session.address))
+    }
+}

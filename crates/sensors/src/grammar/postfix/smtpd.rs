@@ -1,0 +1,114 @@
+//! The lines of `smtpd`.
+//!
+//! ```text
+//! warning: NAME[ADDRESS]: SASL MECH authentication failed: REASON[, sasl_username=LOGIN]
+//! QUEUEID: client=NAME[ADDRESS], sasl_method=MECH, sasl_username=LOGIN[, sasl_sender=SENDER]
+//! QUEUEID: reject: COMMAND from NAME[ADDRESS]: 550 5.1.1 …; from=<…> to=<…> proto=ESMTP helo=<…>
+//! [QUEUEID: ]lost connection|timeout|too many errors|improper command pipelining after COMMAND from NAME[ADDRESS][: …]
+//! warning: Connection rate limit exceeded: 61 from NAME[ADDRESS] for service smtp
+//! warning: non-SMTP command from NAME[ADDRESS]: …
+//! warning: hostname NAME does not resolve to address ADDRESS[: …]
+//! SSL_accept error from NAME[ADDRESS]: …
+//! ```
+
+use base::EventKind::{self, Connect, LoginFailed, LoginOk, ProtocolAbuse, RateExceeded};
+
+use super::super::parts::Told;
+use super::{after_command, client, queue_id, reject};
+use crate::text::{address, contains, filled, split, word};
+
+pub(super) fn told(text: &str) -> Option<Told<'_>> {
+    if let Some(rest) = text.strip_prefix("warning: ") {
+        return warning(rest);
+    }
+    let (_, rest) = queue_id(text);
+    if let Some(rest) = rest.strip_prefix("client=") {
+        return sasl_success(rest);
+    }
+    if let Some(rest) = rest.strip_prefix("SSL_accept error from ") {
+        return Some(Told::new(Connect, client(rest)?.0));
+    }
+    let endings = [
+        ("lost connection after ", Connect),
+        ("timeout after ", Connect),
+        ("too many errors after ", ProtocolAbuse),
+        ("improper command pipelining after ", ProtocolAbuse),
+    ];
+    for (beginning, kind) in endings {
+        if let Some(rest) = rest.strip_prefix(beginning) {
+            // Mail servers lose a connection while they send, too.
+            let is_sending = rest.starts_with("DATA") || rest.starts_with("BDAT") || rest.starts_with("END-OF-MESSAGE");
+            if kind == Connect && is_sending {
+                return None;
+            }
+            return Some(Told::new(kind, client(after_command(rest)?)?.0));
+        }
+    }
+    reject::told(rest)
+}
+
+fn warning(text: &str) -> Option<Told<'_>> {
+    if let Some(rest) = text.strip_prefix("hostname ") {
+        let (_name, rest) = word(rest);
+        let client = word(rest.strip_prefix("does not resolve to address ")?).0;
+        let client = client.strip_suffix(':').unwrap_or(client);
+        return Some(Told::new(Connect, address(client)?));
+    }
+    let faults = ["non-SMTP command from ", "Illegal address syntax from "];
+    if let Some(rest) = faults.iter().find_map(|fault| text.strip_prefix(fault)) {
+        return Some(Told::new(ProtocolAbuse, client(rest)?.0));
+    }
+    let limits = ["Connection ", "Message delivery ", "Recipient ", "New TLS ", "AUTH "];
+    if limits.iter().any(|limit| text.starts_with(limit)) {
+        let (_limit, rest) = split(text, " limit exceeded: ")?;
+        return Some(Told::new(RateExceeded, client(split(rest, " from ")?.1)?.0));
+    }
+    sasl_failure(text)
+}
+
+/// `NAME[ADDRESS]: SASL MECH authentication failed: REASON[, sasl_username=LOGIN]`. Older versions do not tell the login.
+fn sasl_failure(text: &str) -> Option<Told<'_>> {
+    let (address, rest) = client(text)?;
+    if rest.starts_with(" sent ") && contains(rest, " instead of SMTP command") {
+        return Some(Told::new(ProtocolAbuse, address));
+    }
+    let (_mechanism, rest) = split(rest.strip_prefix(": SASL ")?, " authentication failed:")?;
+    let rest = rest.trim_start_matches(' ');
+    let (reason, login) = match split(rest, ", sasl_username=") {
+        Some((reason, login)) => (reason, filled(login).filter(|login| *login != "(unavailable)")),
+        None => (rest, None),
+    };
+    Some(Told { login, ..Told::new(failure(reason)?, address) })
+}
+
+/// What the reason of a failed SASL login says of the client: it is the server's text, or its last challenge in base64, which
+/// Postfix repeats where Dovecot gave no reason.
+fn failure(reason: &str) -> Option<EventKind> {
+    // The server behind Postfix is broken, or a temporary failure: not the client's fault.
+    let is_ours = [
+        "Connection lost to authentication server",
+        "generic failure",
+        "Temporary ",
+        "Internal ",
+        "out of memory",
+        "no mechanism available",
+    ];
+    if is_ours.iter().any(|ours| reason.starts_with(ours)) {
+        None
+    } else if reason.starts_with("Invalid authentication mechanism") {
+        // Not one that was offered: no password was tried.
+        Some(ProtocolAbuse)
+    } else {
+        Some(LoginFailed)
+    }
+}
+
+/// `NAME[ADDRESS], sasl_method=MECH, sasl_username=LOGIN`, with `, sasl_sender=…` or others behind.
+fn sasl_success(text: &str) -> Option<Told<'_>> {
+    let (address, rest) = client(text)?;
+    let (_mechanism, login) = split(rest.strip_prefix(", sasl_method=")?, ", sasl_username=")?;
+    // The login exists, so that its text is the operator's; what follows it may be the sender's.
+    let end = [", sasl_sender=", ", orig_queue_id=", ", orig_client="];
+    let login = end.iter().fold(login, |login, end| split(login, end).map_or(login, |(login, _)| login));
+    Some(Told::new(LoginOk, address).by(login))
+}

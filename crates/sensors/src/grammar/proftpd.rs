@@ -1,0 +1,64 @@
+//! `ProFTPD`, also its `mod_sftp`.
+//!
+//! ```text
+//! SERVER (NAME[ADDRESS]) - USER LOGIN (Login failed): Incorrect password
+//! SERVER (NAME[ADDRESS]): USER LOGIN: no such user found from NAME [ADDRESS] to SERVER:21
+//! SERVER (NAME[ADDRESS]) - SECURITY VIOLATION: root login attempted
+//! SERVER (NAME[ADDRESS]) - Maximum login attempts (3) exceeded
+//! SERVER (NAME[ADDRESS]) - USER LOGIN: Login successful.
+//! ```
+//!
+//! Before the address stand the server's name and the client's reverse name, which holds no bracket.
+
+use base::EventKind::{LoginFailed, LoginOk, ProtocolAbuse};
+
+use super::Hinted;
+use super::parts::{Lines, Told};
+use crate::text::{named, rsplit, split, word};
+
+pub(super) const PROFTPD: Lines = Lines {
+    name: "proftpd",
+    aliases: &[],
+    service: "ftp",
+    speaks: |program| program == "proftpd",
+    hinted: Hinted::Nothing,
+    told,
+};
+
+fn told(text: &str) -> Option<Told<'_>> {
+    const REFUSALS: &[&str] = &[
+        "user not authorized for login",
+        "no such user found",
+        "incorrect password",
+        "password expired",
+        "account disabled",
+        "invalid shell: ",
+        "user in ",
+        "limit access denies login",
+        "limit configuration denies login",
+        "not a useralias",
+        "maximum login length exceeded",
+    ];
+    let (_server, rest) = word(text);
+    let (address, rest) = named(rest.strip_prefix('(')?)?;
+    let rest = rest.strip_prefix(')')?;
+    let rest = rest.strip_prefix(": ").or_else(|| rest.strip_prefix(" - "))?;
+    if rest.starts_with("Maximum login attempts ") {
+        return Some(Told::new(ProtocolAbuse, address));
+    }
+    if let Some(rest) = rest.strip_prefix("SECURITY VIOLATION: ") {
+        let (login, _) = split(rest, " login attempted")?;
+        return Some(Told::new(LoginFailed, address).by(login));
+    }
+    let rest = rest.strip_prefix("USER ")?;
+    if let Some(login) = rest.strip_suffix(": Login successful.") {
+        return Some(Told::new(LoginOk, address).by(login));
+    }
+    let (login, reason) = match rsplit(rest, " (Login failed): ") {
+        Some(found) => found,
+        None => split(rest, ": ")?,
+    };
+    let is_refusal =
+        |refusal: &&str| reason.get(..refusal.len()).is_some_and(|head| head.eq_ignore_ascii_case(refusal));
+    REFUSALS.iter().any(is_refusal).then(|| Told::new(LoginFailed, address).by(login))
+}

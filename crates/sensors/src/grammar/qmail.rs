@@ -1,0 +1,106 @@
+//! qmail and what stands around it: rblsmtpd, badiprbl, vpopmail's vchkpw, CHKUSER, spamdyke.
+//!
+//! ```text
+//! rblsmtpd:     ADDRESS pid 19597 ZONE: 451 …      ZONE blocked ADDRESS NAME -
+//! qmail-smtpd:  421 badiprbl: ip ADDRESS rbl: …
+//! qmail-smtpd:  CHKUSER rejected rcpt: from <SENDER::> remote <HELO:NAME:ADDRESS> rcpt <RECIPIENT> : not existing recipient
+//! vpopmail:     vchkpw-smtp: password fail (pass: '…') LOGIN:ADDRESS        vchkpw-pop3: (PLAIN) login success LOGIN:ADDRESS
+//! spamdyke:     DENIED_RBL_MATCH from: SENDER to: RECIPIENT origin_ip: ADDRESS origin_rdns: NAME auth: LOGIN …
+//! ```
+//!
+//! The address stands before the client's text, or ends the line behind it; where client text stands on both sides, only a
+//! line with one mark is read.
+
+use base::EventKind::{self, LoginFailed, LoginOk, ProtocolAbuse, RelayDenied, SpamSeen, UnknownRecipient};
+
+use super::Hinted;
+use super::parts::{Lines, Told};
+use crate::text::{address, contains, rsplit_byte, split, split_only, take_while, word};
+
+pub(super) const QMAIL: Lines = Lines {
+    name: "qmail",
+    aliases: &["vpopmail", "spamdyke", "rblsmtpd"],
+    service: "smtp",
+    speaks: |program| {
+        matches!(program, "qmail" | "rblsmtpd" | "qmail-smtpd" | "vpopmail" | "vchkpw" | "spamdyke" | "smtp")
+            || program.starts_with("qmail/")
+    },
+    hinted: Hinted::Bare,
+    told,
+};
+
+fn told(text: &str) -> Option<Told<'_>> {
+    // `1157520813.485077 `, which splogger writes, and the name of the program.
+    let (number, rest) = take_while(text, |byte| byte.is_ascii_digit() || byte == b'.');
+    let text = if number.is_empty() { text } else { rest.strip_prefix(' ').unwrap_or(text) };
+    if text.starts_with("vchkpw") {
+        return vchkpw(text);
+    }
+    let text = ["rblsmtpd: ", "qmail-smtpd: "].iter().find_map(|name| text.strip_prefix(name)).unwrap_or(text);
+    if let Some(rest) = text.strip_prefix("CHKUSER ") {
+        return chkuser(rest);
+    }
+    if text.starts_with("DENIED_") || text.starts_with("FAILED_AUTH ") {
+        return spamdyke(text);
+    }
+    let (first, rest) = word(text);
+    if let Some(rest) = rest.strip_prefix("badiprbl: ip ") {
+        return first.starts_with('4').then(|| Some(Told::new(SpamSeen, address(word(rest).0)?)))?;
+    }
+    if let Some(rest) = rest.strip_prefix("blocked ") {
+        return rest.ends_with('-').then(|| Some(Told::new(SpamSeen, address(word(rest).0)?)))?;
+    }
+    let is_blocked = rest.starts_with("pid ") && (contains(rest, ": 451 ") || contains(rest, ": 553 "))
+        || rest.starts_with("pid ") && contains(rest, " 451 ");
+    is_blocked.then(|| Some(Told::new(SpamSeen, address(first)?)))?
+}
+
+/// `vchkpw-SERVICE: WHAT LOGIN:ADDRESS`.
+fn vchkpw(text: &str) -> Option<Told<'_>> {
+    let (before, client) = rsplit_byte(text, b':')?;
+    let (_, what) = split(before, ": ")?;
+    let refusals =
+        ["password fail", "vpopmail user not found", "null password given", "invalid user/domain characters"];
+    let kind = if refusals.iter().any(|refusal| what.starts_with(refusal)) {
+        LoginFailed
+    } else if what.starts_with('(') && contains(what, " login success ") {
+        LoginOk
+    } else {
+        return None;
+    };
+    Some(Told::new(kind, address(client)?).by(rsplit_byte(what, b' ')?.1))
+}
+
+/// `rejected rcpt: from <…> remote <HELO:NAME:ADDRESS> rcpt <…> : REASON`.
+fn chkuser(text: &str) -> Option<Told<'_>> {
+    let what = text.strip_prefix("rejected ")?;
+    let (_, rest) = split_only(what, " remote <")?;
+    let (remote, rest) = split_only(rest, "> rcpt <")?;
+    let (_, client) = rsplit_byte(remote, b':')?;
+    let kind = if what.starts_with("relaying: ") {
+        RelayDenied
+    } else if contains(rest, "not existing recipient") || contains(rest, "invalid rcpt") {
+        UnknownRecipient
+    } else {
+        ProtocolAbuse
+    };
+    Some(Told::new(kind, address(client)?))
+}
+
+/// `DENIED_WHY from: … to: … origin_ip: ADDRESS origin_rdns: NAME auth: LOGIN …`.
+fn spamdyke(text: &str) -> Option<Told<'_>> {
+    let (why, rest) = word(text);
+    let kind: EventKind = match why {
+        "FAILED_AUTH" => LoginFailed,
+        "DENIED_RELAYING" | "DENIED_UNQUALIFIED_RECIPIENT" => RelayDenied,
+        "DENIED_INVALID_RECIPIENT" | "DENIED_RECIPIENT_INVALID" => UnknownRecipient,
+        "DENIED_EARLYTALKER" | "DENIED_TOO_MANY_RECIPIENTS" | "DENIED_ACCESS_DENIED" => ProtocolAbuse,
+        // Refused for a while, whoever it is.
+        "DENIED_GRAYLISTED" | "DENIED_OTHER" => return None,
+        _ => SpamSeen,
+    };
+    let (_, rest) = split_only(rest, " origin_ip: ")?;
+    let (client, rest) = word(rest);
+    let login = split(rest, " auth: ").map_or("", |(_, rest)| word(rest).0);
+    Some(Told::new(kind, address(client)?).by(login).without("(unknown)"))
+}

@@ -1,0 +1,66 @@
+//! rspamd's lines about scanned messages, in its own file or by syslog, in the default `log_format`.
+//!
+//! ```text
+//! #7(rspamd_proxy) <d27ce8>; proxy; rspamd_task_write_log: id: <ID>, qid: <4XYZ>, ip: ADDRESS, user: LOGIN, from: <SENDER>,
+//!   (default: F (soft reject): [0.00/15.00] []), len: 194, …, forced: soft reject "Ratelimit "user" exceeded"; score=nan (set by ratelimit)
+//! ```
+//!
+//! The message id is the client's; rspamd writes no space of it, so that it cannot hold `, ip: `. Sender and recipients come
+//! later and may hold anything: a rate limit is read at the line's end, where rspamd writes.
+
+use base::EventKind::{RateExceeded, SpamSeen};
+
+use super::Hinted;
+use super::parts::{Lines, Told};
+use crate::text::{address, contains, rsplit, split, take_while};
+
+pub(super) const RSPAMD: Lines = Lines {
+    name: "rspamd",
+    aliases: &[],
+    service: "smtp",
+    // rspamd's own files begin with `#23139(normal)`.
+    speaks: |program| program == "rspamd" || program.starts_with('#') || program == "rspamd_proxy",
+    hinted: Hinted::Nothing,
+    told,
+};
+
+fn told(text: &str) -> Option<Told<'_>> {
+    let text = match text.strip_prefix('(') {
+        Some(rest) => split(rest, ") ")?.1,
+        None => text,
+    };
+    let (_, rest) = split(text.strip_prefix('<')?, ">; ")?;
+    let (_module, rest) = take_while(rest, |byte| byte.is_ascii_lowercase());
+    let rest = token(rest.strip_prefix("; rspamd_task_write_log: id: ")?)?;
+    let rest = match rest.strip_prefix("qid: ") {
+        Some(rest) => token(rest)?,
+        None => rest,
+    };
+    let (client, rest) = split(rest.strip_prefix("ip: ")?, ", ")?;
+    let login = rest.strip_prefix("user: ").and_then(|rest| split(rest, ", ")).map_or("", |(login, _)| login);
+    let kind = if is_rate_limit(rest) {
+        RateExceeded
+    } else if [" (reject): [", " (add header): [", " (rewrite subject): ["].iter().any(|action| contains(rest, action))
+    {
+        SpamSeen
+    } else {
+        return None;
+    };
+    Some(Told::new(kind, address(client)?).by(login))
+}
+
+/// What follows `<…>, `, which holds no space.
+fn token(text: &str) -> Option<&str> {
+    let (token, rest) = take_while(text, |byte| byte != b' ');
+    (token.starts_with('<') && token.ends_with(">,")).then(|| rest.strip_prefix(' '))?
+}
+
+/// Whether the line ends with the result of the module `ratelimit`.
+fn is_rate_limit(text: &str) -> bool {
+    let text = match rsplit(text, ", settings_id: ") {
+        Some((before, id)) if !id.contains(' ') => before,
+        _ => text,
+    };
+    let forced = text.strip_suffix("; score=nan (set by ratelimit)").and_then(|text| rsplit(text, ", forced: "));
+    forced.is_some_and(|(_, forced)| forced.starts_with("soft reject \"Ratelimit ") && forced.ends_with("exceeded\""))
+}

@@ -1,0 +1,301 @@
+//! OpenSSH's sshd, of any version (`sshd`, and `sshd-session` since 9.8).
+//!
+//! | line | event |
+//! |---|---|
+//! | `Failed METHOD for [invalid user ]LOGIN from ADDRESS port N ssh2[: …]` | login-failed; a key that is not the right one is not yet a failure |
+//! | `error: PAM: Authentication failure for [illegal user ]LOGIN from ADDRESS[ via LOCAL]` | login-failed |
+//! | `Invalid user LOGIN from ADDRESS[ port N]`, `User LOGIN from ADDRESS not allowed because …`, `ROOT LOGIN REFUSED FROM ADDRESS`, `maximum authentication attempts exceeded for …`, `Disconnecting … user LOGIN ADDRESS port N: Change of username …`, `Received disconnect from ADDRESS: 3: …: Auth fail` | login-failed |
+//! | `Disconnecting: Too many authentication failures …` after wrong keys | login-failed |
+//! | `Accepted METHOD for LOGIN from ADDRESS port N ssh2[: …]` | login-ok, and login-failed for other names that PAM had refused before |
+//! | `Bad protocol version …`, `Unable to negotiate …`, `kex_exchange_identification: …`, `banner exchange: …` | protocol-abuse |
+//! | `Connection closed by …[preauth]`, `Did not receive identification string from …`, … | connect |
+//!
+//! A login and what a client says of itself may hold anything. Where they stand before the address, it is read from the
+//! right; where after it, from the left; see `origin.rs` for lines where they stand on both sides. What has no address in
+//! its line is joined by the process number with a line that had one.
+
+mod origin;
+
+use base::EventKind::{Connect, LoginFailed, LoginOk, ProtocolAbuse};
+use base::{Address, Channel, Event, Timestamp};
+
+use super::parts::{Recent, Told};
+use super::{Grammar, Sink, pam};
+use crate::frame::Frame;
+use crate::text::{address, contains, rsplit, split, split_only, take_while, word};
+use origin::{Behind, leading, origin, trailing};
+
+/// How many connections are remembered.
+const CONNECTIONS_MAX: usize = 8_192;
+
+/// Most names that PAM refused in one connection that are remembered.
+const NAMES_MAX: usize = 16;
+
+/// The grammar of sshd's log.
+pub(super) struct Sshd {
+    connections: Recent<Connection>,
+}
+
+/// What is known of a process, which serves one connection.
+struct Connection {
+    address: Address,
+    /// Wrong keys, which no event told.
+    keys: u16,
+    /// Whom PAM refused, which no event told.
+    names: Vec<Box<str>>,
+}
+
+impl Default for Sshd {
+    fn default() -> Self {
+        Self { connections: Recent::new(CONNECTIONS_MAX) }
+    }
+}
+
+impl Grammar for Sshd {
+    fn name(&self) -> &'static str {
+        "sshd"
+    }
+
+    fn aliases(&self) -> &'static [&'static str] {
+        &["ssh", "openssh"]
+    }
+
+    fn speaks(&self, program: &str) -> bool {
+        matches!(program, "sshd" | "sshd-session" | "sshd-auth")
+    }
+
+    fn read(&mut self, frame: &Frame<'_>, time: Timestamp, out: Sink<'_>) {
+        let text = frame.message.trim_end();
+        let text = without_kernel(text);
+        let pid = frame.pid.map(|pid| Recent::<Connection>::key(frame.host, "", pid));
+        if text.starts_with("pam_") {
+            if let (Some(pid), Some(told)) = (pid, pam::told(text)) {
+                self.refused_by_pam(pid, &told);
+            }
+            return;
+        }
+        let text = text.strip_prefix("error: ").or_else(|| text.strip_prefix("fatal: ")).unwrap_or(text);
+        if let Some(rest) = text.strip_prefix("PAM: ") {
+            if let Some(told) = pam_error(rest) {
+                out(Event { channel: Channel::Auth, ..told.event(time, "ssh") });
+            }
+            return;
+        }
+        let told = told(text).or_else(|| self.joined(pid?, text));
+        if let (Some(pid), Some(told)) = (pid, &told)
+            && told.kind == LoginOk
+            && let Some(connection) = self.connections.remove(pid)
+        {
+            let others = connection.names.iter().filter(|name| Some(&***name) != told.login);
+            for name in others {
+                out(Told::new(LoginFailed, told.address).by(name).event(time, "ssh"));
+            }
+        }
+        if let Some(told) = told {
+            out(told.event(time, "ssh"));
+        }
+    }
+}
+
+impl Sshd {
+    fn connection(&mut self, pid: u64, address: Address) -> &mut Connection {
+        if self.connections.get(pid).is_none_or(|connection| connection.address != address) {
+            self.connections.insert(pid, Connection { address, keys: 0, names: Vec::new() });
+        }
+        self.connections.get_mut(pid).expect("it was put there if it was not")
+    }
+
+    fn refused_by_pam(&mut self, pid: u64, told: &Told<'_>) {
+        let connection = self.connection(pid, told.address);
+        if connection.names.len() < NAMES_MAX {
+            connection.names.push(told.login.unwrap_or("").into());
+        }
+    }
+
+    /// Lines that need an earlier one, and those that are needed.
+    fn joined(&mut self, pid: u64, text: &str) -> Option<Told<'static>> {
+        if let Some(rest) = text.strip_prefix("Connection from ") {
+            let (address, _) = leading(rest)?;
+            self.connections.remove(pid);
+            self.connection(pid, address);
+        } else if let Some(rest) = text.strip_prefix("SSH: Server;Ltype: ") {
+            let (_, rest) = split(rest, ";Remote: ")?;
+            let (client, _) = split(rest, ";")?;
+            self.connection(pid, address(rsplit(client, "-")?.0)?);
+        } else if text.starts_with("Failed publickey for ") {
+            let (_, address) = origin(text, Behind::Nothing)?;
+            self.connection(pid, address).keys += 1;
+        } else if text.starts_with("Disconnecting: Too many authentication failures")
+            || text.starts_with("Disconnecting authenticating user ")
+                && contains(text, ": Too many authentication failures")
+        {
+            let connection = self.connections.get_mut(pid)?;
+            let keys = core::mem::take(&mut connection.keys);
+            return (keys > 0).then(|| Told::new(LoginFailed, connection.address));
+        } else if is_reset(text) {
+            return Some(Told::new(Connect, self.connections.get(pid)?.address));
+        } else if is_nonsense(text) {
+            return Some(Told::new(ProtocolAbuse, self.connections.get(pid)?.address));
+        }
+        None
+    }
+}
+
+/// The connection ended before anything was said.
+fn is_reset(text: &str) -> bool {
+    let text = text.strip_suffix(" [preauth]").unwrap_or(text);
+    let (about, what) = split(text, ": ").unwrap_or(("", text));
+    match about {
+        "Read from socket failed" => what == "Connection reset by peer",
+        "kex_exchange_identification" | "ssh_exchange_identification" => {
+            let what = what.strip_prefix("read: ").unwrap_or(what);
+            what.eq_ignore_ascii_case("connection closed by remote host")
+                || what.eq_ignore_ascii_case("connection reset by peer")
+        }
+        _ => false,
+    }
+}
+
+/// What the client said was no SSH, or none that the server speaks.
+fn is_nonsense(text: &str) -> bool {
+    let beginnings = [
+        "kex_exchange_identification: client sent invalid protocol identifier",
+        "kex_exchange_identification: Client sent invalid protocol identifier",
+        "kex_exchange_identification: banner line ",
+        "Unable to negotiate a ",
+        "no matching ",
+    ];
+    beginnings.iter().any(|beginning| text.starts_with(beginning))
+}
+
+/// `kernel:[  970.699396]: `, where a relay took sshd's line for the kernel's.
+fn without_kernel(text: &str) -> &str {
+    let rest = text.strip_prefix("kernel:[").map(|rest| {
+        let (_, rest) = take_while(rest, |byte| byte.is_ascii_digit() || matches!(byte, b' ' | b'.'));
+        rest.strip_prefix(']').map(|rest| rest.strip_prefix(':').unwrap_or(rest).trim_start())
+    });
+    rest.flatten().unwrap_or(text)
+}
+
+/// `Authentication failure for [illegal user ]LOGIN from ADDRESS[ via LOCAL]`.
+fn pam_error(text: &str) -> Option<Told<'_>> {
+    let (what, _) = split(text, " for ")?;
+    let is_refusal = ["authentication failure", "authentication error", "authentication failed"]
+        .iter()
+        .any(|refusal| what.eq_ignore_ascii_case(refusal))
+        || what == "User not known to the underlying authentication module";
+    let text = is_refusal.then_some(text)?;
+    let text = text.strip_suffix(" [preauth]").unwrap_or(text);
+    let text = match rsplit(text, " via ") {
+        Some((before, local)) if !local.contains(' ') => before,
+        _ => text,
+    };
+    let (before, client) = rsplit(text, " from ")?;
+    Some(Told::new(LoginFailed, address(client.trim_end())?).by(login(split(before, " for ")?.1)))
+}
+
+/// The login without what sshd says of it.
+fn login(text: &str) -> &str {
+    text.strip_prefix("invalid user ").or_else(|| text.strip_prefix("illegal user ")).unwrap_or(text)
+}
+
+/// Lines that tell by themselves.
+fn told(text: &str) -> Option<Told<'_>> {
+    if let Some(rest) = text.strip_prefix("Failed ") {
+        let (method, rest) = word(rest);
+        let is_invalid = rest.starts_with("for invalid user ") || rest.starts_with("for illegal user ");
+        // A client offers its keys one by one; the wrong ones are no guesses.
+        if method == "publickey" && !is_invalid {
+            return None;
+        }
+        let behind = if method == "hostbased" { Behind::Anything } else { Behind::RemoteUser };
+        let (before, address) = origin(rest.strip_prefix("for ")?, behind)?;
+        return Some(Told::new(LoginFailed, address).by(login(before)));
+    }
+    if let Some(rest) = text.strip_prefix("Accepted ") {
+        let (_method, rest) = word(rest);
+        let (before, address) = origin(rest.strip_prefix("for ")?, Behind::Anything)?;
+        return Some(Told::new(LoginOk, address).by(before));
+    }
+    refused(text).or_else(|| abuse(text)).or_else(|| visit(text))
+}
+
+/// Logins that were refused before a password was checked.
+fn refused(text: &str) -> Option<Told<'_>> {
+    let without = text.strip_suffix(" [preauth]").unwrap_or(text);
+    let invalid = ["Invalid user ", "invalid user ", "Illegal user ", "illegal user "];
+    if let Some(rest) = invalid.iter().find_map(|prefix| without.strip_prefix(prefix)) {
+        let (before, address) = match rest.strip_prefix("from ") {
+            Some(client) => ("", leading(client)?.0),
+            None => origin(rest, Behind::Nothing)?,
+        };
+        return Some(Told::new(LoginFailed, address).by(before));
+    }
+    if let Some(rest) = without.strip_prefix("User ") {
+        let (before, why) = rsplit(rest, " not allowed because ")?;
+        let whys = ["not listed in AllowUsers", "listed in DenyUsers", "not in any group"];
+        let is_known = whys.contains(&why)
+            || why.starts_with("a group is listed in DenyGroups")
+            || why.starts_with("none of user's groups are listed in AllowGroups");
+        let (login, client) = rsplit(is_known.then_some(before)?, " from ")?;
+        return Some(Told::new(LoginFailed, address(client)?).by(login));
+    }
+    if let Some(rest) = without.strip_prefix("ROOT LOGIN REFUSED FROM ") {
+        return Some(Told::new(LoginFailed, leading(rest)?.0).by("root"));
+    }
+    if let Some(rest) = without.strip_prefix("maximum authentication attempts exceeded for ") {
+        let (before, address) = origin(rest, Behind::Nothing)?;
+        return Some(Told::new(LoginFailed, address).by(login(before)));
+    }
+    if let Some(rest) = without.strip_prefix("Disconnecting ") {
+        let (before, _) = split_only(rest, ": Change of username or service not allowed: ")?;
+        let (login, address) = trailing(before)?;
+        return Some(Told::new(LoginFailed, address).by(login));
+    }
+    let rest = without.strip_prefix("Received disconnect from ")?;
+    let (address, rest) = leading(rest)?;
+    let is_refusal = rest.trim_start_matches(':').trim_start().starts_with("3: ") && rest.ends_with(": Auth fail");
+    is_refusal.then(|| Told::new(LoginFailed, address))
+}
+
+/// Clients that do not speak SSH, or none that the server speaks.
+fn abuse(text: &str) -> Option<Told<'_>> {
+    let told = |address| Some(Told::new(ProtocolAbuse, address));
+    if text.starts_with("Bad protocol version identification ") {
+        let (_, client) = rsplit(text, "' from ")?;
+        return told(leading(client)?.0);
+    }
+    if let Some(rest) = text.strip_prefix("Unable to negotiate with ") {
+        let (address, rest) = leading(rest)?;
+        return if rest.starts_with(": no matching ") { told(address) } else { None };
+    }
+    let beginnings = ["banner exchange: Connection from ", "ssh_dispatch_run_fatal: Connection from "];
+    if let Some(rest) = beginnings.iter().find_map(|beginning| text.strip_prefix(beginning)) {
+        let (address, rest) = leading(rest)?;
+        let reasons =
+            ["invalid format", "message authentication code incorrect", "connection corrupted", "could not read"];
+        let is_known = reasons.iter().any(|reason| contains(&rest.to_ascii_lowercase(), reason));
+        return if is_known { told(address) } else { Some(Told::new(Connect, address)) };
+    }
+    None
+}
+
+/// Clients that came and went.
+fn visit(text: &str) -> Option<Told<'_>> {
+    let beginnings = ["Did not receive identification string from ", "Timeout before authentication for "];
+    if let Some(rest) = beginnings.iter().find_map(|beginning| text.strip_prefix(beginning)) {
+        return Some(Told::new(Connect, leading(rest.strip_prefix("connection from ").unwrap_or(rest))?.0));
+    }
+    if text.starts_with("refused connect from ") {
+        let (_, client) = rsplit(text.strip_suffix(')')?, " (")?;
+        return Some(Told::new(Connect, address(client)?));
+    }
+    let before = text.strip_suffix(" [preauth]")?;
+    if let Some(rest) = before.strip_prefix("Received disconnect from ") {
+        return Some(Told::new(Connect, leading(rest)?.0));
+    }
+    let beginnings = ["Connection closed by ", "Connection reset by ", "Disconnected from "];
+    let rest = beginnings.iter().find_map(|beginning| before.strip_prefix(beginning))?;
+    let (login, address) = trailing(rest)?;
+    Some(Told::new(Connect, address).by(login))
+}

@@ -1,0 +1,67 @@
+//! Stalwart's text log.
+//!
+//! ```text
+//! INFO Authentication failed (auth.failed) listenerId = "imap", localPort = 143, remoteIp = ADDRESS, remotePort = 39230, accountName = "LOGIN", …
+//! ```
+//!
+//! The connection's own values come first, and before the address only the listener's name and numbers may stand: a line
+//! in which a client's text stands earlier is passed over.
+
+use base::EventKind::{
+    self, LoginFailed, LoginOk, ProtocolAbuse, RateExceeded, RelayDenied, SpamSeen, UnknownRecipient,
+};
+
+use super::Hinted;
+use super::parts::{Lines, Told};
+use crate::text::{address, find_byte, split, take_while};
+
+pub(super) const STALWART: Lines = Lines {
+    name: "stalwart",
+    aliases: &["stalwart-mail"],
+    service: "mail",
+    speaks: |program| program.starts_with("stalwart"),
+    hinted: Hinted::Bare,
+    told,
+};
+
+fn told(text: &str) -> Option<Told<'_>> {
+    let (_, rest) = split(text, " (")?;
+    let (name, rest) = split(rest, ") ")?;
+    let kind = kind(name)?;
+    let mut rest = rest;
+    let client = loop {
+        let (key, after) = take_while(rest, |byte| byte.is_ascii_alphanumeric());
+        let after = after.strip_prefix(" = ")?;
+        if key == "remoteIp" {
+            break after;
+        }
+        rest = server_value(after)?;
+    };
+    let (client, rest) = client.split_at_checked(find_byte(client, b',').unwrap_or(client.len()))?;
+    let login =
+        split(rest, ", accountName = \"").and_then(|(_, login)| split(login, "\"")).map_or("", |(login, _)| login);
+    Some(Told::new(kind, address(client)?).by(login))
+}
+
+fn kind(name: &str) -> Option<EventKind> {
+    Some(match name {
+        "auth.failed" => LoginFailed,
+        "auth.success" => LoginOk,
+        "auth.too-many-attempts" | "smtp.rate-limit-exceeded" | "limit.rate-limit-exceeded" => RateExceeded,
+        "smtp.relay-not-allowed" => RelayDenied,
+        "smtp.mailbox-does-not-exist" | "smtp.too-many-invalid-rcpt" => UnknownRecipient,
+        "smtp.invalid-ehlo" | "smtp.unsupported-parameter" | "smtp.auth-exchange-too-long" => ProtocolAbuse,
+        "spam.dnsbl" | "smtp.message-rejected" => SpamSeen,
+        _ => return None,
+    })
+}
+
+/// What follows a value that is a number or a plain word in quotes, and its comma.
+fn server_value(text: &str) -> Option<&str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let rest = match text.strip_prefix('"') {
+        Some(rest) => take_while(rest, is_plain).1.strip_prefix('"')?,
+        None => take_while(text, is_plain).1,
+    };
+    rest.strip_prefix(", ")
+}

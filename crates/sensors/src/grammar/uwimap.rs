@@ -1,0 +1,49 @@
+//! The University of Washington's imapd, ipop3d and ipop2d.
+//!
+//! ```text
+//! Login failed user=LOGIN auth=LOGIN host=[NAME ][ADDRESS]
+//! Login excessive login failures|disabled|SYSTEM BREAK-IN ATTEMPT user=LOGIN auth=LOGIN host=…
+//! Failed MECH override of user=LOGIN … host=…
+//! AUTHENTICATE MECH failure host=…
+//! Login user=LOGIN host=…        Authenticated user=LOGIN host=…
+//! ```
+//!
+//! The address ends the line, behind the login and the reverse name.
+
+use base::EventKind::{LoginFailed, LoginOk};
+
+use super::Hinted;
+use super::parts::{Lines, Told};
+use crate::text::{contains, ending_bracket, split};
+
+pub(super) const UWIMAP: Lines = Lines {
+    name: "uwimap",
+    aliases: &["uw-imap", "ipop3d"],
+    service: "uwimap",
+    speaks: |program| matches!(program, "imapd" | "ipop3d" | "ipop2d"),
+    hinted: Hinted::Nothing,
+    told,
+};
+
+fn told(text: &str) -> Option<Told<'_>> {
+    const REFUSALS: &[&str] = &[
+        "Login failed user=",
+        "Login excessive login failures user=",
+        "Login disabled user=",
+        "Login SYSTEM BREAK-IN ATTEMPT user=",
+    ];
+    let (before, address) = ending_bracket(text)?;
+    if let Some(rest) = REFUSALS.iter().find_map(|refusal| before.strip_prefix(refusal)) {
+        let (login, _) = split(rest, " auth=")?;
+        return Some(Told::new(LoginFailed, address).by(login));
+    }
+    if before.starts_with("Failed ") && contains(before, " override of user=")
+        || before.starts_with("AUTHENTICATE ") && contains(before, " failure host=")
+    {
+        return Some(Told::new(LoginFailed, address));
+    }
+    let known = ["Login user=", "Authenticated user=", "Auth user=", "APOP user="];
+    let rest = known.iter().find_map(|known| before.strip_prefix(known))?;
+    let (login, _) = split(rest, " host=")?;
+    Some(Told::new(LoginOk, address).by(login))
+}

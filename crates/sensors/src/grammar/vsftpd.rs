@@ -1,0 +1,37 @@
+//! vsftpd, by syslog or in its `vsftpd.log`.
+//!
+//! ```text
+//! [pid 7] [LOGIN] FAIL LOGIN: Client "ADDRESS"
+//! [pid 7] [LOGIN] OK LOGIN: Client "ADDRESS"[, anon password "…"]
+//! ```
+//!
+//! The login stands before the address, which ends the line; of successes only those with one mark are read.
+
+use base::EventKind::{LoginFailed, LoginOk};
+
+use super::Hinted;
+use super::parts::{Lines, Told};
+use crate::text::{address, rsplit, split, split_only};
+
+pub(super) const VSFTPD: Lines = Lines {
+    name: "vsftpd",
+    aliases: &[],
+    service: "ftp",
+    speaks: |program| program == "vsftpd",
+    hinted: Hinted::Bare,
+    told,
+};
+
+fn told(text: &str) -> Option<Told<'_>> {
+    let text = match text.strip_prefix("[pid ") {
+        Some(rest) => split(rest, "] ")?.1,
+        None => text,
+    };
+    let text = text.strip_prefix('[')?;
+    if let Some((login, client)) = rsplit(text, "] FAIL LOGIN: Client \"") {
+        return Some(Told::new(LoginFailed, address(client.strip_suffix('"')?)?).by(login));
+    }
+    let (login, rest) = split_only(text, "] OK LOGIN: Client \"")?;
+    let (client, _) = split(rest, "\"")?;
+    Some(Told::new(LoginOk, address(client)?).by(login))
+}

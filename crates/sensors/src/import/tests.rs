@@ -1,0 +1,115 @@
+//! Filters and what becomes of them.
+
+use base::EventKind;
+
+use super::{Import, fail2ban};
+
+const COMMON: &str =
+    "[DEFAULT]\n_daemon = \\S*\n__pid_re = (?:\\[\\d+\\])\n__prefix_line = <lt_file/x>\n[lt_file]\nx = y\n";
+
+fn import(text: &str) -> Import {
+    let mut read = |path: &str| match path {
+        "f/my.conf" => Some(text.to_owned()),
+        "f/common.conf" => Some(COMMON.to_owned()),
+        _ => None,
+    };
+    fail2ban("f/my.conf", EventKind::LoginFailed, &mut read).unwrap()
+}
+
+/// What becomes of one line of `failregex`: `PROGRAM REGEX`, or the reason why not.
+fn one(line: &str) -> String {
+    let text = format!("[INCLUDES]\nbefore = common.conf\n[Definition]\n_daemon = app(?:d)?\nfailregex = {line}\n");
+    let import = import(&text);
+    match (import.patterns.as_slice(), import.left_out.as_slice()) {
+        ([one], []) => format!("{} {}", one.program.as_deref().unwrap_or("-"), one.regex),
+        ([], [one]) => one.why.clone(),
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn lines_of_filters() {
+    const A: &str = "(?P<address>[0-9A-Fa-f:.]+)";
+    const END: &str = r"(?:[\s,;)\]>'\x22]|$)";
+    let cases = [
+        ("^%(__prefix_line)slogin failed from <HOST> for .*$", format!("app(?:d)? ^login failed from {A} for .*$")),
+        (
+            "^%(__prefix_line)s\\s*login failed: <F-USER>.*</F-USER>, <ADDR>$",
+            format!("app(?:d)? ^login failed: (?P<login>.*), {A}$"),
+        ),
+        ("^ Failed SMTP login from <HOST>", format!("- ^Failed SMTP login from {A}{END}")),
+        ("^\\[error\\] from <HOST>:\\d+ x", r"- ^\[error\] from (?P<address>\d+\.\d+\.\d+\.\d+):\d+ x".to_owned()),
+        ("^(?P<what>a|b) from (?:::f{4,6}:)?<HOST>$", format!("- ^(?:a|b) from {A}$")),
+        ("for <F-USER>[^[<]*</F-USER> \\<<HOST>\\>$", format!("- for (?P<login>[^\\[<]*) <{A}>$")),
+        ("user <F-ALT_USER>\\S+</F-ALT_USER> from <HOST>\\Z", format!(r"- user (?P<login>\S+) from {A}\z")),
+        (r"^relay=\[(?:(?:IPv6:)?<IP6>|<IP4>)\] x", format!(r"- ^relay=\[(?:IPv6:)?{A}\] x")),
+        ("^x []a] <HOST>$", format!(r"- ^x [\]a] {A}$")),
+        // What cannot be said, or may not.
+        (
+            "^%(__prefix_line)slogin failed for .* from <HOST> port",
+            "a client could choose the address: `.*` matches whatever a client wrote".to_owned(),
+        ),
+        ("^(?!x)a <HOST>$", "a look-around `(?!…)` cannot be matched in linear time".to_owned()),
+        ("^(?P<u>x)(?P=u) <HOST>$", "a reference to another group cannot be matched in linear time".to_owned()),
+        ("^(x)\\1 <HOST>$", "a backreference cannot be matched in linear time".to_owned()),
+        ("^<F-NOFAIL>x</F-NOFAIL> <HOST>$", "<F-NOFAIL> counts only together with other lines".to_owned()),
+        ("^<HOST> and <ADDR>$", "it names more than one address".to_owned()),
+        ("^nothing$", "it names nobody".to_owned()),
+        ("^<F-ID>x</F-ID>$", "<F-ID> counts something else than an address".to_owned()),
+        ("^from <CIDR>$", "<CIDR> is no single address".to_owned()),
+        ("a%(__prefix_line)s <HOST>$", "`__prefix_line` does not stand at the beginning".to_owned()),
+        ("^x( <HOST>$", "the regular expression cannot be read: `(` unclosed group".to_owned()),
+    ];
+    for (line, wanted) in cases {
+        assert_eq!(one(line), wanted, "{line}");
+    }
+}
+
+#[test]
+fn a_whole_filter() {
+    let import = import(
+        "# comment\n[INCLUDES]\nbefore = common.conf\nafter = my.local\n\n[Definition]\n_daemon = app\n\
+         prefregex = ^%(__prefix_line)s<pre-<mode>> <F-CONTENT>.+</F-CONTENT>$\npre-auth = auth%%:\n\n\
+         failregex = ^failed from <HOST>$\n            <mdre-<mode>>\n            # no line\n  open <HOST>\n\n\
+         mdre-auth = ^one <HOST>$\n            ^two <HOST>$\nmdre-other = ^x$\n\n\
+         ignoreregex = from 192\\.0\\.2\\.\n              ^(?=x)\n\n[Init]\nmode = auth\n",
+    );
+    let shown: Vec<_> =
+        import.patterns.iter().map(|p| (p.name.as_str(), p.origin.as_str(), p.regex.as_str())).collect();
+    let wanted = [
+        ("my-1", "f/my.conf:11", "^auth%: failed from (?P<address>[0-9A-Fa-f:.]+)$"),
+        ("my-2", "f/my.conf:12", "^auth%: one (?P<address>[0-9A-Fa-f:.]+)$"),
+        ("my-3", "f/my.conf:12", "^auth%: two (?P<address>[0-9A-Fa-f:.]+)$"),
+    ];
+    assert_eq!(shown, wanted);
+    assert_eq!(import.patterns[0].unless.as_deref(), Some("from 192\\.0\\.2\\."));
+    let left: Vec<_> = import.left_out.iter().map(|left| left.origin.as_str()).collect();
+    assert_eq!(left, ["f/my.conf:21", "f/my.conf:14"]);
+}
+
+#[test]
+fn files_without_sense_are_survived() {
+    let mut nothing = |_: &str| None;
+    assert!(fail2ban("a", EventKind::LoginFailed, &mut nothing).is_err());
+    let loops = [
+        "[Definition]\nfailregex = %(a)s <HOST>\na = %(b)s\nb = %(a)s%(a)s\n",
+        "[INCLUDES]\nbefore = a\n[Definition]\nfailregex = ^<HOST>$\n",
+        "failregex = ^<HOST>$",
+        "[Definition]\nfailregex =\n",
+        "[\n]\n=\n = \n\t\n",
+    ];
+    for text in loops {
+        let mut read = |_: &str| Some(text.to_owned());
+        // Whatever it says, it says it.
+        drop(fail2ban("a", EventKind::LoginFailed, &mut read));
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_filter_is_survived(text in "(\\[[A-Za-z]{0,12}\\]\n|(failregex|prefregex|a|b) = [ -~]{0,40}\n| [ -~]{0,30}\n|(%\\(a\\)s|<HOST>|<F-USER>|</F-USER>|<b>|\\^|\\$|\n|\\\\)){0,12}") {
+        let text = format!("[Definition]\nfailregex = {text}");
+        let mut read = |_: &str| Some(text.clone());
+        drop(fail2ban("a", EventKind::LoginFailed, &mut read));
+    }
+}

@@ -1,0 +1,115 @@
+//! Submissions and what is taken of them.
+
+use base::Timestamp;
+use proptest::prelude::*;
+
+use super::{Desk, Fault, KeyHash, REPORTS_MAX, Refusal, Reporter, SUBMISSION_BYTES_MAX, Submission, arf, form, json};
+
+/// `KEY: KIND ADDRESS SERVICE LOGIN TIME + …`, or the fault.
+fn shown(result: Result<Submission, Fault>) -> String {
+    let submission = match result {
+        Ok(submission) => submission,
+        Err(fault) => return fault.to_string(),
+    };
+    let reports = submission.reports.iter().map(|r| {
+        let time = r.time.map_or_else(|| "-".to_owned(), |time| time.to_string());
+        format!("{} {} {} {} {time}", r.kind, r.address, r.service, r.login.as_deref().unwrap_or("-"))
+    });
+    format!("{}: {}", submission.key.as_deref().unwrap_or("-"), reports.collect::<Vec<_>>().join(" + "))
+}
+
+#[test]
+fn our_own_json() {
+    let cases = [
+        (r#"{"reports":[{"address":"198.51.100.7"}]}"#, "-: login-failed 198.51.100.7 report - -"),
+        (
+            r#"{"reports":[{"kind":"spam-seen","address":"::ffff:198.51.100.7","service":"SMTP","login":"a","time":"2026-11-21T07:44:14Z"},{"address":"2001:db8::1"}]}"#,
+            "-: spam-seen 198.51.100.7 smtp a 2026-11-21T07:44:14.000Z + login-failed 2001:db8::1 report - -",
+        ),
+        (r#"{"reports":[]}"#, "-: "),
+        (r#"{"reports":[{"address":"198.51.100.7"},{"address":"x"}]}"#, "reports[1].address: no address"),
+        (r#"{"reports":[{"address":7}]}"#, "reports[0].address: no address"),
+        (r#"{"reports":[{"address":"198.51.100.7","kind":"guess"}]}"#, "reports[0].kind: no such event"),
+        (
+            r#"{"reports":[{"address":"198.51.100.7","kind":"login-ok"}]}"#,
+            "reports[0].kind: successes are not taken from others",
+        ),
+        ("{\n  \"reports\": x}", "line 2 column 14: no JSON"),
+        ("[]", "reports: an array is wanted"),
+    ];
+    for (body, wanted) in cases {
+        assert_eq!(shown(json(body.as_bytes())), wanted, "{body}");
+    }
+    let many = format!("{{\"reports\":[{}{{}}]}}", "{},".repeat(REPORTS_MAX));
+    assert_eq!(shown(json(many.as_bytes())), "reports: more than 1000");
+    assert!(shown(json(&vec![b' '; SUBMISSION_BYTES_MAX + 1])).starts_with("body: more than"));
+    assert!(json("[".repeat(100_000).as_bytes()).is_err());
+}
+
+#[test]
+fn the_form_of_fail2ban_and_blocklist_de() {
+    let cases = [
+        (
+            "server=a%40example.org&apikey=0123456789abcdef&service=dovecot&ip=198.51.100.7&logs=ip%3D192.0.2.1%26ip=192.0.2.2&format=text",
+            "0123456789abcdef: login-failed 198.51.100.7 dovecot - -",
+        ),
+        ("ip=2001%3adb8%3A%3a1&service=%3Cb%3E+x", "-: login-failed 2001:db8::1 bx - -"),
+        ("%69p=198.51.100.7", "-: login-failed 198.51.100.7 report - -"),
+        ("logs=ip=192.0.2.1", "ip: no address"),
+        ("ip=198.51.100.7%0a", "ip: no address"),
+        ("ip=%", "ip: no address"),
+        ("", "ip: no address"),
+    ];
+    for (body, wanted) in cases {
+        assert_eq!(shown(form(body.as_bytes())), wanted, "{body}");
+    }
+}
+
+const MAIL: &str = "From: fail2ban@example.org\r\nSubject: abuse report about 198.51.100.7\r\nX-XARF: PLAIN\r\n\
+    Content-Type: multipart/mixed; boundary=Abuse-b\r\n\r\n--Abuse-b\r\nContent-Type: text/plain; charset=utf-8;\r\n\r\n\
+    Dear Sir, the Source: of this is not 192.0.2.1\r\n\r\n--Abuse-b\r\nContent-Type: text/plain; charset=utf-8; name=report.txt;\r\n\r\n\
+    ---\r\nReported-From: fail2ban@example.org\r\nCategory: abuse\r\nReport-ID: 1@mx\r\nReport-Type: login-attack\r\nService: ssh\r\n\
+    Version: 0.2\r\nUser-Agent: Fail2ban v0.9\r\nDate: Sat, 21 Nov 2026 07:44:14 +0000\r\nSource-Type: ip-address\r\n\
+    Source: 198.51.100.7\r\nPort: 22\r\n\r\n--Abuse-b\r\nContent-Type: text/plain; name=logfile.log\r\n\r\nReport-Type: login-attack\r\nSource: 192.0.2.1\r\n--Abuse-b--\r\n";
+
+#[test]
+fn x_arf_mail() {
+    let cases = [
+        (MAIL.to_owned(), "-: login-failed 198.51.100.7 ssh - -"),
+        (MAIL.replace("\r\n", "\n"), "-: login-failed 198.51.100.7 ssh - -"),
+        (MAIL.replacen("Report-Type: login-attack", "Report-Type: phishing", 1), "Report-Type: not one that is taken"),
+        (MAIL.replacen("Source: 198.51.100.7", "Source: host.example.org", 1), "Source: no address"),
+        ("hello".to_owned(), "Report-Type: no part of the mail is a report"),
+    ];
+    for (mail, wanted) in cases {
+        assert_eq!(shown(arf(mail.as_bytes())), wanted, "{mail}");
+    }
+}
+
+#[test]
+fn reporters_have_keys_and_days() {
+    let key = "0123456789abcdef";
+    let hash = KeyHash::of(key).unwrap();
+    assert_eq!(hash.to_string().parse(), Ok(hash));
+    assert!(
+        KeyHash::of("short").is_none() && "x".parse::<KeyHash>().is_err() && "é".repeat(32).parse::<KeyHash>().is_err()
+    );
+    let reporter = Reporter { name: "mx2".into(), key: hash, weight: 50, daily_max: 10 };
+    let mut desk = Desk::new([reporter.clone()]);
+    let day = |days: u64| Timestamp::from_secs(days * 86_400 + 5);
+    assert_eq!(desk.admit(day(1), "0123456789abcdeF", 1), Err(Refusal::UnknownKey));
+    assert_eq!(desk.admit(day(1), "", 1), Err(Refusal::UnknownKey));
+    assert_eq!(desk.admit(day(1), key, 7), Ok(&reporter));
+    assert_eq!(desk.admit(day(1), key, 7), Err(Refusal::DailyMax { taken: 3 }));
+    assert_eq!(desk.admit(day(1), key, 1), Err(Refusal::DailyMax { taken: 0 }));
+    assert_eq!(desk.admit(day(2), key, 10), Ok(&reporter));
+    assert_eq!(desk.shed(), (2, 5));
+    assert!(!format!("{desk:?}").contains(key));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        drop((json(&bytes), form(&bytes), arf(&bytes)));
+    }
+}
