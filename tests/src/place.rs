@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -50,6 +51,9 @@ pub fn free_port() -> SocketAddr {
         let port = u16::try_from(PORTS.start + offset).expect("the range lies below 65536");
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         if TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok() {
+            // A program that another test starts at this very moment has the two sockets too, until it becomes that
+            // program and they are closed.
+            std::thread::sleep(Duration::from_millis(5));
             return address;
         }
     }

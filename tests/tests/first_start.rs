@@ -1,5 +1,6 @@
 //! The first minutes with Ratter: a start without any configuration, and the mistakes of a first start.
 
+use std::any::Any;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -97,11 +98,20 @@ fn a_port_in_use_is_told_with_its_place_in_the_file() {
         (|addresses| addresses.metrics, "tcp"),
     ];
     for (part, protocol) in cases {
-        let node = Node::prepare(&Config::new());
-        let address = part(node.addresses());
-        // Only one of the two is bound.
-        let _tcp = (protocol == "tcp").then(|| TcpListener::bind(address).expect("the port was free"));
-        let _udp = (protocol == "udp").then(|| UdpSocket::bind(address).expect("the port was free"));
+        // Another test may take a port that was free when it was chosen; then the next choice is tried.
+        let held = |address| -> Option<Box<dyn Any>> {
+            if protocol == "tcp" {
+                TcpListener::bind(address).ok().map(|socket| Box::new(socket) as Box<dyn Any>)
+            } else {
+                UdpSocket::bind(address).ok().map(|socket| Box::new(socket) as Box<dyn Any>)
+            }
+        };
+        let choice = (0..20).find_map(|_| {
+            let node = Node::prepare(&Config::new());
+            let address: SocketAddr = part(node.addresses());
+            held(address).map(|held| (node, address, held))
+        });
+        let (node, address, _held) = choice.expect("a port that stays free");
         let said = node.cli(&["run"]).with_code(2);
         assert!(said.err.contains(&address.to_string()) && said.err.contains("in use"), "{said:?}");
         assert!(said.err.contains("ratter.toml:") && said.err.contains('^'), "file, line and caret: {said:?}");
