@@ -9,7 +9,7 @@ cargo build --release --locked --quiet --package ratter
 cargo build --release --locked --quiet --package ratter-bench
 
 echo; echo "== a question at Dovecot's gate, beside nginx with a constant answer"
-cargo run --release --locked --quiet --package ratter-gates --features io --example allow_beside_nginx
+cargo run --release --locked --quiet --package ratter-gates --features io --example allow_beside_nginx 7 1
 
 echo; echo "== observe and ask: time, bytes a subject"
 cargo run --release --locked --quiet --package ratter-rules --example observe
