@@ -10,7 +10,7 @@
 //! | with a space | `Nov 21 07:44:14 sogod [7]: …`, `Nov 21 07:44:14 HORDE [error] …` |
 //! | bare | `dovecot: …` (what the journal and pipes carry) |
 //!
-//! Logs that daemons write themselves have stamps of other forms and no tags: see [`stamp`]. All that follows the stamp is
+//! Logs that daemons write themselves have stamps of other forms and no tags: see `stamp`. All that follows the stamp is
 //! then the message, and the operator says whose it is (`--service`).
 //!
 //! A syslog server and the kernel write what stands before the message, not the client of a daemon, so that the frame is

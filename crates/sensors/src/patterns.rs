@@ -15,7 +15,7 @@
 //!
 //! Expressions are those of the `regex` crate, which match in time linear in the length of the text, and match bytes
 //! (`\w`, `\d` are ASCII). They see what the program said, behind its tag; without `program`, what stands behind the
-//! stamp of the line. The linter ([`lint`]) refuses a pattern whose address a client could choose.
+//! stamp of the line. The linter (`lint`) refuses a pattern whose address a client could choose.
 
 mod bytes;
 mod lint;

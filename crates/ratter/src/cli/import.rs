@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum From {
-    /// Translate filters of fail2ban to [[pattern]]s, on standard output; what could not be translated is said line by line
+    /// Translate filters of fail2ban to `[[pattern]]` sections, on standard output; what could not be translated is said line by line
     Fail2ban {
         /// Filters, such as /etc/fail2ban/filter.d/courier-auth.conf
         #[arg(required = true, value_name = "FILTER.conf")]
