@@ -24,6 +24,17 @@ pub struct Event<'a> {
     pub channel: Channel,
     /// How many attempts it stands for.
     pub tally: Tally,
+    /// Somebody else who says so, over HTTP or by mail; none for what this server's own sensors and gates saw.
+    pub reporter: Option<Reporter<'a>>,
+}
+
+/// Somebody else who reported an event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reporter<'a> {
+    /// His name in the configuration, by which reporters are told apart.
+    pub name: &'a str,
+    /// How much his word counts, in hundredths of an event that was seen here: 1 to 100.
+    pub weight: u8,
 }
 
 /// What happened. The names are those of the configuration (`on = "login-failed"`).

@@ -15,7 +15,7 @@ mod time;
 
 pub use address::{Address, AddressError};
 pub use decision::{Decision, Reason, Verdict};
-pub use event::{Channel, Event, EventKind, PasswordTag, Tally};
+pub use event::{Channel, Event, EventKind, PasswordTag, Reporter, Tally};
 pub use listing::{Evidence, ListId, ListSet, Listing, Maker, RuleId, Until};
 pub use login::{CanonicalLogin, Login};
 pub use network::{Network, NetworkError};

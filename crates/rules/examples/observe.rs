@@ -46,6 +46,7 @@ fn observe(engine: &Engine, text: &mut String, number: u32, subjects: u32, kind:
         password: Some(PasswordTag(round as u32)),
         channel: Channel::Gate,
         tally: Tally::One,
+        reporter: None,
     };
     engine.observe(time, &event).counted
 }

@@ -18,6 +18,7 @@ use base::{Address, CanonicalLogin, Network, PasswordTag, Timestamp};
 use listings::Book;
 
 use crate::counters::{Counters, Tallies};
+use crate::credits::Credits;
 use crate::outage::Outage;
 use crate::owners::{Homes, KNOWN_FOR, Owner, Owners};
 use crate::plan::Plan;
@@ -51,6 +52,7 @@ struct AddressShard {
     tables: Box<[Windows]>,
     shared: Windows,
     homes: Homes,
+    credits: Credits,
 }
 
 /// Counts events by the rules, makes listings in the book, and answers for the book.
@@ -110,6 +112,7 @@ impl Engine {
                     tables: tables(&plan.addresses),
                     shared: Windows::new(&plan.shared, SHARED_MAX / SHARDS),
                     homes: Homes::new(known_for, subjects),
+                    credits: Credits::default(),
                 })
             }),
             tarpits: Mutex::new(Tarpits::new(settings.tarpits_max, settings.tarpits_per_address_max)),

@@ -2,6 +2,7 @@
 //!
 //! - [`Windows`] count: a bounded table of exact sliding windows, the one primitive under every rule.
 //! - `sessions` tell what was told before: the same attempt in a log and at a gate counts once.
+//! - `credits` weigh: what others report is a part of an attempt.
 //! - `owners` know from where and with what password a login succeeded: that is no guesser.
 //! - [`Engine`] leads an event past them, and an overflow into the [`listings::Book`].
 //!
@@ -9,6 +10,7 @@
 //! with the same result. Every table has a named limit, and what it sheds is counted in [`Counters`].
 
 mod counters;
+mod credits;
 mod door;
 mod engine;
 mod keys;

@@ -60,6 +60,7 @@ fn event(millis: u64, tag: u32, session: Option<&'static str>) -> Event<'static>
         password: Some(PasswordTag(tag)),
         channel: Channel::Gate,
         tally: Tally::One,
+        reporter: None,
     }
 }
 

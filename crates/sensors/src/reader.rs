@@ -141,6 +141,7 @@ impl Reader {
             password: None,
             channel: Channel::Front,
             tally: Tally::One,
+            reporter: None,
         });
     }
 

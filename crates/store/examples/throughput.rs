@@ -23,6 +23,7 @@ fn event(now: Timestamp, number: u64) -> KeptEvent {
         password: Some(PasswordTag(0xabc)),
         channel: Channel::Front,
         tally: Tally::One,
+        reporter: None,
     }
 }
 

@@ -45,7 +45,7 @@ mod writer;
 
 pub use error::{NotSaved, StoreError};
 pub use limits::Limits;
-pub use people::{Audited, Past, PastChange, PastMaker};
+pub use people::{Audited, Past, PastChange, PastMaker, Reported};
 pub use queue::Health;
 pub use records::{Batch, KeptEvent, Names, Position};
 pub use restore::{LeftOut, Restored};

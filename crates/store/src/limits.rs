@@ -37,6 +37,9 @@ pub const SESSION_BYTES_MAX: usize = 64;
 /// Longest service name that is kept, in bytes; a longer one is cut.
 pub const SERVICE_BYTES_MAX: usize = 32;
 
+/// Longest name of a reporter that is kept, in bytes; the configuration takes no longer ones.
+pub const REPORTER_BYTES_MAX: usize = 64;
+
 /// Longest text of an audit row, in bytes; a longer one is cut.
 pub const AUDIT_BYTES_MAX: usize = 1024;
 

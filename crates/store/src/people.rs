@@ -77,6 +77,17 @@ pub struct Audited {
     pub what: Box<str>,
 }
 
+/// A report of somebody else, as far as it tells that it came.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reported {
+    /// Who reported.
+    pub reporter: Box<str>,
+    /// The report's own name, by which it is known when it is sent again.
+    pub session: Box<str>,
+    /// When it happened.
+    pub time: Timestamp,
+}
+
 /// The connection for people. One question at a time; the writer is not held up by any.
 pub(crate) struct People {
     connection: Mutex<Connection>,
@@ -107,6 +118,17 @@ impl People {
             }
             Subject::Network(network) => events_within(connection, *network, since, limit),
         })
+    }
+
+    pub(crate) fn reported(&self, since: Timestamp, limit: usize) -> Result<Vec<Reported>, StoreError> {
+        let query = "SELECT reporter, session, time FROM event \
+             WHERE reporter IS NOT NULL AND session IS NOT NULL AND time >= ?1 ORDER BY time DESC LIMIT ?2";
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        let row = |row: &Row<'_>| {
+            let text = |column| row.get::<_, String>(column).ok().map(String::into_boxed_str);
+            Some(Reported { reporter: text(0)?, session: text(1)?, time: rows::get_time(row, 2)? })
+        };
+        self.ask(|connection| read(connection, query, (time(since), most), &mut 0, row))
     }
 
     pub(crate) fn history(&self, subject: &Subject, limit: usize) -> Result<Vec<Past>, StoreError> {

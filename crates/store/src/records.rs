@@ -1,8 +1,8 @@
 //! What is pushed and what is read back, as owned values.
 
-use base::{Address, Channel, Event, EventKind, ListId, Login, PasswordTag, RuleId, Tally, Timestamp};
+use base::{Address, Channel, Event, EventKind, ListId, Login, PasswordTag, Reporter, RuleId, Tally, Timestamp};
 
-use crate::limits::{SERVICE_BYTES_MAX, SESSION_BYTES_MAX};
+use crate::limits::{REPORTER_BYTES_MAX, SERVICE_BYTES_MAX, SESSION_BYTES_MAX};
 use rules::Owner;
 
 /// The owned form of [`Event`], with the login made canonical and the texts cut to their limits.
@@ -26,6 +26,8 @@ pub struct KeptEvent {
     pub channel: Channel,
     /// How many attempts it stands for.
     pub tally: Tally,
+    /// The name of whoever reported it and his weight; none for what was seen here.
+    pub reporter: Option<(Box<str>, u8)>,
 }
 
 impl From<&Event<'_>> for KeptEvent {
@@ -40,6 +42,7 @@ impl From<&Event<'_>> for KeptEvent {
             password: event.password,
             channel: event.channel,
             tally: event.tally,
+            reporter: event.reporter.map(|reporter| (cut(reporter.name, REPORTER_BYTES_MAX).into(), reporter.weight)),
         }
     }
 }
@@ -57,6 +60,7 @@ impl KeptEvent {
             password: self.password,
             channel: self.channel,
             tally: self.tally,
+            reporter: self.reporter.as_ref().map(|(name, weight)| Reporter { name, weight: *weight }),
         }
     }
 }

@@ -20,7 +20,7 @@ pub(crate) const LISTING_COLUMNS: &str = "list, subject, since, until, rule, per
 
 /// The columns of the table `event`, in the order of [`event_values`].
 pub(crate) const EVENT_COLUMNS: &str =
-    "time, kind, service, address, login, session, password, channel, tally, attempts";
+    "time, kind, service, address, login, session, password, channel, tally, attempts, reporter, weight";
 
 /// The columns of the table `owner`, in the order of [`owner_values`].
 pub(crate) const OWNER_COLUMNS: &str = "login, network, at, password";
@@ -137,7 +137,7 @@ pub(crate) fn listing_row(row: &Row<'_>, first: usize) -> Option<ListingRow> {
 }
 
 /// The values of [`EVENT_COLUMNS`].
-pub(crate) fn event_values(event: &KeptEvent) -> [Value<'_>; 10] {
+pub(crate) fn event_values(event: &KeptEvent) -> [Value<'_>; 12] {
     let (tally, attempts) = match event.tally {
         Tally::One => ("one", None),
         Tally::Refused => ("refused", None),
@@ -154,6 +154,8 @@ pub(crate) fn event_values(event: &KeptEvent) -> [Value<'_>; 10] {
         event.channel.name().into(),
         tally.into(),
         optional(attempts),
+        optional(event.reporter.as_ref().map(|(name, _)| &**name)),
+        optional(event.reporter.as_ref().map(|(_, weight)| *weight)),
     ]
 }
 
@@ -175,6 +177,11 @@ pub(crate) fn event(row: &Row<'_>) -> Option<KeptEvent> {
         password: get::<Option<u32>>(row, 6)?.map(PasswordTag),
         channel: channel(&get::<String>(row, 7)?)?,
         tally,
+        reporter: match (get::<Option<String>>(row, 10)?, get::<Option<u8>>(row, 11)?) {
+            (Some(name), Some(weight)) => Some((name.into(), weight)),
+            (None, None) => None,
+            _ => return None,
+        },
     })
 }
 

@@ -13,7 +13,7 @@ use crate::error::{NotSaved, StoreError};
 use crate::file::{self, DATABASE, Lock};
 use crate::limits::{AUDIT_BYTES_MAX, Limits};
 use crate::load::Audit;
-use crate::people::{Audited, Past, People};
+use crate::people::{Audited, Past, People, Reported};
 use crate::queue::{Health, Queue};
 use crate::records::{Batch, KeptEvent, Names, cut};
 use crate::restore::{Restored, restore};
@@ -136,6 +136,11 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<KeptEvent>, StoreError> {
         self.people.events_about(subject, since, limit)
+    }
+
+    /// The reports of others since a moment, the newest first, at most `limit`.
+    pub fn reported(&self, since: Timestamp, limit: usize) -> Result<Vec<Reported>, StoreError> {
+        self.people.reported(since, limit)
     }
 
     /// Changes of the book about a subject or the networks that cover it, newest first, at most `limit` and

@@ -192,6 +192,7 @@ impl Gate {
             password: self.password(body),
             channel: Channel::Gate,
             tally,
+            reporter: None,
         };
         self.guarded(|door| door.observe(&event));
     }

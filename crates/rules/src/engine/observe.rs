@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use base::{CanonicalLogin, Event, EventKind, Login, Timestamp};
+use base::{CanonicalLogin, Event, EventKind, Login, Reporter, Timestamp};
 
 use super::count::{Attempt, Mode};
 use super::{Engine, Named, Placed, hold};
@@ -115,6 +115,9 @@ impl Engine {
             self.tallies.about_nobody.one();
             return Taken::default();
         }
+        if let Some(reporter) = event.reporter {
+            return self.take_report(now, event.kind, reporter, attempt);
+        }
         let session = self.session_of(event, attempt.address);
         let (mut owner, mut healed) = (None, false);
         let news = match (event.kind, session) {
@@ -127,6 +130,18 @@ impl Engine {
             (_, _) => alone(event.tally),
         };
         Taken { counted: self.count_news(now, attempt, news), owner, healed }
+    }
+
+    /// What somebody else reports counts by address alone, and as much as his word weighs: the logins of his server are not
+    /// those of this one, and no success of his makes an address known here. Whoever takes reports sees to it that each
+    /// comes once.
+    fn take_report(&self, now: Timestamp, kind: EventKind, reporter: Reporter<'_>, attempt: &Attempt<'_>) -> Taken {
+        let is_good = matches!(kind, EventKind::LoginOk | EventKind::MessageSent);
+        let Some(address) = attempt.address.filter(|_| !is_good) else { return Taken::default() };
+        let is_whole = self.address_shard(address.key).credits.add(address.key, reporter.weight, attempt.at);
+        let attempt = Attempt { login: None, password: None, ..*attempt };
+        let news = if is_whole { News::Attempts(1) } else { News::Attempts(0) };
+        Taken { counted: self.count_news(now, &attempt, news), ..Taken::default() }
     }
 
     fn session_of(&self, event: &Event<'_>, address: Option<Placed>) -> Option<Session> {

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use base::{
     Address, Channel, Decision, Event, EventKind, Evidence, ListId, Login, Maker, Network, PasswordTag, Reason,
-    Subject, Tally, Timestamp, Until, Verdict,
+    Reporter, Subject, Tally, Timestamp, Until, Verdict,
 };
 use listings::{Book, NeverList, Wish};
 use rules::{Engine, Level, Question, Settings, Stage, default_rules};
@@ -104,6 +104,9 @@ fn event<'a>(at: Timestamp, kind: EventKind, words: &[&'a str]) -> Event<'a> {
             _ => Channel::Gate,
         },
         tally,
+        reporter: option(words, "reporter")
+            .and_then(|text| text.split_once(':'))
+            .map(|(name, weight)| Reporter { name, weight: weight.parse().expect(READABLE) }),
     }
 }
 

@@ -73,6 +73,7 @@ impl Kept {
             password: self.password,
             channel: self.channel,
             tally: self.tally,
+            reporter: None,
         }
     }
 }

@@ -54,6 +54,29 @@ fn windows_have_exact_ends() {
 }
 
 #[test]
+fn reports_of_others_count_as_much_as_they_weigh() {
+    play(
+        "two halves are one, whoever tells them, and no login of another server is blamed",
+        "0 fail a 203.0.113.1 reporter=x:50 -> 0
+         1 fail a 203.0.113.1 reporter=y:50 -> 1
+         2 fail a 203.0.113.1 reporter=x:100 -> 1
+         3 fail a 203.0.113.2 reporter=x:100 -> 1
+         4 before a 203.0.113.3 -> pass
+         5 fail a 203.0.113.1 reporter=x:100 -> 1
+         6 fail a 203.0.113.1 reporter=x:100 -> 1
+         6 after z 203.0.113.1 -> pass
+         7 fail a 203.0.113.1 reporter=x:99 -> 0
+         8 fail a 203.0.113.1 reporter=x:1 -> 1
+         8 after z 203.0.113.1 -> refuse address",
+    );
+    play(
+        "a success that somebody else reports makes nothing known",
+        "0 ok a 203.0.113.1 reporter=x:100 -> -
+         0 why a -> 0:0/3(0/2)",
+    );
+}
+
+#[test]
 fn a_block_is_never_extended() {
     play(
         "hammering an address",

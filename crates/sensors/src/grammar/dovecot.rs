@@ -90,5 +90,6 @@ fn event(time: Timestamp, kind: EventKind, service: &str, channel: Channel) -> E
         password: None,
         channel,
         tally: base::Tally::One,
+        reporter: None,
     }
 }

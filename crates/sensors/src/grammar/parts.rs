@@ -51,6 +51,7 @@ impl<'a> Told<'a> {
             password: None,
             channel: Channel::Front,
             tally: self.tally,
+            reporter: None,
         }
     }
 }

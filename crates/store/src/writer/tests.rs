@@ -18,6 +18,7 @@ fn event(session: &str) -> KeptEvent {
         password: None,
         channel: Channel::Front,
         tally: Tally::One,
+        reporter: None,
     }
 }
 

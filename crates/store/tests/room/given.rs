@@ -55,6 +55,7 @@ pub(crate) fn event(time_ms: u64, address: &str, login: &str) -> KeptEvent {
         password: Some(PasswordTag(0xabc)),
         channel: Channel::Front,
         tally: Tally::One,
+        reporter: None,
     }
 }
 
@@ -137,8 +138,9 @@ pub(crate) fn kept_events() -> impl Strategy<Value = KeptEvent> {
     let channel = prop::sample::select(vec![Channel::Gate, Channel::Front, Channel::Auth]);
     let about = (option::of(addresses()), option::of(logins()), option::of(texts()));
     let kind = prop::sample::select(EventKind::ALL.to_vec());
-    (moments(), kind, texts(), about, option::of(any::<u32>().prop_map(PasswordTag)), channel, tally).prop_map(
-        |(time, kind, service, (address, login, session), password, channel, tally)| KeptEvent {
+    let reporter = option::of((texts(), any::<u8>()));
+    (moments(), kind, texts(), about, option::of(any::<u32>().prop_map(PasswordTag)), channel, tally, reporter)
+        .prop_map(|(time, kind, service, (address, login, session), password, channel, tally, reporter)| KeptEvent {
             time,
             kind,
             service,
@@ -148,8 +150,8 @@ pub(crate) fn kept_events() -> impl Strategy<Value = KeptEvent> {
             password,
             channel,
             tally,
-        },
-    )
+            reporter,
+        })
 }
 
 pub(crate) fn owners() -> impl Strategy<Value = Owner> {

@@ -108,3 +108,23 @@ fn a_long_question_does_not_hold_up_the_writer() {
     let address: Address = "192.0.2.1".parse().unwrap();
     assert_eq!(store.events_about(&address.into(), Timestamp::EPOCH, 9).unwrap().len(), 3);
 }
+
+#[test]
+fn what_others_reported_is_known_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _, _) = given::open(directory.path());
+    let told = |time: u64, reporter: Option<&str>| KeptEvent {
+        session: Some(format!("report-{time}").into()),
+        reporter: reporter.map(|name| (name.into(), 50)),
+        ..given::event(time, "192.0.2.1", "alice")
+    };
+    let events = vec![told(1, Some("old")), told(20, Some("mx2")), told(21, None), told(22, Some("partner"))];
+    store.push(Batch { events, ..Batch::default() });
+    drop(store);
+    let (store, ..) = given::open(directory.path());
+    let all = store.reported(Timestamp::from_millis(10), 99).unwrap();
+    let shown: Vec<_> =
+        all.iter().map(|told| format!("{} {} {}", told.reporter, told.session, told.time.as_millis())).collect();
+    assert_eq!(shown, ["partner report-22 22", "mx2 report-20 20"]);
+    assert_eq!(store.reported(Timestamp::EPOCH, 1).unwrap().len(), 1);
+}

@@ -190,6 +190,7 @@ fn an_event_is_cut_and_made_canonical() {
         password: None,
         channel: base::Channel::Gate,
         tally: Tally::Total(5),
+        reporter: None,
     };
     let kept = KeptEvent::from(&event);
     assert_eq!((kept.service.len(), kept.session.as_ref().unwrap().len()), (32, 64));
