@@ -16,11 +16,13 @@
 //! A syslog server and the kernel write what stands before the message, not the client of a daemon, so that the frame is
 //! read from the left. What is not there is empty, never guessed.
 
+mod before;
 mod clock;
 mod stamp;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use before::Before;
 pub use clock::{Clock, arrival};
 pub use stamp::{Civil, Stamp};
 
@@ -54,7 +56,7 @@ pub(crate) struct Parts<'a> {
 
 /// Takes a line apart. Never fails: a line without any known form is all message.
 pub fn read(line: &str) -> Frame<'_> {
-    let parts = split(line.as_bytes());
+    let parts = split(line.as_bytes(), &mut Before::default());
     // All cuts are at ASCII characters, so that the parts are text where the line is.
     let text = |part| str::from_utf8(part).unwrap_or("");
     Frame {
@@ -66,12 +68,21 @@ pub fn read(line: &str) -> Frame<'_> {
     }
 }
 
-/// As [`read`], of bytes.
-pub(crate) fn split(line: &[u8]) -> Parts<'_> {
+/// As [`read`], of bytes, and of a line that follows another.
+pub(crate) fn split<'a>(line: &'a [u8], before: &mut Before) -> Parts<'a> {
     let mut line = line;
     while let [rest @ .., b'\r' | b'\n'] = line {
         line = rest;
     }
+    if let Some(parts) = before.goes_on(line) {
+        return parts;
+    }
+    let parts = split_whole(line);
+    before.remember(line, &parts);
+    parts
+}
+
+fn split_whole(line: &[u8]) -> Parts<'_> {
     let (line, is_rfc5424) = priority(line);
     if is_rfc5424 && let Some(parts) = rfc5424(line) {
         return parts;
@@ -189,14 +200,18 @@ fn spaced<'a>(parts: Parts<'a>, rest: &'a [u8]) -> Option<Parts<'a>> {
 fn token(bytes: &[u8]) -> Option<(&[u8], u8)> {
     /// Longest host or tag: RFC 5424 allows hosts of 255 characters and tags of 48.
     const TOKEN_BYTES_MAX: usize = 256;
-    for at in 0..bytes.len().min(TOKEN_BYTES_MAX) {
-        let byte = bytes[at];
+    let within = bytes.get(..TOKEN_BYTES_MAX).unwrap_or(bytes);
+    let mut at = 0;
+    loop {
         // Looked up, because this is done for every byte of every line's host and tag.
-        if MAY_END_TOKEN[usize::from(byte)] && (byte != b':' || matches!(bytes.get(at + 1), None | Some(b' '))) {
-            return if at == 0 { None } else { Some((bytes.get(..at)?, byte)) };
+        at += within.get(at..)?.iter().position(|byte| MAY_END_TOKEN[usize::from(*byte)])?;
+        let (token, rest) = bytes.split_at_checked(at)?;
+        match rest {
+            [b':', next, ..] if *next != b' ' => at += 1,
+            [end, ..] if at > 0 => return Some((token, *end)),
+            _ => return None,
         }
     }
-    None
 }
 
 /// The bytes that may end a token.

@@ -8,7 +8,7 @@ use base::limits::LINE_BYTES_MAX;
 use base::{Channel, Event, Tally, Timestamp};
 use jiff::tz::TimeZone;
 
-use crate::frame::{self, Clock, Frame, Parts, Stamp, arrival};
+use crate::frame::{self, Before, Clock, Frame, Parts, Stamp, arrival};
 use crate::grammar::{self, Grammar, Hinted};
 use crate::patterns::Patterns;
 
@@ -43,6 +43,7 @@ pub struct Reader {
     grammars: Vec<Box<dyn Grammar>>,
     patterns: Arc<Patterns>,
     tags: Tags,
+    before: Before,
     /// The grammar of the service whose log it is, by its place.
     service: Option<u8>,
     clock: Clock,
@@ -80,6 +81,7 @@ impl Reader {
             grammars: grammar::all(),
             patterns: Arc::new(Patterns::new(Vec::new())),
             tags: Tags::new(),
+            before: Before::default(),
             service: None,
             clock: Clock::new(zone),
             timing,
@@ -157,7 +159,7 @@ impl Reader {
 
     fn read_grammars(&mut self, line: &[u8], now: Timestamp, out: &mut dyn FnMut(Event<'_>)) {
         // Most lines of most logs are nobody's: nothing is done with those but to find their tag.
-        let parts = frame::split(line);
+        let parts = frame::split(line, &mut self.before);
         let (speakers, program, message) = match self.readers(&parts) {
             Readers::None => return,
             Readers::Tagged(speakers) => (speakers, parts.program, parts.message),

@@ -50,6 +50,15 @@ pub(super) fn read(line: &[u8]) -> (Stamp, &[u8]) {
     }
 }
 
+/// Whether `line` begins with a stamp of RFC 3164 or ISO 8601, which is over where it ends, whatever follows.
+pub(super) fn is_syslog(line: &[u8]) -> bool {
+    match line.first() {
+        Some(b'A'..=b'Z') => rfc3164(line).is_some(),
+        Some(b'0'..=b'9') => iso(line).is_some(),
+        _ => false,
+    }
+}
+
 /// `Nov 21 07:44:14`, with one or two digits and one or two spaces for the day, and a fraction if there is one.
 fn rfc3164(bytes: &[u8]) -> Option<(Stamp, usize)> {
     let month = month(*bytes.first_chunk()?)?;

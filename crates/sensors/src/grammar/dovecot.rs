@@ -35,6 +35,17 @@ impl Grammar for Dovecot {
         program.starts_with("dovecot") || matches!(program, "auth" | "auth-worker") || program.ends_with("-login")
     }
 
+    /// The processes after login write most of the lines.
+    fn wants(&self, _host: &[u8], program: &[u8], message: &[u8]) -> bool {
+        if !program.starts_with(b"dovecot") || program == b"dovecot-auth" {
+            return true;
+        }
+        let message = message.strip_prefix(b"dovecot: ").unwrap_or(message);
+        let end = message.iter().position(|byte| !is_name_byte(*byte)).unwrap_or(0);
+        let name = message.get(..end).unwrap_or(b"");
+        name.ends_with(b"-login") || name.ends_with(b"auth") || name == b"auth-worker" || name.starts_with(b"pam_")
+    }
+
     fn read(&mut self, frame: &Frame<'_>, time: Timestamp, out: Sink<'_>) {
         let is_process = !frame.program.starts_with("dovecot") || frame.program == "dovecot-auth";
         let found = if is_process {

@@ -133,10 +133,9 @@ impl<V> Recent<V> {
             let product = u128::from(hash ^ part) * u128::from(SPREAD);
             (product >> 64) as u64 ^ product as u64
         };
-        let part = |bytes: &[u8]| {
-            let mut word = [0; 8];
-            word[..bytes.len()].copy_from_slice(bytes);
-            u64::from_le_bytes(word)
+        let part = |bytes: &[u8]| match bytes.try_into() {
+            Ok(word) => u64::from_le_bytes(word),
+            Err(_) => bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
         };
         let lengths = (host.len() as u64) << 32 | name.len() as u64;
         let chunks = host.chunks(8).chain(name.chunks(8));

@@ -71,7 +71,18 @@ impl Grammar for Postfix {
     fn wants(&self, host: &[u8], program: &[u8], message: &[u8]) -> bool {
         let id_end = || message.iter().position(|byte| *byte == b':').unwrap_or(0);
         match program {
-            [.., b's', b'm', b't', b'p', b'd'] => !message.starts_with(b"connect from "),
+            [.., b's', b'm', b't', b'p', b'd'] => match message {
+                [b'c', b'o', b'n', b'n', b'e', b'c', b't', b' ', ..] => false,
+                // Where all went well, no number has a slash.
+                [b'd', b'i', b's', b'c', b'o', b'n', b'n', b'e', b'c', b't', b' ', ..] => {
+                    memchr::memchr(b'/', message).is_some()
+                }
+                // Of who hands in mail without login, the client is all that is told.
+                _ => {
+                    let is_client = message.get(id_end()..).is_some_and(|rest| rest.starts_with(b": client="));
+                    !is_client || memchr::memchr(b',', message).is_some()
+                }
+            },
             [.., b's', b'c', b'r', b'e', b'e', b'n'] => {
                 !(message.starts_with(b"CONNECT ")
                     || message.starts_with(b"PASS ")
