@@ -1,5 +1,5 @@
 use core::fmt;
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
 
 use crate::Network;
@@ -69,9 +69,11 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
+        if let Ok(ip) = text.parse::<Ipv4Addr>() {
+            return Ok(Self(IpAddr::V4(ip)));
+        }
         let bare = text.split_once('%').map_or(text, |(address, _zone)| address);
-        let ip: IpAddr = bare.parse().map_err(|_| AddressError)?;
-        if ip.is_ipv4() && bare.len() != text.len() { Err(AddressError) } else { Ok(Self::new(ip)) }
+        bare.parse::<Ipv6Addr>().map(|ip| Self::new(IpAddr::V6(ip))).map_err(|_| AddressError)
     }
 }
 

@@ -251,10 +251,14 @@ fn without_message_id(message: &[u8]) -> &[u8] {
 
 /// The number of `[123]` and what follows it.
 fn bracketed(bytes: &[u8]) -> Option<(u32, &[u8])> {
-    let (mut number, mut at) = (0u32, 1);
-    while let Some(digit) = bytes.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
-        number = number.checked_mul(10)?.checked_add(digit.into())?;
-        at += 1;
+    /// As many as 64 bits hold whatever they are.
+    const DIGITS_MAX: usize = 19;
+    let digits = bytes.get(1..)?.iter().map(|byte| byte.wrapping_sub(b'0'));
+    let (mut number, mut count) = (0u64, 0);
+    for digit in digits.take(DIGITS_MAX).take_while(|digit| *digit < 10) {
+        number = number.wrapping_mul(10).wrapping_add(digit.into());
+        count += 1;
     }
-    (at > 1 && bytes.get(at) == Some(&b']')).then_some((number, bytes.get(at + 1..)?))
+    let number = u32::try_from(number).ok().filter(|_| count > 0)?;
+    Some((number, bytes.get(count + 1..)?.strip_prefix(b"]")?))
 }
