@@ -208,6 +208,6 @@ impl Engine {
 
 /// Locks. A panic elsewhere under the lock is a bug, but one that must not stop the node from counting: the state is
 /// made of counts, and each call leaves them whole.
-fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -19,6 +19,11 @@ impl Key {
         self.0
     }
 
+    /// The key that was kept as this number.
+    pub(crate) const fn from_kept(number: u64) -> Self {
+        Self(number)
+    }
+
     /// Which of `count` shards holds it. The bits are ones that the tables' indexes do not look at first.
     pub(crate) const fn shard(self, count: usize) -> usize {
         (self.0 >> 40) as usize % count
@@ -40,6 +45,9 @@ enum Domain {
     Network,
     Session,
     Guess,
+    Sender,
+    Pair,
+    Transaction,
 }
 
 impl Keys {
@@ -74,6 +82,29 @@ impl Keys {
     /// The key of a mail server's name for a connection.
     pub fn session(&self, session: &str) -> Key {
         self.key(Domain::Session, |hasher| hasher.write(session.as_bytes()))
+    }
+
+    /// The key of a domain name in lower case.
+    pub fn domain(&self, lower: &[u8]) -> Key {
+        self.key(Domain::Sender, |hasher| hasher.write(lower))
+    }
+
+    /// The key of two subjects together, in this order.
+    pub fn pair(&self, first: Key, second: Key) -> Key {
+        self.key(Domain::Pair, |hasher| {
+            hasher.write_u64(first.get());
+            hasher.write_u64(second.get());
+        })
+    }
+
+    /// The key of a message on its way: the connection and the mail server's name for the message in it.
+    pub fn transaction(&self, session: &str, instance: &str) -> Key {
+        self.key(Domain::Transaction, |hasher| {
+            hasher.write(session.as_bytes());
+            // Neither name can move its end into the other.
+            hasher.write_usize(session.len());
+            hasher.write(instance.as_bytes());
+        })
     }
 
     /// The tag of a guess: a login with the password that was tried, if anything is known of it.

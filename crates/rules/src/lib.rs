@@ -4,6 +4,7 @@
 //! - `sessions` tell what was told before: the same attempt in a log and at a gate counts once.
 //! - `credits` weigh: what others report is a part of an attempt.
 //! - `owners` know from where and with what password a login succeeded: that is no guesser.
+//! - [`limits`] say how much may be sent: leaky buckets with reservations.
 //! - [`Engine`] leads an event past them, and an overflow into the [`listings::Book`].
 //!
 //! Everything is pure: clocks and the secret come in as arguments, so that a day of mail can be replayed in a second
@@ -14,6 +15,7 @@ mod credits;
 mod door;
 mod engine;
 mod keys;
+pub mod limits;
 mod outage;
 mod owners;
 mod pack;

@@ -1,0 +1,121 @@
+//! From what a gate knows of a message to the subject whose bucket it is.
+
+use base::limits::LOGIN_BYTES_MAX;
+use base::{Address, CanonicalLogin, Network};
+
+use super::settings::{By, Limit, LoginTags, Part};
+use crate::{Key, Keys};
+
+/// What a gate knows of a message that is being sent. It borrows from the request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sending<'a> {
+    /// The gate's name for the connection.
+    pub session: &'a str,
+    /// The mail server's name for the message in it, the same from the first recipient to the end: Postfix' `instance`.
+    pub instance: &'a str,
+    /// The authenticated login, as the client gave it.
+    pub login: Option<&'a str>,
+    /// The client's address.
+    pub address: Option<Address>,
+    /// The envelope sender.
+    pub sender: Option<&'a str>,
+    /// For [`super::Limiter::reserve`], how many recipients are asked for; for [`super::Limiter::settle`], how many the
+    /// message has in the end.
+    pub recipients: u32,
+}
+
+/// Prefix lengths of [`Part::Network`].
+const V4_BITS: u8 = 24;
+const V6_BITS: u8 = 48;
+
+/// A sending with its login made canonical, once for all limits.
+pub(crate) struct Sender<'a> {
+    sending: &'a Sending<'a>,
+    login: Option<CanonicalLogin>,
+}
+
+impl<'a> Sender<'a> {
+    pub(crate) fn new(sending: &'a Sending<'a>) -> Self {
+        Self { sending, login: sending.login.and_then(CanonicalLogin::new) }
+    }
+
+    /// The subject of `limit`; none if the limit is not about this message.
+    pub(crate) fn key(&self, keys: &Keys, limit: &Limit) -> Option<Key> {
+        let login = self.login.as_ref().map(|login| bare(login, limit.tags));
+        let is_excepted =
+            login.as_ref().is_some_and(|login| limit.except_logins.iter().any(|other| **other == *login.as_str()))
+                || self
+                    .sending
+                    .address
+                    .is_some_and(|address| limit.except_networks.iter().any(|network| network.contains(address)));
+        if is_excepted {
+            return None;
+        }
+        let By { first, second } = limit.by;
+        let login = login.as_ref().map(CanonicalLogin::as_str);
+        let one = self.part(keys, first, login)?;
+        match second {
+            None => Some(one),
+            Some(second) => Some(keys.pair(one, self.part(keys, second, login)?)),
+        }
+    }
+
+    fn part(&self, keys: &Keys, part: Part, login: Option<&str>) -> Option<Key> {
+        match part {
+            Part::Login => login.map(|login| keys.login(login)),
+            Part::Address => self.sending.address.map(|address| keys.network(address.aggregate())),
+            Part::Network => self.sending.address.map(|address| {
+                let bits = if address.ip().is_ipv4() { V4_BITS } else { V6_BITS };
+                keys.network(Network::containing(address, bits))
+            }),
+            Part::SenderDomain => {
+                let (_, domain) = self.sending.sender?.rsplit_once('@')?;
+                let mut lower = [0_u8; LOGIN_BYTES_MAX];
+                let domain = domain.strip_suffix('.').unwrap_or(domain).as_bytes();
+                // A longer one is cut, as a login is: no domain in use comes near.
+                let length = domain.len().min(lower.len());
+                lower[..length].copy_from_slice(&domain[..length]);
+                lower[..length].make_ascii_lowercase();
+                (length > 0).then(|| keys.domain(&lower[..length]))
+            }
+        }
+    }
+}
+
+/// The login without its tag, if tags are dropped. A `+` at the beginning is that of a telephone number.
+fn bare(login: &CanonicalLogin, tags: LoginTags) -> CanonicalLogin {
+    let text = login.as_str();
+    let (local, domain) = text.split_at(text.find('@').unwrap_or(text.len()));
+    match (tags, local.find('+')) {
+        (LoginTags::Drop, Some(start)) if start > 0 => {
+            let mut bytes = [0_u8; LOGIN_BYTES_MAX];
+            let length = start + domain.len();
+            bytes[..start].copy_from_slice(&local.as_bytes()[..start]);
+            bytes[start..length].copy_from_slice(domain.as_bytes());
+            core::str::from_utf8(&bytes[..length]).ok().and_then(CanonicalLogin::new).unwrap_or(*login)
+        }
+        _ => *login,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_dropped_or_kept() {
+        let cases = [
+            ("alice+news@example.org", "alice@example.org"),
+            ("alice+a+b@example.org", "alice@example.org"),
+            ("alice+news", "alice"),
+            ("alice@example.org", "alice@example.org"),
+            ("+49170@example.org", "+49170@example.org"),
+            ("alice@exa+mple.org", "alice@exa+mple.org"),
+        ];
+        for (login, wanted) in cases {
+            let login = CanonicalLogin::new(login).unwrap();
+            assert_eq!(bare(&login, LoginTags::Drop).as_str(), wanted);
+            assert_eq!(bare(&login, LoginTags::Keep), login);
+        }
+    }
+}
