@@ -35,11 +35,13 @@ pub enum Outcome {
     BadSignature,
     /// Not at all: no header, or itself a response.
     Ignored,
+    /// An announcement of a zone that we take from others (NOTIFY).
+    Notified,
 }
 
 impl Outcome {
     /// All of them, in the order in which counters have them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Listed,
         Self::Unlisted,
         Self::NoData,
@@ -52,6 +54,7 @@ impl Outcome {
         Self::BadVersion,
         Self::BadSignature,
         Self::Ignored,
+        Self::Notified,
     ];
 
     /// The name in metrics.
@@ -69,6 +72,7 @@ impl Outcome {
             Self::BadVersion => "bad-version",
             Self::BadSignature => "bad-signature",
             Self::Ignored => "ignored",
+            Self::Notified => "notified",
         }
     }
 }

@@ -15,6 +15,7 @@ use super::reply::{Extras, REPLY_BYTES_MIN, Rcode, Reply, Section, header_only};
 use super::text::{AddressText, TEXT_BYTES_MAX};
 use super::zones::{Host, Zone, Zones};
 use crate::access::{Access, CLIENT_BYTES, Judged, KeySet, Permit, Portion, Reason, Refusal, SERVER_BYTES, Verdict};
+use crate::mirror::Mirrors;
 use crate::statics::Statics;
 use crate::transfer::Transfers;
 
@@ -50,6 +51,8 @@ pub struct Responder {
     transfers: Option<Arc<Transfers>>,
     /// The zones that are answered from files.
     statics: Option<Arc<Statics>>,
+    /// The zones that are taken from other servers.
+    mirrors: Option<Arc<Mirrors>>,
 }
 
 /// What is known of a question besides its octets.
@@ -66,8 +69,8 @@ pub(super) struct Turn<'a> {
 struct Filled {
     outcome: Outcome,
     zone: Option<usize>,
-    /// The client's network may ask without limits.
-    is_free: bool,
+    /// The zone whose limits of replies hold: the origin's for zones that are not the book's.
+    limits: Option<usize>,
 }
 
 /// How long resolvers may remember that they may not ask, in seconds.
@@ -105,17 +108,40 @@ impl Responder {
     /// A responder that answers those whom `access`, which was made for these zones, lets ask.
     pub fn with_access(zones: Zones, access: Arc<Access>) -> Self {
         let plan = Plan::new(&zones, |zone| !access.is_particular(zone));
-        Self { zones, plan, access, transfers: None, statics: None }
+        Self { zones, plan, access, transfers: None, statics: None, mirrors: None }
     }
 
     /// The same responder with zones that are answered from files: a zone from files alone stands before every zone
     /// of the book that is not below it.
     #[must_use]
     pub fn with_statics(mut self, statics: Arc<Statics>) -> Self {
-        let is_plain = |zone: usize| !self.access.is_particular(zone) && !statics.is_below(&self.zones.all[zone].name);
-        self.plan = Plan::new(&self.zones, is_plain);
         self.statics = Some(statics);
+        self.plan = self.new_plan();
         self
+    }
+
+    /// The same responder with zones that are taken from others: such a zone stands before every zone of the book that
+    /// is not below it.
+    #[must_use]
+    pub fn with_mirrors(mut self, mirrors: Arc<Mirrors>) -> Self {
+        self.mirrors = Some(mirrors);
+        self.plan = self.new_plan();
+        self
+    }
+
+    /// Plain are the zones that nothing else answers for.
+    fn new_plan(&self) -> Plan {
+        Plan::new(&self.zones, |zone| {
+            let name = &self.zones.all[zone].name;
+            let is_others = self.statics.as_ref().is_some_and(|statics| statics.is_below(name))
+                || self.mirrors.as_ref().is_some_and(|mirrors| mirrors.is_below(name));
+            !self.access.is_particular(zone) && !is_others
+        })
+    }
+
+    /// The zones that are taken from others.
+    pub const fn mirrors(&self) -> Option<&Arc<Mirrors>> {
+        self.mirrors.as_ref()
     }
 
     /// The zones that are answered from files.
@@ -169,6 +195,10 @@ impl Responder {
     pub(super) fn answer_in(&self, turn: &Turn<'_>, message: &[u8], out: &mut [u8]) -> usize {
         assert!(out.len() >= REPLY_BYTES_MIN, "the caller's buffer holds the smallest reply");
         let Turn { asker, counters, .. } = turn;
+        if let Some(mirrors) = self.mirrors.as_ref().filter(|_| Mirrors::is_notify(message)) {
+            counters.count(Outcome::Notified, None);
+            return mirrors.notified(asker, message, out);
+        }
         let query = match Query::parse(message) {
             Ok(query) => query,
             Err(Fault::Ignore) => {
@@ -200,11 +230,9 @@ impl Responder {
             counters.count_truncated();
         }
         let length = reply.finish();
-        let Filled { outcome, zone, is_free } = filled;
-        let portion = match zone {
-            Some(zone) if !is_known && !is_free => {
-                self.access.meter(zone, asker.address, asker.now, message.len(), length)
-            }
+        let Filled { outcome, zone, limits } = filled;
+        let portion = match limits {
+            Some(zone) if !is_known => self.access.meter(zone, asker.address, asker.now, message.len(), length),
             _ => Portion::Whole,
         };
         counters.count(if portion == Portion::Whole { outcome } else { Outcome::Limited }, zone);
@@ -238,7 +266,8 @@ impl Responder {
 
     /// Decides what the reply is and writes its records.
     fn fill(&self, turn: &Turn<'_>, query: &Query<'_>, reply: &mut Reply<'_>) -> Filled {
-        let elsewhere = |outcome| Filled { outcome, zone: None, is_free: false };
+        let elsewhere = |outcome| Filled { outcome, zone: None, limits: None };
+        let not_the_books = |outcome| Filled { outcome, zone: None, limits: Some(0) };
         if query.is_other_operation {
             reply.rcode = Rcode::NotImp;
             return elsewhere(Outcome::NotImplemented);
@@ -253,11 +282,18 @@ impl Responder {
         }
         let is_ours = query.class == code::CLASS_IN && !matches!(query.kind, code::AXFR | code::IXFR);
         let place = self.place(query).filter(|_| is_ours);
-        if let Some(statics) = self.statics.as_ref().filter(|_| is_ours) {
-            let book_labels = place.map_or(0, |place| place.zone.labels);
-            if let Some(outcome) = statics.answer(query, turn.asker, book_labels, reply) {
-                return elsewhere(outcome);
-            }
+        let book_labels = place.map_or(0, |place| place.zone.labels);
+        if is_ours
+            && let Some(mirrors) = &self.mirrors
+            && let Some(outcome) = mirrors.answer(query, turn.asker, book_labels, reply)
+        {
+            return not_the_books(outcome);
+        }
+        if is_ours
+            && let Some(statics) = &self.statics
+            && let Some(outcome) = statics.answer(query, turn.asker, book_labels, reply)
+        {
+            return not_the_books(outcome);
         }
         let Some(place) = place else {
             reply.rcode = Rcode::Refused;
@@ -276,7 +312,7 @@ impl Responder {
         if outcome == Outcome::Unlisted {
             reply.rcode = Rcode::NxDomain;
         }
-        Filled { outcome, zone: Some(place.index), is_free: permit == Permit::Free }
+        Filled { outcome, zone: Some(place.index), limits: (permit != Permit::Free).then_some(place.index) }
     }
 
     fn fill_from(
