@@ -362,12 +362,31 @@ pub struct WouldHave {
     pub users: u64,
     /// Listings that rules would have made.
     pub listings: u64,
+    /// What happened on each day (UTC), the first day first.
+    #[serde(default)]
+    pub by_day: Vec<DayWouldHave>,
     /// The same by rule.
     pub by_rule: Vec<RuleWouldHave>,
     /// The same by subject, those with most listings first.
     pub by_subject: Vec<SubjectWouldHave>,
     /// Logins that succeeded and would have been refused.
     pub hurt: Vec<HurtUser>,
+}
+
+/// One day of [`WouldHave`].
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct DayWouldHave {
+    /// The day, such as `2026-11-21`.
+    pub day: String,
+    /// Failed logins.
+    pub failures: u64,
+    /// Logins that succeeded.
+    pub successes: u64,
+    /// Listings that rules would have made.
+    pub listings: u64,
+    /// Logins that succeeded and would have been refused.
+    pub hurt: u64,
 }
 
 /// Listings of a rule in [`WouldHave`].
