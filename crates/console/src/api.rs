@@ -26,6 +26,9 @@ pub struct Status {
     pub sensors: Vec<SensorStatus>,
     /// The gates that answer mail servers.
     pub gates: Vec<GateStatus>,
+    /// Those who may report, in the order of the configuration.
+    #[serde(default)]
+    pub reporters: Vec<ReporterStatus>,
     /// The DNS server, if it is switched on.
     pub dnsbl: Option<DnsblStatus>,
     /// What the engine counted since the start.
@@ -60,6 +63,9 @@ pub struct SensorStatus {
     pub lines: u64,
     /// Events found in them.
     pub events: u64,
+    /// Lines and connections that a syslog listener refused or cut since the start.
+    #[serde(default)]
+    pub shed: u64,
 }
 
 /// A gate in [`Status`].
@@ -76,6 +82,24 @@ pub struct GateStatus {
     pub reported: u64,
     /// Requests that could not be understood and got the neutral answer.
     pub malformed: u64,
+}
+
+/// Somebody who may report, in [`Status`].
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct ReporterStatus {
+    /// His name in the configuration.
+    pub name: String,
+    /// How much a report of his counts, in hundredths.
+    pub weight: u8,
+    /// Reports taken today (UTC).
+    pub today: u32,
+    /// How many are taken on one day.
+    pub daily_cap: u32,
+    /// Reports that he sent again, since the start.
+    pub known: u64,
+    /// Reports beyond the daily number, since the start.
+    pub over: u64,
 }
 
 /// The DNS server in [`Status`].
@@ -202,6 +226,9 @@ pub struct EventView {
     pub login: Option<String>,
     /// Who says so: `gate`, `front` or `auth`.
     pub channel: String,
+    /// Who reported it, if it was not seen by this server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reporter: Option<String>,
 }
 
 /// A change to the book.
@@ -335,12 +362,31 @@ pub struct WouldHave {
     pub users: u64,
     /// Listings that rules would have made.
     pub listings: u64,
+    /// What happened on each day (UTC), the first day first.
+    #[serde(default)]
+    pub by_day: Vec<DayWouldHave>,
     /// The same by rule.
     pub by_rule: Vec<RuleWouldHave>,
     /// The same by subject, those with most listings first.
     pub by_subject: Vec<SubjectWouldHave>,
     /// Logins that succeeded and would have been refused.
     pub hurt: Vec<HurtUser>,
+}
+
+/// One day of [`WouldHave`].
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct DayWouldHave {
+    /// The day, such as `2026-11-21`.
+    pub day: String,
+    /// Failed logins.
+    pub failures: u64,
+    /// Logins that succeeded.
+    pub successes: u64,
+    /// Listings that rules would have made.
+    pub listings: u64,
+    /// Logins that succeeded and would have been refused.
+    pub hurt: u64,
 }
 
 /// Listings of a rule in [`WouldHave`].

@@ -55,6 +55,7 @@ impl Scene {
         let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
         write("mail.log", b"");
         write("secret", b"swordfish\n");
+        write("long-key", b"0123456789abcdef0123\n");
         write("empty", b"\n");
         write("two-lines", b"one\ntwo\n");
         write("binary", b"\xff\xfe");

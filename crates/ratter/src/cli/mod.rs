@@ -7,6 +7,7 @@ mod import;
 mod listings;
 mod parse;
 mod replay;
+mod report;
 mod run;
 mod show;
 mod status;
@@ -38,7 +39,11 @@ struct Arguments {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong configuration or command line, 3 nothing found.";
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 failed, 2 wrong configuration or command line, 3 nothing found, 75 try again later.";
+
+/// What mail servers understand as "try again" of a command that they pipe mail to (`sysexits.h`).
+const EX_TEMPFAIL: u8 = 75;
 
 #[derive(Subcommand)]
 enum Command {
@@ -62,6 +67,8 @@ enum Command {
     Parse(parse::Arguments),
     /// Show the commonest kinds of log lines in which nothing was found
     Unknown(unknown::Arguments),
+    /// Hand what others report to the running node
+    Report(report::Arguments),
     /// Translate what other programs are configured with
     Import(import::Arguments),
 }
@@ -78,6 +85,8 @@ pub(crate) enum Outcome {
 pub(crate) enum Failure {
     /// The configuration or the command line is wrong; the text says all of it.
     Usage(String),
+    /// It may work later, and a mail server shall keep the mail and try again.
+    TryAgain(anyhow::Error),
     /// Anything else.
     Other(anyhow::Error),
 }
@@ -104,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Replay(replay) => replay::replay(config, &replay, &show),
         Command::Parse(parse) => parse::parse(config, &parse),
         Command::Unknown(unknown) => unknown::unknown(config, &unknown, &show),
+        Command::Report(report) => report::report(&report, &show),
         Command::Import(import) => import::import(&import, &show),
     };
     match result {
@@ -112,6 +122,10 @@ pub fn main() -> ExitCode {
         Err(Failure::Usage(text)) => {
             show::complain(&text);
             ExitCode::from(2)
+        }
+        Err(Failure::TryAgain(error)) => {
+            show::complain(&format!("ratter: {error:#}"));
+            ExitCode::from(EX_TEMPFAIL)
         }
         // The reader went away (`ratter why … | head`): nobody is left to tell.
         Err(Failure::Other(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,

@@ -26,6 +26,13 @@ fn text(status: &Status) -> String {
         }),
     ));
     parts.push(table(["INPUT OR GATE", "STATE", "COUNTED"], inputs(status)));
+    if !status.reporters.is_empty() {
+        let rows = status.reporters.iter().map(|r| {
+            let today = format!("{} of {}", r.today, r.daily_cap);
+            [r.name.clone(), r.weight.to_string(), today, r.known.to_string(), r.over.to_string()]
+        });
+        parts.push(table(["REPORTER", "WEIGHT", "TODAY", "SENT AGAIN", "TOO MANY"], rows));
+    }
     let engine = &status.engine;
     parts.push(format!(
         "{} attempts counted, {} told twice, {} the same wrong password again; {} listings made by rules",
@@ -43,10 +50,10 @@ fn text(status: &Status) -> String {
 }
 
 fn inputs(status: &Status) -> Vec<[String; 3]> {
-    let sensors = status
-        .sensors
-        .iter()
-        .map(|s| [s.path.clone(), s.state.clone(), format!("{} lines, {} events", s.lines, s.events)]);
+    let sensors = status.sensors.iter().map(|s| {
+        let shed = if s.shed > 0 { format!(", {} shed", s.shed) } else { String::new() };
+        [s.path.clone(), s.state.clone(), format!("{} lines, {} events{shed}", s.lines, s.events)]
+    });
     let gates = status.gates.iter().map(|g| {
         let counted = format!("{} asked, {} reported, {} malformed", g.asked, g.reported, g.malformed);
         [format!("{} {}", g.name, g.listen), "listening".to_owned(), counted]

@@ -23,6 +23,7 @@ mod node;
 mod patterns;
 mod probe;
 mod reader;
+mod reports;
 mod rules;
 mod sensors;
 mod syntax;
@@ -46,6 +47,7 @@ pub use self::lists::List;
 pub use self::login::{LoginGuard, Profile};
 pub use self::node::{LogFormat, Node};
 pub use self::probe::{Machine, Probe, Transport};
+pub use self::reports::Reports;
 pub use self::rules::{By, Distinct, Effect, Of, Rule, Then, Trigger};
 pub use self::sensors::{FileSensor, Journal, Start, Syslog};
 pub use self::units::show as show_duration;
@@ -80,6 +82,8 @@ pub struct Config {
     pub patterns: Vec<Pattern>,
     /// The server of Dovecot's auth policy protocol, if it is wanted.
     pub dovecot: Option<DovecotGate>,
+    /// The listener for reports of others, if it is wanted.
+    pub reports: Option<Reports>,
     /// The rules; the place of one is its [`base::RuleId`].
     pub rules: Vec<Rule>,
     /// The lists; the place of one is its [`base::ListId`], and the first is always `blocked`.
@@ -129,7 +133,7 @@ pub fn load(path: Option<&Path>, text: &str, probe: &dyn Probe) -> Result<Config
 }
 
 /// Sections of which `default.toml` has none, with what is required in them.
-const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n";
+const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[reports]\n[[reporter]]\n";
 
 /// Every key there is, such as `rule.distinct.of`, with its default as `default.toml` writes it.
 pub fn keys() -> BTreeMap<String, Option<&'static str>> {
@@ -173,6 +177,7 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
     let sensors = file.part("sensor", |section| Some(sensors::read(section, state))).unwrap_or_default();
     let patterns = patterns::read(file);
     let dovecot = file.part("gate", |section| section.part("dovecot", dovecot::read));
+    let reports = reports::read(file);
     let wants_shipped = file.always("rules", |section| section.setting("shipped", &boolean()));
     let (lists, rules) = read_rules(file, defaults, wants_shipped == Some(true));
     let name = node.as_ref().map(|node| node.name.as_str());
@@ -187,6 +192,7 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
         syslogs: sensors.syslogs,
         patterns,
         dovecot,
+        reports,
         rules,
         lists: lists.into_lists(),
         dnsbl,

@@ -49,6 +49,11 @@ impl ::console::Node for Node {
             lists: self.names.lists().map(|(id, info)| self.list_status(id, info)).collect(),
             sensors: self.gauges().iter().map(|gauge| gauge.status()).collect::<Vec<SensorStatus>>(),
             gates: self.gate_status(),
+            reporters: self
+                .outlets
+                .get()
+                .and_then(|outlets| outlets.reports.as_ref())
+                .map_or_else(Vec::new, super::reports::ReportsOutlet::reporters),
             dnsbl: self.dnsbl_status(),
             engine: EngineStatus {
                 counted: counters.counted,
@@ -194,6 +199,9 @@ impl Node {
             }
         })
         .into_iter()
+        .chain(
+            self.outlets.get().and_then(|outlets| outlets.reports.as_ref()).map(super::reports::ReportsOutlet::status),
+        )
         .collect()
     }
 

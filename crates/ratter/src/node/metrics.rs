@@ -80,6 +80,12 @@ impl Node {
                 .by("file", by_path(|gauge| gauge.progress().lines)),
             Metric::counter("sensor_events", "Events found in them, by file", 0)
                 .by("file", by_path(|gauge| gauge.progress().events)),
+            Metric::counter(
+                "sensor_shed",
+                "Lines and connections that a syslog listener refused or cut, by listener",
+                0,
+            )
+            .by("file", by_path(|gauge| gauge.progress().shed)),
         ]
     }
 
@@ -106,6 +112,7 @@ impl Node {
                     .by("count", counts),
             );
         }
+        metrics.extend(outlets.reports.iter().flat_map(super::reports::ReportsOutlet::metrics));
         if let Some(outlet) = &outlets.dnsbl {
             let statistics = outlet.server.statistics();
             let sum = |value: &dyn Fn(&Totals) -> u64| value(&statistics.udp) + value(&statistics.tcp);

@@ -15,6 +15,7 @@ mod metrics;
 mod names;
 mod pulse;
 mod replay;
+mod reports;
 mod sensing;
 mod setup;
 mod streams;
@@ -78,6 +79,7 @@ pub(crate) struct Node {
 struct Outlets {
     dovecot: Option<gates::io::Handle>,
     dnsbl: Option<DnsblOutlet>,
+    reports: Option<reports::ReportsOutlet>,
 }
 
 /// The running DNS server and what it is called.

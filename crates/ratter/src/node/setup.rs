@@ -16,6 +16,7 @@ use tokio::sync::broadcast;
 use tracing::{info, warn};
 
 use super::names::Names;
+use super::reports::ReportsOutlet;
 use super::sensing::Sensor;
 use super::{DnsblOutlet, Keeper, Node, Outlets, convert, journal};
 use crate::clock;
@@ -137,7 +138,8 @@ fn start_outlets(config: &Config, node: &Arc<Node>) -> anyhow::Result<Outlets> {
             Some(DovecotGate::start_on(listener, settings, door, clock::now, limits)?)
         }
     };
-    Ok(Outlets { dovecot, dnsbl })
+    let reports = config.reports.as_ref().map(|settings| ReportsOutlet::start(config, settings, node)).transpose()?;
+    Ok(Outlets { dovecot, dnsbl, reports })
 }
 
 fn start_dnsbl(config: &Config, settings: &crate::config::Dnsbl, node: &Arc<Node>) -> anyhow::Result<DnsblOutlet> {

@@ -52,5 +52,6 @@ pub(crate) fn event(event: &KeptEvent) -> EventView {
         address: event.address.map(|address| address.to_string()),
         login: event.login.as_ref().map(ToString::to_string),
         channel: event.channel.name().to_owned(),
+        reporter: event.reporter.as_ref().map(|(name, _)| name.to_string()),
     }
 }
