@@ -6,6 +6,7 @@ mod duration;
 mod import;
 mod listings;
 mod parse;
+mod rdns;
 mod replay;
 mod run;
 mod show;
@@ -62,6 +63,8 @@ enum Command {
     Parse(parse::Arguments),
     /// Show the commonest kinds of log lines in which nothing was found
     Unknown(unknown::Arguments),
+    /// Judge reverse names
+    Rdns(rdns::Arguments),
     /// Translate what other programs are configured with
     Import(import::Arguments),
 }
@@ -104,6 +107,7 @@ pub fn main() -> ExitCode {
         Command::Replay(replay) => replay::replay(config, &replay, &show),
         Command::Parse(parse) => parse::parse(config, &parse),
         Command::Unknown(unknown) => unknown::unknown(config, &unknown, &show),
+        Command::Rdns(rdns) => rdns::rdns(&rdns),
         Command::Import(import) => import::import(&import, &show),
     };
     match result {
