@@ -102,7 +102,7 @@ impl Hash {
 const GRAM_LEN_MAX: usize = 5;
 
 /// Shortest one.
-const GRAM_LEN_MIN: usize = 2;
+const GRAM_LEN_MIN: usize = 3;
 
 /// Reads all facts of a name into `sink`.
 pub(super) fn read(
@@ -229,29 +229,27 @@ fn mark(found: Found, at: usize, label: u8, marks: &mut Marks, sink: &mut impl F
 /// neighbours' names give the same facts.
 fn grams(host: &[u8], marks: &Marks, sink: &mut impl FnMut(Fact)) {
     let mut text = [0; NAME_MAX + 2];
-    let mut places = [0_u8; NAME_MAX + 2];
     let mut len = 0;
-    let mut push = |byte: u8, at: usize| {
+    let mut push = |byte: u8| {
         text[len] = byte;
-        places[len] = at as u8;
         len += 1;
     };
-    push(b'^', 0);
+    push(b'^');
     let mut at = 0;
     while at < host.len() {
         if is_inside(marks.form, at) {
-            push(b'#', at);
+            push(b'#');
             at = usize::from(marks.form.map_or(0, |form| form.to)).max(at + 1);
         } else if host[at].is_ascii_digit() {
             let digits = host[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-            push(if digits <= 3 { b'0' } else { b'9' }, at);
+            push(if digits <= 3 { b'0' } else { b'9' });
             at += digits;
         } else {
-            push(host[at], at);
+            push(host[at]);
             at += 1;
         }
     }
-    push(b'$', host.len());
+    push(b'$');
     let text = &text[..len];
     let mut label = 0;
     for at in 0..len {
@@ -260,7 +258,7 @@ fn grams(host: &[u8], marks: &Marks, sink: &mut impl FnMut(Fact)) {
         for (taken, &byte) in text[at..].iter().take(GRAM_LEN_MAX).enumerate() {
             hash = hash.with(byte);
             if taken + 1 >= GRAM_LEN_MIN {
-                sink(Fact { hash: hash.done(), role: Role::Gram, from: places[at], to: places[at + taken] + 1 });
+                sink(Fact { hash: hash.done(), role: Role::Gram, from: 0, to: 0 });
             }
         }
     }

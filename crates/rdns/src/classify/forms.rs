@@ -80,7 +80,10 @@ const UNKNOWN: [u8; 4] = [203, 0, 113, 254];
 pub(super) fn find(address: Option<IpAddr>, text: &[u8], numbers: &Numbers) -> Option<Form> {
     let address = address.map(|address| address.to_canonical()).filter(|&address| address != IpAddr::from(UNKNOWN));
     let own = match address {
-        Some(IpAddr::V4(v4)) => strongest(octets(v4.octets(), numbers), spelled::v4(v4.octets(), text)),
+        Some(IpAddr::V4(v4)) => match octets(v4.octets(), numbers) {
+            Some(form) if form.is_whole() => Some(form),
+            form => strongest(form, spelled::v4(v4.octets(), text)),
+        },
         Some(IpAddr::V6(v6)) => spelled::v6(v6.octets(), text),
         None => None,
     };

@@ -14,7 +14,7 @@ const MAGIC: &[u8; 8] = b"rdnsmod1";
 /// Weights of all facts for both questions: did a machine make the name, and if so, for a line on which addresses change?
 pub struct Model {
     bias: [i16; 2],
-    weights: Vec<[i16; 2]>,
+    weights: Box<[[i16; 2]; BUCKETS]>,
 }
 
 impl Model {
@@ -22,7 +22,7 @@ impl Model {
     #[cfg(feature = "train")]
     pub(super) fn of(bias: [f32; 2], weights: &[[f32; 2]]) -> Self {
         let step = |weight: f32| (weight * STEPS).round().clamp(f32::from(i16::MIN), f32::from(i16::MAX)) as i16;
-        Self { bias: bias.map(step), weights: weights.iter().map(|pair| pair.map(step)).collect() }
+        Self { bias: bias.map(step), weights: boxed(weights.iter().map(|pair| pair.map(step))) }
     }
 
     /// The model that comes with the program; `cargo run -p ratter-rdns --example names` makes it anew.
@@ -38,12 +38,12 @@ impl Model {
         }
         let pair = |bytes: &[u8]| [0, 2].map(|at| i16::from_le_bytes([bytes[at], bytes[at + 1]]));
         let mut pairs = rest.chunks_exact(4).map(pair);
-        Some(Self { bias: pairs.next()?, weights: pairs.collect() })
+        Some(Self { bias: pairs.next()?, weights: boxed(pairs) })
     }
 
     /// The form in which it is stored: 256 KiB.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let pairs = std::iter::once(&self.bias).chain(&self.weights);
+        let pairs = std::iter::once(&self.bias).chain(self.weights.iter());
         MAGIC.iter().copied().chain(pairs.flatten().flat_map(|weight| weight.to_le_bytes())).collect()
     }
 
@@ -72,4 +72,10 @@ impl Model {
 /// A sum of steps in log-odds.
 pub(super) fn log_odds(steps: i32) -> f32 {
     steps as f32 / STEPS
+}
+
+/// Of a fixed size, so that no look-up needs its bounds checked. What is missing at the end weighs nothing.
+fn boxed(pairs: impl Iterator<Item = [i16; 2]>) -> Box<[[i16; 2]; BUCKETS]> {
+    let all: Vec<[i16; 2]> = pairs.chain(std::iter::repeat([0; 2])).take(BUCKETS).collect();
+    all.into_boxed_slice().try_into().expect("exactly so many were taken")
 }

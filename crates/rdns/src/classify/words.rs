@@ -114,12 +114,17 @@ pub(super) struct Found {
     pub(super) len: usize,
 }
 
-/// All words, as a hash table that is asked with pieces of runs.
+/// A word of the tables as it is kept.
+type Slot = Option<(&'static [u8], Mark)>;
+
+/// All words, as two hash tables: by the word read forwards, and by the word read backwards. So one pass over a run finds
+/// each word with which it begins, and a second each with which it ends.
 pub(super) struct Words {
-    slots: Vec<Option<(&'static [u8], Mark)>>,
+    forward: Vec<Slot>,
+    backward: Vec<Slot>,
 }
 
-/// A power of two, four times the number of words, so that a miss is seen at once.
+/// A power of two, some eight times the number of words, so that a miss is seen at once.
 const SLOTS: usize = 4096;
 
 /// Shorter words are looked for as whole runs only: inside others they mean nothing.
@@ -132,59 +137,92 @@ const EDGE_LEN_MIN_LINE: usize = 3;
 const WORD_LEN_MAX: usize = 16;
 
 impl Words {
-    /// Builds the table.
+    /// Builds the tables.
     pub(super) fn new() -> Self {
-        let mut slots = vec![None; SLOTS];
+        let (mut forward, mut backward) = (vec![None; SLOTS], vec![None; SLOTS]);
         for (mark, words) in GROUPS {
-            for word in words.split_ascii_whitespace() {
+            for word in words.split_ascii_whitespace().map(str::as_bytes) {
                 debug_assert!(word.len() <= WORD_LEN_MAX);
-                let mut at = slot(word.as_bytes());
-                while slots[at].is_some_and(|(known, _): (&[u8], _)| known != word.as_bytes()) {
-                    at = (at + 1) % SLOTS;
-                }
-                // The first group that names a word keeps it.
-                slots[at].get_or_insert((word.as_bytes(), mark));
+                put(&mut forward, word.iter().fold(Hash::new(), |hash, &byte| hash.with(byte)), word, mark);
+                put(&mut backward, word.iter().rev().fold(Hash::new(), |hash, &byte| hash.with(byte)), word, mark);
             }
         }
-        Self { slots }
+        Self { forward, backward }
     }
 
     /// The mark of exactly this word.
     pub(super) fn whole(&self, word: &[u8]) -> Option<Mark> {
-        if word.len() > WORD_LEN_MAX {
-            return None;
-        }
-        let mut at = slot(word);
-        while let Some((known, mark)) = self.slots[at] {
-            if known == word {
-                return Some(mark);
-            }
-            at = (at + 1) % SLOTS;
-        }
-        None
+        let hash = word.iter().take(WORD_LEN_MAX).fold(Hash::new(), |hash, &byte| hash.with(byte));
+        get(&self.forward, hash, word)
     }
 
     /// The word that a run of letters is; else the longest with which it begins, and the longest with which it ends.
     pub(super) fn find(&self, run: &[u8]) -> [Option<Found>; 2] {
-        if let Some(mark) = self.whole(run) {
-            return [Some(Found { mark, fit: Fit::Whole, from: 0, len: run.len() }), None];
+        let mut found = [None; 2];
+        let mut hash = Hash::new();
+        for (at, &byte) in run.iter().enumerate().take(WORD_LEN_MAX) {
+            hash = hash.with(byte);
+            found[0] = edge(&self.forward, hash, run, 0, at + 1).or(found[0]);
         }
-        let longest = run.len().saturating_sub(1).min(WORD_LEN_MAX);
-        let lens = || (EDGE_LEN_MIN_LINE..=longest).rev();
-        let at = |from: usize, len: usize| {
-            let mark = self.whole(&run[from..from + len])?;
-            let is_telling = len >= EDGE_LEN_MIN || matches!(mark, Mark::Dynamic | Mark::Access);
-            is_telling.then_some(Found { mark, fit: Fit::Edge, from, len })
-        };
-        [lens().find_map(|len| at(0, len)), lens().find_map(|len| at(run.len() - len, len))]
+        if found[0].is_some_and(|found: Found| found.fit == Fit::Whole) {
+            return found;
+        }
+        let mut hash = Hash::new();
+        for (at, &byte) in run.iter().rev().enumerate().take(WORD_LEN_MAX) {
+            hash = hash.with(byte);
+            found[1] = edge(&self.backward, hash, run, run.len() - at - 1, at + 1).or(found[1]);
+        }
+        found
     }
 }
 
-fn slot(word: &[u8]) -> usize {
-    let hash = word
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
-    (hash >> 40) as usize % SLOTS
+/// The word that stands in the run from `from` on, if it is long enough to mean something there.
+fn edge(slots: &[Slot], hash: Hash, run: &[u8], from: usize, len: usize) -> Option<Found> {
+    let mark = get(slots, hash, &run[from..from + len])?;
+    if len == run.len() {
+        return Some(Found { mark, fit: Fit::Whole, from, len });
+    }
+    let is_line = matches!(mark, Mark::Dynamic | Mark::Access);
+    let least = if is_line { EDGE_LEN_MIN_LINE } else { EDGE_LEN_MIN };
+    (len >= least).then_some(Found { mark, fit: Fit::Edge, from, len })
+}
+
+fn put(slots: &mut [Slot], hash: Hash, word: &'static [u8], mark: Mark) {
+    let mut at = hash.slot();
+    while slots[at].is_some_and(|(known, _)| known != word) {
+        at = (at + 1) % SLOTS;
+    }
+    // The first group that names a word keeps it.
+    slots[at].get_or_insert((word, mark));
+}
+
+fn get(slots: &[Slot], hash: Hash, word: &[u8]) -> Option<Mark> {
+    let mut at = hash.slot();
+    while let Some((known, mark)) = slots[at] {
+        if known == word {
+            return Some(mark);
+        }
+        at = (at + 1) % SLOTS;
+    }
+    None
+}
+
+/// FNV-1a, one byte after the other.
+#[derive(Clone, Copy)]
+struct Hash(u64);
+
+impl Hash {
+    const fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+
+    const fn with(self, byte: u8) -> Self {
+        Self((self.0 ^ byte as u64).wrapping_mul(0x100_0000_01b3))
+    }
+
+    const fn slot(self) -> usize {
+        (self.0 >> 40) as usize % SLOTS
+    }
 }
 
 #[cfg(test)]
