@@ -6,6 +6,7 @@ mod duration;
 mod import;
 mod listings;
 mod parse;
+mod rdns;
 mod replay;
 mod report;
 mod run;
@@ -69,6 +70,8 @@ enum Command {
     Unknown(unknown::Arguments),
     /// Hand what others report to the running node
     Report(report::Arguments),
+    /// Judge reverse names
+    Rdns(rdns::Arguments),
     /// Translate what other programs are configured with
     Import(import::Arguments),
 }
@@ -114,6 +117,7 @@ pub fn main() -> ExitCode {
         Command::Parse(parse) => parse::parse(config, &parse),
         Command::Unknown(unknown) => unknown::unknown(config, &unknown, &show),
         Command::Report(report) => report::report(&report, &show),
+        Command::Rdns(rdns) => rdns::rdns(&rdns),
         Command::Import(import) => import::import(&import, &show),
     };
     match result {
