@@ -9,3 +9,4 @@ pub mod classify;
 #[cfg(feature = "io")]
 pub mod io;
 pub mod ptr;
+pub mod shape;

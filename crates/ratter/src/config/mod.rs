@@ -23,6 +23,7 @@ mod node;
 mod patterns;
 mod probe;
 mod reader;
+mod resolver;
 mod rules;
 mod sensors;
 mod syntax;
@@ -46,7 +47,8 @@ pub use self::lists::List;
 pub use self::login::{LoginGuard, Profile};
 pub use self::node::{LogFormat, Node};
 pub use self::probe::{Machine, Probe, Transport};
-pub use self::rules::{By, Distinct, Effect, Of, Rule, Then, Trigger};
+pub use self::resolver::Resolver;
+pub use self::rules::{By, Distinct, Effect, Of, ReverseName, Rule, Then, Trigger};
 pub use self::sensors::{FileSensor, Journal, Start, Syslog};
 pub use self::units::show as show_duration;
 
@@ -70,6 +72,8 @@ pub struct Config {
     pub login: LoginGuard,
     /// What bounds memory and disk.
     pub limits: Limits,
+    /// How reverse names are asked for.
+    pub resolver: Resolver,
     /// The log files that are followed.
     pub sensors: Vec<FileSensor>,
     /// The systemd journals that are followed.
@@ -169,6 +173,7 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
     let node = file.always("node", node::read);
     let login = file.always("login", login::read);
     let limits = file.always("limits", limits::read);
+    let resolver = file.always("resolver", resolver::read);
     let state = node.as_ref().map(|node| node.state.as_path());
     let sensors = file.part("sensor", |section| Some(sensors::read(section, state))).unwrap_or_default();
     let patterns = patterns::read(file);
@@ -182,6 +187,7 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
         node: node?,
         login: login?,
         limits: limits?,
+        resolver: resolver?,
         sensors: sensors.files,
         journals: sensors.journals,
         syslogs: sensors.syslogs,

@@ -15,6 +15,7 @@ mod metrics;
 mod names;
 mod pulse;
 mod replay;
+mod reverse;
 mod sensing;
 mod setup;
 mod streams;
@@ -78,6 +79,7 @@ pub(crate) struct Node {
 struct Outlets {
     dovecot: Option<gates::io::Handle>,
     dnsbl: Option<DnsblOutlet>,
+    resolver: Option<::rdns::io::Resolver>,
 }
 
 /// The running DNS server and what it is called.
@@ -96,6 +98,7 @@ impl Node {
             batch.events.push(KeptEvent::from(event));
         }
         batch.owners.extend(observed.owner);
+        self.ask_for_names(now);
         if self.happenings.receiver_count() > 0 {
             // Nobody listening any more is no fault of the event.
             drop(self.happenings.send(Happening::Event(views::event(&KeptEvent::from(event)))));
@@ -110,6 +113,8 @@ impl Node {
     /// Ends what is over and counts what was held back.
     fn do_what_is_due(&self, now: Timestamp) {
         self.engine.poll(now);
+        self.ask_for_names(now);
+        self.ask_again(now);
         if self.book.expire(now) > 0 {
             self.store.wake();
         }

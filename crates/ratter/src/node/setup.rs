@@ -95,6 +95,7 @@ fn restore(book: &Book, engine: &Engine, restored: &Restored) {
     for owner in &restored.owners {
         engine.restore_owner(&Owner { at: owner.at.min(now), ..owner.clone() });
     }
+    engine.resume(now, restored.past.iter().copied());
     for event in restored.events.iter().filter(|event| event.time <= now) {
         engine.replay(now, &event.as_event());
     }
@@ -137,7 +138,8 @@ fn start_outlets(config: &Config, node: &Arc<Node>) -> anyhow::Result<Outlets> {
             Some(DovecotGate::start_on(listener, settings, door, clock::now, limits)?)
         }
     };
-    Ok(Outlets { dovecot, dnsbl })
+    let resolver = super::reverse::start(&config.resolver, node)?;
+    Ok(Outlets { dovecot, dnsbl, resolver })
 }
 
 fn start_dnsbl(config: &Config, settings: &crate::config::Dnsbl, node: &Arc<Node>) -> anyhow::Result<DnsblOutlet> {

@@ -31,7 +31,8 @@ impl Cache {
         self.young.insert(address, (until, found));
     }
 
-    pub(super) fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.young.len() + self.old.len()
     }
 }
