@@ -57,7 +57,7 @@ impl Writer {
     pub(super) fn list(&mut self, never: &NeverList, now: Timestamp, wish: Wish) -> Result<u64, Refusal> {
         let Wish { subject, list, until, maker, evidence } = wish;
         let is_rule = matches!(maker, Maker::Rule(_));
-        if never.covers(&subject) {
+        if never.covers_on(&subject, list) {
             self.refused_never += 1;
             return Err(Refusal::NeverListed);
         }
@@ -138,7 +138,7 @@ impl Writer {
         let limit = self.limit;
         let fit = listings.filter_map(|listing| {
             let endless_by_rule = listing.until == Until::Never && matches!(listing.maker, Maker::Rule(_));
-            let cause = if never.covers(&listing.subject) {
+            let cause = if never.covers_on(&listing.subject, listing.list) {
                 self.refused_never += 1;
                 Cause::Removed { by: BY_NEVER_LIST.into() }
             } else if listing.until.is_over(now) || endless_by_rule {

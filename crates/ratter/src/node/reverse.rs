@@ -7,7 +7,7 @@ use ::rdns::classify::Class;
 use ::rdns::io::{Resolver, Servers, ServersError, system_servers};
 use ::rdns::ptr::{Found, Settings};
 use base::{Address, Network, Subject, Timestamp};
-use rules::ReverseName;
+use rules::{BY_REVERSE_NAME, ReverseName};
 use tracing::{info, warn};
 
 use super::Node;
@@ -79,7 +79,7 @@ impl Node {
         if self.book.serial() != serial {
             let subject: Subject = address.aggregate().into();
             info!(%subject, reverse = %text, "the reverse name decided");
-            self.store.audit("reverse name", &format!("{subject}: {text}"));
+            self.store.audit(BY_REVERSE_NAME, &format!("{subject}: {text}"));
             self.store.wake();
         }
     }
