@@ -61,7 +61,9 @@ pub(crate) fn restore(
     // A renewed listing is in the journal again, with the moment at which it began: the same one.
     let past = "SELECT list, subject, since FROM journal WHERE change = 'listed' AND rule IS NOT NULL \
                 ORDER BY serial DESC LIMIT ?1";
-    restored.past = read(connection, past, [rules::RELAPSES_MAX as i64], &mut 0, |row| past_listing(row, names))?;
+    restored.past = read(connection, past, [u32::try_from(rules::RELAPSES_MAX).unwrap_or(u32::MAX)], &mut 0, |row| {
+        past_listing(row, names)
+    })?;
 
     let unreadable = &mut restored.left_out.unreadable_rows;
     restored.owners = read(connection, &from(rows::OWNER_COLUMNS, "owner ORDER BY at"), [], unreadable, rows::owner)?;

@@ -249,7 +249,7 @@ impl Engine {
             (true, None, _) | (false, _, None) => return,
         };
         let is_made = match attempt.mode {
-            Mode::Live => self.list(now, counting, overflow, subject),
+            Mode::Live => self.list(now, counting, overflow, &subject),
             Mode::Replay => {
                 hold(&self.replayed).note(counting, key, overflow.last);
                 true

@@ -32,8 +32,8 @@ pub(super) fn relapses() -> Windows {
 impl Engine {
     /// Lists from the last event that was counted on, unless that is over by now. Who is on the list already stays
     /// longer, if the rule lists; a block is never made longer.
-    pub(super) fn list(&self, now: Timestamp, counting: &Counting, overflow: &Overflow, subject: Subject) -> bool {
-        let until = overflow.last.plus(self.span(counting.effect, &subject, overflow.last));
+    pub(super) fn list(&self, now: Timestamp, counting: &Counting, overflow: &Overflow, subject: &Subject) -> bool {
+        let until = overflow.last.plus(self.span(counting.effect, subject, overflow.last));
         if until <= now {
             return false;
         }
@@ -54,7 +54,7 @@ impl Engine {
         match self.book.list(overflow.last, wish(until)) {
             Ok(_serial) => {
                 self.tallies.listings_made.one();
-                if let (Subject::Network(network), Effect::List { .. }) = (&subject, counting.effect) {
+                if let (Subject::Network(network), Effect::List { .. }) = (subject, counting.effect) {
                     self.remember_listing(*network, list, overflow.last);
                     self.escalate(now, *network, overflow.last, true);
                 }
@@ -128,7 +128,7 @@ impl Engine {
                 shard.networks.observe(key, counting.section, at, [tag_of(self.keys.network(party))])
             };
             if let (Some(overflow), true) = (overflow, is_live) {
-                self.list(now, counting, &overflow, network.into());
+                self.list(now, counting, &overflow, &network.into());
             }
         }
     }

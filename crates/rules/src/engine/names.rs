@@ -88,7 +88,7 @@ impl Engine {
         self.end_what_rested_on_another(now, party, name);
         for Waiting { counting, overflow } in waiting {
             let is_in_time = now <= overflow.last.plus(NAME_WAIT);
-            if is_in_time && counting.reverse == Some(name) && self.list(now, &counting, &overflow, party.into()) {
+            if is_in_time && counting.reverse == Some(name) && self.list(now, &counting, &overflow, &party.into()) {
                 self.watch_name(now, party);
             }
         }
