@@ -154,6 +154,8 @@ pub struct Why {
     pub never_listed: bool,
     /// The listings in force, of it and of networks around it.
     pub listings: Vec<ListingView>,
+    /// Reverse names that decided about its listings, newest first.
+    pub reverse_names: Vec<ReverseNameView>,
     /// How near it is to each rule.
     pub levels: Vec<LevelView>,
     /// For a login: the addresses from which its owner logged in.
@@ -162,6 +164,16 @@ pub struct Why {
     pub events: Vec<EventView>,
     /// The last changes to the book about it, newest first.
     pub history: Vec<HistoryView>,
+}
+
+/// A reverse name that decided about a listing.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct ReverseNameView {
+    /// When.
+    pub at: String,
+    /// The name with what it was taken for and whether it leads back to the address, or that there is none.
+    pub name: String,
 }
 
 /// A listing.

@@ -126,6 +126,18 @@ impl Book {
         results
     }
 
+    /// Makes a rule's listing last longer, because the subject went on: the end is moved to that of the wish if it is
+    /// later, and the evidence grows. That makes two journal entries, and returns the number of the last.
+    ///
+    /// # Errors
+    /// There is no such listing by a rule, or it lasts as long ([`Refusal::AlreadyListed`]).
+    pub fn renew(&self, now: Timestamp, wish: Wish) -> Result<u64, Refusal> {
+        let mut writer = self.writer();
+        let result = writer.renew(&self.never, now, wish);
+        writer.publish(&self.current);
+        result
+    }
+
     /// Takes exactly this subject out of one list, or out of all, and gives the listings as they were. `by` goes
     /// into the journal.
     pub fn unlist(&self, now: Timestamp, subject: &Subject, list: Option<ListId>, by: &str) -> Vec<Listing> {

@@ -1,6 +1,6 @@
 //! What is read back at a start.
 
-use base::{Listing, Maker, Timestamp};
+use base::{ListId, Listing, Maker, Network, Subject, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use crate::limits::Limits;
@@ -16,6 +16,9 @@ pub struct Restored {
     pub serial: u64,
     /// The listings in force or over since; a rule that is no longer configured has become a person of that name.
     pub listings: Vec<Listing>,
+    /// Networks that rules put on lists lately, with the list and the moment, for rules that list whoever comes again for
+    /// longer.
+    pub past: Vec<(Network, ListId, Timestamp)>,
     /// The owners' addresses and passwords, in the order of their times.
     pub owners: Vec<Owner>,
     /// The events since the asked moment, in the order of their arrival.
@@ -55,6 +58,13 @@ pub(crate) fn restore(
     restored.listings = rows.into_iter().filter_map(|row| listing(row, names)).collect();
     restored.left_out.listings_of_unknown_lists = (all - restored.listings.len()) as u64;
 
+    // A renewed listing is in the journal again, with the moment at which it began: the same one.
+    let past = "SELECT list, subject, since FROM journal WHERE change = 'listed' AND rule IS NOT NULL \
+                ORDER BY serial DESC LIMIT ?1";
+    restored.past = read(connection, past, [u32::try_from(rules::RELAPSES_MAX).unwrap_or(u32::MAX)], &mut 0, |row| {
+        past_listing(row, names)
+    })?;
+
     let unreadable = &mut restored.left_out.unreadable_rows;
     restored.owners = read(connection, &from(rows::OWNER_COLUMNS, "owner ORDER BY at"), [], unreadable, rows::owner)?;
     restored.positions = read(connection, &from(rows::POSITION_COLUMNS, "position"), [], unreadable, rows::position)?;
@@ -63,6 +73,13 @@ pub(crate) fn restore(
     restored.events = read(connection, &events, (time(since), most), unreadable, rows::event)?;
     restored.events.reverse();
     Ok(restored)
+}
+
+/// A listing of a network in the past; none of a login, and none on a list that is no longer configured.
+fn past_listing(row: &Row<'_>, names: &Names) -> Option<(Network, ListId, Timestamp)> {
+    let Subject::Network(network) = row.get::<_, String>(1).ok()?.parse().ok()? else { return None };
+    let list = names.list_id(&row.get::<_, String>(0).ok()?)?;
+    (list != ListId::BLOCKED).then_some((network, list, rows::get_time(row, 2)?))
 }
 
 /// The last serial that was given out. Retention never deletes the last journal row, but a person might.

@@ -149,6 +149,12 @@ impl Store {
         self.people.history(subject, limit)
     }
 
+    /// What `who` did about a subject, where that begins with the subject and a colon; newest first, at most `limit` and
+    /// [`crate::limits::ROWS_ASKED_MAX`].
+    pub fn audits_about(&self, who: &str, subject: &Subject, limit: usize) -> Result<Vec<Audited>, StoreError> {
+        self.people.audits_about(who, subject, limit)
+    }
+
     /// Who did what, newest first, at most `limit` and [`crate::limits::ROWS_ASKED_MAX`].
     pub fn audits(&self, limit: usize) -> Result<Vec<Audited>, StoreError> {
         self.people.audits(limit)

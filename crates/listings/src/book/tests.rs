@@ -289,7 +289,7 @@ impl Model {
     fn list(&mut self, never: &NeverList, now: Timestamp, wish: Wish) -> Result<u64, Refusal> {
         let is_rule = matches!(wish.maker, Maker::Rule(_));
         let key = (wish.subject.clone(), wish.list);
-        if never.covers(&wish.subject) {
+        if never.covers_on(&wish.subject, wish.list) {
             return Err(Refusal::NeverListed);
         }
         if is_rule && wish.until == Until::Never {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use base::{ListId, ListSet, Listing, Maker, Subject, Timestamp, Until};
+use base::{Evidence, ListId, ListSet, Listing, Maker, Subject, Timestamp, Until};
 
 use super::{Refusal, Wish};
 use crate::blocks::Hasher;
@@ -57,7 +57,7 @@ impl Writer {
     pub(super) fn list(&mut self, never: &NeverList, now: Timestamp, wish: Wish) -> Result<u64, Refusal> {
         let Wish { subject, list, until, maker, evidence } = wish;
         let is_rule = matches!(maker, Maker::Rule(_));
-        if never.covers(&subject) {
+        if never.covers_on(&subject, list) {
             self.refused_never += 1;
             return Err(Refusal::NeverListed);
         }
@@ -80,6 +80,27 @@ impl Writer {
             return Err(Refusal::Full);
         }
         let listing = Listing { subject, list, since: now, until, maker, evidence };
+        self.touched.push(listing.subject.clone());
+        self.register.insert(listing.clone());
+        Ok(self.note(now, Change::Listed(listing)))
+    }
+
+    /// See [`super::Book::renew`].
+    pub(super) fn renew(&mut self, never: &NeverList, now: Timestamp, wish: Wish) -> Result<u64, Refusal> {
+        let Some(record) = self.register.find(&wish.subject, wish.list) else { return self.list(never, now, wish) };
+        let there = self.register.listing(record);
+        let is_rule = |maker: &Maker| matches!(maker, Maker::Rule(_));
+        if !is_rule(&there.maker) || !is_rule(&wish.maker) || wish.until == Until::Never || wish.until <= there.until {
+            return Err(Refusal::AlreadyListed(there.until));
+        }
+        self.remove(now, record, Cause::Replaced);
+        let evidence = Evidence {
+            count: there.evidence.count.saturating_add(wish.evidence.count),
+            distinct: there.evidence.distinct.max(wish.evidence.distinct),
+            first: there.evidence.first,
+            last: wish.evidence.last,
+        };
+        let listing = Listing { until: wish.until, maker: wish.maker, evidence, ..there };
         self.touched.push(listing.subject.clone());
         self.register.insert(listing.clone());
         Ok(self.note(now, Change::Listed(listing)))
@@ -117,7 +138,7 @@ impl Writer {
         let limit = self.limit;
         let fit = listings.filter_map(|listing| {
             let endless_by_rule = listing.until == Until::Never && matches!(listing.maker, Maker::Rule(_));
-            let cause = if never.covers(&listing.subject) {
+            let cause = if never.covers_on(&listing.subject, listing.list) {
                 self.refused_never += 1;
                 Cause::Removed { by: BY_NEVER_LIST.into() }
             } else if listing.until.is_over(now) || endless_by_rule {

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use base::Subject;
-use console::api::Why;
+use console::api::{ListingView, Why};
 
 use super::client::{Client, escaped};
 use super::show::{Show, printable, table};
@@ -32,6 +32,10 @@ fn is_unknown(why: &Why) -> bool {
 
 fn text(why: &Why) -> String {
     let mut parts = vec![verdict(why)];
+    for told in &why.reverse_names {
+        parts.push(format!("reverse name at {}: {}", told.at, printable(&told.name)));
+    }
+    parts.extend(why.listings.iter().filter_map(earlier_end));
     for level in &why.levels {
         let distinct = match level.distinct_limit {
             0 => String::new(),
@@ -63,6 +67,16 @@ fn text(why: &Why) -> String {
         parts.push(format!("\n{}", table(["AT", "SERIAL", "CHANGE"], rows)));
     }
     parts.join("\n")
+}
+
+/// What would end a listing before its time.
+fn earlier_end(listing: &ListingView) -> Option<String> {
+    let what = match listing.list.as_str() {
+        "dyna" => "a reverse name that is not a dynamic one",
+        "noptr" => "a reverse name",
+        _ => return None,
+    };
+    Some(format!("{} would end earlier by {what}; it is asked for again by itself", listing.list))
 }
 
 fn verdict(why: &Why) -> String {

@@ -24,6 +24,7 @@ mod patterns;
 mod probe;
 mod reader;
 mod reports;
+mod resolver;
 mod rules;
 mod sensors;
 mod syntax;
@@ -48,7 +49,8 @@ pub use self::login::{LoginGuard, Profile};
 pub use self::node::{LogFormat, Node};
 pub use self::probe::{Machine, Probe, Transport};
 pub use self::reports::Reports;
-pub use self::rules::{By, Distinct, Effect, Of, Rule, Then, Trigger};
+pub use self::resolver::Resolver;
+pub use self::rules::{By, Distinct, Effect, Of, ReverseName, Rule, Then, Trigger};
 pub use self::sensors::{FileSensor, Journal, Start, Syslog};
 pub use self::units::show as show_duration;
 
@@ -72,6 +74,8 @@ pub struct Config {
     pub login: LoginGuard,
     /// What bounds memory and disk.
     pub limits: Limits,
+    /// How reverse names are asked for.
+    pub resolver: Resolver,
     /// The log files that are followed.
     pub sensors: Vec<FileSensor>,
     /// The systemd journals that are followed.
@@ -173,6 +177,7 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
     let node = file.always("node", node::read);
     let login = file.always("login", login::read);
     let limits = file.always("limits", limits::read);
+    let resolver = file.always("resolver", resolver::read);
     let state = node.as_ref().map(|node| node.state.as_path());
     let sensors = file.part("sensor", |section| Some(sensors::read(section, state))).unwrap_or_default();
     let patterns = patterns::read(file);
@@ -187,6 +192,7 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
         node: node?,
         login: login?,
         limits: limits?,
+        resolver: resolver?,
         sensors: sensors.files,
         journals: sensors.journals,
         syslogs: sensors.syslogs,

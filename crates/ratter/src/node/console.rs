@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use ::console::api::{
     DnsblStatus, EngineStatus, Fault, GateStatus, HistoryView, KnownAddress, LevelView, ListStatus, ListWish,
-    ListingView, REASON_BYTES_MAX, SensorStatus, Status, StoreStatus, UnlistWish, Why, WishedSpan,
+    ListingView, REASON_BYTES_MAX, ReverseNameView, SensorStatus, Status, StoreStatus, UnlistWish, Why, WishedSpan,
 };
 use ::console::metrics::Metric;
 use base::{Address, Evidence, ListId, Maker, Subject, Until};
 use dnsbl::serve::Outcome;
 use gates::dovecot::Count;
 use listings::{Refusal, Wish};
-use rules::Level;
+use rules::{BY_REVERSE_NAME, Level};
 use store::{Past, PastChange, PastMaker};
 
 use super::names::ListInfo;
@@ -97,6 +97,7 @@ impl ::console::Node for Node {
             subject: subject.to_string(),
             never_listed: never,
             listings: self.book.about(subject).iter().map(|listing| views::listing(&self.names, listing)).collect(),
+            reverse_names: self.reverse_names(subject),
             levels,
             known_addresses,
             // What cannot be read is missing from the answer, and the store's own health says why.
@@ -165,6 +166,15 @@ impl ::console::Node for Node {
 }
 
 impl Node {
+    fn reverse_names(&self, subject: &Subject) -> Vec<ReverseNameView> {
+        let told = self.store.audits_about(BY_REVERSE_NAME, subject, WHY_ROWS_MAX).unwrap_or_default();
+        let view = |told: &store::Audited| {
+            let name = told.what.split_once(": ").map_or("", |(_, name)| name);
+            ReverseNameView { at: views::time(told.at), name: name.to_owned() }
+        };
+        told.iter().map(view).collect()
+    }
+
     fn find_list(&self, name: &str) -> Result<(ListId, &ListInfo), Fault> {
         let unknown = || Fault::bad(format!("there is no list `{name}`; there are {}", self.names.all_lists()));
         self.names.list_named(name).ok_or_else(unknown)

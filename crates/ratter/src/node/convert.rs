@@ -26,6 +26,7 @@ pub(crate) fn engine_settings(config: &Config) -> rules::Settings {
         proxies: config.login.trusted_proxies.clone(),
         tarpits_max: config.login.tarpits,
         tarpits_per_address_max: config.login.tarpits_per_address,
+        recheck_every: config.resolver.recheck,
         subjects_max: config.limits.subjects,
     }
 }
@@ -36,10 +37,14 @@ fn rule(rule: &config::Rule) -> rules::Rule {
         on: match rule.on {
             config::Trigger::Event(kind) => rules::Trigger::Event(kind),
             config::Trigger::Blocked => rules::Trigger::Blocked,
+            config::Trigger::Listed => rules::Trigger::Listed,
         },
         by: match rule.by {
             config::By::Address => rules::By::Address,
             config::By::Login => rules::By::Login,
+            config::By::V4Bits24 => rules::By::Network(rules::Width::V4Bits24),
+            config::By::V6Bits56 => rules::By::Network(rules::Width::V6Bits56),
+            config::By::V6Bits48 => rules::By::Network(rules::Width::V6Bits48),
         },
         count: rule.count,
         within: rule.within,
@@ -52,6 +57,12 @@ fn rule(rule: &config::Rule) -> rules::Rule {
             at_least: distinct.at_least,
         }),
         unless_known: rule.unless_known,
+        per_good: rule.per_good,
+        reverse: rule.reverse.map(|reverse| match reverse {
+            config::ReverseName::Dynamic => rules::ReverseName::Dynamic,
+            config::ReverseName::Missing => rules::ReverseName::Missing,
+            config::ReverseName::Proper => rules::ReverseName::Proper,
+        }),
         effect: match rule.effect {
             config::Effect::Block { span, then } => rules::Effect::Block {
                 span,

@@ -16,6 +16,7 @@ impl Node {
         metrics.extend(self.sensor_metrics());
         metrics.extend(self.gate_metrics());
         metrics.extend(self.store_metrics());
+        metrics.extend(self.resolver_metrics());
         metrics
     }
 
@@ -49,6 +50,22 @@ impl Node {
             Metric::counter("subjects_evicted", "Subjects forgotten because a table was full", counters.evicted),
             Metric::counter("listings_by_rules", "Listings that rules made", counters.listings_made),
             Metric::counter("listings_shed", "Listings that the book had no room for", counters.listings_shed),
+            Metric::counter(
+                "listings_renewed",
+                "Listings that last longer because the subject went on",
+                counters.listings_renewed,
+            ),
+            Metric::counter("names_wanted", "Listings that waited for a reverse name", counters.names_wanted),
+            Metric::counter(
+                "names_missed",
+                "Listings that were dropped because nobody could tell the reverse name in time",
+                counters.names_missed,
+            ),
+            Metric::counter(
+                "names_mended",
+                "Listings that ended because the reverse name on which they rested is another",
+                counters.names_mended,
+            ),
             Metric::counter(
                 "tarpits_full",
                 "Clients refused at once because as many as allowed were held",
@@ -126,6 +143,23 @@ impl Node {
             ]);
         }
         metrics
+    }
+
+    fn resolver_metrics(&self) -> Option<Metric> {
+        let counters = self.resolver()?.counters();
+        let counts = [
+            ("wanted", counters.wanted),
+            ("remembered", counters.remembered),
+            ("joined", counters.joined),
+            ("shed", counters.shed),
+            ("asked", counters.asked),
+            ("unanswered", counters.unanswered),
+            ("named", counters.named),
+            ("no-name", counters.no_name),
+            ("unknown", counters.unknown),
+        ];
+        let counts = counts.map(|(count, value)| (count.to_owned(), value));
+        Some(Metric::counter("resolver", "Searches for reverse names, by what became of them", 0).by("count", counts))
     }
 
     fn store_metrics(&self) -> Vec<Metric> {

@@ -16,6 +16,7 @@ mod names;
 mod pulse;
 mod replay;
 mod reports;
+mod reverse;
 mod sensing;
 mod setup;
 mod streams;
@@ -80,6 +81,7 @@ struct Outlets {
     dovecot: Option<gates::io::Handle>,
     dnsbl: Option<DnsblOutlet>,
     reports: Option<reports::ReportsOutlet>,
+    resolver: Option<::rdns::io::Resolver>,
 }
 
 /// The running DNS server and what it is called.
@@ -98,6 +100,7 @@ impl Node {
             batch.events.push(KeptEvent::from(event));
         }
         batch.owners.extend(observed.owner);
+        self.ask_for_names(now);
         if self.happenings.receiver_count() > 0 {
             // Nobody listening any more is no fault of the event.
             drop(self.happenings.send(Happening::Event(views::event(&KeptEvent::from(event)))));
@@ -112,6 +115,8 @@ impl Node {
     /// Ends what is over and counts what was held back.
     fn do_what_is_due(&self, now: Timestamp) {
         self.engine.poll(now);
+        self.ask_for_names(now);
+        self.ask_again(now);
         if self.book.expire(now) > 0 {
             self.store.wake();
         }

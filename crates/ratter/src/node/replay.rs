@@ -109,6 +109,7 @@ impl Replay {
             | EventKind::RelayDenied
             | EventKind::ProtocolAbuse
             | EventKind::MessageSent
+            | EventKind::MessageReceived
             | EventKind::RateExceeded
             | EventKind::SpamSeen
             | EventKind::TrapHit => {}

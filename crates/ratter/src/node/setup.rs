@@ -96,6 +96,7 @@ fn restore(book: &Book, engine: &Engine, restored: &Restored) {
     for owner in &restored.owners {
         engine.restore_owner(&Owner { at: owner.at.min(now), ..owner.clone() });
     }
+    engine.resume(now, restored.past.iter().copied());
     for event in restored.events.iter().filter(|event| event.time <= now) {
         engine.replay(now, &event.as_event());
     }
@@ -139,7 +140,8 @@ fn start_outlets(config: &Config, node: &Arc<Node>) -> anyhow::Result<Outlets> {
         }
     };
     let reports = config.reports.as_ref().map(|settings| ReportsOutlet::start(config, settings, node)).transpose()?;
-    Ok(Outlets { dovecot, dnsbl, reports })
+    let resolver = super::reverse::start(&config.resolver, node)?;
+    Ok(Outlets { dovecot, dnsbl, reports, resolver })
 }
 
 fn start_dnsbl(config: &Config, settings: &crate::config::Dnsbl, node: &Arc<Node>) -> anyhow::Result<DnsblOutlet> {

@@ -18,7 +18,9 @@
 
 mod host;
 
-use base::EventKind::{self, Connect, LoginFailed, LoginOk, MessageSent, ProtocolAbuse, RateExceeded, RelayDenied};
+use base::EventKind::{
+    self, Connect, LoginFailed, LoginOk, MessageReceived, MessageSent, ProtocolAbuse, RateExceeded, RelayDenied,
+};
 use base::EventKind::{SpamSeen, UnknownRecipient};
 use base::Timestamp;
 
@@ -56,6 +58,8 @@ impl Grammar for Exim {
             if let Some(told) = sent(rest) {
                 out(told.event(time, "smtp"));
                 out(Told { kind: MessageSent, ..told }.event(time, "smtp"));
+            } else if let Some(told) = received(rest) {
+                out(told.event(time, "smtp"));
             }
         } else if let Some(told) = told(rest) {
             out(told.event(time, "smtp"));
@@ -89,6 +93,13 @@ fn sent(text: &str) -> Option<Told<'_>> {
     let (login, _) = word(rest);
     let (_authenticator, login) = split(login, ":")?;
     Some(Told::new(LoginOk, address).by(split(login, ":").map_or(login, |(login, _)| login)))
+}
+
+/// `SENDER H=CLIENT P=esmtps S=… …`: a message from a client that did not log in.
+fn received(text: &str) -> Option<Told<'_>> {
+    let (_sender, rest) = split_only(text, " H=")?;
+    let Client { address, rest } = client(rest)?;
+    split_only(rest, " P=")?.1.contains("smtp").then(|| Told::new(MessageReceived, address))
 }
 
 fn told(text: &str) -> Option<Told<'_>> {
