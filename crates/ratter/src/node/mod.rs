@@ -15,6 +15,7 @@ mod metrics;
 mod names;
 mod pulse;
 mod replay;
+mod sending;
 mod sensing;
 mod setup;
 mod streams;
@@ -43,6 +44,7 @@ pub(crate) use setup::{Running, start};
 use crate::clock;
 
 use names::Names;
+use sending::SendingLimits;
 use sensing::SensorGauge;
 
 /// How long a gate waits until a new listing is in the file. Dovecot waits 2 s for an answer.
@@ -62,6 +64,8 @@ pub(crate) struct Node {
     book: Arc<Book>,
     engine: Engine,
     store: Store,
+    /// The limits on sending; gates ask them through [`rules::limits::SendingDoor`].
+    sending: SendingLimits,
     happenings: broadcast::Sender<Happening>,
     sensors: RwLock<Vec<Arc<SensorGauge>>>,
     patterns: Arc<Patterns>,
@@ -110,6 +114,7 @@ impl Node {
     /// Ends what is over and counts what was held back.
     fn do_what_is_due(&self, now: Timestamp) {
         self.engine.poll(now);
+        self.sending.poll(now);
         if self.book.expire(now) > 0 {
             self.store.wake();
         }
