@@ -158,6 +158,9 @@ pub struct Why {
     pub reverse_names: Vec<ReverseNameView>,
     /// How near it is to each rule.
     pub levels: Vec<LevelView>,
+    /// How full its buckets are, for a login or an address.
+    #[serde(default)]
+    pub limits: Vec<LimitView>,
     /// For a login: the addresses from which its owner logged in.
     pub known_addresses: Vec<KnownAddress>,
     /// The last events about it, newest first.
@@ -210,6 +213,24 @@ pub struct LevelView {
     pub distinct_limit: u16,
     /// When the oldest of the events no longer counts.
     pub falls_out: Option<String>,
+}
+
+/// How full a bucket of a subject is.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct LimitView {
+    /// The limit.
+    pub limit: String,
+    /// Recipients that were accepted and have not leaked, in thousandths, rounded up.
+    pub level_milli: u64,
+    /// Recipients of messages on their way.
+    pub reserved: u64,
+    /// How many the bucket holds.
+    pub burst: u32,
+    /// How fast it leaks.
+    pub rate: String,
+    /// From when on the next recipient passes; none while messages on their way fill the bucket.
+    pub passes_at: Option<String>,
 }
 
 /// An address from which a login's owner logged in.

@@ -168,6 +168,8 @@ pub enum Of {
     Login,
     /// Logins with the password that was tried, as far as it is known.
     Guess,
+    /// Messages, as far as the mail server names them.
+    Message,
 }
 
 /// What a rule does when it overflows.

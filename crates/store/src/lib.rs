@@ -18,6 +18,7 @@
 //! 2. `kill -9` loses nothing that was committed. A power cut may lose the transactions since the last checkpoint,
 //!    because `synchronous = NORMAL` leaves syncing the write-ahead log to it; the file stays whole, positions and
 //!    listings go back together, and the lines are read again.
+//!    What a limit on sending has charged is in a file of its own ([`ChargeLog`]), written before the mail server is told.
 //! 3. A full or failing disk stops nothing else: what is to be written waits in memory up to its limits, events and
 //!    owners beyond are shed and counted, positions and listings never.
 //! 4. A file that is damaged, newer, or not Ratter's is refused with a message that says what to do. It is never
@@ -26,6 +27,7 @@
 //! Everything here is input and output, so that the room needs no feature for it; `rows` (records to columns and back),
 //! `schema`, `ranges` and `load` are pure.
 
+mod charges;
 mod clock;
 mod commit;
 mod error;
@@ -43,6 +45,7 @@ mod schema;
 mod service;
 mod writer;
 
+pub use charges::{ChargeLog, KeptCharges};
 pub use error::{NotSaved, StoreError};
 pub use limits::Limits;
 pub use people::{Audited, Past, PastChange, PastMaker, Reported};

@@ -45,7 +45,7 @@ impl Mismatch {
     }
 
     /// The value is of another TOML type.
-    fn of_type(value: &DeValue<'_>) -> Self {
+    pub(super) fn of_type(value: &DeValue<'_>) -> Self {
         Self::new(with_article(value.type_str()))
     }
 }

@@ -26,6 +26,7 @@ mod reader;
 mod reports;
 mod resolver;
 mod rules;
+mod sending;
 mod sensors;
 mod syntax;
 mod units;
@@ -35,6 +36,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use ::rules::limits::Limit;
 use ::sensors::patterns::Pattern;
 use toml::de::DeTable;
 
@@ -92,6 +94,8 @@ pub struct Config {
     pub rules: Vec<Rule>,
     /// The lists; the place of one is its [`base::ListId`], and the first is always `blocked`.
     pub lists: Vec<List>,
+    /// How much may be sent; the place of a limit is its [`::rules::limits::LimitId`].
+    pub sending: Vec<Limit>,
     /// The DNS zone, if lists are published.
     pub dnsbl: Option<Dnsbl>,
     /// The console, if it is wanted.
@@ -185,6 +189,7 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
     let reports = reports::read(file);
     let wants_shipped = file.always("rules", |section| section.setting("shipped", &boolean()));
     let (lists, rules) = read_rules(file, defaults, wants_shipped == Some(true));
+    let sending = read_sending(file, defaults);
     let name = node.as_ref().map(|node| node.name.as_str());
     let dnsbl = file.part("dnsbl", |section| dnsbl::read(section, name, &lists));
     let console = file.part("console", console::read);
@@ -200,11 +205,22 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
         dovecot,
         reports,
         rules,
+        sending,
         lists: lists.into_lists(),
         dnsbl,
         console,
         warnings: Faults::new(String::new(), String::new(), Vec::new()),
     })
+}
+
+/// The limits of the file; the shipped ones if it has none.
+fn read_sending(file: &Section<'_>, defaults: &DeTable<'_>) -> Vec<Limit> {
+    let given = sending::read(file);
+    if file.has("limit") {
+        return given;
+    }
+    let desk = Desk::new(file.desk.probe, Path::new(""));
+    sending::read(&Section::root(&desk, defaults, None))
 }
 
 /// The lists and rules of the file, with the shipped ones as far as they are wanted.

@@ -80,13 +80,13 @@ pub(super) fn read(section: &Section<'_>) -> Option<Node> {
     Some(Node { name: name?, state, control, never_list, never_logins, log: log? })
 }
 
-/// An entry of the never-list.
-enum Never {
+/// An entry of the never-list, or of another list of exceptions.
+pub(super) enum Never {
     Network(Network),
     Login(Login),
 }
 
-fn never_form() -> Form<'static, Never> {
+pub(super) fn never_form() -> Form<'static, Never> {
     Form::of_text("a network such as `192.0.2.0/24`, or a login such as `login:alice`", |text| {
         if let Some(login) = text.strip_prefix("login:") {
             return Login::new(login).map(Never::Login).ok_or_else(|| Mismatch::new("no login after `login:`"));

@@ -101,6 +101,8 @@ pub enum Of {
     Login,
     /// Login and password together, as far as the password can be told.
     Guess,
+    /// Messages, so that one that is tried again counts once.
+    Message,
 }
 
 /// What follows when a rule overflows.
@@ -318,8 +320,12 @@ fn is_daily(kind: EventKind) -> bool {
     }
 }
 
+/// What can be told apart.
+const OF: [(&str, Of); 4] =
+    [("address", Of::Address), ("login", Of::Login), ("guess", Of::Guess), ("message", Of::Message)];
+
 fn distinct(section: &Section<'_>, by: Option<By>, count: Option<u16>) -> Option<Distinct> {
-    let of = section.required("of", &word([("address", Of::Address), ("login", Of::Login), ("guess", Of::Guess)]));
+    let of = section.required("of", &word(OF));
     let at_least = section.required("at-least", &number(2..=COUNT_MAX));
     if matches!((by, of), (Some(By::Address), Some(Of::Address)) | (Some(By::Login), Some(Of::Login))) {
         let fault = section.wrong("of", "what is counted by one thing differs in another");

@@ -94,6 +94,7 @@ impl ::console::Node for Node {
             }
         }
         Why {
+            limits: self.limit_views(now, subject),
             subject: subject.to_string(),
             never_listed: never,
             listings: self.book.about(subject).iter().map(|listing| views::listing(&self.names, listing)).collect(),

@@ -53,6 +53,7 @@ fn rule(rule: &config::Rule) -> rules::Rule {
                 config::Of::Address => rules::Of::Address,
                 config::Of::Login => rules::Of::Login,
                 config::Of::Guess => rules::Of::Guess,
+                config::Of::Message => rules::Of::Message,
             },
             at_least: distinct.at_least,
         }),

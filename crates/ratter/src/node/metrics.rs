@@ -15,9 +15,34 @@ impl Node {
         metrics.extend(self.book_metrics());
         metrics.extend(self.sensor_metrics());
         metrics.extend(self.gate_metrics());
+        metrics.extend(self.sending_metrics());
         metrics.extend(self.store_metrics());
         metrics.extend(self.resolver_metrics());
         metrics
+    }
+
+    fn sending_metrics(&self) -> Vec<Metric> {
+        let counters = self.sending.limiter().counters();
+        let limits = self.sending.limiter().limits().iter().map(|limit| limit.name.to_string());
+        vec![
+            Metric::counter("limit_exceeded", "Messages that exceeded a limit on sending, by limit", 0)
+                .by("limit", limits.zip(counters.exceeded)),
+            Metric::counter("limit_asked", "Requests for recipients", counters.asked),
+            Metric::counter("limit_settled", "Messages accepted and charged", counters.settled),
+            Metric::counter("limit_released", "Messages given up before their end", counters.released),
+            Metric::counter("limit_timed_out", "Messages that were heard of no more", counters.timed_out),
+            Metric::counter("limit_told_twice", "Messages whose end was told twice", counters.duplicate),
+            Metric::counter("limit_shed", "Subjects forgotten because a table was full", counters.shed),
+            Metric::counter(
+                "limit_untracked",
+                "Requests that passed unlimited because a table was full of full buckets",
+                counters.untracked,
+            ),
+            Metric::counter("limit_unkept", "Charges that could not be written", self.sending.log().failed()),
+            Metric::gauge("limit_subjects", "Subjects of limits that are known", counters.subjects),
+            Metric::gauge("limit_reservations", "Messages on their way", counters.reservations),
+            Metric::gauge("limit_bytes", "Bytes of the tables of the limits", counters.bytes),
+        ]
     }
 
     fn engine_metrics(&self) -> Vec<Metric> {

@@ -17,6 +17,7 @@ mod pulse;
 mod replay;
 mod reports;
 mod reverse;
+mod sending;
 mod sensing;
 mod setup;
 mod streams;
@@ -45,6 +46,7 @@ pub(crate) use setup::{Running, start};
 use crate::clock;
 
 use names::Names;
+use sending::SendingLimits;
 use sensing::SensorGauge;
 
 /// How long a gate waits until a new listing is in the file. Dovecot waits 2 s for an answer.
@@ -64,6 +66,8 @@ pub(crate) struct Node {
     book: Arc<Book>,
     engine: Engine,
     store: Store,
+    /// The limits on sending; gates ask them through [`rules::limits::SendingDoor`].
+    sending: SendingLimits,
     happenings: broadcast::Sender<Happening>,
     sensors: RwLock<Vec<Arc<SensorGauge>>>,
     patterns: Arc<Patterns>,
@@ -117,6 +121,7 @@ impl Node {
         self.engine.poll(now);
         self.ask_for_names(now);
         self.ask_again(now);
+        self.sending.poll(now);
         if self.book.expire(now) > 0 {
             self.store.wake();
         }

@@ -17,6 +17,7 @@ use tracing::{info, warn};
 
 use super::names::Names;
 use super::reports::ReportsOutlet;
+use super::sending::SendingLimits;
 use super::sensing::Sensor;
 use super::{DnsblOutlet, Keeper, Node, Outlets, convert, journal};
 use crate::clock;
@@ -67,6 +68,7 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
     let node = Arc::new(Node {
         name: config.node.name.clone(),
         started: now,
+        sending: SendingLimits::open(config, restored.secret)?,
         store: start_store(opened, &book, &names, &happenings)?,
         names,
         book,

@@ -31,6 +31,8 @@ pub(super) struct Attempt<'a> {
     pub(super) login: Option<Named<'a>>,
     pub(super) address: Option<Placed>,
     pub(super) password: Option<PasswordTag>,
+    /// The mail server's name for the connection, or for the message if it is about one.
+    pub(super) session: Option<Key>,
     pub(super) mode: Mode,
 }
 
@@ -219,6 +221,7 @@ impl Engine {
             Some(Of::Address) => tag_of(attempt.address?.key),
             Some(Of::Login) => tag_of(attempt.login?.key),
             Some(Of::Guess) => self.keys.guess(attempt.login?.key, attempt.password),
+            Some(Of::Message) => tag_of(attempt.session?),
         };
         Some([tag])
     }

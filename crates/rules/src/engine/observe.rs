@@ -88,6 +88,7 @@ impl Engine {
             login: self.named(failure.login.as_ref()),
             address: self.placed(failure.address),
             password: failure.password,
+            session: None,
             mode,
         };
         self.count(now, &attempt)
@@ -107,6 +108,7 @@ impl Engine {
             login: self.named(login),
             address: self.placed(event.address),
             password: event.password,
+            session: event.session.filter(|name| !name.is_empty()).map(|name| self.keys.session(name)),
             mode,
         }
     }
