@@ -26,6 +26,7 @@
 //! Everything here is input and output, so that the room needs no feature for it; `rows` (records to columns and back),
 //! `schema`, `ranges` and `load` are pure.
 
+mod bulk;
 mod clock;
 mod commit;
 mod error;
@@ -43,6 +44,7 @@ mod schema;
 mod service;
 mod writer;
 
+pub use bulk::RestoredBulk;
 pub use error::{NotSaved, StoreError};
 pub use limits::Limits;
 pub use people::{Audited, Past, PastChange, PastMaker, Reported};

@@ -7,7 +7,7 @@ use base::{ListId, Login, Network, PasswordTag, Subject, Timestamp};
 use crate::limits::{AUDITS_QUEUED_MAX, OWNERS_QUEUED_MAX};
 use crate::records::KeptEvent;
 use crate::records::{Batch, Position};
-use listings::{Change, Entry};
+use listings::{Cause, Change, Entry};
 use rules::Owner;
 
 /// What tells owners apart: a login's present and former passwords are all of use, so that none displaces another.
@@ -111,8 +111,14 @@ impl Entries {
         let mut seen: HashSet<(ListId, Subject)> = HashSet::with_capacity(before);
         let mut kept: Vec<Entry> = Vec::with_capacity(before);
         for entry in self.waiting.drain(..).rev() {
-            let (Change::Listed(listing) | Change::Unlisted { listing, .. }) = &entry.change;
-            if seen.insert((listing.list, listing.subject.clone())) {
+            let is_needed = match &entry.change {
+                // What a person replaced may have been of a bulk, which must not have it any more.
+                Change::Replaced(_) | Change::Unlisted { cause: Cause::Replaced, .. } => true,
+                Change::Listed(listing) | Change::Unlisted { listing, .. } => {
+                    seen.insert((listing.list, listing.subject.clone()))
+                }
+            };
+            if is_needed {
                 kept.push(entry);
             }
         }

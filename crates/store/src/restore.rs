@@ -3,6 +3,7 @@
 use base::{Listing, Maker, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
+use crate::bulk::{self, RestoredBulk};
 use crate::limits::Limits;
 use crate::people::PastMaker;
 use crate::records::{KeptEvent, Names, Position};
@@ -16,6 +17,8 @@ pub struct Restored {
     pub serial: u64,
     /// The listings in force or over since; a rule that is no longer configured has become a person of that name.
     pub listings: Vec<Listing>,
+    /// The bulks in force or over since.
+    pub bulks: Vec<RestoredBulk>,
     /// The owners' addresses and passwords, in the order of their times.
     pub owners: Vec<Owner>,
     /// The events since the asked moment, in the order of their arrival.
@@ -54,6 +57,9 @@ pub(crate) fn restore(
     let all = rows.len();
     restored.listings = rows.into_iter().filter_map(|row| listing(row, names)).collect();
     restored.left_out.listings_of_unknown_lists = (all - restored.listings.len()) as u64;
+
+    let LeftOut { listings_of_unknown_lists, unreadable_rows } = &mut restored.left_out;
+    restored.bulks = bulk::restore(connection, names, listings_of_unknown_lists, unreadable_rows)?;
 
     let unreadable = &mut restored.left_out.unreadable_rows;
     restored.owners = read(connection, &from(rows::OWNER_COLUMNS, "owner ORDER BY at"), [], unreadable, rows::owner)?;

@@ -71,7 +71,7 @@ async fn remove_stale(path: &Path) -> Result<(), ControlError> {
     }
 }
 
-type Nodes = State<(Arc<dyn Node>, broadcast::Sender<Happening>)>;
+pub(super) type Nodes = State<(Arc<dyn Node>, broadcast::Sender<Happening>)>;
 
 fn routes(node: Arc<dyn Node>, happenings: broadcast::Sender<Happening>) -> Router {
     Router::new()
@@ -80,6 +80,8 @@ fn routes(node: Arc<dyn Node>, happenings: broadcast::Sender<Happening>) -> Rout
         .route("/v1/listings", get(listings))
         .route("/v1/list", post(list))
         .route("/v1/unlist", post(unlist))
+        .route("/v1/import", post(super::bulk::import))
+        .route("/v1/export", get(super::bulk::export))
         .route("/v1/watch", get(watch))
         .with_state((node, happenings))
 }

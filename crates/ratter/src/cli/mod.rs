@@ -3,7 +3,9 @@
 mod check;
 mod client;
 mod duration;
+mod export;
 mod import;
+mod import_list;
 mod listings;
 mod parse;
 mod replay;
@@ -62,8 +64,10 @@ enum Command {
     Parse(parse::Arguments),
     /// Show the commonest kinds of log lines in which nothing was found
     Unknown(unknown::Arguments),
-    /// Translate what other programs are configured with
+    /// Put the addresses of files on a list, or translate what other programs are configured with
     Import(import::Arguments),
+    /// Write a list to a file, in the forms of rbldnsd, as CSV, NDJSON, plain or RPZ
+    Export(export::Arguments),
 }
 
 /// How a command that did not fail ended.
@@ -104,7 +108,8 @@ pub fn main() -> ExitCode {
         Command::Replay(replay) => replay::replay(config, &replay, &show),
         Command::Parse(parse) => parse::parse(config, &parse),
         Command::Unknown(unknown) => unknown::unknown(config, &unknown, &show),
-        Command::Import(import) => import::import(&import, &show),
+        Command::Import(import) => import::import(config, &import, &show),
+        Command::Export(export) => export::export(config, &export, &show),
     };
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

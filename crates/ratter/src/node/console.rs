@@ -1,13 +1,16 @@
 //! The node as the console sees it.
 
+use std::io::Read;
 use std::time::Duration;
 
+use ::console::Export;
 use ::console::api::{
-    DnsblStatus, EngineStatus, Fault, GateStatus, HistoryView, KnownAddress, LevelView, ListStatus, ListWish,
-    ListingView, REASON_BYTES_MAX, SensorStatus, Status, StoreStatus, UnlistWish, Why, WishedSpan,
+    DnsblStatus, EngineStatus, Fault, GateStatus, HistoryView, ImportWish, Imported, KnownAddress, LevelView,
+    ListStatus, ListWish, ListingView, REASON_BYTES_MAX, SensorStatus, Status, StoreStatus, UnlistWish, Why,
+    WishedSpan,
 };
 use ::console::metrics::Metric;
-use base::{Address, Evidence, ListId, Maker, Subject, Until};
+use base::{Address, Evidence, ListId, Maker, Subject, Timestamp, Until};
 use dnsbl::serve::Outcome;
 use gates::dovecot::Count;
 use listings::{Refusal, Wish};
@@ -15,7 +18,7 @@ use rules::Level;
 use store::{Past, PastChange, PastMaker};
 
 use super::names::ListInfo;
-use super::{CLOCK_STEP_MIN, Node, views};
+use super::{CLOCK_STEP_MIN, Node, bulk, views};
 use crate::clock;
 
 /// Longest name of a person, in bytes.
@@ -115,16 +118,8 @@ impl ::console::Node for Node {
             return Err(Fault::refused(message));
         }
         let now = clock::now();
-        let reason = wish.reason.trim();
-        if reason.is_empty() || reason.len() > REASON_BYTES_MAX || reason.chars().any(char::is_control) {
-            let message = format!("a reason of 1 to {REASON_BYTES_MAX} bytes is wanted, without control characters");
-            return Err(Fault::bad(message));
-        }
-        let until = match wish.span {
-            WishedSpan::Lifetime => Until::At(now.plus(info.lifetime)),
-            WishedSpan::Seconds(seconds) => Until::At(now.plus(Duration::from_secs(seconds))),
-            WishedSpan::Endless => Until::Never,
-        };
+        let reason = check_reason(&wish.reason)?;
+        let until = until(wish.span, now, info.lifetime);
         let maker = Maker::Person { name: wish.person.as_str().into(), reason: reason.into() };
         let evidence = Evidence { count: 0, distinct: 0, first: now, last: now };
         let result = self.book.list(now, Wish { subject: subject.clone(), list, until, maker, evidence });
@@ -154,13 +149,21 @@ impl ::console::Node for Node {
         Ok(self.book.all(list, limit).iter().map(|listing| views::listing(&self.names, listing)).collect())
     }
 
+    fn import(&self, wish: &ImportWish, networks: &mut dyn Read) -> Result<Imported, Fault> {
+        bulk::import(self, wish, networks)
+    }
+
+    fn export(&self, list: &str) -> Result<Export, Fault> {
+        bulk::export(self, list)
+    }
+
     fn metrics(&self) -> Vec<Metric> {
         self.collect_metrics()
     }
 }
 
 impl Node {
-    fn find_list(&self, name: &str) -> Result<(ListId, &ListInfo), Fault> {
+    pub(super) fn find_list(&self, name: &str) -> Result<(ListId, &ListInfo), Fault> {
         let unknown = || Fault::bad(format!("there is no list `{name}`; there are {}", self.names.all_lists()));
         self.names.list_named(name).ok_or_else(unknown)
     }
@@ -236,22 +239,49 @@ fn parse_subject(text: &str) -> Result<Subject, Fault> {
 }
 
 /// The name of whoever gives an order, as he gives it: who may use the socket may use any name, so that it is no proof.
-fn check_person(name: &str) -> Result<(), Fault> {
+pub(super) fn check_person(name: &str) -> Result<(), Fault> {
     let is_fit = !name.trim().is_empty() && name.len() <= PERSON_BYTES_MAX && !name.chars().any(char::is_control);
     let fault =
         || Fault::bad(format!("`person` wants a name of 1 to {PERSON_BYTES_MAX} bytes without control characters"));
     is_fit.then_some(()).ok_or_else(fault)
 }
 
+/// The reason that a person gives.
+pub(super) fn check_reason(reason: &str) -> Result<&str, Fault> {
+    let reason = reason.trim();
+    let is_fit = !reason.is_empty() && reason.len() <= REASON_BYTES_MAX && !reason.chars().any(char::is_control);
+    let fault =
+        || Fault::bad(format!("a reason of 1 to {REASON_BYTES_MAX} bytes is wanted, without control characters"));
+    is_fit.then_some(reason).ok_or_else(fault)
+}
+
+/// The end that a person wants.
+pub(super) fn until(span: WishedSpan, now: Timestamp, lifetime: Duration) -> Until {
+    match span {
+        WishedSpan::Lifetime => Until::At(now.plus(lifetime)),
+        WishedSpan::Seconds(seconds) => Until::At(now.plus(Duration::from_secs(seconds))),
+        WishedSpan::Endless => Until::Never,
+    }
+}
+
 fn refused(refusal: Refusal, subject: &Subject) -> Fault {
-    let until = |until: Until| views::end(until).unwrap_or_else(|| "somebody lifts it".to_owned());
     Fault::refused(match refusal {
         Refusal::NeverListed => format!("{subject} is on the never-list, or overlaps it"),
-        Refusal::AlreadyListed(end) => format!("{subject} is listed already until {}", until(end)),
+        Refusal::AlreadyListed(_) => format!("{subject} is {}", refused_in_words(refusal)),
+        Refusal::Full | Refusal::OverBeforeItBegan | Refusal::EndlessByRule => refused_in_words(refusal),
+    })
+}
+
+/// Why the book did not want something.
+pub(super) fn refused_in_words(refusal: Refusal) -> String {
+    let until = |until: Until| views::end(until).unwrap_or_else(|| "somebody lifts it".to_owned());
+    match refusal {
+        Refusal::NeverListed => "on the never-list, or overlaps it".to_owned(),
+        Refusal::AlreadyListed(end) => format!("listed already until {}", until(end)),
         Refusal::Full => "the book is full".to_owned(),
         Refusal::OverBeforeItBegan => "a listing of no time at all is none".to_owned(),
         Refusal::EndlessByRule => "only a person may want a listing without end".to_owned(),
-    })
+    }
 }
 
 fn past(past: &Past) -> HistoryView {

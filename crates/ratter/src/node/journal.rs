@@ -32,6 +32,12 @@ pub(crate) fn drain(book: &Book, names: &Arc<Names>, tell: &broadcast::Sender<Ha
                 info!(serial = entry.serial, subject = view.subject, list = view.list, cause, "unlisted");
                 Happening::Unlisted { listing: view, cause }
             }
+            Change::Replaced(replaced) => {
+                let (list, listed) = (names.list(replaced.list).to_owned(), replaced.content.len());
+                let by = replaced.bulk.as_ref().map(|bulk| views::maker(names, &bulk.maker));
+                info!(serial = entry.serial, list, listed, by, "import replaced");
+                Happening::Replaced { at: views::time(entry.at), list, listed, maker: by }
+            }
         };
         // Without a watcher there is nobody to tell.
         drop(tell.send(happening));

@@ -6,6 +6,7 @@
 //!  control ── console::Node ───┘
 //! ```
 
+mod bulk;
 mod console;
 mod convert;
 mod globs;

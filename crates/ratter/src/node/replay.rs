@@ -142,7 +142,7 @@ impl Replay {
         self.book.drain_journal(&mut entries);
         self.listings.extend(entries.into_iter().filter_map(|entry| match entry.change {
             Change::Listed(listing) => Some(listing),
-            Change::Unlisted { .. } => None,
+            Change::Unlisted { .. } | Change::Replaced(_) => None,
         }));
     }
 

@@ -57,11 +57,11 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         ..Limits::default()
     };
     let since = now.minus(convert::memory(config));
-    let (opened, restored) = Store::open(&config.node.state, stored_names, since, limits)?;
+    let (opened, mut restored) = Store::open(&config.node.state, stored_names, since, limits)?;
     let never = NeverList::new(config.node.never_list.iter().copied(), config.node.never_logins.iter().cloned());
     let book = Arc::new(Book::new(never));
     let engine = Engine::new(convert::engine_settings(config), Arc::clone(&book), restored.secret);
-    restore(&book, &engine, &restored);
+    restore(&book, &engine, &mut restored);
     let (happenings, _) = broadcast::channel(HAPPENINGS_QUEUED_MAX);
     let node = Arc::new(Node {
         name: config.node.name.clone(),
@@ -88,9 +88,18 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
 }
 
 /// Puts the book and the engine back to where the last commit left them.
-fn restore(book: &Book, engine: &Engine, restored: &Restored) {
+fn restore(book: &Book, engine: &Engine, restored: &mut Restored) {
     let now = clock::now();
     book.restore(now, restored.serial, restored.listings.iter().cloned());
+    // Each is let go of as soon as it is in the book.
+    for bulk in core::mem::take(&mut restored.bulks) {
+        let mut networks = bulk.networks();
+        book.restore_bulk(bulk.bulk.clone(), &mut networks);
+        if !networks.is_whole() {
+            let listings = bulk.length();
+            warn!(listings, "an import is damaged in the file: what can be read of it is in force; import it again");
+        }
+    }
     // What lies ahead was written while the clock was wrong. Taken as it is, it would make the present look old.
     for owner in &restored.owners {
         engine.restore_owner(&Owner { at: owner.at.min(now), ..owner.clone() });
@@ -99,7 +108,7 @@ fn restore(book: &Book, engine: &Engine, restored: &Restored) {
         engine.replay(now, &event.as_event());
     }
     info!(
-        listings = restored.listings.len(),
+        listings = book.counters().listings,
         known_addresses = restored.owners.len(),
         events = restored.events.len(),
         serial = restored.serial,
