@@ -19,7 +19,10 @@ use dnsbl::serve::{Responder, Zones};
 
 #[path = "common/mod.rs"]
 mod common;
-use common::{load, settings};
+#[path = "common/list.rs"]
+mod list;
+use common::settings;
+use list::load;
 
 fn main() -> ExitCode {
     match run() {
