@@ -1,6 +1,7 @@
 //! Whole lists: imported from files, replaced, kept over the end of the process, exported.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use console::api::{Imported, ListingView};
 use ratter_tests::dns::entry;
@@ -126,4 +127,34 @@ fn what_is_exported_can_be_imported() {
     let zone = node.cli(&["export", "--list", "imported", "--format", "rpz"]).with_code(0);
     assert!(zone.out.contains("\n24.0.113.0.203.rpz-client-ip CNAME rpz-drop.\n"), "{zone:?}");
     node.cli(&["export", "--list", "nosuch"]).with_code(2);
+}
+
+#[test]
+fn killed_while_a_list_comes_it_has_the_old_or_the_new() {
+    let mut node = Node::start(&config());
+    let lines = |network: u32, count: u32| -> String {
+        (0..count).map(|n| format!("{network}.{}.{}.{}\n", n >> 16, n >> 8 & 255, n & 255)).collect::<Vec<_>>().concat()
+    };
+    let counts = [20_000, 30_000];
+    let files = [0, 1].map(|at| file(&node, &format!("list-{at}"), &lines(10 + at as u32, counts[at])));
+    let done = import(&node, &[&files[0], "--replace"]);
+    assert_eq!((done.listed, done.saved), (20_000, true));
+    let mut has = 0;
+    for round in 0..6 {
+        let other = 1 - has;
+        let import = ["import", &files[other], "--list", "imported", "--replace"];
+        let mut command = node.start_command("import", &import);
+        std::thread::sleep(Duration::from_millis(40 * round));
+        node.kill();
+        let was_told = command.wait().success();
+        node.start_again();
+        let seen = ["10.0.0.1", "10.0.78.31", "11.0.0.1", "11.0.117.47"].map(|address| answers(&node, address));
+        has = usize::from(seen == [false, false, true, true]);
+        let old = [true, true, false, false];
+        assert!(has == 1 || seen == old, "{seen:?}");
+        assert!(!was_told || has == other, "what was told to be done stays done");
+        let status = node.quick_status();
+        let listed = status.lists.iter().find(|list| list.name == "imported").expect("it is configured").listings;
+        assert_eq!(listed, counts[has] as usize);
+    }
 }
