@@ -3,7 +3,11 @@
 //! Times are RFC 3339 in UTC, subjects are written as the command line takes them, lists and rules by name. A field may be
 //! added in version 1; none is renamed or removed.
 
+mod keys;
+
 use serde::{Deserialize, Serialize};
+
+pub use keys::{KeyQuota, KeySpan, KeyView, KeyWish, NewKey, RevokeWish};
 
 /// Longest reason that a person may give, in bytes.
 pub const REASON_BYTES_MAX: usize = 500;
@@ -90,6 +94,46 @@ pub struct DnsblStatus {
     pub queries: u64,
     /// Of them, those that found a listing.
     pub listed: u64,
+    /// Of them, those of clients that may not ask.
+    #[serde(default)]
+    pub denied: u64,
+    /// Keys in force.
+    #[serde(default)]
+    pub keys: usize,
+    /// What secondaries were sent and told since the start; none if there are none.
+    #[serde(default)]
+    pub transfers: Option<TransferStatus>,
+    /// The zones that are answered from files.
+    #[serde(default)]
+    pub files: Vec<FileZoneStatus>,
+}
+
+/// What was done for secondaries, in [`DnsblStatus`].
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct TransferStatus {
+    /// Whole zones sent.
+    pub whole: u64,
+    /// Differences sent.
+    pub incremental: u64,
+    /// Transfers refused to those who may not have them, or whose signature was not believed.
+    pub refused: u64,
+    /// Notifications that a secondary took.
+    pub notified: u64,
+    /// Notifications given up because no answer came.
+    pub unheard: u64,
+}
+
+/// A zone from files, in [`DnsblStatus`].
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct FileZoneStatus {
+    /// Its name.
+    pub name: String,
+    /// Entries that are served; none before the first good content.
+    pub entries: Option<usize>,
+    /// Why newer files are not served, if they are not.
+    pub fault: Option<String>,
 }
 
 /// What the engine counted, in [`Status`].

@@ -43,6 +43,15 @@ pub trait Node: Send + Sync + 'static {
     /// What writes the networks of a list as a stream, as they are now.
     fn export(&self, list: &str) -> Result<Export, api::Fault>;
 
+    /// The keys of the blocklist, those that are revoked among them.
+    fn keys(&self) -> Result<Vec<api::KeyView>, api::Fault>;
+
+    /// Makes a key, in force at once.
+    fn make_key(&self, wish: &api::KeyWish) -> Result<api::NewKey, api::Fault>;
+
+    /// Ends a key at once.
+    fn revoke_key(&self, wish: &api::RevokeWish) -> Result<api::KeyView, api::Fault>;
+
     /// What is counted.
     fn metrics(&self) -> Vec<metrics::Metric>;
 }

@@ -6,6 +6,7 @@ use crate::bulk;
 use crate::load::Load;
 use crate::records::Names;
 use crate::rows::{self, number, refs, time};
+use crate::{keys, serials};
 use listings::{Cause, Change, Entry};
 
 /// Writes the load and the entries in one transaction: all of it or, on an error, none.
@@ -21,6 +22,7 @@ pub(crate) fn commit(
     write_owners(&transaction, load)?;
     write_positions(&transaction, load)?;
     write_audits(&transaction, load)?;
+    keys::write(&transaction, load.keys.values())?;
     transaction.commit()
 }
 
@@ -58,9 +60,7 @@ fn write_entries(transaction: &Transaction<'_>, names: &Names, entries: &[Entry]
         row.extend(refs(&values));
         note.execute(&row[..])?;
     }
-    let mut serial = insert(transaction, "meta", "name, value")?;
-    serial.execute(rusqlite::params!["journal_serial", number(last.serial)])?;
-    Ok(())
+    serials::put(transaction, last.serial)
 }
 
 fn write_events(transaction: &Transaction<'_>, load: &Load) -> rusqlite::Result<()> {

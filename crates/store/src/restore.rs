@@ -1,9 +1,10 @@
 //! What is read back at a start.
 
 use base::{Listing, Maker, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Params, Row};
+use rusqlite::{Connection, Params, Row};
 
 use crate::bulk::{self, RestoredBulk};
+use crate::keys::{self, KeptKey};
 use crate::limits::Limits;
 use crate::people::PastMaker;
 use crate::records::{KeptEvent, Names, Position};
@@ -13,7 +14,7 @@ use rules::Owner;
 /// What the store knew when it was last written.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Restored {
-    /// The serial of the last change of the book.
+    /// The serial of the last change of the book; after an end that was not in order one that is ahead of it.
     pub serial: u64,
     /// The listings in force or over since; a rule that is no longer configured has become a person of that name.
     pub listings: Vec<Listing>,
@@ -25,6 +26,8 @@ pub struct Restored {
     pub events: Vec<KeptEvent>,
     /// The read positions.
     pub positions: Vec<Position>,
+    /// The keys of the blocklist, in the order in which they were made.
+    pub keys: Vec<KeptKey>,
     /// The secret of this node, for hashes that nobody else can make.
     pub secret: [u8; 16],
     /// What is in the file and not in here.
@@ -40,7 +43,7 @@ pub struct LeftOut {
     pub unreadable_rows: u64,
 }
 
-/// Reads everything but the secret. Events before `since`, and of the later ones all but the newest
+/// Reads everything but the secret and the serial. Events before `since`, and of the later ones all but the newest
 /// `events_restored_max`, are left out.
 pub(crate) fn restore(
     connection: &Connection,
@@ -48,7 +51,7 @@ pub(crate) fn restore(
     since: Timestamp,
     limits: &Limits,
 ) -> rusqlite::Result<Restored> {
-    let mut restored = Restored { serial: serial(connection)?, ..Restored::default() };
+    let mut restored = Restored::default();
     let unreadable = &mut restored.left_out.unreadable_rows;
     let from = |columns: &str, table: &str| format!("SELECT {columns} FROM {table}");
 
@@ -68,15 +71,8 @@ pub(crate) fn restore(
     let most = i64::try_from(limits.events_restored_max).unwrap_or(i64::MAX);
     restored.events = read(connection, &events, (time(since), most), unreadable, rows::event)?;
     restored.events.reverse();
+    restored.keys = read(connection, &keys::query(), [], unreadable, keys::read)?;
     Ok(restored)
-}
-
-/// The last serial that was given out. Retention never deletes the last journal row, but a person might.
-fn serial(connection: &Connection) -> rusqlite::Result<u64> {
-    let kept: Option<i64> = connection
-        .query_row("SELECT value FROM meta WHERE name = 'journal_serial'", [], |row| row.get(0))
-        .optional()?;
-    Ok(kept.unwrap_or_default().cast_unsigned())
 }
 
 /// All rows of a query that `decode` understands; the others are counted.

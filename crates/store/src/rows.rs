@@ -39,7 +39,7 @@ pub(crate) fn time(moment: Timestamp) -> Value<'static> {
     i64::try_from(moment.as_millis()).unwrap_or(i64::MAX).into()
 }
 
-fn optional<'a, T: Into<Value<'a>>>(value: Option<T>) -> Value<'a> {
+pub(crate) fn optional<'a, T: Into<Value<'a>>>(value: Option<T>) -> Value<'a> {
     value.map_or_else(|| rusqlite::types::Null.into(), Into::into)
 }
 
@@ -52,11 +52,11 @@ pub(crate) fn text<'a>(value: impl Into<Cow<'a, str>>) -> Value<'a> {
 }
 
 /// Reads a column; none if it does not hold what it should. `SQLite`'s own errors come earlier, when it steps to the row.
-fn get<T: FromSql>(row: &Row<'_>, column: usize) -> Option<T> {
+pub(crate) fn get<T: FromSql>(row: &Row<'_>, column: usize) -> Option<T> {
     row.get(column).ok()
 }
 
-fn get_number(row: &Row<'_>, column: usize) -> Option<u64> {
+pub(crate) fn get_number(row: &Row<'_>, column: usize) -> Option<u64> {
     get::<i64>(row, column).map(i64::cast_unsigned)
 }
 

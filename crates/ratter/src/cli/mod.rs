@@ -6,6 +6,7 @@ mod duration;
 mod export;
 mod import;
 mod import_list;
+mod key;
 mod listings;
 mod parse;
 mod replay;
@@ -58,6 +59,8 @@ enum Command {
     List(listings::ListArguments),
     /// Take an address, a network or a login off a list, or off all of them
     Unlist(listings::UnlistArguments),
+    /// Make, show and revoke the keys with which the blocklist is asked
+    Key(key::Arguments),
     /// Read log files and show what the configured rules would have done; changes nothing
     Replay(replay::Arguments),
     /// Read a log and print the events of each line as one line of JSON
@@ -105,6 +108,7 @@ pub fn main() -> ExitCode {
         Command::Why(why) => why::why(config, &why, &show),
         Command::List(list) => listings::list(config, &list, &show),
         Command::Unlist(unlist) => listings::unlist(config, &unlist, &show),
+        Command::Key(key) => key::key(config, &key, &show),
         Command::Replay(replay) => replay::replay(config, &replay, &show),
         Command::Parse(parse) => parse::parse(config, &parse),
         Command::Unknown(unknown) => unknown::unknown(config, &unknown, &show),

@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use ::console::Export;
 use ::console::api::{
-    DnsblStatus, EngineStatus, Fault, GateStatus, HistoryView, ImportWish, Imported, KnownAddress, LevelView,
-    ListStatus, ListWish, ListingView, REASON_BYTES_MAX, SensorStatus, Status, StoreStatus, UnlistWish, Why,
-    WishedSpan,
+    DnsblStatus, EngineStatus, Fault, GateStatus, HistoryView, ImportWish, Imported, KeyView, KeyWish, KnownAddress,
+    LevelView, ListStatus, ListWish, ListingView, NewKey, REASON_BYTES_MAX, RevokeWish, SensorStatus, Status,
+    StoreStatus, UnlistWish, Why, WishedSpan,
 };
 use ::console::metrics::Metric;
 use base::{Address, Evidence, ListId, Maker, Subject, Timestamp, Until};
-use dnsbl::serve::Outcome;
 use gates::dovecot::Count;
 use listings::{Refusal, Wish};
 use rules::Level;
@@ -157,6 +156,18 @@ impl ::console::Node for Node {
         bulk::export(self, list)
     }
 
+    fn keys(&self) -> Result<Vec<KeyView>, Fault> {
+        self.keys()
+    }
+
+    fn make_key(&self, wish: &KeyWish) -> Result<NewKey, Fault> {
+        self.make_key(wish)
+    }
+
+    fn revoke_key(&self, wish: &RevokeWish) -> Result<KeyView, Fault> {
+        self.revoke_key(wish)
+    }
+
     fn metrics(&self) -> Vec<Metric> {
         self.collect_metrics()
     }
@@ -169,7 +180,7 @@ impl Node {
     }
 
     /// Waits until a person's change is in the file, so that what was said to be done stays done.
-    fn save(&self) {
+    pub(super) fn save(&self) {
         self.store.wake();
         if let Err(error) = self.store.flush(SAVE_PATIENCE) {
             tracing::warn!(%error, "a change is in force, and not yet in the file");
@@ -201,15 +212,7 @@ impl Node {
     }
 
     fn dnsbl_status(&self) -> Option<DnsblStatus> {
-        let outlet = self.outlets.get()?.dnsbl.as_ref()?;
-        let statistics = outlet.server.statistics();
-        let both = [&statistics.udp, &statistics.tcp];
-        Some(DnsblStatus {
-            origin: outlet.origin.clone(),
-            listen: outlet.server.local_addrs().iter().map(ToString::to_string).collect(),
-            queries: both.iter().map(|totals| totals.messages()).sum(),
-            listed: both.iter().map(|totals| totals.outcome(Outcome::Listed)).sum(),
-        })
+        Some(self.outlets.get()?.dnsbl.as_ref()?.status())
     }
 
     fn present_warnings(&self) -> Vec<String> {
@@ -225,7 +228,9 @@ impl Node {
         let now = clock::now();
         let of_sensors = self.gauges().into_iter().filter_map(|gauge| gauge.warning(now)).collect::<Vec<_>>();
         let of_gate = of_gate.into_iter().map(str::to_owned);
-        self.warnings.iter().cloned().chain(of_clock).chain(of_sensors).chain(of_gate).collect()
+        let outlet = self.outlets.get().and_then(|outlets| outlets.dnsbl.as_ref());
+        let of_files = outlet.map(super::DnsblOutlet::warnings).unwrap_or_default();
+        self.warnings.iter().cloned().chain(of_files).chain(of_clock).chain(of_sensors).chain(of_gate).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, RwLock};
 
 use ::console::api::Happening;
 use anyhow::{Context, anyhow};
-use dnsbl::serve::{Responder, Zones};
+use dnsbl::transfer::History;
 use gates::io::DovecotGate;
 use listings::{Book, NeverList};
 use rules::{Door, Engine, Owner};
@@ -15,9 +15,10 @@ use store::{Limits, Opened, Restored, Store};
 use tokio::sync::broadcast;
 use tracing::{info, warn};
 
+use super::dns::{DnsblOutlet, Kept};
 use super::names::Names;
 use super::sensing::Sensor;
-use super::{DnsblOutlet, Keeper, Node, Outlets, convert, journal};
+use super::{Keeper, Node, Outlets, convert, journal};
 use crate::clock;
 use crate::config::Config;
 
@@ -37,6 +38,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.sensors.clear();
         self.keeper = None;
+        self.node.keep_key_counts(DnsblOutlet::key_counts);
         if let Err(error) = self.node.store.close() {
             warn!(%error, "not everything is in the file; log lines will be read again at the next start");
         }
@@ -62,11 +64,13 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
     let book = Arc::new(Book::new(never));
     let engine = Engine::new(convert::engine_settings(config), Arc::clone(&book), restored.secret);
     restore(&book, &engine, &mut restored);
+    let wants_history = config.dnsbl.as_ref().is_some_and(|dnsbl| dnsbl.transfers.is_some());
+    let history = wants_history.then(|| Arc::new(History::starting_at(restored.serial)));
     let (happenings, _) = broadcast::channel(HAPPENINGS_QUEUED_MAX);
     let node = Arc::new(Node {
         name: config.node.name.clone(),
         started: now,
-        store: start_store(opened, &book, &names, &happenings)?,
+        store: start_store(opened, &book, &names, &happenings, history.clone())?,
         names,
         book,
         engine,
@@ -79,7 +83,8 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         outlets: OnceLock::new(),
     });
     // DNS and gates first: from here on blocks are in force again. Then the logs, which may have much to catch up with.
-    let outlets = start_outlets(config, &node)?;
+    let kept = Kept { secret: restored.secret, keys: core::mem::take(&mut restored.keys), history };
+    let outlets = start_outlets(config, &node, kept)?;
     node.outlets.set(outlets).map_err(|_| anyhow!("a node is started once"))?;
     let keeper = Keeper::start(Arc::clone(&node)).context("no thread for what is due")?;
     let mut sensors = super::sensing::start(&config.sensors, &restored.positions, &node)?;
@@ -128,13 +133,14 @@ fn start_store(
     book: &Arc<Book>,
     names: &Arc<Names>,
     happenings: &broadcast::Sender<Happening>,
+    history: Option<Arc<History>>,
 ) -> anyhow::Result<Store> {
     let (book, names, tell) = (Arc::clone(book), Arc::clone(names), happenings.clone());
-    Ok(opened.start(move |entries| journal::drain(&book, &names, &tell, entries))?)
+    Ok(opened.start(move |entries| journal::drain(&book, &names, &tell, history.as_deref(), entries))?)
 }
 
-fn start_outlets(config: &Config, node: &Arc<Node>) -> anyhow::Result<Outlets> {
-    let dnsbl = config.dnsbl.as_ref().map(|settings| start_dnsbl(config, settings, node)).transpose()?;
+fn start_outlets(config: &Config, node: &Arc<Node>, kept: Kept) -> anyhow::Result<Outlets> {
+    let dnsbl = config.dnsbl.as_ref().map(|settings| DnsblOutlet::start(config, settings, node, kept)).transpose()?;
     let dovecot = match &config.dovecot {
         None => None,
         Some(gate) => {
@@ -147,15 +153,4 @@ fn start_outlets(config: &Config, node: &Arc<Node>) -> anyhow::Result<Outlets> {
         }
     };
     Ok(Outlets { dovecot, dnsbl })
-}
-
-fn start_dnsbl(config: &Config, settings: &crate::config::Dnsbl, node: &Arc<Node>) -> anyhow::Result<DnsblOutlet> {
-    let zones = Zones::new(&convert::dnsbl_settings(config, settings)).map_err(|faults| {
-        let faults = faults.iter().map(ToString::to_string).collect::<Vec<_>>();
-        anyhow!("[dnsbl] cannot be served: {}", faults.join("; "))
-    })?;
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = settings.threads.unwrap_or(processors);
-    let server = dnsbl::io::Server::start(&settings.listen, Arc::new(Responder::new(zones)), &node.book, threads)?;
-    Ok(DnsblOutlet { origin: settings.origin.clone(), server })
 }

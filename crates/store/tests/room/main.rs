@@ -4,6 +4,7 @@
 mod bulks;
 mod failing;
 mod given;
+mod keys;
 mod killed;
 mod people;
 mod refusals;
