@@ -3,7 +3,11 @@
 //! Times are RFC 3339 in UTC, subjects are written as the command line takes them, lists and rules by name. A field may be
 //! added in version 1; none is renamed or removed.
 
+mod keys;
+
 use serde::{Deserialize, Serialize};
+
+pub use keys::{KeyQuota, KeySpan, KeyView, KeyWish, NewKey, RevokeWish};
 
 /// Longest reason that a person may give, in bytes.
 pub const REASON_BYTES_MAX: usize = 500;
@@ -114,6 +118,46 @@ pub struct DnsblStatus {
     pub queries: u64,
     /// Of them, those that found a listing.
     pub listed: u64,
+    /// Of them, those of clients that may not ask.
+    #[serde(default)]
+    pub denied: u64,
+    /// Keys in force.
+    #[serde(default)]
+    pub keys: usize,
+    /// What secondaries were sent and told since the start; none if there are none.
+    #[serde(default)]
+    pub transfers: Option<TransferStatus>,
+    /// The zones that are answered from files.
+    #[serde(default)]
+    pub files: Vec<FileZoneStatus>,
+}
+
+/// What was done for secondaries, in [`DnsblStatus`].
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct TransferStatus {
+    /// Whole zones sent.
+    pub whole: u64,
+    /// Differences sent.
+    pub incremental: u64,
+    /// Transfers refused to those who may not have them, or whose signature was not believed.
+    pub refused: u64,
+    /// Notifications that a secondary took.
+    pub notified: u64,
+    /// Notifications given up because no answer came.
+    pub unheard: u64,
+}
+
+/// A zone from files, in [`DnsblStatus`].
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct FileZoneStatus {
+    /// Its name.
+    pub name: String,
+    /// Entries that are served; none before the first good content.
+    pub entries: Option<usize>,
+    /// Why newer files are not served, if they are not.
+    pub fault: Option<String>,
 }
 
 /// What the engine counted, in [`Status`].
@@ -317,6 +361,46 @@ pub struct UnlistWish {
     pub person: String,
 }
 
+/// `wish` in `POST /v1/import?wish=…`, as JSON; the body is a stream of networks as `listings::networks` has it.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ImportWish {
+    /// To which list.
+    pub list: String,
+    /// Whether what was imported to it before goes; if not, each network becomes a listing of its own.
+    pub replace: bool,
+    /// For how long.
+    pub span: WishedSpan,
+    /// Why, in the person's words.
+    pub reason: String,
+    /// Who wants it.
+    pub person: String,
+}
+
+/// Answer of `POST /v1/import`.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct Imported {
+    /// The list.
+    pub list: String,
+    /// How many networks of the import are in force.
+    pub listed: usize,
+    /// How many of them were not on the list before.
+    pub added: usize,
+    /// How many went off the list.
+    pub removed: usize,
+    /// How many kept the listing that a rule or a person had made for themselves.
+    pub own: usize,
+    /// How many were refused by the never-list, or because the book is full.
+    pub refused: usize,
+    /// The first of those that the never-list refused.
+    pub never_listed: Vec<String>,
+    /// The number of the last change to the book.
+    pub serial: u64,
+    /// Whether it is in the file already.
+    pub saved: bool,
+}
+
 /// One line of `GET /v1/watch`: something that just happened.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "kebab-case")]
@@ -331,6 +415,17 @@ pub enum Happening {
         listing: ListingView,
         /// Why it ended: `expired`, `removed by NAME` or `replaced`.
         cause: String,
+    },
+    /// What was imported to a list was replaced as a whole, or its end came.
+    Replaced {
+        /// When.
+        at: String,
+        /// The list.
+        list: String,
+        /// How many networks are in force now.
+        listed: usize,
+        /// Who did it, and why; none if the end came.
+        maker: Option<String>,
     },
     /// The watcher was too slow, and so many happenings were passed over.
     Missed(u64),

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,8 +27,13 @@ const FAULTS_AT_ONCE_MIN: usize = 10;
 struct Willing;
 
 impl Probe for Willing {
-    fn read(&self, _: &Path, _: usize) -> io::Result<Vec<u8>> {
-        Ok(b"from-the-file\n".to_vec())
+    fn read(&self, path: &Path, _: usize) -> io::Result<Vec<u8>> {
+        let is_keys = path.ends_with("tsig.keys");
+        let key = b"hmac-sha256:mirror:c2VjcmV0IG9mIG91ciBvd24sIDMyIG9jdGV0cyBsb25n\n";
+        Ok(if is_keys { key.to_vec() } else { b"from-the-file\n".to_vec() })
+    }
+    fn is_private(&self, _: &Path) -> io::Result<bool> {
+        Ok(true)
     }
     fn can_follow(&self, _: &Path) -> io::Result<bool> {
         Ok(true)
@@ -60,6 +66,14 @@ impl Scene {
         write("two-lines", b"one\ntwo\n");
         write("binary", b"\xff\xfe");
         write("long", &[b'x'; 2000]);
+        write("open-keys", b"hmac-sha256:mirror:c2VjcmV0IG9mIG91ciBvd24sIDMyIG9jdGV0cyBsb25n\n");
+        write("keys", b"# ours\nhmac-sha256:mirror:c2VjcmV0IG9mIG91ciBvd24sIDMyIG9jdGV0cyBsb25n\n");
+        write("bad-keys", b"hmac-md5:mirror:c2VjcmV0\nhmac-sha256:a:c2VjcmV0\n\nc2VjcmV0\n");
+        write("cookies", b"0123456789abcdef\n");
+        write("list", b"127.0.0.2\n");
+        for private in ["keys", "bad-keys", "cookies"] {
+            fs::set_permissions(folder.path().join(private), fs::Permissions::from_mode(0o640)).unwrap();
+        }
         fs::create_dir(folder.path().join("folder")).unwrap();
         // Ephemeral ports have five digits, which keeps the carets of the cases where they are.
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();

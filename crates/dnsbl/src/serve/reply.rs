@@ -24,6 +24,8 @@ pub(crate) enum Rcode {
     Refused = 5,
     NotAuth = 9,
     BadVers = 16,
+    /// RFC 7873.
+    BadCookie = 23,
 }
 
 /// Where a record stands.

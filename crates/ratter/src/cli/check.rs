@@ -21,9 +21,14 @@ struct Report {
     warnings: Vec<String>,
 }
 
-/// `ratter check`: all faults of the configuration, or what it sets up.
+/// `ratter check`: all faults of the configuration and of the files of its zones, or what it sets up.
 pub(crate) fn check(path: Option<&Path>, show: &Show) -> Result<Outcome, Failure> {
     let (config, source) = config::find(path, config::Ports::TriedUnlessRunning).map_err(Failure::Usage)?;
+    let statics = config.dnsbl.as_ref().and_then(|dnsbl| dnsbl.statics.as_ref());
+    let faults = statics.map(crate::node::faults_of_files).unwrap_or_default();
+    if !faults.is_empty() {
+        return Err(Failure::Usage(faults.join("\n")));
+    }
     let report = Report {
         source: source.to_string(),
         files: config.sensors.len(),

@@ -3,7 +3,10 @@
 mod check;
 mod client;
 mod duration;
+mod export;
 mod import;
+mod import_list;
+mod key;
 mod listings;
 mod parse;
 mod rdns;
@@ -62,6 +65,8 @@ enum Command {
     List(listings::ListArguments),
     /// Take an address, a network or a login off a list, or off all of them
     Unlist(listings::UnlistArguments),
+    /// Make, show and revoke the keys with which the blocklist is asked
+    Key(key::Arguments),
     /// Read log files and show what the configured rules would have done; changes nothing
     Replay(replay::Arguments),
     /// Read a log and print the events of each line as one line of JSON
@@ -72,8 +77,10 @@ enum Command {
     Report(report::Arguments),
     /// Judge reverse names
     Rdns(rdns::Arguments),
-    /// Translate what other programs are configured with
+    /// Put the addresses of files on a list, or translate what other programs are configured with
     Import(import::Arguments),
+    /// Write a list to a file, in the forms of rbldnsd, as CSV, NDJSON, plain or RPZ
+    Export(export::Arguments),
 }
 
 /// How a command that did not fail ended.
@@ -113,12 +120,14 @@ pub fn main() -> ExitCode {
         Command::Why(why) => why::why(config, &why, &show),
         Command::List(list) => listings::list(config, &list, &show),
         Command::Unlist(unlist) => listings::unlist(config, &unlist, &show),
+        Command::Key(key) => key::key(config, &key, &show),
         Command::Replay(replay) => replay::replay(config, &replay, &show),
         Command::Parse(parse) => parse::parse(config, &parse),
         Command::Unknown(unknown) => unknown::unknown(config, &unknown, &show),
         Command::Report(report) => report::report(&report, &show),
         Command::Rdns(rdns) => rdns::rdns(&rdns),
-        Command::Import(import) => import::import(&import, &show),
+        Command::Import(import) => import::import(config, &import, &show),
+        Command::Export(export) => export::export(config, &export, &show),
     };
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

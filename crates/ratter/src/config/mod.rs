@@ -42,7 +42,7 @@ use toml::de::DeTable;
 
 pub use self::console::Console;
 pub use self::diagnose::{Fault, Faults, Severity};
-pub use self::dnsbl::{Dnsbl, NameServer};
+pub use self::dnsbl::{Combined, CookieSecrets, Dnsbl, NameServer, StaticZone, Statics};
 pub use self::dovecot::{DovecotGate, Secret};
 pub use self::find::{Ports, Source, control_socket, find, parse_duration};
 pub use self::limits::Limits;
@@ -141,7 +141,9 @@ pub fn load(path: Option<&Path>, text: &str, probe: &dyn Probe) -> Result<Config
 }
 
 /// Sections of which `default.toml` has none, with what is required in them.
-const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[reports]\n[[reporter]]\n";
+const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[reports]\n[[reporter]]\n\
+     [dnsbl.access]\n[[dnsbl.zone]]\n\
+    [[dnsbl.transfer.allow]]\n[[dnsbl.transfer.notify]]\n[dnsbl.static]\n";
 
 /// Every key there is, such as `rule.distinct.of`, with its default as `default.toml` writes it.
 pub fn keys() -> BTreeMap<String, Option<&'static str>> {

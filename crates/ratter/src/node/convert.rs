@@ -114,10 +114,15 @@ pub(crate) fn dnsbl_settings(config: &Config, dnsbl: &Dnsbl) -> dnsbl::serve::Se
             text: text(list, dnsbl),
         })
     });
+    let all = CombinedZone { name: "all".to_owned(), lists: Members::All };
+    let combined = dnsbl
+        .combined
+        .iter()
+        .map(|zone| CombinedZone { name: zone.name.clone(), lists: Members::These(zone.lists.clone()) });
     Settings {
         origin: dnsbl.origin.clone(),
         lists: lists.collect(),
-        combined: vec![CombinedZone { name: "all".to_owned(), lists: Members::All }],
+        combined: core::iter::once(all).chain(combined).collect(),
         name_servers: dnsbl
             .ns
             .iter()
@@ -129,7 +134,7 @@ pub(crate) fn dnsbl_settings(config: &Config, dnsbl: &Dnsbl) -> dnsbl::serve::Se
         negative_ttl: dnsbl.negative_ttl,
         apex_ttl: dnsbl.ttl,
         timers: SoaTimers::default(),
-        nsid: None,
+        nsid: dnsbl.nsid.clone(),
     }
 }
 

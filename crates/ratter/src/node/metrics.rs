@@ -3,7 +3,6 @@
 use ::console::metrics::Metric;
 
 use base::EventKind;
-use dnsbl::serve::{Outcome, Totals};
 
 use super::Node;
 use crate::clock;
@@ -155,18 +154,7 @@ impl Node {
             );
         }
         metrics.extend(outlets.reports.iter().flat_map(super::reports::ReportsOutlet::metrics));
-        if let Some(outlet) = &outlets.dnsbl {
-            let statistics = outlet.server.statistics();
-            let sum = |value: &dyn Fn(&Totals) -> u64| value(&statistics.udp) + value(&statistics.tcp);
-            let outcomes =
-                Outcome::ALL.map(|outcome| (outcome.name().to_owned(), sum(&|totals| totals.outcome(outcome))));
-            let lists = self.names.lists().filter(|(_, info)| info.code.is_some());
-            let listed: Vec<_> = lists.map(|(id, info)| (info.name.clone(), sum(&|totals| totals.list(id)))).collect();
-            metrics.extend([
-                Metric::counter("dns_queries", "DNS queries, by what became of them", 0).by("outcome", outcomes),
-                Metric::counter("dns_listed", "DNS answers that named a list", 0).by("list", listed),
-            ]);
-        }
+        metrics.extend(outlets.dnsbl.iter().flat_map(|outlet| outlet.metrics(self)));
         metrics
     }
 

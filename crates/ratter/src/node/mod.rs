@@ -6,20 +6,25 @@
 //!  control ── console::Node ───┘
 //! ```
 
+mod bulk;
 mod console;
 mod convert;
+mod dns;
 mod globs;
 mod journal;
 mod keeper;
+mod keys;
 mod metrics;
 mod names;
 mod pulse;
+mod random;
 mod replay;
 mod reports;
 mod reverse;
 mod sending;
 mod sensing;
 mod setup;
+mod statics;
 mod streams;
 mod views;
 
@@ -42,9 +47,11 @@ pub(crate) use keeper::Keeper;
 pub(crate) use replay::replay;
 pub(crate) use sensing::{open_log, zone_of_log};
 pub(crate) use setup::{Running, start};
+pub(crate) use statics::faults_of_files;
 
 use crate::clock;
 
+use dns::DnsblOutlet;
 use names::Names;
 use sending::SendingLimits;
 use sensing::SensorGauge;
@@ -88,12 +95,6 @@ struct Outlets {
     resolver: Option<::rdns::io::Resolver>,
 }
 
-/// The running DNS server and what it is called.
-struct DnsblOutlet {
-    origin: String,
-    server: dnsbl::io::Server,
-}
-
 impl Node {
     /// Counts an event and adds what must survive a restart to `batch`, which the caller pushes when it is complete.
     fn observe_into(&self, now: Timestamp, event: &Event<'_>, batch: &mut Batch) {
@@ -125,6 +126,7 @@ impl Node {
         if self.book.expire(now) > 0 {
             self.store.wake();
         }
+        self.keep_key_counts(|outlet| outlet.key_counts_due(now));
     }
 
     /// Shows a sensor.

@@ -27,6 +27,14 @@ pub(crate) fn listing(names: &Names, listing: &Listing) -> ListingView {
     }
 }
 
+/// Who made something, and a person's reason.
+pub(crate) fn maker(names: &Names, maker: &Maker) -> String {
+    match maker {
+        Maker::Rule(rule) => format!("rule {}", names.rule(*rule)),
+        Maker::Person { name, reason } => format!("person {name}: {reason}"),
+    }
+}
+
 /// The end of a listing, if it has one.
 pub(crate) fn end(until: Until) -> Option<String> {
     until.moment().map(time)

@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 mod charges;
+mod bulks;
 mod failing;
 mod given;
+mod keys;
 mod killed;
 mod people;
 mod refusals;
