@@ -1,5 +1,5 @@
 # `make run` and `make test` are all that a newcomer needs; the others are for those who work here.
-.PHONY: run test packages lint unit docs bench soak clean
+.PHONY: run test packages lint unit docs bench soak fuzz clean
 
 # Builds and starts a node that needs nothing installed and no root.
 run:
@@ -33,6 +33,10 @@ bench:
 soak:
 	RATTER_SOAK=1 RATTER_MODEL_EVENTS=100000000 PROPTEST_CASES=20000 \
 		cargo test --release --workspace --all-features --locked -- --nocapture
+
+# Everything that reads bytes from outside, led by what the code does: an hour in all (`sh fuzz/run.sh 600` for less).
+fuzz:
+	sh fuzz/run.sh
 
 clean:
 	cargo clean

@@ -17,6 +17,13 @@ cargo run --release --locked --quiet --package ratter-rules --example observe
 echo; echo "== log line written -> listed in DNS"
 ./target/release/log_to_block ./target/release/ratter 500
 
+echo; echo "== log line written -> in the snapshot, idle and while 500,000 lines a second are read"
+./target/release/log_to_snapshot 1000
+./target/release/log_to_snapshot 1000 500000
+
+echo; echo "== a megabyte of hostile lines, the dearest of each service"
+cargo run --release --locked --quiet --package ratter-sensors --features io --example hostile
+
 echo; echo "== the book: bytes an address, change, look-up"
 cargo run --release --locked --quiet --package ratter-listings --example footprint
 

@@ -43,7 +43,7 @@ pub struct Frame<'a> {
 }
 
 /// A line taken apart into bytes, before it is known whether anybody reads it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Parts<'a> {
     pub(crate) time: Stamp,
     pub(crate) host: &'a [u8],
@@ -251,14 +251,12 @@ fn without_message_id(message: &[u8]) -> &[u8] {
 
 /// The number of `[123]` and what follows it.
 fn bracketed(bytes: &[u8]) -> Option<(u32, &[u8])> {
-    /// As many as 64 bits hold whatever they are.
-    const DIGITS_MAX: usize = 19;
-    let digits = bytes.get(1..)?.iter().map(|byte| byte.wrapping_sub(b'0'));
-    let (mut number, mut count) = (0u64, 0);
-    for digit in digits.take(DIGITS_MAX).take_while(|digit| *digit < 10) {
-        number = number.wrapping_mul(10).wrapping_add(digit.into());
-        count += 1;
+    let (mut number, mut rest) = (0u64, bytes.get(1..)?);
+    while let [digit @ b'0'..=b'9', after @ ..] = rest {
+        number = number.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
+        rest = after;
     }
-    let number = u32::try_from(number).ok().filter(|_| count > 0)?;
-    Some((number, bytes.get(count + 1..)?.strip_prefix(b"]")?))
+    let is_empty = rest.len() + 1 == bytes.len();
+    let number = u32::try_from(number).ok().filter(|_| !is_empty)?;
+    Some((number, rest.strip_prefix(b"]")?))
 }

@@ -176,3 +176,28 @@ fn arrivals() {
         assert_eq!(arrival(now, stamp.map(Timestamp::from_secs)), Timestamp::from_secs(wanted), "{stamp:?}");
     }
 }
+
+proptest::proptest! {
+    /// What is remembered of the line before changes nothing.
+    #[test]
+    fn a_line_is_taken_apart_as_if_it_were_the_first(
+        lines in proptest::collection::vec(
+            (
+                proptest::sample::select(vec![
+                    "Nov 21 07:44:14 mx ", "Nov 21 07:44:15 mx ", "Nov 21 07:44:14 mxa ", "Nov 21 07:44:14  mx ", "Nov 21 07:44:14 ",
+                    "2026-11-21T07:44:14Z mx ", "2026-11-21 07:44:14 mx  ", "<22>Nov 21 07:44:14 mx ", "1795247054 mx ",
+                    "Apr-07-13 07:14:36 mx ", "mx ", "Nov 21 07:44:14 <mail.info> mx ", "<22>1 2026-11-21T07:44:14Z mx ",
+                ]),
+                "(a\\[7\\]: |a\\(|\\[7\\]: |a: | b: |:a |a b: |a 7 - - )?[ a:\\[\\](]{0,6}",
+            ),
+            1..8,
+        ),
+    ) {
+        let mut before = Before::default();
+        for (head, tail) in lines {
+            let line = format!("{head}{tail}");
+            let line = line.as_bytes();
+            proptest::prop_assert_eq!(split(line, &mut before), split(line, &mut Before::default()));
+        }
+    }
+}
