@@ -2,8 +2,6 @@
 //!
 //! With `RATTER_SOAK=1` they are ten million, at the limit as it is shipped; otherwise a fiftieth of both.
 
-#![expect(clippy::disallowed_methods, reason = "a test reads how much of it is wanted")]
-
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
