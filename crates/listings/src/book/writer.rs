@@ -126,7 +126,7 @@ impl Writer {
             last: wish.evidence.last,
         };
         let listing = Listing { until: wish.until, maker: wish.maker, evidence, ..there };
-        self.touched.push(listing.subject.clone());
+        self.touch(&listing.subject, listing.list, true);
         self.register.insert(listing.clone());
         Ok(self.note(now, Change::Listed(listing)))
     }
