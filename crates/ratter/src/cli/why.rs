@@ -85,9 +85,11 @@ fn limit_line(limit: &LimitView) -> String {
     let level = match limit.level_milli % 1000 {
         0 => (limit.level_milli / 1000).to_string(),
         part => format!("{}.{part:03}", limit.level_milli / 1000),
+    };
     let reserved = match limit.reserved {
         0 => String::new(),
         count => format!(" and {count} on their way"),
+    };
     let next = limit.passes_at.as_ref().map_or_else(
         || "the next recipient waits for those on their way".to_owned(),
         |at| format!("the next recipient passes from {at} on"),
