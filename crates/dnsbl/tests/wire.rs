@@ -243,7 +243,7 @@ fn flags_and_extensions() {
             ("1.2.0.192.dyna A +v1", "BADVERS; edns 1232"),
             ("1.2.0.192.dyna A +v1 +do +cd", "BADVERS cd; edns 1232 do"),
             ("2.2.0.192.dyna A +do", "NXDOMAIN aa | dyna 150 {soa}; edns 1232 do"),
-            ("example.org. A +edns", "REFUSED; edns 1232"),
+            ("example.org. A +edns", "REFUSED; edns 1232 error=20 "),
         ],
     );
     let mut silent = settings();
