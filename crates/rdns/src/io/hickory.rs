@@ -91,11 +91,8 @@ impl Ask for Servers {
                 use hickory_resolver::proto::op::ResponseCode::{NXDomain, NoError};
                 let ttl = nothing.negative_ttl.map_or(NOTHING_FOR, |ttl| Duration::from_secs(ttl.into()));
                 // Without an SOA, an empty answer is a referral that leads nowhere: the server does not know the zone.
-                let is_proof = match nothing.response_code {
-                    NXDomain => true,
-                    NoError => nothing.soa.is_some(),
-                    _ => false,
-                };
+                let code = nothing.response_code;
+                let is_proof = code == NXDomain || code == NoError && nothing.soa.is_some();
                 if is_proof { Answer::Nothing(ttl) } else { Answer::Failed }
             }
             Err(_) => Answer::Failed,
@@ -115,11 +112,14 @@ fn answer<'a>(question: &Question, records: impl Iterator<Item = (u32, &'a RData
     let (mut names, mut addresses, mut ttl) = (Vec::new(), Vec::new(), u32::MAX);
     for (record_ttl, data) in records.take(RECORDS_MAX) {
         ttl = ttl.min(record_ttl);
-        match data {
-            RData::PTR(name) if names.len() < NAMES_MAX => names.push(name.0.to_ascii().into()),
-            RData::A(address) => addresses.push(Address::new(address.0.into())),
-            RData::AAAA(address) => addresses.push(Address::new(address.0.into())),
-            _ => {}
+        if let RData::PTR(name) = data
+            && names.len() < NAMES_MAX
+        {
+            names.push(name.0.to_ascii().into());
+        } else if let RData::A(address) = data {
+            addresses.push(Address::new(address.0.into()));
+        } else if let RData::AAAA(address) = data {
+            addresses.push(Address::new(address.0.into()));
         }
     }
     let ttl = Duration::from_secs(ttl.into());

@@ -71,7 +71,7 @@ impl Job {
     /// What follows from the answer to [`Job::question`]. An answer of another kind than was asked for is none.
     pub(super) fn answered(&mut self, now: Timestamp, answer: Answer) -> Step {
         match (&mut self.stage, answer) {
-            (Stage::Names | Stage::Proof, Answer::Names(names, ttl)) => self.named(now, names, ttl),
+            (Stage::Names | Stage::Proof, Answer::Names(names, ttl)) => self.named(now, &names, ttl),
             (Stage::Names, Answer::Nothing(ttl)) => {
                 self.stage = Stage::Proof;
                 self.failed = 0;
@@ -97,7 +97,7 @@ impl Job {
         }
     }
 
-    fn named(&mut self, now: Timestamp, names: Vec<Box<str>>, ttl: Duration) -> Step {
+    fn named(&mut self, now: Timestamp, names: &[Box<str>], ttl: Duration) -> Step {
         let mut fit: Vec<Box<str>> = names.iter().filter_map(|name| host_name(name)).collect();
         fit.truncate(NAMES_MAX);
         if fit.is_empty() {

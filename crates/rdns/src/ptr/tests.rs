@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const TTL: Duration = Duration::from_secs(300);
+const TTL: Duration = Duration::from_mins(5);
 
 fn address(n: u8) -> Address {
     Address::new(Ipv4Addr::new(192, 0, 2, n).into())
@@ -67,7 +67,7 @@ fn what_answers_come_to() {
         // One server says nothing is there and the other cannot tell, or knows better.
         (2, vec![short.clone(), Failed, Failed, Failed], Found::Unknown),
         (2, vec![short.clone(), Failed, short.clone()], Found::NoName),
-        (2, vec![short.clone(), names(&["a.example"]), here(1)], named("a.example", true)),
+        (2, vec![short, names(&["a.example"]), here(1)], named("a.example", true)),
         (1, vec![Failed, Failed, Failed], Found::Unknown),
         (3, vec![Failed, Failed, names(&["a.example"]), here(1)], named("a.example", true)),
         // An answer to another question, or one that is no name, tells nothing.
@@ -114,7 +114,7 @@ fn one_search_serves_all_who_want_it_and_what_was_found_is_remembered() {
     let Some(Output::Ask { id, .. }) = machine.poll_output(at(1)) else { panic!("a question") };
     machine.handle(at(1), Input::Answered(id, Answer::Addresses(vec![address(1)], TTL)));
     let found = Found::Named { name: "a.example".into(), confirmed: true };
-    let tell = Some(Output::Tell(address(1), found.clone()));
+    let tell = Some(Output::Tell(address(1), found));
     assert_eq!((machine.poll_output(at(1)), machine.poll_output(at(1))), (tell.clone(), None));
     machine.handle(at(300), want(false));
     assert_eq!(machine.poll_output(at(300)), tell);

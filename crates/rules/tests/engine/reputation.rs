@@ -59,7 +59,7 @@ fn play(name: &str, script: &str) {
 
 /// So many events a second apart.
 fn burst(from: u64, many: u64, kind: &str, address: &str) -> String {
-    (0..many).map(|n| format!("{} saw {kind} - {address}\n", from + n)).collect()
+    (0..many).map(|n| format!("{} saw {kind} - {address}\n", from + n)).collect::<Vec<_>>().concat()
 }
 
 #[test]
@@ -140,9 +140,14 @@ fn good_weighs_up_bad() {
 fn one_account_of_his_own_shelters_no_guesser() {
     let guesses = |address: &str, logins: u64, each: u64| -> String {
         // A guess a minute, so that no block stands in the way.
-        (0..logins * each).map(|n| format!("{} fail victim{} {address} -> 1\n", 100 + 20 * n, n % logins)).collect()
+        (0..logins * each)
+            .map(|n| format!("{} fail victim{} {address} -> 1\n", 100 + 20 * n, n % logins))
+            .collect::<Vec<_>>()
+            .concat()
     };
-    let own = |users: u64| -> String { (0..users).map(|n| format!("{n} ok own{n} 203.0.113.1 -> news\n")).collect() };
+    let own = |users: u64| -> String {
+        (0..users).map(|n| format!("{n} ok own{n} 203.0.113.1 -> news\n")).collect::<Vec<_>>().concat()
+    };
     for (users, logins, each, wanted) in [
         (0, 3, 2, "auth"),
         (1, 3, 2, "-"),
