@@ -8,6 +8,7 @@
 
 mod console;
 mod convert;
+mod gates;
 mod globs;
 mod journal;
 mod keeper;
@@ -76,7 +77,7 @@ pub(crate) struct Node {
 
 /// What answers others.
 struct Outlets {
-    dovecot: Option<gates::io::Handle>,
+    gates: gates::Gates,
     dnsbl: Option<DnsblOutlet>,
 }
 

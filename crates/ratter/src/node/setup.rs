@@ -1,15 +1,13 @@
 //! From a configuration to a running node: opens the store, restores the book and the engine, then lets the world in.
 
-use std::net::TcpListener;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock, RwLock};
 
 use ::console::api::Happening;
 use anyhow::{Context, anyhow};
 use dnsbl::serve::{Responder, Zones};
-use gates::io::DovecotGate;
 use listings::{Book, NeverList};
-use rules::{Door, Engine, Owner};
+use rules::{Engine, Owner};
 use sensors::patterns::Patterns;
 use store::{Limits, Opened, Restored, Store};
 use tokio::sync::broadcast;
@@ -126,18 +124,8 @@ fn start_store(
 
 fn start_outlets(config: &Config, node: &Arc<Node>) -> anyhow::Result<Outlets> {
     let dnsbl = config.dnsbl.as_ref().map(|settings| start_dnsbl(config, settings, node)).transpose()?;
-    let dovecot = match &config.dovecot {
-        None => None,
-        Some(gate) => {
-            let door: Arc<dyn Door> = node.clone();
-            let settings = convert::dovecot_settings(gate);
-            let listener = TcpListener::bind(gate.listen)
-                .with_context(|| format!("Dovecot's gate cannot listen at {}", gate.listen))?;
-            let limits = gates::io::Limits { connections_max: config.limits.connections, ..Default::default() };
-            Some(DovecotGate::start_on(listener, settings, door, clock::now, limits)?)
-        }
-    };
-    Ok(Outlets { dovecot, dnsbl })
+    let gates = super::gates::start(config, node)?;
+    Ok(Outlets { gates, dnsbl })
 }
 
 fn start_dnsbl(config: &Config, settings: &crate::config::Dnsbl, node: &Arc<Node>) -> anyhow::Result<DnsblOutlet> {
