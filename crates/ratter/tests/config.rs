@@ -186,7 +186,7 @@ fn the_built_in_configuration_is_whole() {
     assert!(config.warnings.is_empty(), "{}", config.warnings);
     assert_eq!(config.node.state, Path::new("./state"));
     assert_eq!(config.node.control, Path::new("./state/control.sock"));
-    assert_eq!(config.dovecot.as_ref().unwrap().listen.to_string(), "127.0.0.1:4001");
+    assert_eq!(config.gates.dovecot.as_ref().unwrap().listen.to_string(), "127.0.0.1:4001");
     assert_eq!(config.console.unwrap().listen.to_string(), "127.0.0.1:9053");
     let dnsbl = config.dnsbl.as_ref().unwrap();
     assert_eq!((dnsbl.origin.as_str(), dnsbl.contact.as_str()), ("bl.example.org", "hostmaster@bl.example.org"));
@@ -218,7 +218,10 @@ fn the_built_in_configuration_is_whole() {
 fn the_least_configuration_has_defaults_but_no_parts() {
     let config = good("[node]\nstate = \"/var/lib/ratter\"\n");
     assert!(
-        config.sensors.is_empty() && config.dovecot.is_none() && config.dnsbl.is_none() && config.console.is_none()
+        config.sensors.is_empty()
+            && config.gates.dovecot.is_none()
+            && config.dnsbl.is_none()
+            && config.console.is_none()
     );
     assert_eq!((config.rules.len(), config.lists.len(), config.node.log), (SHIPPED, 6, LogFormat::Text));
     assert_eq!((config.login.profile, config.login.tarpits, config.login.tarpits_per_address), (Profile::Smart, 50, 5));
@@ -255,7 +258,7 @@ fn paths_start_at_the_file_and_secrets_stay_hidden() {
     assert_eq!(config.node.control, Path::new("/etc/ratter/state/control.sock"));
     assert_eq!((config.node.never_list.len(), config.node.never_logins[0].as_str()), (1, "alice"));
     assert_eq!(config.login.known_addresses, None);
-    let gate = config.dovecot.unwrap();
+    let gate = config.gates.dovecot.unwrap();
     assert_eq!(gate.password.as_ref().unwrap().expose(), "from-the-file");
     assert!(!format!("{gate:?}").contains("from-the-file"));
 }

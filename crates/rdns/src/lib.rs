@@ -9,4 +9,3 @@ pub mod classify;
 #[cfg(feature = "io")]
 pub mod io;
 pub mod ptr;
-pub mod shape;

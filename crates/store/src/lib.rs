@@ -29,8 +29,8 @@
 //! Everything here is input and output, so that the room needs no feature for it; `rows` (records to columns and back),
 //! `schema`, `ranges` and `load` are pure.
 
-mod charges;
 mod bulk;
+mod charges;
 mod clock;
 mod commit;
 mod error;
@@ -50,8 +50,8 @@ mod serials;
 mod service;
 mod writer;
 
-pub use charges::{ChargeLog, KeptCharges};
 pub use bulk::RestoredBulk;
+pub use charges::{ChargeLog, KeptCharges};
 pub use error::{NotSaved, StoreError};
 pub use keys::{KeptCount, KeptKey};
 pub use limits::Limits;

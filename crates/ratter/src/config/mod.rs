@@ -15,6 +15,7 @@ mod dnsbl;
 mod dovecot;
 mod find;
 mod forms;
+mod gates;
 mod limits;
 mod listeners;
 mod lists;
@@ -45,6 +46,7 @@ pub use self::diagnose::{Fault, Faults, Severity};
 pub use self::dnsbl::{Combined, CookieSecrets, Dnsbl, NameServer, StaticZone, Statics};
 pub use self::dovecot::{DovecotGate, Secret};
 pub use self::find::{Ports, Source, control_socket, find, parse_duration};
+pub use self::gates::{Gates, LineGate};
 pub use self::limits::Limits;
 pub use self::lists::List;
 pub use self::login::{LoginGuard, Profile};
@@ -86,10 +88,10 @@ pub struct Config {
     pub syslogs: Vec<Syslog>,
     /// The operator's own formats of log lines, in the order in which they are tried.
     pub patterns: Vec<Pattern>,
-    /// The server of Dovecot's auth policy protocol, if it is wanted.
-    pub dovecot: Option<DovecotGate>,
     /// The listener for reports of others, if it is wanted.
     pub reports: Option<Reports>,
+    /// The protocols by which mail servers ask.
+    pub gates: Gates,
     /// The rules; the place of one is its [`base::RuleId`].
     pub rules: Vec<Rule>,
     /// The lists; the place of one is its [`base::ListId`], and the first is always `blocked`.
@@ -141,9 +143,8 @@ pub fn load(path: Option<&Path>, text: &str, probe: &dyn Probe) -> Result<Config
 }
 
 /// Sections of which `default.toml` has none, with what is required in them.
-const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[reports]\n[[reporter]]\n\
-     [dnsbl.access]\n[[dnsbl.zone]]\n\
-    [[dnsbl.transfer.allow]]\n[[dnsbl.transfer.notify]]\n[dnsbl.static]\n";
+const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[gate.line]\n[reports]\n[[reporter]]\n\
+     [dnsbl.access]\n[[dnsbl.zone]]\n[[dnsbl.transfer.allow]]\n[[dnsbl.transfer.notify]]\n[dnsbl.static]\n";
 
 /// Every key there is, such as `rule.distinct.of`, with its default as `default.toml` writes it.
 pub fn keys() -> BTreeMap<String, Option<&'static str>> {
@@ -187,8 +188,8 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
     let state = node.as_ref().map(|node| node.state.as_path());
     let sensors = file.part("sensor", |section| Some(sensors::read(section, state))).unwrap_or_default();
     let patterns = patterns::read(file);
-    let dovecot = file.part("gate", |section| section.part("dovecot", dovecot::read));
     let reports = reports::read(file);
+    let gates = file.part("gate", |section| Some(gates::read(section))).unwrap_or_default();
     let wants_shipped = file.always("rules", |section| section.setting("shipped", &boolean()));
     let (lists, rules) = read_rules(file, defaults, wants_shipped == Some(true));
     let sending = read_sending(file, defaults);
@@ -204,8 +205,8 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
         journals: sensors.journals,
         syslogs: sensors.syslogs,
         patterns,
-        dovecot,
         reports,
+        gates,
         rules,
         sending,
         lists: lists.into_lists(),

@@ -39,7 +39,7 @@ pub enum LogFormat {
 pub(super) const SOCKET: &str = "control.sock";
 
 /// Longest path of a unix socket, in bytes: `sun_path` has 108, one is for the NUL.
-const SOCKET_PATH_BYTES_MAX: usize = 107;
+pub(super) const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 pub(super) fn read(section: &Section<'_>) -> Option<Node> {
     let name = section.setting("name", &domain());

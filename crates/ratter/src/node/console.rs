@@ -11,7 +11,6 @@ use ::console::api::{
 };
 use ::console::metrics::Metric;
 use base::{Address, Evidence, ListId, Maker, Subject, Timestamp, Until};
-use gates::dovecot::Count;
 use listings::{Refusal, Wish};
 use rules::{BY_REVERSE_NAME, Level};
 use store::{Past, PastChange, PastMaker};
@@ -25,16 +24,6 @@ const PERSON_BYTES_MAX: usize = 64;
 
 /// Most events and changes that `why` shows.
 const WHY_ROWS_MAX: usize = 20;
-
-/// The gate's counts of reports.
-const REPORTED: [Count; 6] = [
-    Count::ReportedOk,
-    Count::ReportedFailed,
-    Count::ReportedRefused,
-    Count::ReportedOutage,
-    Count::ReportedNoGuess,
-    Count::ReportedNobody,
-];
 
 /// How long `list` and `unlist` wait until the change is in the file; after that it is in force all the same.
 const SAVE_PATIENCE: Duration = Duration::from_secs(2);
@@ -212,22 +201,9 @@ impl Node {
     }
 
     fn gate_status(&self) -> Vec<GateStatus> {
-        let gate = self.outlets.get().and_then(|outlets| outlets.dovecot.as_ref());
-        gate.map(|gate| {
-            let sum = |counts: &[Count]| counts.iter().map(|count| gate.counters().get(*count)).sum();
-            GateStatus {
-                name: "dovecot".to_owned(),
-                listen: gate.local_addr().to_string(),
-                asked: sum(&[Count::AskedBefore, Count::AskedAfter]),
-                reported: sum(&REPORTED),
-                malformed: sum(&[Count::OddFields, Count::NotJson]),
-            }
-        })
-        .into_iter()
-        .chain(
-            self.outlets.get().and_then(|outlets| outlets.reports.as_ref()).map(super::reports::ReportsOutlet::status),
-        )
-        .collect()
+        let Some(outlets) = self.outlets.get() else { return Vec::new() };
+        let reports = outlets.reports.iter().map(super::reports::ReportsOutlet::status);
+        outlets.gates.status().into_iter().chain(reports).collect()
     }
 
     fn dnsbl_status(&self) -> Option<DnsblStatus> {
@@ -235,8 +211,8 @@ impl Node {
     }
 
     fn present_warnings(&self) -> Vec<String> {
-        let gate = self.outlets.get().and_then(|outlets| outlets.dovecot.as_ref());
-        let of_gate = gate.map(gates::io::Handle::warnings).unwrap_or_default();
+        let gate = self.outlets.get().and_then(|outlets| outlets.gates.dovecot.as_ref());
+        let of_gate = gate.map(::gates::io::Handle::warnings).unwrap_or_default();
         let step = clock::step();
         let of_clock = (step >= CLOCK_STEP_MIN).then(|| {
             format!(

@@ -132,27 +132,7 @@ impl Node {
 
     fn gate_metrics(&self) -> Vec<Metric> {
         let Some(outlets) = self.outlets.get() else { return Vec::new() };
-        let mut metrics = Vec::new();
-        if let Some(gate) = &outlets.dovecot {
-            let counts = gate.counters().iter().map(|(count, value)| (count.name().to_owned(), value));
-            let connections = gate.connections();
-            let ended = [
-                ("accepted", connections.accepted),
-                ("shed", connections.shed),
-                ("faulty", connections.faulty),
-                ("timed_out", connections.timed_out),
-                ("accept_failed", connections.accept_failed),
-            ];
-            metrics.extend([
-                Metric::gauge("dovecot_connections_open", "Connections at Dovecot's gate", connections.open as u64),
-                Metric::counter("dovecot_connections", "Connections at Dovecot's gate, by what became of them", 0)
-                    .by("end", ended.map(|(end, value)| (end.to_owned(), value))),
-            ]);
-            metrics.push(
-                Metric::counter("dovecot_gate", "Requests at Dovecot's gate, by what became of them", 0)
-                    .by("count", counts),
-            );
-        }
+        let mut metrics = outlets.gates.metrics();
         metrics.extend(outlets.reports.iter().flat_map(super::reports::ReportsOutlet::metrics));
         metrics.extend(outlets.dnsbl.iter().flat_map(|outlet| outlet.metrics(self)));
         metrics

@@ -10,6 +10,7 @@ mod bulk;
 mod console;
 mod convert;
 mod dns;
+mod gates;
 mod globs;
 mod journal;
 mod keeper;
@@ -78,6 +79,7 @@ pub(crate) struct Node {
     happenings: broadcast::Sender<Happening>,
     sensors: RwLock<Vec<Arc<SensorGauge>>>,
     patterns: Arc<Patterns>,
+    names_judge: reverse::Judge,
     warnings: Vec<String>,
     /// How far back events are kept, for `why`.
     history: Duration,
@@ -89,7 +91,7 @@ pub(crate) struct Node {
 
 /// What answers others.
 struct Outlets {
-    dovecot: Option<gates::io::Handle>,
+    gates: gates::Gates,
     dnsbl: Option<DnsblOutlet>,
     reports: Option<reports::ReportsOutlet>,
     resolver: Option<::rdns::io::Resolver>,

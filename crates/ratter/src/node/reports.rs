@@ -9,8 +9,8 @@ use ::console::api::{GateStatus, ReporterStatus};
 use ::console::metrics::Metric;
 use anyhow::Context;
 use base::{Channel, Event, Reporter, Tally, Timestamp};
-use gates::http::{Reply, Request, Service, Status};
-use gates::io::{HttpServer, Limits};
+use gates::http::{Http, Reply, Request, Service, Status};
+use gates::io::{Limits, Listener, Server};
 use sensors::reports::{self, AGE_MAX, Desk, Fault, ReporterId, SEEN_MAX, Submission, Taken, until_tomorrow};
 use serde_json::{Value, json};
 use store::Batch;
@@ -31,7 +31,8 @@ const PATHS: [&str; 2] = ["/v1/reports", "/en/httpreports.html"];
 
 /// The listener for reports. Dropping it stops it.
 pub(crate) struct ReportsOutlet {
-    server: HttpServer,
+    server: Server,
+    local_addr: SocketAddr,
     door: Arc<ReportDoor>,
 }
 
@@ -67,14 +68,16 @@ impl ReportsOutlet {
         });
         let limits = Limits { connections_max: config.limits.connections, ..Limits::default() };
         let service: Arc<dyn Service> = door.clone();
-        let server = HttpServer::start("reports", listener, service, clock::now, limits)?;
-        info!(listen = %server.local_addr(), reporters = settings.reporters.len(), known = known.len(), "taking reports");
-        Ok(Self { server, door })
+        let local_addr = listener.local_addr()?;
+        let listeners = vec![Listener::Tcp(listener)];
+        let server = Server::start("reports", listeners, Http::new(service), clock::now, limits)?;
+        info!(listen = %local_addr, reporters = settings.reporters.len(), known = known.len(), "taking reports");
+        Ok(Self { server, local_addr, door })
     }
 
     /// Where it listens.
     pub(crate) fn local_addr(&self) -> SocketAddr {
-        self.server.local_addr()
+        self.local_addr
     }
 
     pub(super) fn status(&self) -> GateStatus {

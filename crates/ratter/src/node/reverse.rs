@@ -1,9 +1,10 @@
 //! Reverse names on their way: the engine wants one, the resolver finds it, the classifier says what it means, and the
 //! engine lists or takes back.
 
-use std::sync::{Arc, Weak};
+use std::hash::RandomState;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use ::rdns::classify::Class;
+use ::rdns::classify::{Class, Classifier, Conventions};
 use ::rdns::io::{Resolver, Servers, ServersError, system_servers};
 use ::rdns::ptr::{Found, Settings};
 use base::{Address, Network, Subject, Timestamp};
@@ -13,6 +14,42 @@ use tracing::{info, warn};
 use super::Node;
 use crate::clock;
 use crate::config;
+
+/// What reverse names mean, and what was learnt of the zones that passed through this node.
+pub(super) struct Judge {
+    classifier: Classifier,
+    conventions: Mutex<Conventions>,
+}
+
+impl Judge {
+    pub(super) fn new() -> Self {
+        Self { classifier: Classifier::shipped(), conventions: Mutex::new(Conventions::new(RandomState::new())) }
+    }
+
+    /// What a finding means for the rules, and in words. A name that leads back to its address teaches what the names
+    /// of its zone look like; others do not, or whoever owns an address could teach about the zones of others.
+    fn judge(&self, address: Address, found: &Found) -> (Option<ReverseName>, String) {
+        match found {
+            Found::Named { name, confirmed } => {
+                let mut conventions = self.conventions.lock().unwrap_or_else(PoisonError::into_inner);
+                if *confirmed {
+                    conventions.learn(address.ip(), name.as_bytes());
+                }
+                let verdict = self.classifier.classify_with(&conventions, Some(address.ip()), name.as_bytes());
+                let meaning = match verdict.class {
+                    Some(Class::Dynamic) => ReverseName::Dynamic,
+                    // In doubt a name is a proper one: that wants more before anybody is listed.
+                    Some(Class::StaticGeneric | Class::Mailserver) | None => ReverseName::Proper,
+                };
+                let class = verdict.class.map_or("undecided", Class::name);
+                let confirmed = if *confirmed { "confirmed" } else { "not confirmed" };
+                (Some(meaning), format!("{name} ({class}: {}; {confirmed})", verdict.reason))
+            }
+            Found::NoName => (Some(ReverseName::Missing), "none, as two answers say".to_owned()),
+            Found::Unknown => (None, "unknown".to_owned()),
+        }
+    }
+}
 
 /// Starts the thread that asks. Without servers nothing is known, and nothing is listed by its name; people are told.
 pub(super) fn start(settings: &config::Resolver, node: &Arc<Node>) -> anyhow::Result<Option<Resolver>> {
@@ -74,7 +111,7 @@ impl Node {
 
     fn name_found(&self, now: Timestamp, address: Address, found: &Found) {
         let serial = self.book.serial();
-        let (name, text) = judged(address, found);
+        let (name, text) = self.names_judge.judge(address, found);
         self.engine.name_known(now, address, name);
         if self.book.serial() != serial {
             let subject: Subject = address.aggregate().into();
@@ -82,24 +119,5 @@ impl Node {
             self.store.audit(BY_REVERSE_NAME, &format!("{subject}: {text}"));
             self.store.wake();
         }
-    }
-}
-
-/// What a finding means for the rules, and in words.
-fn judged(address: Address, found: &Found) -> (Option<ReverseName>, String) {
-    match found {
-        Found::Named { name, confirmed } => {
-            let class = ::rdns::shape::class_of(name, address);
-            let meaning = match class {
-                Some(Class::Dynamic) => ReverseName::Dynamic,
-                // In doubt a name is a proper one: that wants more before anybody is listed.
-                Some(Class::StaticGeneric | Class::Mailserver) | None => ReverseName::Proper,
-            };
-            let class = class.map_or("undecided", Class::name);
-            let confirmed = if *confirmed { "confirmed" } else { "not confirmed" };
-            (Some(meaning), format!("{name} ({class}, {confirmed})"))
-        }
-        Found::NoName => (Some(ReverseName::Missing), "none, as two answers say".to_owned()),
-        Found::Unknown => (None, "unknown".to_owned()),
     }
 }

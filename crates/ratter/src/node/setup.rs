@@ -1,15 +1,13 @@
 //! From a configuration to a running node: opens the store, restores the book and the engine, then lets the world in.
 
-use std::net::TcpListener;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock, RwLock};
 
 use ::console::api::Happening;
 use anyhow::{Context, anyhow};
 use dnsbl::transfer::History;
-use gates::io::DovecotGate;
 use listings::{Book, NeverList};
-use rules::{Door, Engine, Owner};
+use rules::{Engine, Owner};
 use sensors::patterns::Patterns;
 use store::{Limits, Opened, Restored, Store};
 use tokio::sync::broadcast;
@@ -80,6 +78,7 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         happenings: happenings.clone(),
         sensors: RwLock::default(),
         patterns: Arc::new(Patterns::new(config.patterns.clone())),
+        names_judge: super::reverse::Judge::new(),
         warnings: config.warnings.iter().map(|fault| fault.title.clone()).collect(),
         history: config.limits.history,
         store_trusted_from: AtomicU64::new(0),
@@ -145,18 +144,8 @@ fn start_store(
 
 fn start_outlets(config: &Config, node: &Arc<Node>, kept: Kept) -> anyhow::Result<Outlets> {
     let dnsbl = config.dnsbl.as_ref().map(|settings| DnsblOutlet::start(config, settings, node, kept)).transpose()?;
-    let dovecot = match &config.dovecot {
-        None => None,
-        Some(gate) => {
-            let door: Arc<dyn Door> = node.clone();
-            let settings = convert::dovecot_settings(gate);
-            let listener = TcpListener::bind(gate.listen)
-                .with_context(|| format!("Dovecot's gate cannot listen at {}", gate.listen))?;
-            let limits = gates::io::Limits { connections_max: config.limits.connections, ..Default::default() };
-            Some(DovecotGate::start_on(listener, settings, door, clock::now, limits)?)
-        }
-    };
+    let gates = super::gates::start(config, node)?;
     let reports = config.reports.as_ref().map(|settings| ReportsOutlet::start(config, settings, node)).transpose()?;
     let resolver = super::reverse::start(&config.resolver, node)?;
-    Ok(Outlets { dovecot, dnsbl, reports, resolver })
+    Ok(Outlets { gates, dnsbl, reports, resolver })
 }
