@@ -140,7 +140,7 @@ proptest! {
         let mut known: Vec<(Network, ListId)> = Vec::new();
         for (network, index) in listed {
             let list = LISTS[index].0;
-            let allowed = !world.book.never_list().covers(&base::Subject::Network(network));
+            let allowed = !world.book.never_list().covers_on(&base::Subject::Network(network), list);
             if allowed && !known.contains(&(network, list)) {
                 crate::common::list(&world.book, &network.to_string(), list);
                 known.push((network, list));

@@ -121,28 +121,28 @@ fn what_is_wrong_changes_nothing() {
 #[test]
 fn changes_go_on_while_a_bulk_is_replaced() {
     let book = book();
-    replace(&book, bulk(DYNA, END), &networks(&["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"])).unwrap();
+    replace(&book, bulk(DYNA, END), &networks(&["20.0.0.1", "20.0.0.2", "20.0.0.3", "20.0.0.4"])).unwrap();
     // The list is read slowly, and others do what they want between two of its networks.
-    let input = networks(&["10.0.0.1", "10.0.0.2", "10.0.0.5", "10.0.0.6"]);
+    let input = networks(&["20.0.0.1", "20.0.0.2", "20.0.0.5", "20.0.0.6"]);
     let mut left = 4;
     let slowly = input.iter().map(|network| {
         left -= 1;
         match left {
-            3 => drop(book.unlist(at(2), &"10.0.0.2".parse().unwrap(), None, "ann")),
-            2 => drop(book.list(at(2), wish("10.0.0.3", DYNA, person())).unwrap()),
-            1 => drop(book.list(at(2), wish("10.0.0.6", DYNA, rule())).unwrap()),
-            _ => drop(book.list(at(2), wish("10.0.0.9", AUTH, rule())).unwrap()),
+            3 => drop(book.unlist(at(2), &"20.0.0.2".parse().unwrap(), None, "ann")),
+            2 => drop(book.list(at(2), wish("20.0.0.3", DYNA, person())).unwrap()),
+            1 => drop(book.list(at(2), wish("20.0.0.6", DYNA, rule())).unwrap()),
+            _ => drop(book.list(at(2), wish("20.0.0.9", AUTH, rule())).unwrap()),
         }
-        assert_eq!(lists_of(&book, "10.0.0.5"), 0, "nothing of it is seen before all of it");
+        assert_eq!(lists_of(&book, "20.0.0.5"), 0, "nothing of it is seen before all of it");
         Ok::<_, Infallible>(*network)
     });
     let done = book.replace(at(2), bulk(DYNA, END), slowly).unwrap();
     assert_eq!((done.listed, done.own), (2, 2));
-    let seen = [1, 2, 3, 4, 5, 6, 9].map(|n| lists_of(&book, &format!("10.0.0.{n}")));
+    let seen = [1, 2, 3, 4, 5, 6, 9].map(|n| lists_of(&book, &format!("20.0.0.{n}")));
     assert_eq!(seen, [2, 0, 2, 0, 2, 2, 4]);
     assert_eq!(book.count(DYNA), 4);
     let Some(Change::Replaced(last)) = entries(&book).pop().map(|entry| entry.change) else { panic!() };
-    assert_eq!(last.content.networks().collect::<Vec<_>>(), networks(&["10.0.0.1", "10.0.0.5"]));
+    assert_eq!(last.content.networks().collect::<Vec<_>>(), networks(&["20.0.0.1", "20.0.0.5"]));
 }
 
 #[test]
@@ -176,8 +176,8 @@ fn step() -> impl Strategy<Value = Step> {
 /// Small numbers as networks of all kinds, in their order.
 fn network(n: u8) -> Network {
     let text = match n % 3 {
-        0 => format!("10.0.{n}.0/28"),
-        1 => format!("10.0.{n}.7"),
+        0 => format!("20.0.{n}.0/28"),
+        1 => format!("20.0.{n}.7"),
         _ => format!("2001:db8:0:{n:x}::/64"),
     };
     text.parse().unwrap()

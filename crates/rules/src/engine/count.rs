@@ -75,13 +75,21 @@ impl Engine {
         if !self.plan.counts(attempt.trigger) || !self.count_in_tables(attempt, &mut overflown) {
             return false;
         }
-        if attempt.trigger != Trigger::Blocked {
+        if attempt.trigger != Trigger::Blocked && self.counts_for_somebody(attempt) {
             self.tallies.counted.one();
         }
         for overflown in overflown {
             self.enact(now, attempt, &overflown);
         }
         true
+    }
+
+    /// Whether a rule counts it for its login or its address, and not only for those that are never listed.
+    fn counts_for_somebody(&self, attempt: &Attempt<'_>) -> bool {
+        let by_login = attempt.login.is_some_and(|login| !login.is_never_listed);
+        let by_address = attempt.address.is_some_and(|address| !address.is_proxy && !address.is_never_listed);
+        by_login && self.plan.logins.group_of(attempt.trigger).is_some()
+            || by_address && self.plan.addresses.group_of(attempt.trigger).is_some()
     }
 
     /// Filters the attempt and puts it into the windows, under the locks of both its subjects.

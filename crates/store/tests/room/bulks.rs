@@ -43,7 +43,7 @@ fn bulk() -> Bulk {
 }
 
 fn network(n: u8) -> Network {
-    let text = if n.is_multiple_of(2) { format!("10.0.0.{n}") } else { format!("2001:db8:0:{n:x}::/64") };
+    let text = if n.is_multiple_of(2) { format!("20.0.0.{n}") } else { format!("2001:db8:0:{n:x}::/64") };
     text.parse().unwrap()
 }
 
