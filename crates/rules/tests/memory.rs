@@ -45,7 +45,7 @@ const BLOCKED: u32 = 100;
 
 /// Most bytes for each subject that may be tracked, at the peak: an address and a login each have a record in their
 /// windows and their tables' indexes, which double when they grow; sessions have a limit of their own.
-const BYTES_MAX: usize = 700;
+const BYTES_MAX: usize = 300;
 
 fn address(number: u32) -> Address {
     Address::from_bits(0xffff_0b00_0000 + u128::from(number))
