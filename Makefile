@@ -1,5 +1,5 @@
 # `make run` and `make test` are all that a newcomer needs; the others are for those who work here.
-.PHONY: run test packages lint unit docs bench soak fuzz clean
+.PHONY: run test packages lint unit docs bench bench-bulk soak fuzz clean
 
 # Builds and starts a node that needs nothing installed and no root.
 run:
@@ -28,6 +28,12 @@ docs:
 # Figures of docs/performance.md, beside the peers in the same run.
 bench:
 	sh bench/run.sh
+
+# Ten million addresses in a running node: RATTER_SHARED is the folder with the load generator.
+bench-bulk:
+	cargo build --release --locked --quiet --package ratter
+	cargo build --release --locked --quiet --package ratter-dnsbl --features io --example loaded
+	python3 bench/bulk.py
 
 # The properties with many more cases than the tests run, in optimized code.
 soak:

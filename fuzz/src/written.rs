@@ -23,6 +23,10 @@ impl Probe for Anywhere {
         Ok(true)
     }
 
+    fn is_private(&self, _path: &Path) -> io::Result<bool> {
+        Ok(true)
+    }
+
     fn can_write_dir(&self, _path: &Path) -> io::Result<()> {
         Ok(())
     }

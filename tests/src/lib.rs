@@ -22,5 +22,6 @@ pub mod policy;
 pub mod pop3;
 pub mod process;
 pub mod ratter;
+pub mod secondary;
 pub mod time;
 pub mod wait;

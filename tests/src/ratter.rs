@@ -44,6 +44,7 @@ pub fn binary() -> PathBuf {
 pub struct Config {
     never: Vec<String>,
     files: Vec<PathBuf>,
+    dnsbl: String,
     more: String,
 }
 
@@ -67,6 +68,14 @@ impl Config {
         self
     }
 
+    /// Adds a line to `[dnsbl]`.
+    #[must_use]
+    pub fn dnsbl(mut self, line: &str) -> Self {
+        self.dnsbl.push_str(line);
+        self.dnsbl.push('\n');
+        self
+    }
+
     /// Adds sections as they stand in the file; a rule with the name of a shipped one replaces it.
     #[must_use]
     pub fn with(mut self, toml: &str) -> Self {
@@ -86,9 +95,9 @@ impl Config {
         write!(
             text,
             "\n[gate.dovecot]\nlisten = \"{gate}\"\npassword = {GATE_PASSWORD:?}\nnonce = {NONCE:?}\n\
-             \n[dnsbl]\norigin = {ORIGIN:?}\nlisten = [\"{dns}\"]\nlookup = \"https://{ORIGIN}/why?address={{ip}}\"\n\
+             \n[dnsbl]\norigin = {ORIGIN:?}\nlisten = [\"{dns}\"]\nlookup = \"https://{ORIGIN}/why?address={{ip}}\"\n{}\
              \n[console]\nlisten = \"{metrics}\"\n\n{}",
-            self.more
+            self.dnsbl, self.more
         )
         .expect("a String takes all");
         text

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use console::api::{Happening, ListingView, WouldHave};
+use console::api::{DayWouldHave, Happening, ListingView, WouldHave};
 use ratter_tests::lines::{self, Log};
 use ratter_tests::place::Place;
 use ratter_tests::policy::Attempt;
@@ -183,6 +183,13 @@ fn replay_changes_nothing_and_tells_what_would_be() {
     let mut hurt: Vec<_> = would.hurt.iter().map(|user| (user.login.as_str(), user.address.as_str())).collect();
     hurt.sort_unstable();
     assert_eq!(hurt, [("alice", "198.51.100.99"), ("carol", GUESSER)], "{would:#?}");
+    // The test may stand at midnight, with a day on each side.
+    let sum = |of: fn(&DayWouldHave) -> u64| would.by_day.iter().map(of).sum::<u64>();
+    assert_eq!(
+        (sum(|day| day.failures), sum(|day| day.successes), sum(|day| day.listings), sum(|day| day.hurt)),
+        (4, 4, 2, 2),
+        "{would:#?}"
+    );
     assert!(node.all_listings().is_empty());
 
     let text = node.cli(&["replay", path]).with_code(0).out;

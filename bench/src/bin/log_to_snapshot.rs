@@ -99,6 +99,8 @@ fn start_sensor(
         within: Duration::from_mins(1),
         distinct: None,
         unless_known: false,
+        per_good: 0,
+        reverse: None,
         effect: Effect::List { list: ListId::new(4), span: Duration::from_hours(1) },
     };
     let book = Arc::new(Book::new(NeverList::new([], [])));

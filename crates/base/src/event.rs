@@ -60,11 +60,13 @@ pub enum EventKind {
     SpamSeen,
     /// A trap address or a trap login was used.
     TrapHit,
+    /// A message was accepted from a client that had not logged in, such as another mail server.
+    MessageReceived,
 }
 
 impl EventKind {
     /// All kinds, in the order of the enum.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::LoginFailed,
         Self::LoginOk,
         Self::Connect,
@@ -75,6 +77,7 @@ impl EventKind {
         Self::RateExceeded,
         Self::SpamSeen,
         Self::TrapHit,
+        Self::MessageReceived,
     ];
 
     /// The name in configuration and output.
@@ -90,6 +93,7 @@ impl EventKind {
             Self::RateExceeded => "rate-exceeded",
             Self::SpamSeen => "spam-seen",
             Self::TrapHit => "trap-hit",
+            Self::MessageReceived => "message-received",
         }
     }
 

@@ -3,7 +3,11 @@
 //! Times are RFC 3339 in UTC, subjects are written as the command line takes them, lists and rules by name. A field may be
 //! added in version 1; none is renamed or removed.
 
+mod keys;
+
 use serde::{Deserialize, Serialize};
+
+pub use keys::{KeyQuota, KeySpan, KeyView, KeyWish, NewKey, RevokeWish};
 
 /// Longest reason that a person may give, in bytes.
 pub const REASON_BYTES_MAX: usize = 500;
@@ -26,6 +30,9 @@ pub struct Status {
     pub sensors: Vec<SensorStatus>,
     /// The gates that answer mail servers.
     pub gates: Vec<GateStatus>,
+    /// Those who may report, in the order of the configuration.
+    #[serde(default)]
+    pub reporters: Vec<ReporterStatus>,
     /// The DNS server, if it is switched on.
     pub dnsbl: Option<DnsblStatus>,
     /// What the engine counted since the start.
@@ -60,6 +67,9 @@ pub struct SensorStatus {
     pub lines: u64,
     /// Events found in them.
     pub events: u64,
+    /// Lines and connections that a syslog listener refused or cut since the start.
+    #[serde(default)]
+    pub shed: u64,
 }
 
 /// A gate in [`Status`].
@@ -78,6 +88,24 @@ pub struct GateStatus {
     pub malformed: u64,
 }
 
+/// Somebody who may report, in [`Status`].
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct ReporterStatus {
+    /// His name in the configuration.
+    pub name: String,
+    /// How much a report of his counts, in hundredths.
+    pub weight: u8,
+    /// Reports taken today (UTC).
+    pub today: u32,
+    /// How many are taken on one day.
+    pub daily_cap: u32,
+    /// Reports that he sent again, since the start.
+    pub known: u64,
+    /// Reports beyond the daily number, since the start.
+    pub over: u64,
+}
+
 /// The DNS server in [`Status`].
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "kebab-case")]
@@ -90,6 +118,46 @@ pub struct DnsblStatus {
     pub queries: u64,
     /// Of them, those that found a listing.
     pub listed: u64,
+    /// Of them, those of clients that may not ask.
+    #[serde(default)]
+    pub denied: u64,
+    /// Keys in force.
+    #[serde(default)]
+    pub keys: usize,
+    /// What secondaries were sent and told since the start; none if there are none.
+    #[serde(default)]
+    pub transfers: Option<TransferStatus>,
+    /// The zones that are answered from files.
+    #[serde(default)]
+    pub files: Vec<FileZoneStatus>,
+}
+
+/// What was done for secondaries, in [`DnsblStatus`].
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct TransferStatus {
+    /// Whole zones sent.
+    pub whole: u64,
+    /// Differences sent.
+    pub incremental: u64,
+    /// Transfers refused to those who may not have them, or whose signature was not believed.
+    pub refused: u64,
+    /// Notifications that a secondary took.
+    pub notified: u64,
+    /// Notifications given up because no answer came.
+    pub unheard: u64,
+}
+
+/// A zone from files, in [`DnsblStatus`].
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct FileZoneStatus {
+    /// Its name.
+    pub name: String,
+    /// Entries that are served; none before the first good content.
+    pub entries: Option<usize>,
+    /// Why newer files are not served, if they are not.
+    pub fault: Option<String>,
 }
 
 /// What the engine counted, in [`Status`].
@@ -130,14 +198,29 @@ pub struct Why {
     pub never_listed: bool,
     /// The listings in force, of it and of networks around it.
     pub listings: Vec<ListingView>,
+    /// Reverse names that decided about its listings, newest first.
+    pub reverse_names: Vec<ReverseNameView>,
     /// How near it is to each rule.
     pub levels: Vec<LevelView>,
+    /// How full its buckets are, for a login or an address.
+    #[serde(default)]
+    pub limits: Vec<LimitView>,
     /// For a login: the addresses from which its owner logged in.
     pub known_addresses: Vec<KnownAddress>,
     /// The last events about it, newest first.
     pub events: Vec<EventView>,
     /// The last changes to the book about it, newest first.
     pub history: Vec<HistoryView>,
+}
+
+/// A reverse name that decided about a listing.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct ReverseNameView {
+    /// When.
+    pub at: String,
+    /// The name with what it was taken for and whether it leads back to the address, or that there is none.
+    pub name: String,
 }
 
 /// A listing.
@@ -176,6 +259,24 @@ pub struct LevelView {
     pub falls_out: Option<String>,
 }
 
+/// How full a bucket of a subject is.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct LimitView {
+    /// The limit.
+    pub limit: String,
+    /// Recipients that were accepted and have not leaked, in thousandths, rounded up.
+    pub level_milli: u64,
+    /// Recipients of messages on their way.
+    pub reserved: u64,
+    /// How many the bucket holds.
+    pub burst: u32,
+    /// How fast it leaks.
+    pub rate: String,
+    /// From when on the next recipient passes; none while messages on their way fill the bucket.
+    pub passes_at: Option<String>,
+}
+
 /// An address from which a login's owner logged in.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "kebab-case")]
@@ -202,6 +303,9 @@ pub struct EventView {
     pub login: Option<String>,
     /// Who says so: `gate`, `front` or `auth`.
     pub channel: String,
+    /// Who reported it, if it was not seen by this server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reporter: Option<String>,
 }
 
 /// A change to the book.
@@ -257,6 +361,46 @@ pub struct UnlistWish {
     pub person: String,
 }
 
+/// `wish` in `POST /v1/import?wish=…`, as JSON; the body is a stream of networks as `listings::networks` has it.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ImportWish {
+    /// To which list.
+    pub list: String,
+    /// Whether what was imported to it before goes; if not, each network becomes a listing of its own.
+    pub replace: bool,
+    /// For how long.
+    pub span: WishedSpan,
+    /// Why, in the person's words.
+    pub reason: String,
+    /// Who wants it.
+    pub person: String,
+}
+
+/// Answer of `POST /v1/import`.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct Imported {
+    /// The list.
+    pub list: String,
+    /// How many networks of the import are in force.
+    pub listed: usize,
+    /// How many of them were not on the list before.
+    pub added: usize,
+    /// How many went off the list.
+    pub removed: usize,
+    /// How many kept the listing that a rule or a person had made for themselves.
+    pub own: usize,
+    /// How many were refused by the never-list, or because the book is full.
+    pub refused: usize,
+    /// The first of those that the never-list refused.
+    pub never_listed: Vec<String>,
+    /// The number of the last change to the book.
+    pub serial: u64,
+    /// Whether it is in the file already.
+    pub saved: bool,
+}
+
 /// One line of `GET /v1/watch`: something that just happened.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "kebab-case")]
@@ -271,6 +415,17 @@ pub enum Happening {
         listing: ListingView,
         /// Why it ended: `expired`, `removed by NAME` or `replaced`.
         cause: String,
+    },
+    /// What was imported to a list was replaced as a whole, or its end came.
+    Replaced {
+        /// When.
+        at: String,
+        /// The list.
+        list: String,
+        /// How many networks are in force now.
+        listed: usize,
+        /// Who did it, and why; none if the end came.
+        maker: Option<String>,
     },
     /// The watcher was too slow, and so many happenings were passed over.
     Missed(u64),
@@ -335,12 +490,31 @@ pub struct WouldHave {
     pub users: u64,
     /// Listings that rules would have made.
     pub listings: u64,
+    /// What happened on each day (UTC), the first day first.
+    #[serde(default)]
+    pub by_day: Vec<DayWouldHave>,
     /// The same by rule.
     pub by_rule: Vec<RuleWouldHave>,
     /// The same by subject, those with most listings first.
     pub by_subject: Vec<SubjectWouldHave>,
     /// Logins that succeeded and would have been refused.
     pub hurt: Vec<HurtUser>,
+}
+
+/// One day of [`WouldHave`].
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct DayWouldHave {
+    /// The day, such as `2026-11-21`.
+    pub day: String,
+    /// Failed logins.
+    pub failures: u64,
+    /// Logins that succeeded.
+    pub successes: u64,
+    /// Listings that rules would have made.
+    pub listings: u64,
+    /// Logins that succeeded and would have been refused.
+    pub hurt: u64,
 }
 
 /// Listings of a rule in [`WouldHave`].

@@ -16,7 +16,11 @@ pub mod metrics;
 
 use base::Subject;
 
-/// A running node as the console sees it. All calls are short: they may take locks, but never wait for a network.
+/// Writes a list, which may take long and locks nothing.
+pub type Export = Box<dyn FnOnce(&mut dyn std::io::Write) -> std::io::Result<()> + Send>;
+
+/// A running node as the console sees it. All calls but those that say otherwise are short: they may take locks, but
+/// never wait for a network.
 pub trait Node: Send + Sync + 'static {
     /// How the node is.
     fn status(&self) -> api::Status;
@@ -32,6 +36,21 @@ pub trait Node: Send + Sync + 'static {
 
     /// The listings in force, of one list or all, at most `limit`.
     fn listings(&self, list: Option<&str>, limit: usize) -> Result<Vec<api::ListingView>, api::Fault>;
+
+    /// Puts the networks of a stream on a list because a person wants it. It takes as long as the stream comes.
+    fn import(&self, wish: &api::ImportWish, networks: &mut dyn std::io::Read) -> Result<api::Imported, api::Fault>;
+
+    /// What writes the networks of a list as a stream, as they are now.
+    fn export(&self, list: &str) -> Result<Export, api::Fault>;
+
+    /// The keys of the blocklist, those that are revoked among them.
+    fn keys(&self) -> Result<Vec<api::KeyView>, api::Fault>;
+
+    /// Makes a key, in force at once.
+    fn make_key(&self, wish: &api::KeyWish) -> Result<api::NewKey, api::Fault>;
+
+    /// Ends a key at once.
+    fn revoke_key(&self, wish: &api::RevokeWish) -> Result<api::KeyView, api::Fault>;
 
     /// What is counted.
     fn metrics(&self) -> Vec<metrics::Metric>;

@@ -16,7 +16,10 @@ use dnsbl::serve::{Asker, BATCH_MAX, Responder, Transport, UDP_BYTES_MAX, Zones}
 
 #[path = "common/mod.rs"]
 mod common;
-use common::{load, settings};
+#[path = "common/list.rs"]
+mod list;
+use common::settings;
+use list::load;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();

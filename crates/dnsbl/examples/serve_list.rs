@@ -19,7 +19,10 @@ use dnsbl::serve::{Responder, Zones};
 
 #[path = "common/mod.rs"]
 mod common;
-use common::{load, settings};
+#[path = "common/list.rs"]
+mod list;
+use common::settings;
+use list::load;
 
 fn main() -> ExitCode {
     match run() {
@@ -58,7 +61,7 @@ fn with_key(zones: &Zones, key: &str) -> Result<Access, String> {
     let secret = KeySecret::new([0; 16]);
     let rules = ZoneAccess { policy: Policy::Key, ..ZoneAccess::default() };
     let settings = AccessSettings { zones: vec![(ZoneLabel::Others, rules)], ..AccessSettings::default() };
-    let access = Access::new(zones, &settings, secret, [0; 16]).map_err(|faults| format!("{faults:?}"))?;
+    let access = Access::new(zones, None, &settings, secret, [0; 16]).map_err(|faults| format!("{faults:?}"))?;
     let (hash, name, owner) = (secret.hash(key.as_bytes()), "key".into(), "owner".into());
     let record = KeyRecord { hash, name, owner, zones: None, quota: None, until: None };
     access.set_keys(vec![record]).map_err(|faults| format!("{faults:?}"))?;

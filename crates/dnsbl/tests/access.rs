@@ -27,7 +27,7 @@ fn world(rules: &[(&str, ZoneAccess)]) -> World {
     let zones = Zones::new(&settings()).unwrap();
     let rules = rules.iter().map(|(zone, rules)| (ZoneLabel::Named((*zone).into()), rules.clone())).collect();
     let settings = AccessSettings { zones: rules, cookie_secrets: vec![[3; 16]] };
-    let access = Access::new(&zones, &settings, SECRET, [6; 16]).unwrap();
+    let access = Access::new(&zones, None, &settings, SECRET, [6; 16]).unwrap();
     let quota = |questions, per| Some(Quota { questions, per });
     let ended = Some(Timestamp::from_secs(1_700_000_000));
     access

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use base::Timestamp;
+use dnsbl::access::{Access, AccessSettings, KeyRecord, KeySecret, Permit, Policy, ZoneAccess, ZoneLabel};
 use dnsbl::datasets::{Header, Kind, Options, Source, read};
 use dnsbl::serve::{Name, Responder, Transport, Zones};
 use dnsbl::statics::{Compiled, Content, ContentError, Sharing, Statics, StaticsError};
@@ -22,6 +23,11 @@ fn name(text: &str) -> Name {
 }
 
 fn world_of(zones: &[(&str, Sharing, &[Arc<Compiled>])]) -> World {
+    guarded(zones, &AccessSettings::default())
+}
+
+/// The same with rules for who may ask, and the key `open-sesame`.
+fn guarded(zones: &[(&str, Sharing, &[Arc<Compiled>])], access: &AccessSettings) -> World {
     let statics = Statics::new(zones.iter().map(|(zone, sharing, _)| (name(zone), *sharing))).unwrap();
     for (zone, sharing, datasets) in zones.iter().filter(|zone| !zone.2.is_empty()) {
         let content = Content::new(&name(zone), *sharing, datasets, &Header::default()).unwrap();
@@ -29,7 +35,22 @@ fn world_of(zones: &[(&str, Sharing, &[Arc<Compiled>])]) -> World {
     }
     let book = book();
     list(&book, "192.0.2.1", DYNA);
-    let responder = Responder::new(Zones::new(&settings()).unwrap()).with_statics(Arc::new(statics));
+    let of_book = Zones::new(&settings()).unwrap();
+    let secret = KeySecret::new([7; 16]);
+    let access = Access::new(&of_book, Some(&statics), access, secret, [6; 16]).unwrap();
+    let record = KeyRecord {
+        hash: secret.hash(b"open-sesame"),
+        name: "sesame".into(),
+        owner: "test".into(),
+        zones: Some(vec!["file.test".into(), "all".into(), "@".into()]),
+        quota: None,
+        until: None,
+    };
+    let is_served =
+        |zone: &&String| zone.starts_with('@') || *zone == "all" || zones.iter().any(|(name, ..)| name == zone);
+    let opened = record.zones.iter().flatten().filter(is_served).cloned().collect();
+    access.set_keys(vec![KeyRecord { zones: Some(opened), ..record }]).unwrap();
+    let responder = Responder::with_access(of_book, Arc::new(access)).with_statics(Arc::new(statics));
     let counters = responder.counters();
     World { book, responder, counters }
 }
@@ -90,6 +111,52 @@ fn replies() {
     assert!(length > 12 && out[3] & 15 == 2, "a zone without content is a failure of this server");
     let soa = world.ask("file.test. SOA");
     assert!(soa.contains(" 7 3600 "), "{soa}");
+}
+
+#[test]
+fn zones_from_files_know_policies_networks_and_keys() {
+    let addresses = compiled(Kind::Ip4Set, &format!("{HEAD}198.51.100.7\n"));
+    let names = compiled(Kind::DnSet, &format!("{HEAD}a.software\nb.example\n"));
+    let shared = compiled(Kind::Ip4Set, "198.51.100.8\n");
+    let zones: [(_, _, &[_]); 4] = [
+        ("file.test", Sharing::Alone, &[addresses]),
+        ("names.test", Sharing::Alone, &[names]),
+        ("all.bl.example.org", Sharing::WithBook, core::slice::from_ref(&shared)),
+        ("bl.example.org", Sharing::WithBook, core::slice::from_ref(&shared)),
+    ];
+    let world = |of: &[(&str, Policy)], networks: &[Permit]| {
+        let permit = |permit| ("198.51.100.0/24".parse().unwrap(), permit);
+        let networks: Vec<_> = networks.iter().copied().map(permit).collect();
+        let rules = |(zone, policy): &(&str, Policy)| {
+            let access = ZoneAccess { policy: *policy, networks: networks.clone(), ..ZoneAccess::default() };
+            (ZoneLabel::Named((*zone).into()), access)
+        };
+        guarded(&zones, &AccessSettings { zones: of.iter().map(rules).collect(), cookie_secrets: Vec::new() })
+    };
+    let key = [("file.test", Policy::Key), ("all", Policy::Key), ("@", Policy::Key)];
+    let open = key.map(|(zone, _)| (zone, Policy::Open));
+    // The question, and what is answered: where a key is needed, where none is, to a free and to a refused network.
+    let cases = [
+        ("7.100.51.198.file.test. A", ["REFUSED", "NOERROR", "NOERROR", "REFUSED"]),
+        ("7.100.51.198.open-sesame.file.test. A", ["NOERROR", "NOERROR", "NOERROR", "REFUSED"]),
+        ("7.100.51.198.another-key.file.test. A", ["REFUSED", "NXDOMAIN", "NXDOMAIN", "REFUSED"]),
+        ("9.100.51.198.open-sesame.file.test. A", ["NXDOMAIN", "NXDOMAIN", "NXDOMAIN", "REFUSED"]),
+        ("file.test. SOA", ["NOERROR", "NOERROR", "NOERROR", "REFUSED"]),
+        ("8.100.51.198.all A", ["REFUSED", "NOERROR", "NOERROR", "REFUSED"]),
+        ("8.100.51.198.open-sesame.all A", ["NOERROR", "NOERROR", "NOERROR", "REFUSED"]),
+        ("8.100.51.198.bl.example.org. A", ["REFUSED", "NOERROR", "NOERROR", "REFUSED"]),
+        ("8.100.51.198.open-sesame.bl.example.org. A", ["NOERROR", "NOERROR", "NOERROR", "REFUSED"]),
+        ("a.software.names.test. A", ["NOERROR"; 4]),
+        ("b.example.names.test. A", ["NOERROR"; 4]),
+    ];
+    let settings = [(&key, &[][..]), (&open, &[]), (&key, &[Permit::Free]), (&key, &[Permit::Refuse])];
+    let worlds: Vec<World> = settings.iter().map(|(of, networks)| world(&of[..], networks)).collect();
+    for (question, wanted) in cases {
+        for (world, wanted) in worlds.iter().zip(wanted) {
+            let got = world.ask(question);
+            assert!(got.starts_with(wanted), "{question}: {got} instead of {wanted}");
+        }
+    }
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod body;
 mod connection;
 mod head;
 mod reply;
+mod session;
 
 use base::Timestamp;
 
@@ -26,6 +27,7 @@ pub use connection::Connection;
 pub use head::Request;
 pub use reply::{Reply, Status};
 pub(crate) use reply::{write_decimal, write_failure};
+pub use session::{Http, HttpSession};
 
 /// Longest request line and headers together, in bytes.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;

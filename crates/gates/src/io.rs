@@ -1,7 +1,12 @@
 //! The thin shells: sockets, threads and clocks around the cores of this room.
 
 mod dovecot;
+mod line;
+mod seats;
 mod server;
+mod stream;
 
 pub use dovecot::{DovecotGate, Handle};
-pub use server::{Connections, HttpServer, Limits, StartError};
+pub use line::LineGate;
+pub use server::{Connections, Limits, Server, StartError};
+pub use stream::{Listener, Place};

@@ -4,10 +4,13 @@
 //! ([`rules::Door`]), and says the decision in the words of its protocol. It decides nothing itself, and when it does not
 //! understand something it lets the client through and counts that.
 //!
-//! `http` and `dovecot` are pure: bytes in, bytes out, time as an argument. Sockets, threads and clocks stand in `io`,
-//! behind the feature of that name.
+//! `http`, `dovecot` and `line` are pure: bytes in, bytes out, time as an argument ([`session::Session`]). Sockets, threads
+//! and clocks stand in `io`, behind the feature of that name, where one server serves any of them.
 
 pub mod dovecot;
 pub mod http;
+mod input;
 #[cfg(feature = "io")]
 pub mod io;
+pub mod line;
+pub mod session;

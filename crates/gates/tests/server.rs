@@ -11,7 +11,7 @@ use std::thread::sleep;
 
 use base::{Decision, Event, Reason, Timestamp, Verdict};
 use gates::dovecot::{Count, Settings};
-use gates::io::{DovecotGate, Handle, Limits, StartError};
+use gates::io::{DovecotGate, Handle, Limits, Place, StartError};
 use rules::{Door, Question};
 
 const ALLOW: &str = "POST /?command=allow HTTP/1.1\r\nHost: a\r\nContent-Length: 17\r\n\r\n{\"login\":\"carol\"}";
@@ -145,18 +145,45 @@ fn a_panic_behind_the_door_does_not_stop_the_server() {
 }
 
 #[test]
-fn connections_beyond_the_limit_are_closed_at_once() {
+fn a_full_house_sends_away_who_has_been_silent_for_longest() {
     let (_, handle) = start(Limits { connections_max: 3, ..Limits::default() });
-    let mut streams: Vec<TcpStream> = (0..3).map(|_| connect(handle.local_addr())).collect();
+    let mut silent = connect(handle.local_addr());
+    eventually("one is open", || handle.connections().open == 1);
+    let mut busy: Vec<TcpStream> = (0..2).map(|_| connect(handle.local_addr())).collect();
     eventually("three are open", || handle.connections().open == 3);
+    sleep(Duration::from_millis(5));
+    for stream in &mut busy {
+        stream.write_all(ALLOW.as_bytes()).unwrap();
+        assert_eq!(body(stream), PASS);
+    }
     let mut fourth = connect(handle.local_addr());
-    assert_eq!(fourth.read(&mut [0]).unwrap(), 0);
-    assert_eq!(handle.connections().shed, 1);
-    streams.pop();
-    eventually("one has left", || handle.connections().open == 2);
-    let mut fifth = connect(handle.local_addr());
-    fifth.write_all(ALLOW.as_bytes()).unwrap();
-    assert_eq!(body(&mut fifth), PASS);
+    fourth.write_all(ALLOW.as_bytes()).unwrap();
+    assert_eq!(body(&mut fourth), PASS);
+    assert_eq!(silent.read(&mut [0]).unwrap_or(0), 0);
+    for stream in &mut busy {
+        stream.write_all(ALLOW.as_bytes()).unwrap();
+        assert_eq!(body(stream), PASS);
+    }
+    let connections = handle.connections();
+    assert_eq!((connections.open, connections.accepted, connections.shed), (3, 4, 1));
+}
+
+#[test]
+fn a_house_full_of_busy_clients_takes_nobody() {
+    let (_, handle) = start(Limits { connections_max: 2, ..Limits::default() });
+    let mut streams: Vec<TcpStream> = (0..2).map(|_| connect(handle.local_addr())).collect();
+    for stream in &mut streams {
+        stream.write_all(ALLOW.as_bytes()).unwrap();
+        assert_eq!(body(stream), PASS);
+        stream.write_all(&ALLOW.as_bytes()[..20]).unwrap();
+    }
+    sleep(Duration::from_millis(100));
+    let mut third = connect(handle.local_addr());
+    assert_eq!(third.read(&mut [0]).unwrap_or(0), 0);
+    for stream in &mut streams {
+        stream.write_all(&ALLOW.as_bytes()[20..]).unwrap();
+        assert_eq!(body(stream), PASS);
+    }
 }
 
 #[test]
@@ -207,12 +234,11 @@ fn stopping_closes_everything_and_frees_the_port() {
     let mut stream = connect(address);
     stream.write_all(ALLOW.as_bytes()).unwrap();
     assert_eq!(body(&mut stream), PASS);
-    let Err(StartError::Bind { address: taken, .. }) =
-        DovecotGate::start(address, Settings::default(), door.clone(), clock)
+    let Err(StartError::Bind { place, .. }) = DovecotGate::start(address, Settings::default(), door.clone(), clock)
     else {
         panic!("two servers on one port")
     };
-    assert_eq!(taken, address);
+    assert_eq!(place, Place::Tcp(address));
     handle.stop();
     assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0);
     let again = DovecotGate::start(address, Settings::default(), door, clock).unwrap();

@@ -10,10 +10,13 @@ use crate::journal::Entry;
 use crate::never::NeverList;
 use crate::snapshot::{Reader, Snapshot};
 
+mod replace;
 mod writer;
+
+pub use replace::{BULK_MAX, REFUSED_KEPT_MAX, ReplaceError, Replacement, STEPS_MAX};
 use writer::Writer;
 
-/// Most listings in force at once; a wish beyond is refused as [`Refusal::Full`], and what is in force stays.
+/// Most listings in force at once, those of bulks not counted ([`BULK_MAX`]); a wish beyond is refused as [`Refusal::Full`], and what is in force stays.
 /// Some 2.2 GB with nothing but addresses.
 pub const LISTINGS_MAX: usize = 20_000_000;
 
@@ -71,6 +74,8 @@ pub struct Counters {
 pub struct Book {
     never: NeverList,
     writer: Mutex<Writer>,
+    /// Held by whoever replaces a bulk, which takes long: one at a time.
+    replacing: Mutex<()>,
     current: Arc<ArcSwap<Snapshot>>,
 }
 
@@ -88,7 +93,7 @@ impl Book {
     fn with_limit(never: NeverList, seed: u64, limit: usize) -> Self {
         let hasher = Hasher::new(seed);
         let current = Arc::new(ArcSwap::from_pointee(Snapshot::new(hasher.clone())));
-        Self { never, writer: Mutex::new(Writer::new(hasher, limit)), current }
+        Self { never, writer: Mutex::new(Writer::new(hasher, limit)), replacing: Mutex::new(()), current }
     }
 
     /// Replaces all listings by those that were in force when the process ended, and counts on from `serial`.
@@ -126,6 +131,18 @@ impl Book {
         results
     }
 
+    /// Makes a rule's listing last longer, because the subject went on: the end is moved to that of the wish if it is
+    /// later, and the evidence grows. That makes two journal entries, and returns the number of the last.
+    ///
+    /// # Errors
+    /// There is no such listing by a rule, or it lasts as long ([`Refusal::AlreadyListed`]).
+    pub fn renew(&self, now: Timestamp, wish: Wish) -> Result<u64, Refusal> {
+        let mut writer = self.writer();
+        let result = writer.renew(&self.never, now, wish);
+        writer.publish(&self.current);
+        result
+    }
+
     /// Takes exactly this subject out of one list, or out of all, and gives the listings as they were. `by` goes
     /// into the journal.
     pub fn unlist(&self, now: Timestamp, subject: &Subject, list: Option<ListId>, by: &str) -> Vec<Listing> {
@@ -144,14 +161,16 @@ impl Book {
             writer.publish(&self.current);
             expired += gone;
             if gone < EXPIRED_AT_ONCE_MAX {
-                return expired;
+                drop(writer);
+                return expired + self.expire_bulks(now);
             }
         }
     }
 
     /// When [`Book::expire`] has something to do next.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.writer().register.next_end()
+        let writer = self.writer();
+        [writer.register.next_end(), writer.next_bulk_end()].into_iter().flatten().min()
     }
 
     /// The listings of exactly this subject, then of the networks around it from the narrowest to the widest; by
@@ -160,7 +179,10 @@ impl Book {
         let writer = self.writer();
         let register = &writer.register;
         let listings_of = |subject: &Subject| -> Vec<Listing> {
-            register.records_of(subject).into_iter().map(|record| register.listing(record)).collect()
+            let own = register.records_of(subject).into_iter().map(|record| register.listing(record));
+            let mut listings: Vec<Listing> = own.chain(writer.bulk_listings_of(subject)).collect();
+            listings.sort_by_key(|listing| listing.list);
+            listings
         };
         match subject {
             Subject::Login(_) => listings_of(subject),
@@ -171,20 +193,22 @@ impl Book {
         }
     }
 
-    /// Up to `limit` listings of one list, or of all: what ends first at the front, what does not end last. For
-    /// people: it takes the writers' lock.
+    /// Up to `limit` listings of one list, or of all: what ends first at the front, what does not end last; then those
+    /// of bulks by address. For people: it takes the writers' lock.
     pub fn all(&self, list: Option<ListId>, limit: usize) -> Vec<Listing> {
         let writer = self.writer();
         let register = &writer.register;
         let there = list.map_or_else(|| register.len(), |list| register.count(list));
+        let of_bulks = writer.all_of_bulks(list, limit.saturating_sub(there));
         let wanted = |record: &u32| list.is_none_or(|list| register.list_of(*record) == list);
         let records = register.by_end().filter(wanted).take(there.min(limit));
-        records.map(|record| register.listing(record)).collect()
+        records.map(|record| register.listing(record)).chain(of_bulks).collect()
     }
 
     /// How many listings are on the list.
     pub fn count(&self, list: ListId) -> usize {
-        self.writer().register.count(list)
+        let writer = self.writer();
+        writer.register.count(list) + writer.bulk_count(list)
     }
 
     /// Who is never listed.
@@ -212,7 +236,7 @@ impl Book {
     pub fn counters(&self) -> Counters {
         let writer = self.writer();
         Counters {
-            listings: writer.register.len(),
+            listings: writer.register.len() + writer.bulks_count(),
             waiting: writer.outbox.len(),
             refused_never: writer.refused_never,
             refused_full: writer.refused_full,

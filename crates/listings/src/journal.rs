@@ -1,5 +1,7 @@
 use base::{Listing, Timestamp};
 
+use crate::bulk::Replaced;
+
 /// The name in [`Cause::Removed`] of a listing that was given back at the start, but that the never-list covers now.
 pub const BY_NEVER_LIST: &str = "never-list";
 
@@ -27,6 +29,8 @@ pub enum Change {
         /// Why it is out.
         cause: Cause,
     },
+    /// A bulk came into force in the place of the one that its list had.
+    Replaced(Box<Replaced>),
 }
 
 /// Why a listing is no longer in force.

@@ -8,6 +8,8 @@
 //! Writers change the [`Book`] behind one mutex. Each change, or each batch of changes, publishes a new [`Snapshot`]
 //! that shares all it can with the one before; readers look at it without a lock and without allocating.
 //!
+//! Listings that came together by an import are a [`Bulk`]: they share one record, and take what the tree takes.
+//!
 //! The room promises: what the [`NeverList`] covers is listed by no road; a listing by a rule has an end and is never
 //! made longer by a rule; every change has a journal [`Entry`], numbered without gaps; results depend on nothing but
 //! the calls. It does not store anything, and it reads no clock: what is over is taken out when [`Book::expire`] is
@@ -17,8 +19,11 @@ mod never;
 
 pub mod tree;
 
+pub mod networks;
+
 mod blocks;
 mod book;
+mod bulk;
 mod journal;
 mod makers;
 mod register;
@@ -27,7 +32,10 @@ mod slab;
 mod snapshot;
 
 pub use blocks::Block;
-pub use book::{Book, Counters, LISTINGS_MAX, Refusal, Wish};
+pub use book::{
+    BULK_MAX, Book, Counters, LISTINGS_MAX, REFUSED_KEPT_MAX, Refusal, ReplaceError, Replacement, STEPS_MAX, Wish,
+};
+pub use bulk::{Bulk, Content, Replaced};
 pub use journal::{BY_NEVER_LIST, Cause, Change, Entry};
 pub use never::NeverList;
 pub use replica::Replica;

@@ -20,26 +20,69 @@ const ALWAYS: [(IpAddr, u8); 9] = [
     (IpAddr::V6(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0)), 8),
 ];
 
+/// The other special-purpose networks of the IANA registries (RFC 6890 and its successors), which no stranger's mail can
+/// come from: on a published list they would hit networks inside other people's houses. They may be blocked here. Those
+/// for documentation (RFC 5737, RFC 3849) are left out: nobody has them, and every example and test uses them.
+const SPECIAL: [&str; 24] = [
+    "10.0.0.0/8",      // private, RFC 1918
+    "100.64.0.0/10",   // carriers' own, RFC 6598
+    "172.16.0.0/12",   // private, RFC 1918
+    "192.0.0.0/24",    // protocol assignments, RFC 6890
+    "192.31.196.0/24", // AS112, RFC 7535
+    "192.52.193.0/24", // AMT, RFC 7450
+    "192.88.99.0/24",  // 6to4 relays, RFC 7526
+    "192.168.0.0/16",  // private, RFC 1918
+    "192.175.48.0/24", // AS112, RFC 7534
+    "198.18.0.0/15",   // benchmarks, RFC 2544
+    "240.0.0.0/4",     // reserved, RFC 1112
+    "64:ff9b::/96",    // translated IPv4, RFC 6052
+    "64:ff9b:1::/48",  // translated IPv4 inside a house, RFC 8215
+    "100::/64",        // discarded, RFC 6666
+    "100:0:0:1::/64",  // a prefix for nothing, RFC 9780
+    "2001::/32",       // Teredo, RFC 4380
+    "2001:1::/32",     // anycast of protocols, RFC 7723, RFC 8155
+    "2001:2::/48",     // benchmarks, RFC 5180
+    "2001:3::/32",     // AMT, RFC 7450
+    "2001:4:112::/48", // AS112, RFC 7535
+    "2001:20::/28",    // ORCHIDv2, RFC 7343
+    "2002::/16",       // 6to4, RFC 3056
+    "5f00::/16",       // segments, RFC 9602
+    "fc00::/7",        // private, RFC 4193
+];
+
+/// The servers of the root zone, from `named.root` of 2023-12 and later (<https://www.internic.net/domain/named.root>),
+/// and those of the zones `com` and `net`. Whoever listed them would cut off everybody who asks about a name.
+const NAME_SERVERS: &str = include_str!("never/servers.txt");
+
 /// Who is never listed, by any road: the configured networks and logins, and always what stands for the host itself
 /// or for everybody: loopback, unspecified, link-local, multicast and broadcast addresses.
 pub struct NeverList {
     networks: Tree,
+    /// What is on no list that is published.
+    unpublished: Tree,
     logins: HashSet<Box<str>>,
 }
 
 impl NeverList {
     /// A never-list of these networks and logins.
     pub fn new(networks: impl IntoIterator<Item = Network>, logins: impl IntoIterator<Item = Login>) -> Self {
-        let here = ListSet::EMPTY.with(ListId::BLOCKED);
-        let mut changes = Changes::default();
         let always = ALWAYS.iter().map(|(base, length)| Network::containing(Address::new(*base), *length));
-        for network in always.chain(networks) {
-            changes.set(network, here);
-        }
-        let mut tree = Tree::default();
-        tree.apply(&mut changes);
+        let tree = tree_of(always.chain(networks));
+        let servers = NAME_SERVERS.lines().filter(|line| !line.starts_with('#'));
+        let special = SPECIAL.into_iter().chain(servers.filter_map(|line| line.split_whitespace().next()));
+        let special = special.map(|text| text.parse::<Network>().expect("the tables are tested"));
         let logins = logins.into_iter().map(|login| login.as_str().into()).collect();
-        Self { networks: tree, logins }
+        Self { networks: tree, unpublished: tree_of(special), logins }
+    }
+
+    /// Whether the subject may not be on this list: [`NeverList::covers`], and for every list but `blocked` also what is
+    /// no stranger's address or serves everybody: special-purpose networks, the servers of the root, of `com` and `net`.
+    pub fn covers_on(&self, subject: &Subject, list: ListId) -> bool {
+        let is_special = || match subject {
+            Subject::Network(network) => !self.unpublished.lists_below(*network).is_empty(),
+            Subject::Login(_) => false,
+        };
+        self.covers(subject) || list != ListId::BLOCKED && is_special()
     }
 
     /// Whether the subject is, or shares an address with, what is never listed. A network that merely
@@ -62,9 +105,53 @@ impl NeverList {
     }
 }
 
+fn tree_of(networks: impl Iterator<Item = Network>) -> Tree {
+    let mut changes = Changes::default();
+    for network in networks {
+        changes.set(network, ListSet::EMPTY.with(ListId::BLOCKED));
+    }
+    let mut tree = Tree::default();
+    tree.apply(&mut changes);
+    tree
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_special_is_on_no_published_list() {
+        let never = NeverList::new([], []);
+        let published = ListId::new(3);
+        let cases = [
+            ("10.1.2.3", true),
+            ("11.0.0.0", false),
+            ("100.64.0.1", true),
+            ("172.31.255.255", true),
+            ("192.168.0.0/24", true),
+            ("192.0.0.0/16", true),
+            ("198.18.0.1", true),
+            ("240.0.0.1", true),
+            ("203.0.113.1", false),
+            ("8.0.0.0/8", false),
+            ("198.41.0.4", true),
+            ("198.41.0.0/24", true),
+            ("192.5.6.30", true),
+            ("192.5.6.31", false),
+            ("2001:503:ba3e::2:30", true),
+            ("2001:503:ba3e::/64", true),
+            ("fd00::/64", true),
+            ("2002:c000:204::/64", true),
+            ("2001:db8::/64", false),
+            ("2a00::/64", false),
+        ];
+        for (text, wanted) in cases {
+            let subject: Subject = text.parse().unwrap();
+            assert_eq!(never.covers_on(&subject, published), wanted, "{text}");
+            assert!(!never.covers_on(&subject, ListId::BLOCKED), "{text} can be blocked here");
+        }
+        assert_eq!(NAME_SERVERS.lines().filter(|line| !line.starts_with('#')).count(), 2 * (13 + 13));
+    }
 
     #[test]
     fn covers_what_overlaps() {

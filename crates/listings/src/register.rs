@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use base::limits::LISTS_MAX;
-use base::{Evidence, ListId, ListSet, Listing, Maker, Subject, Timestamp, Until};
+use base::{Evidence, ListId, Listing, Maker, Network, Subject, Timestamp, Until};
 use hashbrown::HashTable;
 
 use crate::blocks::{Block, Hasher};
@@ -213,12 +213,18 @@ impl Register {
         }
     }
 
-    /// What a snapshot knows of the subject.
-    pub(crate) fn view_of(&self, subject: &Subject) -> (ListSet, Option<Block>) {
-        self.chain(subject).fold((ListSet::EMPTY, None), |(lists, block), record| {
-            let record = self.records.get(record);
-            (lists.with(record.list), block.or_else(|| self.block(record)))
-        })
+    /// The block of the subject, if there is one.
+    pub(crate) fn block_of(&self, subject: &Subject) -> Option<Block> {
+        self.find(subject, ListId::BLOCKED).and_then(|record| self.block(self.records.get(record)))
+    }
+
+    /// The networks on the list. It looks at all records, unless there is none.
+    pub(crate) fn networks_on(&self, list: ListId) -> Vec<Network> {
+        let network = |record: &Record| match record.subject {
+            Some(Subject::Network(network)) if record.list == list => Some(network),
+            _ => None,
+        };
+        if self.count(list) == 0 { Vec::new() } else { self.records.iter().filter_map(network).collect() }
     }
 
     /// Calls `visit` with each record's subject, list, and the block if it is one.

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,8 +27,13 @@ const FAULTS_AT_ONCE_MIN: usize = 10;
 struct Willing;
 
 impl Probe for Willing {
-    fn read(&self, _: &Path, _: usize) -> io::Result<Vec<u8>> {
-        Ok(b"from-the-file\n".to_vec())
+    fn read(&self, path: &Path, _: usize) -> io::Result<Vec<u8>> {
+        let is_keys = path.ends_with("tsig.keys");
+        let key = b"hmac-sha256:mirror:c2VjcmV0IG9mIG91ciBvd24sIDMyIG9jdGV0cyBsb25n\n";
+        Ok(if is_keys { key.to_vec() } else { b"from-the-file\n".to_vec() })
+    }
+    fn is_private(&self, _: &Path) -> io::Result<bool> {
+        Ok(true)
     }
     fn can_follow(&self, _: &Path) -> io::Result<bool> {
         Ok(true)
@@ -55,10 +61,19 @@ impl Scene {
         let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
         write("mail.log", b"");
         write("secret", b"swordfish\n");
+        write("long-key", b"0123456789abcdef0123\n");
         write("empty", b"\n");
         write("two-lines", b"one\ntwo\n");
         write("binary", b"\xff\xfe");
         write("long", &[b'x'; 2000]);
+        write("open-keys", b"hmac-sha256:mirror:c2VjcmV0IG9mIG91ciBvd24sIDMyIG9jdGV0cyBsb25n\n");
+        write("keys", b"# ours\nhmac-sha256:mirror:c2VjcmV0IG9mIG91ciBvd24sIDMyIG9jdGV0cyBsb25n\n");
+        write("bad-keys", b"hmac-md5:mirror:c2VjcmV0\nhmac-sha256:a:c2VjcmV0\n\nc2VjcmV0\n");
+        write("cookies", b"0123456789abcdef\n");
+        write("list", b"127.0.0.2\n");
+        for private in ["keys", "bad-keys", "cookies"] {
+            fs::set_permissions(folder.path().join(private), fs::Permissions::from_mode(0o640)).unwrap();
+        }
         fs::create_dir(folder.path().join("folder")).unwrap();
         // Ephemeral ports have five digits, which keeps the carets of the cases where they are.
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -105,6 +120,9 @@ fn cases(text: &str) -> Vec<(&str, &str)> {
     }
     cases
 }
+
+/// How many rules are shipped.
+const SHIPPED: usize = 21;
 
 #[test]
 fn every_fault_is_shown_with_file_line_caret_and_hint() {
@@ -168,14 +186,15 @@ fn the_built_in_configuration_is_whole() {
     assert!(config.warnings.is_empty(), "{}", config.warnings);
     assert_eq!(config.node.state, Path::new("./state"));
     assert_eq!(config.node.control, Path::new("./state/control.sock"));
-    assert_eq!(config.dovecot.as_ref().unwrap().listen.to_string(), "127.0.0.1:4001");
+    assert_eq!(config.gates.dovecot.as_ref().unwrap().listen.to_string(), "127.0.0.1:4001");
     assert_eq!(config.console.unwrap().listen.to_string(), "127.0.0.1:9053");
     let dnsbl = config.dnsbl.as_ref().unwrap();
     assert_eq!((dnsbl.origin.as_str(), dnsbl.contact.as_str()), ("bl.example.org", "hostmaster@bl.example.org"));
     assert_eq!(dnsbl.listen, ["127.0.0.1:5300".parse().unwrap()]);
     assert_eq!((config.sensors.len(), config.sensors[0].from), (1, Start::Start));
     let rules: Vec<_> = config.rules.iter().map(|rule| rule.name.as_str()).collect();
-    assert_eq!(rules, ["login-attacked", "address-guesses", "many-logins", "blocked-again"]);
+    assert_eq!(rules[..4], ["login-attacked", "address-guesses", "many-logins", "blocked-again"]);
+    assert_eq!(rules.len(), SHIPPED);
     let lists: Vec<_> =
         config.lists.iter().map(|list| (list.name.as_str(), list.code.map(|code| code.octets()[3]))).collect();
     let wanted = [
@@ -199,9 +218,12 @@ fn the_built_in_configuration_is_whole() {
 fn the_least_configuration_has_defaults_but_no_parts() {
     let config = good("[node]\nstate = \"/var/lib/ratter\"\n");
     assert!(
-        config.sensors.is_empty() && config.dovecot.is_none() && config.dnsbl.is_none() && config.console.is_none()
+        config.sensors.is_empty()
+            && config.gates.dovecot.is_none()
+            && config.dnsbl.is_none()
+            && config.console.is_none()
     );
-    assert_eq!((config.rules.len(), config.lists.len(), config.node.log), (4, 6, LogFormat::Text));
+    assert_eq!((config.rules.len(), config.lists.len(), config.node.log), (SHIPPED, 6, LogFormat::Text));
     assert_eq!((config.login.profile, config.login.tarpits, config.login.tarpits_per_address), (Profile::Smart, 50, 5));
     assert_eq!(config.login.known_addresses, Some(days(30)));
     assert_eq!(config.limits.subjects, 1_000_000);
@@ -212,14 +234,14 @@ fn a_file_adds_to_the_shipped_rules_or_replaces_them() {
     let own = "name = \"address-guesses\"\non = \"login-failed\"\nby = \"address\"\ncount = 9\nwithin = \"1m\"\nblock.for = \"5m\"\n";
     let node = "[node]\nstate = \"/s\"\n";
     let config = good(&format!("{node}[[rule]]\n{own}"));
-    assert_eq!((config.rules.len(), config.rules[1].count), (4, 9));
+    assert_eq!((config.rules.len(), config.rules[1].count), (SHIPPED, 9));
     let config = good(&format!("{node}[[rule]]\n{}", own.replace("address-guesses", "mine")));
-    assert_eq!((config.rules.len(), config.rules[4].name.as_str()), (5, "mine"));
+    assert_eq!((config.rules.len(), config.rules[SHIPPED].name.as_str()), (SHIPPED + 1, "mine"));
     let config = good(&format!("{node}[rules]\nshipped = false\n[[rule]]\n{own}"));
     assert_eq!(config.rules.len(), 1);
     // The shipped rules find their list at another place.
     let config = good(&format!("{node}[[list]]\nname = \"auth\"\ncode = \"127.0.0.43\"\nlifetime = \"2d\"\n"));
-    assert_eq!(config.lists.len(), 2);
+    assert_eq!((config.lists.len(), config.rules.len()), (2, 4), "rules of lists that are not there are left out");
     assert!(matches!(config.rules[2].effect, Effect::List { list, .. } if list.index() == 1));
     // Without `for`, a listing lasts as long as its list says.
     let text = "[[list]]\nname = \"auth\"\nlifetime = \"2d\"\n[[rule]]\nlist.on = \"auth\"\n";
@@ -236,7 +258,7 @@ fn paths_start_at_the_file_and_secrets_stay_hidden() {
     assert_eq!(config.node.control, Path::new("/etc/ratter/state/control.sock"));
     assert_eq!((config.node.never_list.len(), config.node.never_logins[0].as_str()), (1, "alice"));
     assert_eq!(config.login.known_addresses, None);
-    let gate = config.dovecot.unwrap();
+    let gate = config.gates.dovecot.unwrap();
     assert_eq!(gate.password.as_ref().unwrap().expose(), "from-the-file");
     assert!(!format!("{gate:?}").contains("from-the-file"));
 }

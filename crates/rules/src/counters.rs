@@ -35,6 +35,14 @@ pub struct Counters {
     pub listings_made: u64,
     /// Listings that the book had no room for.
     pub listings_shed: u64,
+    /// Listings that were made longer by what the subject did while it was listed.
+    pub listings_renewed: u64,
+    /// Listings that waited for a reverse name.
+    pub names_wanted: u64,
+    /// Of those, listings that were dropped, because too many waited, or nobody could tell the name in time.
+    pub names_missed: u64,
+    /// Listings that ended because the reverse name that they rested on is gone.
+    pub names_mended: u64,
     /// Clients that were refused at once, because as many as allowed were held.
     pub tarpits_full: u64,
     /// Records with a count in them that gave way because a table was full.
@@ -59,6 +67,10 @@ pub(crate) struct Tallies {
     pub(crate) paused: Tally,
     pub(crate) listings_made: Tally,
     pub(crate) listings_shed: Tally,
+    pub(crate) listings_renewed: Tally,
+    pub(crate) names_wanted: Tally,
+    pub(crate) names_missed: Tally,
+    pub(crate) names_mended: Tally,
     pub(crate) tarpits_full: Tally,
 }
 
@@ -97,6 +109,10 @@ impl Tallies {
             paused: self.paused.get(),
             listings_made: self.listings_made.get(),
             listings_shed: self.listings_shed.get(),
+            listings_renewed: self.listings_renewed.get(),
+            names_wanted: self.names_wanted.get(),
+            names_missed: self.names_missed.get(),
+            names_mended: self.names_mended.get(),
             tarpits_full: self.tarpits_full.get(),
             ..Counters::default()
         }

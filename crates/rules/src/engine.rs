@@ -13,6 +13,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
 
 use base::{Address, CanonicalLogin, Network, PasswordTag, Timestamp};
 use listings::Book;
@@ -21,23 +22,32 @@ use crate::counters::{Counters, Tallies};
 use crate::credits::Credits;
 use crate::outage::Outage;
 use crate::owners::{Homes, KNOWN_FOR, Owner, Owners};
-use crate::plan::Plan;
+use crate::plan::{Counting, GOOD_MAX, Plan};
 use crate::sessions::Sessions;
+use crate::settings::Width;
 use crate::tarpits::Tarpits;
-use crate::{Key, Keys, Settings, Windows};
+use crate::{Key, Keys, Settings, Shape, Windows};
 
 mod ask;
 mod count;
 mod explain;
+mod lists;
+mod names;
 mod observe;
 
 pub use explain::Level;
+pub use lists::{RELAPSES_MAX, RELAPSES_WITHIN, SPAN_MAX};
+pub use names::{BY_REVERSE_NAME, NAME_WAIT, RECHECKED_MAX, WAITING_MAX};
 pub use observe::Observed;
 
 /// Shards on each side.
 const SHARDS: usize = 16;
 /// Addresses that are counted with a raised threshold at the same time.
 const SHARED_MAX: usize = 65_536;
+/// Addresses whose good deeds are remembered.
+const GOOD_ADDRESSES_MAX: usize = 65_536;
+/// For how long: the longest window of a rule that looks at them.
+const GOOD_FOR: Duration = Duration::from_hours(24);
 
 /// State by login.
 #[derive(Debug)]
@@ -53,6 +63,21 @@ struct AddressShard {
     shared: Windows,
     homes: Homes,
     credits: Credits,
+    /// Networks around addresses, by what was listed in them.
+    networks: Windows,
+    /// Seconds in which something good came from an address.
+    good: Windows,
+}
+
+impl AddressShard {
+    /// How many good things the address did within the rule's window, if the rule looks at them.
+    fn good_within(&self, address: Key, at: Timestamp, counting: &Counting) -> u16 {
+        if counting.per_good == 0 {
+            return 0;
+        }
+        let is_within = |(_, last): &([u32; 1], Timestamp)| at.since(*last) <= counting.within;
+        self.good.tags(address, 0).filter(is_within).count() as u16
+    }
 }
 
 /// Counts events by the rules, makes listings in the book, and answers for the book.
@@ -66,6 +91,8 @@ pub struct Engine {
     addresses: [Mutex<AddressShard>; SHARDS],
     tarpits: Mutex<Tarpits>,
     outage: Mutex<Outage>,
+    names: Mutex<names::Names>,
+    relapses: Mutex<Windows>,
     /// Milliseconds; [`Timestamp::EPOCH`] before the first pause.
     paused_until: AtomicU64,
     /// What would have been listed in the past, see [`Engine::replay`].
@@ -99,6 +126,7 @@ impl Engine {
         let (plan, keys) = (Plan::new(&settings), Keys::new(secret));
         let known_for = settings.known_for.unwrap_or(KNOWN_FOR);
         let subjects = settings.subjects_max.div_ceil(SHARDS);
+        let good = Shape { count: 0, distinct: GOOD_MAX, span: GOOD_FOR };
         let tables = |side: &crate::plan::Side| -> Box<[Windows]> {
             side.groups.iter().map(|group| Windows::new(&group.shapes, subjects)).collect()
         };
@@ -113,8 +141,12 @@ impl Engine {
                     shared: Windows::new(&plan.shared, SHARED_MAX / SHARDS),
                     homes: Homes::new(known_for, subjects),
                     credits: Credits::default(),
+                    networks: Windows::new(&plan.network_shapes, subjects),
+                    good: Windows::new(&[good], GOOD_ADDRESSES_MAX / SHARDS),
                 })
             }),
+            names: Mutex::default(),
+            relapses: Mutex::new(lists::relapses()),
             tarpits: Mutex::new(Tarpits::new(settings.tarpits_max, settings.tarpits_per_address_max)),
             outage: Mutex::new(Outage::new(&keys)),
             paused_until: AtomicU64::new(0),
@@ -135,9 +167,19 @@ impl Engine {
     /// Takes in what [`Observed::owner`] gave before a restart.
     pub fn restore_owner(&self, owner: &Owner) {
         let login = self.keys.login(owner.login.as_str());
-        let network = self.keys.network(owner.network);
         self.login_shard(login).owners.succeeded(login, Some(owner.network), owner.password, owner.at);
-        self.address_shard(network).homes.succeeded(network, login, owner.at);
+        self.remember_home(Address::new(owner.network.base()), owner.network, login, owner.at);
+    }
+
+    /// Somebody logged in from there: neither the party nor a network around it is a stranger's.
+    fn remember_home(&self, address: Address, party: Network, login: Key, at: Timestamp) {
+        let around = [Width::V4Bits24, Width::V6Bits56, Width::V6Bits48];
+        let around =
+            around.into_iter().filter(|_| !self.plan.networks.is_empty()).filter_map(|width| width.around(address));
+        for network in core::iter::once(party).chain(around) {
+            let key = self.keys.network(network);
+            self.address_shard(key).homes.succeeded(key, login, at);
+        }
     }
 
     /// What the engine has counted.
@@ -154,8 +196,10 @@ impl Engine {
         }
         for shard in &self.addresses {
             let shard = hold(shard);
-            counters.evicted +=
-                shard.homes.evicted() + shard.shared.evicted() + shard.tables.iter().map(Windows::evicted).sum::<u64>();
+            counters.evicted += shard.homes.evicted()
+                + shard.shared.evicted()
+                + shard.networks.evicted()
+                + shard.tables.iter().map(Windows::evicted).sum::<u64>();
         }
         counters
     }
@@ -168,7 +212,11 @@ impl Engine {
         });
         let addresses = self.addresses.iter().map(|shard| {
             let shard = hold(shard);
-            shard.homes.bytes() + shard.shared.bytes() + shard.tables.iter().map(Windows::bytes).sum::<usize>()
+            shard.homes.bytes()
+                + shard.shared.bytes()
+                + shard.networks.bytes()
+                + shard.good.bytes()
+                + shard.tables.iter().map(Windows::bytes).sum::<usize>()
         });
         logins.chain(addresses).sum()
     }

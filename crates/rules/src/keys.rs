@@ -6,7 +6,7 @@
 
 use core::hash::{BuildHasher, Hasher};
 
-use base::{Network, PasswordTag};
+use base::{ListId, Network, PasswordTag};
 use foldhash::quality::FixedState;
 
 /// A subject as the tables know it: evenly distributed and never zero, so that it serves as its own hash.
@@ -48,6 +48,7 @@ enum Domain {
     Sender,
     Pair,
     Transaction,
+    Relapse,
 }
 
 impl Keys {
@@ -76,6 +77,14 @@ impl Keys {
         self.key(Domain::Network, |hasher| {
             hasher.write_u128(base::Address::new(network.base()).bits());
             hasher.write_u8(network.length());
+        })
+    }
+
+    /// The key of a network on a list.
+    pub(crate) fn relapse(&self, network: Network, list: ListId) -> Key {
+        self.key(Domain::Relapse, |hasher| {
+            hasher.write_u64(self.network(network).get());
+            hasher.write_u8(list.index() as u8);
         })
     }
 

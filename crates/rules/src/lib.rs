@@ -28,12 +28,15 @@ mod windows;
 
 pub use counters::Counters;
 pub use door::{Door, Question, Stage};
-pub use engine::{Engine, Level, Observed};
+pub use engine::{
+    BY_REVERSE_NAME, Engine, Level, NAME_WAIT, Observed, RECHECKED_MAX, RELAPSES_MAX, RELAPSES_WITHIN, SPAN_MAX,
+    WAITING_MAX,
+};
 pub use keys::{Key, Keys};
 pub use outage::{OUTAGE_LOGINS, OUTAGE_PAUSE, OUTAGE_WITHIN};
 pub use owners::{HOUSEMATES_MAX, KNOWN_FOR, Owner, PLACES_MAX, SHARED_WITHIN};
 pub use pack::default_rules;
-pub use plan::{REPEATED_MAX, REPEATED_WITHIN, SHARED_COUNT_MAX};
+pub use plan::{CROWD, GOOD_MAX, REPEATED_MAX, REPEATED_WITHIN, SHARED_COUNT_MAX};
 pub use sessions::{HELD_MAX, HOLD, PSEUDO_LIFE, SESSION_LIFE, SESSIONS_MAX};
-pub use settings::{By, Distinct, Effect, Of, Profile, Rule, Settings, Then, Trigger};
+pub use settings::{By, Distinct, Effect, Of, Profile, ReverseName, Rule, Settings, Then, Trigger, Width};
 pub use windows::{Filled, LATE_MAX, Overflow, Shape, Windows};

@@ -124,6 +124,8 @@ pub(crate) struct Seen {
     pub(crate) is_known: bool,
     /// How many logins did within [`SHARED_WITHIN`].
     pub(crate) housemates: u16,
+    /// How many did as lately as an address is known for.
+    pub(crate) users: u16,
 }
 
 /// Addresses with the logins that succeeded from them.
@@ -148,6 +150,7 @@ impl Homes {
         let mut seen = Seen::default();
         for (_, last) in self.table.tags(network, 0) {
             seen.is_known |= at.since(last) <= self.known_for;
+            seen.users += u16::from(at.since(last) <= self.known_for);
             seen.housemates += u16::from(at.since(last) <= SHARED_WITHIN);
         }
         seen

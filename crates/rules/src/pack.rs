@@ -22,6 +22,8 @@ pub fn default_rules(auth: ListId) -> Vec<Rule> {
             within: Duration::from_mins(1),
             distinct: Some(Distinct { of: Of::Address, at_least: 2 }),
             unless_known: false,
+            per_good: 0,
+            reverse: None,
             effect: Effect::Block { span: Duration::from_mins(10), then: Then::Tarpit(Duration::from_mins(1)) },
         },
         Rule {
@@ -32,6 +34,8 @@ pub fn default_rules(auth: ListId) -> Vec<Rule> {
             within: Duration::from_mins(1),
             distinct: None,
             unless_known: false,
+            per_good: 0,
+            reverse: None,
             effect: Effect::Block { span: Duration::from_mins(5), then: Then::Refuse },
         },
         Rule {
@@ -42,6 +46,8 @@ pub fn default_rules(auth: ListId) -> Vec<Rule> {
             within: Duration::from_hours(1),
             distinct: Some(Distinct { of: Of::Login, at_least: 3 }),
             unless_known: true,
+            per_good: 0,
+            reverse: None,
             effect: Effect::List { list: auth, span: WEEK },
         },
         Rule {
@@ -52,6 +58,8 @@ pub fn default_rules(auth: ListId) -> Vec<Rule> {
             within: Duration::from_hours(24),
             distinct: Some(Distinct { of: Of::Guess, at_least: 3 }),
             unless_known: true,
+            per_good: 0,
+            reverse: None,
             effect: Effect::List { list: auth, span: WEEK },
         },
     ]

@@ -2,14 +2,22 @@
 
 use core::time::Duration;
 
-use base::{EventKind, ListId, RuleId};
+use base::{EventKind, RuleId};
 
 use crate::Shape;
-use crate::settings::{By, Effect, Of, Profile, Settings, Trigger};
+use crate::owners::{HOUSEMATES_MAX, Seen};
+use crate::settings::{By, Effect, Of, Profile, ReverseName, Rule, Settings, Trigger, Width};
 
 /// An address from which several people log in fails more often. Its threshold for a block is higher by two for each
 /// login that succeeded there within the last hour, up to this.
 pub const SHARED_COUNT_MAX: u16 = 50;
+/// An address from which so many logins succeeded within the time that an address is known for is that of a crowd: a
+/// carrier's, an office's, a webmail's. Rules that spare known addresses never list it.
+pub const CROWD: u16 = 4;
+/// Below that, such a rule wants so many times more for each of them.
+const PER_USER: u16 = 3;
+/// Good things of an address that are told apart; whoever does so many within a rule's window is not listed by it.
+pub const GOOD_MAX: u16 = 32;
 /// The same wrong password counts once in this time.
 pub const REPEATED_WITHIN: Duration = Duration::from_mins(10);
 /// Wrong passwords of one login that are remembered for that.
@@ -21,14 +29,71 @@ pub(crate) struct Counting {
     pub(crate) rule: RuleId,
     /// Its section in the table of its group.
     pub(crate) section: usize,
-    /// Its section in the table of shared addresses, if it blocks addresses.
+    /// It shares that with the rule before it, which counts the same: they overflow together.
+    pub(crate) follows: bool,
+    /// Its section in the table of addresses with a raised threshold, if it can be raised.
     pub(crate) shared: Option<usize>,
     pub(crate) count: u16,
     pub(crate) within: Duration,
     pub(crate) of: Option<Of>,
     pub(crate) distinct: u16,
+    /// How many different ones where the threshold is raised.
+    pub(crate) raised_distinct: u16,
     pub(crate) unless_known: bool,
+    pub(crate) per_good: u16,
+    pub(crate) reverse: Option<ReverseName>,
     pub(crate) effect: Effect,
+}
+
+/// What a rule wants of an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Bar {
+    /// As many as it says.
+    Plain,
+    /// So many, because honest people use the address.
+    Raised(u16),
+    /// It is not counted.
+    Spared,
+}
+
+impl Counting {
+    /// What it wants of an address with these users, which did so much good within the window.
+    pub(crate) fn bar(&self, seen: Seen, is_home: bool, good: u16) -> Bar {
+        let count = match self.effect {
+            Effect::Block { .. } if self.unless_known && is_home => return Bar::Spared,
+            Effect::Block { .. } => raised(self.count, seen.housemates),
+            Effect::List { .. } => {
+                let users = if self.unless_known { seen.users.max(u16::from(is_home)) } else { 0 };
+                if users >= CROWD || self.per_good > 0 && good >= GOOD_MAX {
+                    return Bar::Spared;
+                }
+                let more = good.saturating_mul(self.per_good);
+                self.count.saturating_mul(1 + PER_USER * users).saturating_add(more)
+            }
+        };
+        match self.shared {
+            _ if count == self.count => Bar::Plain,
+            Some(_) => Bar::Raised(count.min(SHARED_COUNT_MAX)),
+            // It wants more than is kept for raised thresholds: the honest are let through.
+            None => match self.effect {
+                Effect::Block { .. } => Bar::Plain,
+                Effect::List { .. } => Bar::Spared,
+            },
+        }
+    }
+}
+
+/// Whether two rules on addresses count the same, and differ only in the reverse name they want and the list they make.
+fn counts_alike(one: &Rule, other: &Rule) -> bool {
+    let lists = |rule: &Rule| matches!(rule.effect, Effect::List { .. });
+    let counted = |rule: &Rule| (rule.on, rule.count, rule.within, rule.distinct, rule.unless_known, rule.per_good);
+    one.by == By::Address && other.by == By::Address && lists(one) && lists(other) && counted(one) == counted(other)
+}
+
+/// The threshold for a block of an address that serves so many logins.
+fn raised(count: u16, housemates: u16) -> u16 {
+    debug_assert!(housemates <= HOUSEMATES_MAX, "no more are told apart");
+    count.saturating_add(housemates.saturating_mul(2)).min(SHARED_COUNT_MAX).max(count)
 }
 
 /// The rules that count the same by the same, in one table: a look-up serves them all, and what counts blocks, which
@@ -51,6 +116,10 @@ pub(crate) struct Side {
 pub(crate) struct Plan {
     pub(crate) logins: Side,
     pub(crate) addresses: Side,
+    /// The networks around addresses, by their width.
+    pub(crate) networks: Vec<(Width, Counting)>,
+    /// The sections of those, in one table.
+    pub(crate) network_shapes: Vec<Shape>,
     /// The sections for shared addresses.
     pub(crate) shared: Vec<Shape>,
     /// Where wrong passwords are remembered, in the profile that does: group and section among the logins.
@@ -61,30 +130,45 @@ impl Plan {
     pub(crate) fn new(settings: &Settings) -> Self {
         let mut plan = Self::default();
         for (number, rule) in settings.rules.iter().enumerate() {
-            let side = match rule.by {
-                By::Address => &mut plan.addresses,
-                By::Login => &mut plan.logins,
-            };
-            let group = side.group_mut(rule.on);
+            let before = number.checked_sub(1).map(|before| &settings.rules[before]);
+            if before.is_some_and(|before| counts_alike(before, rule)) {
+                let followed = plan.addresses.group_mut(rule.on).rules.last().copied();
+                let follower = |last: Counting| Counting {
+                    rule: RuleId(number as u16),
+                    reverse: rule.reverse,
+                    effect: rule.effect,
+                    follows: true,
+                    ..last
+                };
+                plan.addresses.group_mut(rule.on).rules.extend(followed.map(follower));
+                continue;
+            }
             let distinct = rule.distinct.map_or(0, |distinct| distinct.at_least);
             let shape = Shape { count: rule.count.max(1), distinct, span: rule.within };
-            let is_raised = rule.by == By::Address && rule.effect.list() == ListId::BLOCKED;
-            let shared = (is_raised && shape.count < SHARED_COUNT_MAX).then(|| {
-                plan.shared.push(Shape { count: SHARED_COUNT_MAX, ..shape });
-                plan.shared.len() - 1
-            });
-            group.rules.push(Counting {
+            let shared = plan.shared_section(rule, shape);
+            let counting = Counting {
                 rule: RuleId(number as u16),
-                section: group.shapes.len(),
+                section: 0,
+                follows: false,
                 shared,
                 count: shape.count,
                 within: rule.within,
                 of: rule.distinct.map(|distinct| distinct.of),
                 distinct,
+                raised_distinct: shared.map_or(distinct, |section| plan.shared[section].distinct),
                 unless_known: rule.unless_known,
+                per_good: rule.per_good,
+                reverse: rule.reverse,
                 effect: rule.effect,
-            });
-            group.shapes.push(shape);
+            };
+            match rule.by {
+                By::Address => plan.addresses.group_mut(rule.on).push(counting, shape),
+                By::Login => plan.logins.group_mut(rule.on).push(counting, shape),
+                By::Network(width) => {
+                    plan.networks.push((width, Counting { section: plan.network_shapes.len(), ..counting }));
+                    plan.network_shapes.push(shape);
+                }
+            }
         }
         if settings.profile == Profile::Smart {
             plan.repeated = Some(plan.logins.push_memory());
@@ -92,9 +176,30 @@ impl Plan {
         plan
     }
 
+    /// The section of a rule on addresses whose threshold can be raised. For a list the few who use an address must be
+    /// outdone in different ones, too.
+    fn shared_section(&mut self, rule: &Rule, shape: Shape) -> Option<usize> {
+        let factor = match rule.effect {
+            Effect::Block { .. } => 1,
+            Effect::List { .. } if rule.unless_known || rule.per_good > 0 => 1 + u16::from(rule.unless_known),
+            Effect::List { .. } => return None,
+        };
+        (rule.by == By::Address && shape.count < SHARED_COUNT_MAX).then(|| {
+            self.shared.push(Shape { count: SHARED_COUNT_MAX, distinct: shape.distinct * factor, ..shape });
+            self.shared.len() - 1
+        })
+    }
+
     /// Whether anything is to be done for what counts as `trigger`: a rule is on it, or a password is remembered.
     pub(crate) const fn counts(&self, trigger: Trigger) -> bool {
         self.logins.group_of(trigger).is_some() || self.addresses.group_of(trigger).is_some()
+    }
+}
+
+impl Group {
+    fn push(&mut self, counting: Counting, shape: Shape) {
+        self.rules.push(Counting { section: self.shapes.len(), ..counting });
+        self.shapes.push(shape);
     }
 }
 

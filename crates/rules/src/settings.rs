@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use base::{EventKind, ListId, Network};
+use base::{Address, EventKind, ListId, Network};
 
 /// Everything the engine is told at its start.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,6 +20,8 @@ pub struct Settings {
     pub tarpits_max: usize,
     /// How many of them from one party.
     pub tarpits_per_address_max: usize,
+    /// How often the reverse name on which a listing rests is asked again.
+    pub recheck_every: Duration,
     /// How many subjects each table tracks, addresses and logins apart.
     pub subjects_max: usize,
 }
@@ -34,6 +36,7 @@ impl Default for Settings {
             proxies: Vec::new(),
             tarpits_max: 50,
             tarpits_per_address_max: 5,
+            recheck_every: Duration::from_hours(4),
             subjects_max: 1_000_000,
         }
     }
@@ -64,8 +67,14 @@ pub struct Rule {
     pub within: Duration,
     /// Among how many different ones, if that matters.
     pub distinct: Option<Distinct>,
-    /// Whether addresses are spared from which anybody logged in lately.
+    /// Whether addresses are spared from which anybody logged in lately. A block spares them all; a listing spares those
+    /// of a crowd, and wants more of one from which only a few did: an account of his own must not shelter a guesser.
     pub unless_known: bool,
+    /// How many more events are let pass for each good thing that the address did within the window: a login or a
+    /// message that succeeded.
+    pub per_good: u16,
+    /// The reverse name that the address must have, if that matters. The listing is made when it is known.
+    pub reverse: Option<ReverseName>,
     /// What happens then.
     pub effect: Effect,
 }
@@ -77,17 +86,20 @@ pub enum Trigger {
     Event(EventKind),
     /// Blocks of addresses that other rules made.
     Blocked,
+    /// Addresses that rules put on lists.
+    Listed,
 }
 
 impl Trigger {
     /// How many there are.
-    pub(crate) const COUNT: usize = EventKind::ALL.len() + 1;
+    pub(crate) const COUNT: usize = EventKind::ALL.len() + 2;
 
     /// Its number, below [`Trigger::COUNT`].
     pub(crate) const fn index(self) -> usize {
         match self {
             Self::Event(kind) => kind as usize,
-            Self::Blocked => Self::COUNT - 1,
+            Self::Blocked => Self::COUNT - 2,
+            Self::Listed => Self::COUNT - 1,
         }
     }
 }
@@ -99,6 +111,43 @@ pub enum By {
     Address,
     /// By login.
     Login,
+    /// By the network around an address: a /24 of IPv4, or a /56 or /48 of IPv6, each of which holds one family only.
+    Network(Width),
+}
+
+/// How wide a network is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Width {
+    /// A /24 of IPv4.
+    V4Bits24,
+    /// A /56 of IPv6, as many providers give one customer.
+    V6Bits56,
+    /// A /48 of IPv6, a whole site.
+    V6Bits48,
+}
+
+impl Width {
+    /// The network of that width around an address; none if the address is of the other family.
+    pub fn around(self, address: Address) -> Option<Network> {
+        let length = match (self, address.ip().is_ipv4()) {
+            (Self::V4Bits24, true) => 24,
+            (Self::V6Bits56, false) => 56,
+            (Self::V6Bits48, false) => 48,
+            (Self::V4Bits24, false) | (Self::V6Bits56 | Self::V6Bits48, true) => return None,
+        };
+        Some(Network::containing(address, length))
+    }
+}
+
+/// What the reverse name of an address says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReverseName {
+    /// It is one that an access network makes for whoever holds the address just now.
+    Dynamic,
+    /// There is none, as was proved.
+    Missing,
+    /// There is another one.
+    Proper,
 }
 
 /// A condition on different ones among the events counted.
@@ -119,6 +168,8 @@ pub enum Of {
     Login,
     /// Logins with the password that was tried, as far as it is known.
     Guess,
+    /// Messages, as far as the mail server names them.
+    Message,
 }
 
 /// What a rule does when it overflows.

@@ -165,6 +165,7 @@ impl Reader {
             Readers::Tagged(speakers) => (speakers, parts.program, parts.message),
             Readers::Bare(service) => ([service, NOBODY, NOBODY], &b""[..], parts.bare),
         };
+        let (times, message) = repeated(message);
         let wants = |speaker: &u8| {
             let grammar = self.grammars.get(usize::from(*speaker));
             grammar.is_some_and(|grammar| grammar.wants(parts.host, program, message))
@@ -193,8 +194,8 @@ impl Reader {
             let before = self.counters.events;
             let counters = &mut self.counters;
             grammar.read(&frame, time, &mut |event| {
-                counters.events += 1;
-                out(event);
+                counters.events += u64::from(times);
+                (0..times).for_each(|_| out(event));
             });
             if self.counters.events > before {
                 return;
@@ -246,6 +247,9 @@ struct Tags {
 }
 
 /// How many tags are remembered at once.
+/// Most repetitions of one message that are counted: more than any threshold that makes sense.
+const REPEATS_MAX: u16 = 1000;
+
 const TAGS_MAX: usize = 256;
 
 /// Longest tag that is remembered, in bytes; grammars are asked about a longer one each time.
@@ -305,6 +309,20 @@ impl Tags {
         }
         speakers
     }
+}
+
+/// How often a message came, and the message: `message repeated 2 times: [ MESSAGE]`, which rsyslog and others write in place
+/// of equal lines. The tag before it is that of the message's program, of which none begins a message like that.
+fn repeated(message: &[u8]) -> (u16, &[u8]) {
+    let inside = || {
+        let rest = message.strip_prefix(b"message repeated ")?;
+        let digits = rest.iter().position(|byte| !byte.is_ascii_digit())?;
+        let (digits, rest) = rest.split_at_checked(digits)?;
+        let message = rest.strip_prefix(b" times: [ ")?.trim_ascii_end().strip_suffix(b"]")?;
+        let times: u16 = str::from_utf8(digits).ok()?.parse().unwrap_or(REPEATS_MAX);
+        Some((times.clamp(1, REPEATS_MAX), message))
+    };
+    inside().unwrap_or((1, message))
 }
 
 #[cfg(test)]

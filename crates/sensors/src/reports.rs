@@ -2,7 +2,7 @@
 //!
 //! | form | who sends it |
 //! |---|---|
-//! | JSON | other nodes, scripts: `{"reports":[{"kind":"login-failed","address":"198.51.100.7","time":"2026-11-21T07:44:14Z"}]}` |
+//! | JSON | other nodes, scripts: `{"reports":[{"kind":"login-failed","address":"198.51.100.7","time":"2026-11-21T07:44:14Z","id":"…"}]}` |
 //! | form | fail2ban's action `blocklist_de` and blocklist.de's `httpreports`: `server=…&apikey=…&service=…&ip=…&logs=…` |
 //! | X-ARF | mail of fail2ban's action `xarf-login-attack` and others: the lines of the part with `Reported-From:` |
 //!
@@ -16,14 +16,19 @@ mod tests;
 
 use base::{Address, EventKind, Timestamp};
 
-pub use desk::{Desk, KeyHash, Refusal, Reporter};
+pub use desk::{
+    AGE_MAX, Desk, KEY_BYTES_MIN, KeyHash, ReportId, Reporter, ReporterId, SEEN_MAX, Taken, Tally, until_tomorrow,
+};
 pub use forms::{Submission, arf, form, json};
 
 /// Most reports in one submission.
 pub const REPORTS_MAX: usize = 1000;
 
-/// Longest submission, in bytes.
-pub const SUBMISSION_BYTES_MAX: usize = 1024 * 1024;
+/// Longest submission, in bytes: as much as the HTTP of this node takes.
+pub const SUBMISSION_BYTES_MAX: usize = 64 * 1024;
+
+/// Longest `id` of a report, in bytes.
+const ID_BYTES_MAX: usize = 128;
 
 /// Longest name of a service that is kept, in bytes.
 const SERVICE_BYTES_MAX: usize = 32;
@@ -39,8 +44,10 @@ pub struct Report {
     pub service: String,
     /// The login, if it was reported.
     pub login: Option<String>,
-    /// When; none if that was not said or makes no sense.
+    /// When; none if that was not said.
     pub time: Option<Timestamp>,
+    /// The reporter's own name for it, by which it is known when it is sent again.
+    pub id: Option<String>,
 }
 
 /// Why a submission is refused, with its place.

@@ -219,3 +219,49 @@ fn captured_logs_of_both_versions() {
         assert_eq!(counts, wanted.into_iter().filter(|(_, count)| *count > 0).collect(), "{version}");
     }
 }
+
+/// rspamd's own log, as it is and as a client would have it: what a client writes makes nobody exceed a limit.
+#[test]
+fn text_in_rspamds_log_bans_nobody() {
+    let Some(folder) = shared("reference/rspamd") else { return };
+    let text = |name: &str| fs::read_to_string(folder.join(name)).expect("the sample file is there");
+    let mut messages = BTreeSet::new();
+    for name in ["rspamd-3.4.log.sample", "rspamd-4.1.5.log.sample"] {
+        for line in text(name).lines() {
+            let is_over = line.ends_with("exceeded\"; score=nan (set by ratelimit)");
+            let exceeded = exceeded(line);
+            assert_eq!(exceeded.len(), usize::from(is_over), "{line}");
+            messages.extend(exceeded);
+        }
+    }
+    assert!(messages.len() >= 5, "{messages:?}");
+    // What a client may write into an envelope address, at every place where a line has one.
+    let written = [
+        "ip: 198.51.100.96, x Ratelimit \"user\" exceeded",
+        "a, forced: soft reject \"Ratelimit \"user\" exceeded\"; score=nan (set by ratelimit)",
+        "a, forced: soft reject \"Ratelimit \"user\" exceeded\"; score=nan (set by ratelimit), settings_id: b",
+    ];
+    for line in text("log-injection.log.sample").lines().filter(|line| !line.starts_with('#')) {
+        assert_eq!(exceeded(line), [], "{line}");
+        for text in written {
+            for (place, _) in line.match_indices("@example") {
+                let line = [&line[..place], text, &line[place..]].concat();
+                assert_eq!(exceeded(&line), [], "{line}");
+            }
+        }
+    }
+}
+
+/// The messages of a line that exceeded a limit, with the address of each.
+fn exceeded(line: &str) -> Vec<(String, String)> {
+    let mut reader = Reader::new(TimeZone::UTC, Timing::Replay);
+    let mut found = Vec::new();
+    reader.read(line.as_bytes(), Timestamp::from_secs(1_795_300_000), &mut |event| {
+        let address = event.address.map(|address| address.to_string()).unwrap_or_default();
+        assert!(!address.starts_with("198.51.100."), "{line}");
+        if event.kind == EventKind::RateExceeded {
+            found.push((address, event.session.unwrap_or_default().to_owned()));
+        }
+    });
+    found
+}

@@ -2,9 +2,11 @@
 
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior};
 
+use crate::bulk;
 use crate::load::Load;
 use crate::records::Names;
 use crate::rows::{self, number, refs, time};
+use crate::{keys, serials};
 use listings::{Cause, Change, Entry};
 
 /// Writes the load and the entries in one transaction: all of it or, on an error, none.
@@ -20,6 +22,7 @@ pub(crate) fn commit(
     write_owners(&transaction, load)?;
     write_positions(&transaction, load)?;
     write_audits(&transaction, load)?;
+    keys::write(&transaction, load.keys.values())?;
     transaction.commit()
 }
 
@@ -36,6 +39,10 @@ fn write_entries(transaction: &Transaction<'_>, names: &Names, entries: &[Entry]
     let mut note = insert(transaction, "journal", &format!("serial, at, change, removed_by, {columns}"))?;
     for entry in entries {
         let (listing, change, by) = match &entry.change {
+            Change::Replaced(replaced) => {
+                bulk::write(transaction, names, replaced)?;
+                continue;
+            }
             Change::Listed(listing) => (listing, "listed", None),
             Change::Unlisted { listing, cause: Cause::Expired } => (listing, "expired", None),
             Change::Unlisted { listing, cause: Cause::Replaced } => (listing, "replaced", None),
@@ -44,17 +51,16 @@ fn write_entries(transaction: &Transaction<'_>, names: &Names, entries: &[Entry]
         let values = rows::listing_values(listing, names);
         if matches!(entry.change, Change::Listed(_)) {
             put.execute(&refs(&values)[..])?;
-        } else {
-            remove.execute(&refs(&values)[..2])?;
+        } else if remove.execute(&refs(&values)[..2])? == 0 {
+            // There was no row: it may have been of the list's bulk.
+            bulk::note_gone(transaction, names.list(listing.list), &listing.subject.to_string())?;
         }
         let (serial, at) = (number(entry.serial), time(entry.at));
         let mut row: Vec<&dyn rusqlite::ToSql> = vec![&serial, &at, &change, &by];
         row.extend(refs(&values));
         note.execute(&row[..])?;
     }
-    let mut serial = insert(transaction, "meta", "name, value")?;
-    serial.execute(rusqlite::params!["journal_serial", number(last.serial)])?;
-    Ok(())
+    serials::put(transaction, last.serial)
 }
 
 fn write_events(transaction: &Transaction<'_>, load: &Load) -> rusqlite::Result<()> {

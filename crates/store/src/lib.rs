@@ -1,6 +1,6 @@
 //! What Ratter keeps over a restart, in one `SQLite` file that an operator can open with `sqlite3`: the listings in
 //! force, the journal of every change to the book, the events, the addresses of each login's owner, the read positions
-//! of the sensors, and who did what.
+//! of the sensors, the keys of the blocklist, and who did what.
 //!
 //! ```text
 //!  push(Batch) ──> queue ──┐  tick <= 20 ms, at once after wake()
@@ -18,18 +18,24 @@
 //! 2. `kill -9` loses nothing that was committed. A power cut may lose the transactions since the last checkpoint,
 //!    because `synchronous = NORMAL` leaves syncing the write-ahead log to it; the file stays whole, positions and
 //!    listings go back together, and the lines are read again.
+//!    What a limit on sending has charged is in a file of its own ([`ChargeLog`]), written before the mail server is told.
 //! 3. A full or failing disk stops nothing else: what is to be written waits in memory up to its limits, events and
 //!    owners beyond are shed and counted, positions and listings never.
-//! 4. A file that is damaged, newer, or not Ratter's is refused with a message that says what to do. It is never
+//! 4. A serial that was given out is not given out again: after an end that was none of ours the next one is ahead of
+//!    all that may have been seen, because secondaries would take other changes of the same numbers for theirs.
+//! 5. A file that is damaged, newer, or not Ratter's is refused with a message that says what to do. It is never
 //!    deleted or overwritten.
 //!
 //! Everything here is input and output, so that the room needs no feature for it; `rows` (records to columns and back),
 //! `schema`, `ranges` and `load` are pure.
 
+mod bulk;
+mod charges;
 mod clock;
 mod commit;
 mod error;
 mod file;
+mod keys;
 pub mod limits;
 mod load;
 mod people;
@@ -40,10 +46,14 @@ mod restore;
 mod retention;
 mod rows;
 mod schema;
+mod serials;
 mod service;
 mod writer;
 
+pub use bulk::RestoredBulk;
+pub use charges::{ChargeLog, KeptCharges};
 pub use error::{NotSaved, StoreError};
+pub use keys::{KeptCount, KeptKey};
 pub use limits::Limits;
 pub use people::{Audited, Past, PastChange, PastMaker, Reported};
 pub use queue::Health;

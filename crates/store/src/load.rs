@@ -4,10 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use base::{ListId, Login, Network, PasswordTag, Subject, Timestamp};
 
+use crate::keys::KeptKey;
 use crate::limits::{AUDITS_QUEUED_MAX, OWNERS_QUEUED_MAX};
 use crate::records::KeptEvent;
 use crate::records::{Batch, Position};
-use listings::{Change, Entry};
+use listings::{Cause, Change, Entry};
 use rules::Owner;
 
 /// What tells owners apart: a login's present and former passwords are all of use, so that none displaces another.
@@ -29,6 +30,7 @@ pub(crate) struct Load {
     pub(crate) owners: HashMap<OwnerKey, Owner>,
     pub(crate) positions: HashMap<Box<str>, Position>,
     pub(crate) audits: Vec<Audit>,
+    pub(crate) keys: HashMap<Box<str>, KeptKey>,
 }
 
 /// What did not fit.
@@ -41,7 +43,8 @@ pub(crate) struct Shed {
 
 impl Load {
     pub(crate) fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.owners.is_empty() && self.positions.is_empty() && self.audits.is_empty()
+        let Self { events, owners, positions, audits, keys } = self;
+        events.is_empty() && owners.is_empty() && positions.is_empty() && audits.is_empty() && keys.is_empty()
     }
 
     /// Adds a batch, of its events at most `room`.
@@ -71,6 +74,12 @@ impl Load {
         Shed::default()
     }
 
+    /// Adds keys. There are as many as the room that has them allows.
+    pub(crate) fn add_keys(&mut self, keys: Vec<KeptKey>) -> Shed {
+        self.keys.extend(keys.into_iter().map(|key| (key.hash.clone(), key)));
+        Shed::default()
+    }
+
     /// Adds what was queued after this load.
     pub(crate) fn absorb(&mut self, later: Self) {
         self.events.extend(later.events);
@@ -79,6 +88,7 @@ impl Load {
         }
         self.positions.extend(later.positions);
         self.audits.extend(later.audits);
+        self.keys.extend(later.keys);
     }
 
     fn put_owner(&mut self, key: OwnerKey, owner: Owner) {
@@ -111,8 +121,14 @@ impl Entries {
         let mut seen: HashSet<(ListId, Subject)> = HashSet::with_capacity(before);
         let mut kept: Vec<Entry> = Vec::with_capacity(before);
         for entry in self.waiting.drain(..).rev() {
-            let (Change::Listed(listing) | Change::Unlisted { listing, .. }) = &entry.change;
-            if seen.insert((listing.list, listing.subject.clone())) {
+            let is_needed = match &entry.change {
+                // What a person replaced may have been of a bulk, which must not have it any more.
+                Change::Replaced(_) | Change::Unlisted { cause: Cause::Replaced, .. } => true,
+                Change::Listed(listing) | Change::Unlisted { listing, .. } => {
+                    seen.insert((listing.list, listing.subject.clone()))
+                }
+            };
+            if is_needed {
                 kept.push(entry);
             }
         }

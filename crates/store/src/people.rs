@@ -149,6 +149,17 @@ impl People {
         self.ask(|connection| read(connection, &query, rusqlite::params_from_iter(&subjects), &mut 0, past))
     }
 
+    pub(crate) fn audits_about(&self, who: &str, subject: &Subject, limit: usize) -> Result<Vec<Audited>, StoreError> {
+        let query = format!(
+            "SELECT at, who, what FROM audit INDEXED BY audit_what WHERE who = ?1 AND what >= ?2 AND what < ?3 \
+             ORDER BY at DESC LIMIT {}",
+            limit.min(ROWS_ASKED_MAX)
+        );
+        // The character after the space.
+        let range = [who.to_owned(), format!("{subject}: "), format!("{subject}:!")];
+        self.ask(|connection| read(connection, &query, rusqlite::params_from_iter(&range), &mut 0, audited))
+    }
+
     pub(crate) fn audits(&self, limit: usize) -> Result<Vec<Audited>, StoreError> {
         let query = format!("SELECT at, who, what FROM audit ORDER BY id DESC LIMIT {}", limit.min(ROWS_ASKED_MAX));
         self.ask(|connection| read(connection, &query, [], &mut 0, audited))

@@ -7,6 +7,7 @@ use base::Timestamp;
 
 use crate::clock;
 use crate::error::NotSaved;
+use crate::keys::KeptKey;
 use crate::limits::TICK;
 use crate::load::{Audit, Load, Shed};
 use crate::records::Batch;
@@ -110,6 +111,12 @@ impl Queue {
     pub(crate) fn push_audit(&self, audit: Audit) {
         let mut state = self.lock();
         let shed = state.load.add_audit(audit);
+        self.queued(state, shed);
+    }
+
+    pub(crate) fn push_keys(&self, keys: Vec<KeptKey>) {
+        let mut state = self.lock();
+        let shed = state.load.add_keys(keys);
         self.queued(state, shed);
     }
 

@@ -1,8 +1,10 @@
 //! What is read back at a start.
 
-use base::{Listing, Maker, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Params, Row};
+use base::{ListId, Listing, Maker, Network, Subject, Timestamp};
+use rusqlite::{Connection, Params, Row};
 
+use crate::bulk::{self, RestoredBulk};
+use crate::keys::{self, KeptKey};
 use crate::limits::Limits;
 use crate::people::PastMaker;
 use crate::records::{KeptEvent, Names, Position};
@@ -12,16 +14,23 @@ use rules::Owner;
 /// What the store knew when it was last written.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Restored {
-    /// The serial of the last change of the book.
+    /// The serial of the last change of the book; after an end that was not in order one that is ahead of it.
     pub serial: u64,
     /// The listings in force or over since; a rule that is no longer configured has become a person of that name.
     pub listings: Vec<Listing>,
+    /// Networks that rules put on lists lately, with the list and the moment, for rules that list whoever comes again for
+    /// longer.
+    pub past: Vec<(Network, ListId, Timestamp)>,
+    /// The bulks in force or over since.
+    pub bulks: Vec<RestoredBulk>,
     /// The owners' addresses and passwords, in the order of their times.
     pub owners: Vec<Owner>,
     /// The events since the asked moment, in the order of their arrival.
     pub events: Vec<KeptEvent>,
     /// The read positions.
     pub positions: Vec<Position>,
+    /// The keys of the blocklist, in the order in which they were made.
+    pub keys: Vec<KeptKey>,
     /// The secret of this node, for hashes that nobody else can make.
     pub secret: [u8; 16],
     /// What is in the file and not in here.
@@ -37,7 +46,7 @@ pub struct LeftOut {
     pub unreadable_rows: u64,
 }
 
-/// Reads everything but the secret. Events before `since`, and of the later ones all but the newest
+/// Reads everything but the secret and the serial. Events before `since`, and of the later ones all but the newest
 /// `events_restored_max`, are left out.
 pub(crate) fn restore(
     connection: &Connection,
@@ -45,7 +54,7 @@ pub(crate) fn restore(
     since: Timestamp,
     limits: &Limits,
 ) -> rusqlite::Result<Restored> {
-    let mut restored = Restored { serial: serial(connection)?, ..Restored::default() };
+    let mut restored = Restored::default();
     let unreadable = &mut restored.left_out.unreadable_rows;
     let from = |columns: &str, table: &str| format!("SELECT {columns} FROM {table}");
 
@@ -55,6 +64,15 @@ pub(crate) fn restore(
     restored.listings = rows.into_iter().filter_map(|row| listing(row, names)).collect();
     restored.left_out.listings_of_unknown_lists = (all - restored.listings.len()) as u64;
 
+    // A renewed listing is in the journal again, with the moment at which it began: the same one.
+    let past = "SELECT list, subject, since FROM journal WHERE change = 'listed' AND rule IS NOT NULL \
+                ORDER BY serial DESC LIMIT ?1";
+    restored.past = read(connection, past, [u32::try_from(rules::RELAPSES_MAX).unwrap_or(u32::MAX)], &mut 0, |row| {
+        past_listing(row, names)
+    })?;
+    let LeftOut { listings_of_unknown_lists, unreadable_rows } = &mut restored.left_out;
+    restored.bulks = bulk::restore(connection, names, listings_of_unknown_lists, unreadable_rows)?;
+
     let unreadable = &mut restored.left_out.unreadable_rows;
     restored.owners = read(connection, &from(rows::OWNER_COLUMNS, "owner ORDER BY at"), [], unreadable, rows::owner)?;
     restored.positions = read(connection, &from(rows::POSITION_COLUMNS, "position"), [], unreadable, rows::position)?;
@@ -62,15 +80,15 @@ pub(crate) fn restore(
     let most = i64::try_from(limits.events_restored_max).unwrap_or(i64::MAX);
     restored.events = read(connection, &events, (time(since), most), unreadable, rows::event)?;
     restored.events.reverse();
+    restored.keys = read(connection, &keys::query(), [], unreadable, keys::read)?;
     Ok(restored)
 }
 
-/// The last serial that was given out. Retention never deletes the last journal row, but a person might.
-fn serial(connection: &Connection) -> rusqlite::Result<u64> {
-    let kept: Option<i64> = connection
-        .query_row("SELECT value FROM meta WHERE name = 'journal_serial'", [], |row| row.get(0))
-        .optional()?;
-    Ok(kept.unwrap_or_default().cast_unsigned())
+/// A listing of a network in the past; none of a login, and none on a list that is no longer configured.
+fn past_listing(row: &Row<'_>, names: &Names) -> Option<(Network, ListId, Timestamp)> {
+    let Subject::Network(network) = row.get::<_, String>(1).ok()?.parse().ok()? else { return None };
+    let list = names.list_id(&row.get::<_, String>(0).ok()?)?;
+    (list != ListId::BLOCKED).then_some((network, list, rows::get_time(row, 2)?))
 }
 
 /// All rows of a query that `decode` understands; the others are counted.

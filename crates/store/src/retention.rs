@@ -8,13 +8,14 @@ use rusqlite::{Connection, Params, Transaction, TransactionBehavior};
 use crate::limits::{Limits, RETENTION_ROWS_MAX};
 use crate::rows::time;
 
-/// How often the owners are counted: the other tables know their number from their keys, this one must be walked.
-const OWNERS_COUNTED_EVERY: Duration = Duration::from_mins(10);
+/// How often the owners, the journal and the keys are looked through: the other tables know their number from their own
+/// keys, these must be walked, because serials have gaps where the process did not end in order.
+const COUNTED_EVERY: Duration = Duration::from_mins(10);
 
 /// Remembers what was done when.
 #[derive(Debug, Default)]
 pub(crate) struct Retention {
-    owners_counted: Timestamp,
+    counted: Timestamp,
 }
 
 impl Retention {
@@ -28,7 +29,6 @@ impl Retention {
     ) -> rusqlite::Result<bool> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut more = beyond(&transaction, "event", "id", limits.event_rows_max)?;
-        more |= beyond(&transaction, "journal", "serial", limits.journal_rows_max)?;
         more |= beyond(&transaction, "audit", "id", limits.audit_rows_max)?;
         more |= delete(
             &transaction,
@@ -40,19 +40,32 @@ impl Retention {
             "DELETE FROM owner WHERE id IN (SELECT id FROM owner WHERE at < ?1 ORDER BY at LIMIT ?2)",
             (time(now.minus(limits.owners_kept)), RETENTION_ROWS_MAX),
         )?;
-        let counts_owners = now.since(self.owners_counted) >= OWNERS_COUNTED_EVERY;
-        let more_owners = counts_owners
-            && delete(
+        let counts = now.since(self.counted) >= COUNTED_EVERY;
+        let mut more_counted = false;
+        if counts {
+            more_counted |= delete(
                 &transaction,
                 "DELETE FROM owner WHERE id IN (SELECT id FROM owner ORDER BY at \
                  LIMIT max(0, min(?2, (SELECT count(*) FROM owner) - ?1)))",
                 (signed(limits.owner_rows_max), RETENTION_ROWS_MAX),
             )?;
-        transaction.commit()?;
-        if counts_owners && !more_owners {
-            self.owners_counted = now;
+            more_counted |= delete(
+                &transaction,
+                "DELETE FROM journal WHERE serial IN (SELECT serial FROM journal WHERE serial <= \
+                 (SELECT serial FROM journal ORDER BY serial DESC LIMIT 1 OFFSET ?1) ORDER BY serial LIMIT ?2)",
+                (signed(limits.journal_rows_max), RETENTION_ROWS_MAX),
+            )?;
+            more_counted |= delete(
+                &transaction,
+                "DELETE FROM key WHERE hash IN (SELECT hash FROM key WHERE revoked < ?1 LIMIT ?2)",
+                (time(now.minus(limits.events_kept)), RETENTION_ROWS_MAX),
+            )?;
         }
-        Ok(more || more_owners)
+        transaction.commit()?;
+        if counts && !more_counted {
+            self.counted = now;
+        }
+        Ok(more || more_counted)
     }
 }
 

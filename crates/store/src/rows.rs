@@ -39,7 +39,7 @@ pub(crate) fn time(moment: Timestamp) -> Value<'static> {
     i64::try_from(moment.as_millis()).unwrap_or(i64::MAX).into()
 }
 
-fn optional<'a, T: Into<Value<'a>>>(value: Option<T>) -> Value<'a> {
+pub(crate) fn optional<'a, T: Into<Value<'a>>>(value: Option<T>) -> Value<'a> {
     value.map_or_else(|| rusqlite::types::Null.into(), Into::into)
 }
 
@@ -52,16 +52,23 @@ pub(crate) fn text<'a>(value: impl Into<Cow<'a, str>>) -> Value<'a> {
 }
 
 /// Reads a column; none if it does not hold what it should. `SQLite`'s own errors come earlier, when it steps to the row.
-fn get<T: FromSql>(row: &Row<'_>, column: usize) -> Option<T> {
+pub(crate) fn get<T: FromSql>(row: &Row<'_>, column: usize) -> Option<T> {
     row.get(column).ok()
 }
 
-fn get_number(row: &Row<'_>, column: usize) -> Option<u64> {
+pub(crate) fn get_number(row: &Row<'_>, column: usize) -> Option<u64> {
     get::<i64>(row, column).map(i64::cast_unsigned)
 }
 
 pub(crate) fn get_time(row: &Row<'_>, column: usize) -> Option<Timestamp> {
     get::<i64>(row, column).and_then(|millis| u64::try_from(millis).ok()).map(Timestamp::from_millis)
+}
+
+fn get_until(row: &Row<'_>, column: usize) -> Option<Until> {
+    match get::<Option<i64>>(row, column)? {
+        None => Some(Until::Never),
+        Some(_) => get_time(row, column).map(Until::At),
+    }
 }
 
 /// Reads a nullable text; fails on one that `read` does not understand.
@@ -109,10 +116,7 @@ pub(crate) fn listing_values<'a>(listing: &'a base::Listing, names: &'a Names) -
 
 /// Reads [`LISTING_COLUMNS`] from column `first` on.
 pub(crate) fn listing_row(row: &Row<'_>, first: usize) -> Option<ListingRow> {
-    let until = match get::<Option<i64>>(row, first + 3)? {
-        None => Until::Never,
-        Some(_) => Until::At(get_time(row, first + 3)?),
-    };
+    let until = get_until(row, first + 3)?;
     let maker = match (get(row, first + 4)?, get::<Option<String>>(row, first + 5)?) {
         (Some(rule), _) => PastMaker::Rule(rule),
         (None, Some(name)) => PastMaker::Person {
@@ -133,6 +137,28 @@ pub(crate) fn listing_row(row: &Row<'_>, first: usize) -> Option<ListingRow> {
             first: get_time(row, first + 9)?,
             last: get_time(row, first + 10)?,
         },
+    })
+}
+
+/// A row of the table `bulk`.
+pub(crate) struct BulkHead {
+    pub(crate) list: Box<str>,
+    pub(crate) since: Timestamp,
+    pub(crate) until: Until,
+    pub(crate) person: Box<str>,
+    pub(crate) reason: Box<str>,
+    pub(crate) length: u64,
+}
+
+/// Reads a row of the table `bulk`.
+pub(crate) fn bulk_head(row: &Row<'_>) -> Option<BulkHead> {
+    Some(BulkHead {
+        list: get(row, 0)?,
+        since: get_time(row, 1)?,
+        until: get_until(row, 2)?,
+        person: get(row, 3)?,
+        reason: get(row, 4)?,
+        length: get_number(row, 5)?,
     })
 }
 

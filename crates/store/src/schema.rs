@@ -7,7 +7,13 @@ pub(crate) const APPLICATION_ID: i64 = 0x5261_7474;
 
 /// The steps from an empty file to the present version; step *n* makes version *n* + 1. A step that was released is
 /// never changed. The comments inside the statements are for those who type `.schema` in `sqlite3`.
-pub(crate) const STEPS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+pub(crate) const STEPS: &[&str] = &[
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+    include_str!("schema/4.sql"),
+    include_str!("schema/5.sql"),
+];
 
 /// What a file turned out to be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

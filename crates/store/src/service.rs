@@ -11,12 +11,14 @@ use rusqlite::Connection;
 use crate::clock;
 use crate::error::{NotSaved, StoreError};
 use crate::file::{self, DATABASE, Lock};
+use crate::keys::KeptKey;
 use crate::limits::{AUDIT_BYTES_MAX, Limits};
 use crate::load::Audit;
 use crate::people::{Audited, Past, People, Reported};
 use crate::queue::{Health, Queue};
 use crate::records::{Batch, KeptEvent, Names, cut};
 use crate::restore::{Restored, restore};
+use crate::serials;
 use crate::writer::Writer;
 use listings::Entry;
 
@@ -76,10 +78,11 @@ impl Store {
         file::make_directory(directory)?;
         let lock = file::lock(directory)?;
         let path = directory.join(DATABASE);
-        let connection = file::open_writing(&path)?;
+        let mut connection = file::open_writing(&path)?;
         let secret = file::secret(&connection, &path)?;
         let known = restore(&connection, &names, since, &limits).map_err(|error| StoreError::sqlite(&path, error))?;
-        let restored = Restored { secret, ..known };
+        let serial = serials::begin(&mut connection).map_err(|error| StoreError::sqlite(&path, error))?;
+        let restored = Restored { serial, secret, ..known };
         Ok((Opened { connection, path, names, limits, lock }, restored))
     }
 
@@ -93,6 +96,11 @@ impl Store {
     pub fn audit(&self, who: &str, what: &str) {
         let short = |text| cut(text, AUDIT_BYTES_MAX).into();
         self.queue.push_audit(Audit { at: clock::now(), who: short(who), what: short(what) });
+    }
+
+    /// Queues keys in place of what is known of those with the same hashes.
+    pub fn push_keys(&self, keys: Vec<KeptKey>) {
+        self.queue.push_keys(keys);
     }
 
     /// Has everything written at once: for whoever changed the book. Does not wait.
@@ -147,6 +155,12 @@ impl Store {
     /// [`crate::limits::ROWS_ASKED_MAX`].
     pub fn history(&self, subject: &Subject, limit: usize) -> Result<Vec<Past>, StoreError> {
         self.people.history(subject, limit)
+    }
+
+    /// What `who` did about a subject, where that begins with the subject and a colon; newest first, at most `limit` and
+    /// [`crate::limits::ROWS_ASKED_MAX`].
+    pub fn audits_about(&self, who: &str, subject: &Subject, limit: usize) -> Result<Vec<Audited>, StoreError> {
+        self.people.audits_about(who, subject, limit)
     }
 
     /// Who did what, newest first, at most `limit` and [`crate::limits::ROWS_ASKED_MAX`].

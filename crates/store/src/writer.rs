@@ -12,6 +12,7 @@ use crate::load::Entries;
 use crate::queue::{Pause, Queue, Taken};
 use crate::records::Names;
 use crate::retention::Retention;
+use crate::serials;
 use listings::Entry;
 
 /// Pause between two sweeps while there is more to delete, so that the disk is not kept busy with it.
@@ -50,6 +51,13 @@ impl<J: FnMut(&mut Vec<Entry>)> Writer<J> {
             if closing && (wrote.is_ok() || *give_up_at.get_or_insert(now + CLOSE_PATIENCE) <= now) {
                 break;
             }
+        }
+        // What is not in the file may have been seen: then the next start goes on far ahead.
+        if queue.rest().is_ok()
+            && self.entries.waiting.is_empty()
+            && let Err(error) = serials::end(&mut self.connection)
+        {
+            queue.note(&error.to_string());
         }
         queue.stopped();
     }

@@ -16,7 +16,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::broadcast;
 
 use crate::Node;
-use crate::api::{Fault, FaultKind, Happening, ListWish, UnlistWish};
+use crate::api::{Fault, FaultKind, Happening, KeyWish, ListWish, RevokeWish, UnlistWish};
 
 /// Most listings that one answer holds; the command line says so when there are more.
 const LISTINGS_MAX: usize = 100_000;
@@ -71,7 +71,7 @@ async fn remove_stale(path: &Path) -> Result<(), ControlError> {
     }
 }
 
-type Nodes = State<(Arc<dyn Node>, broadcast::Sender<Happening>)>;
+pub(super) type Nodes = State<(Arc<dyn Node>, broadcast::Sender<Happening>)>;
 
 fn routes(node: Arc<dyn Node>, happenings: broadcast::Sender<Happening>) -> Router {
     Router::new()
@@ -80,7 +80,12 @@ fn routes(node: Arc<dyn Node>, happenings: broadcast::Sender<Happening>) -> Rout
         .route("/v1/listings", get(listings))
         .route("/v1/list", post(list))
         .route("/v1/unlist", post(unlist))
+        .route("/v1/import", post(super::bulk::import))
+        .route("/v1/export", get(super::bulk::export))
         .route("/v1/watch", get(watch))
+        .route("/v1/keys", get(async |State((node, _)): Nodes| node.keys().map(Json)))
+        .route("/v1/keys/new", post(make_key))
+        .route("/v1/keys/revoke", post(revoke_key))
         .with_state((node, happenings))
 }
 
@@ -112,6 +117,16 @@ async fn list(State((node, _)): Nodes, body: Bytes) -> Result<impl IntoResponse,
 async fn unlist(State((node, _)): Nodes, body: Bytes) -> Result<impl IntoResponse, Fault> {
     let wish: UnlistWish = serde_json::from_slice(&body).map_err(|error| Fault::bad(error.to_string()))?;
     node.unlist(&wish).map(Json)
+}
+
+async fn make_key(State((node, _)): Nodes, body: Bytes) -> Result<impl IntoResponse, Fault> {
+    let wish: KeyWish = serde_json::from_slice(&body).map_err(|error| Fault::bad(error.to_string()))?;
+    node.make_key(&wish).map(Json)
+}
+
+async fn revoke_key(State((node, _)): Nodes, body: Bytes) -> Result<impl IntoResponse, Fault> {
+    let wish: RevokeWish = serde_json::from_slice(&body).map_err(|error| Fault::bad(error.to_string()))?;
+    node.revoke_key(&wish).map(Json)
 }
 
 /// Streams what happens, a JSON line each. A watcher that is too slow is told how much it missed; it never holds up the

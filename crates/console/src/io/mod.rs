@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the shell that owns sockets, their files and their tasks")]
 
+mod bulk;
 mod control;
 mod scrape;
 

@@ -1,35 +1,14 @@
-//! What the examples share: a list from a file, and the settings of zones for it.
+//! What the examples share: the settings of zones for lists of some codes.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use base::{ListId, ListSet, Network};
+use base::ListId;
 use dnsbl::serve::{CombinedZone, Members, NameServer, PublishedList, Settings, SoaTimers};
-use listings::Replica;
-use listings::tree::Changes;
 
 /// The lists of a file by their codes.
 pub(crate) type Codes = BTreeMap<u8, ListId>;
-
-/// Reads lines `ADDRESS CODE`, where CODE is the last octet of the return code; each code is a list.
-pub(crate) fn load(file: &str) -> Result<(Replica, Codes), String> {
-    let text = fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
-    let mut codes = Codes::new();
-    let mut changes = Changes::default();
-    for line in text.lines() {
-        let (address, code) = line.split_once(' ').ok_or_else(|| format!("no `ADDRESS CODE`: {line}"))?;
-        let code = code.parse().map_err(|_| format!("no code: {line}"))?;
-        let next = ListId::new(codes.len() + 1);
-        let list = *codes.entry(code).or_insert(next);
-        let network: Network = address.parse().map_err(|_| format!("no address: {line}"))?;
-        changes.set(network, ListSet::EMPTY.with(list));
-    }
-    let replica = Replica::new();
-    replica.apply(1, &mut changes);
-    Ok((replica, codes))
-}
 
 /// All of the lists in one zone, `label.origin`.
 pub(crate) fn settings(origin: &str, label: &str, codes: &Codes) -> Settings {

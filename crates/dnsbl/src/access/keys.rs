@@ -163,6 +163,15 @@ impl Per {
             Self::Day => (now.as_secs() / 86_400) as u32,
         }
     }
+
+    /// When the span of this number began.
+    fn began(self, span: u32) -> Timestamp {
+        let seconds = match self {
+            Self::Second => 1,
+            Self::Day => 86_400,
+        };
+        Timestamp::from_secs(u64::from(span) * seconds)
+    }
 }
 
 /// How much a key has asked.
@@ -172,6 +181,13 @@ struct Usage {
     span: AtomicU64,
     answered: AtomicU64,
     refused: AtomicU64,
+}
+
+impl Usage {
+    /// The number of the span that was counted last.
+    fn span(&self) -> u32 {
+        (self.span.load(Ordering::Relaxed) >> 32) as u32
+    }
 }
 
 /// What was asked with a key.
@@ -185,6 +201,8 @@ pub struct KeyCount {
     pub refused: u64,
     /// Questions in the span of its quota that was counted last.
     pub in_span: u32,
+    /// When that span began.
+    pub span_began: Timestamp,
 }
 
 #[derive(Debug)]
@@ -226,6 +244,10 @@ impl KeySet {
         self.keys.is_empty()
     }
 
+    pub(crate) fn has(&self, hash: KeyHash) -> bool {
+        self.keys.contains_key(&hash)
+    }
+
     /// Whether the key opens the zone now. If so, and the question `counts`, the quota has one less.
     pub(crate) fn ask(&self, hash: KeyHash, zone: usize, now: Timestamp, counts: bool) -> KeyVerdict {
         let Some(key) = self.keys.get(&hash) else { return KeyVerdict::Unknown };
@@ -256,6 +278,7 @@ impl KeySet {
             answered: key.usage.answered.load(Ordering::Relaxed),
             refused: key.usage.refused.load(Ordering::Relaxed),
             in_span: key.usage.span.load(Ordering::Relaxed) as u32,
+            span_began: key.record.quota.map_or(Timestamp::EPOCH, |quota| quota.per.began(key.usage.span())),
         };
         let mut counts: Vec<KeyCount> = self.keys.values().map(count).collect();
         counts.sort_unstable_by(|a, b| (&a.record.name, a.record.hash).cmp(&(&b.record.name, b.record.hash)));

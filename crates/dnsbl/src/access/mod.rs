@@ -27,7 +27,8 @@ use base::{Address, ListId, ListSet, Timestamp};
 use listings::tree::{Changes, Tree};
 use siphasher::sip::SipHasher24;
 
-use crate::serve::Zones;
+use crate::serve::{ZONES_MAX, Zones};
+use crate::statics::Statics;
 pub(crate) use cookie::{CLIENT_BYTES, Cookies, SERVER_BYTES};
 pub(crate) use keys::{KeySet, KeyVerdict};
 use limiter::{Limiter, Rate};
@@ -56,6 +57,9 @@ pub struct Access {
     /// Replies that were held back, to give each so many the one that is not.
     slips: AtomicU64,
 }
+
+/// The rules of zones that are not known here.
+static OPEN: Rules = Rules { policy: Policy::Open, networks: None, refusal: Refusal::Refused, limit: None };
 
 /// The rules of one zone.
 #[derive(Debug)]
@@ -112,6 +116,23 @@ pub(crate) enum Reason {
 }
 
 impl Reason {
+    /// All of them, in the order in which counters have them.
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Network, Self::KeyWanted, Self::KeyUnknown, Self::KeyOver, Self::KeyElsewhere, Self::Quota, Self::Rate];
+
+    /// The name in metrics.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::KeyWanted => "key-wanted",
+            Self::KeyUnknown => "key-unknown",
+            Self::KeyOver => "key-over",
+            Self::KeyElsewhere => "key-elsewhere",
+            Self::Quota => "quota",
+            Self::Rate => "rate",
+        }
+    }
+
     /// The reason in words.
     pub(crate) const fn text(self) -> &'static str {
         match self {
@@ -162,16 +183,23 @@ impl Access {
     }
 
     /// The rules of `settings`, or all of their faults. `secret` is what keys were hashed under, and `random` is new
-    /// for each process.
+    /// for each process. `statics` have zones beside those of the book, which are named by their whole names.
     pub fn new(
         zones: &Zones,
+        statics: Option<&Statics>,
         settings: &AccessSettings,
         secret: KeySecret,
         random: [u8; 16],
     ) -> Result<Self, Vec<AccessError>> {
-        let mut access = Self { secret, hash_key: random, ..Self::open(zones) };
+        let of_files = statics.into_iter().flat_map(Statics::alone).map(|name| name.to_string().to_lowercase());
+        let labels: Box<[String]> = zones.labels().chain(of_files).collect();
+        let rules = labels.iter().map(|_| Rules::new(&ZoneAccess::default())).collect();
+        let mut access = Self { labels, zones: rules, secret, hash_key: random, ..Self::open(zones) };
         access.cookies = Cookies::new(&settings.cookie_secrets);
         let mut faults = Vec::new();
+        if access.labels.len() > ZONES_MAX {
+            faults.push(AccessError::TooManyZones);
+        }
         let mut named: BTreeMap<&str, &ZoneAccess> = BTreeMap::new();
         for (label, rules) in &settings.zones {
             let label = match label {
@@ -222,6 +250,7 @@ impl Access {
         if !faults.is_empty() {
             return Err(faults);
         }
+        // A set of zones is one word: `ZONES_MAX` has no more than its bits.
         let bit = |zone: &String| self.place_of(zone).map_or(0, |place| 1 << place);
         let zones_of = |record: &KeyRecord| {
             record.zones.as_ref().map_or(u64::MAX, |zones| zones.iter().map(bit).fold(0, |all, bit| all | bit))
@@ -235,6 +264,11 @@ impl Access {
         self.keys.load().resume(key, questions, now);
     }
 
+    /// The zones by the names that keys have for them.
+    pub fn zones(&self) -> impl Iterator<Item = &str> {
+        self.labels.iter().map(String::as_str)
+    }
+
     /// All keys with what was asked, by their names.
     pub fn key_counts(&self) -> Vec<KeyCount> {
         self.keys.load().counts()
@@ -244,9 +278,13 @@ impl Access {
         self.labels.iter().position(|label| label.eq_ignore_ascii_case(zone))
     }
 
+    fn rules(&self, zone: usize) -> &Rules {
+        self.zones.get(zone).unwrap_or(&OPEN)
+    }
+
     /// Whether the zone has rules that look at the client or at the reply.
     pub(crate) fn is_particular(&self, zone: usize) -> bool {
-        let rules = &self.zones[zone];
+        let rules = self.rules(zone);
         rules.networks.is_some() || rules.limit.is_some() || matches!(rules.policy, Policy::OpenBelow(_))
     }
 
@@ -258,12 +296,17 @@ impl Access {
     /// Whether a label before the zone's name is a key: one that is too long for a part of an address, where keys are
     /// wanted or given.
     pub(crate) fn takes_key(&self, zone: usize, label: &[u8], keys: &KeySet) -> bool {
-        label.len() >= KEY_LABEL_BYTES_MIN && (self.zones[zone].policy != Policy::Open || !keys.is_empty())
+        label.len() >= KEY_LABEL_BYTES_MIN && (self.rules(zone).policy != Policy::Open || !keys.is_empty())
+    }
+
+    /// Whether there is such a key.
+    pub(crate) fn knows(&self, label: &[u8], keys: &KeySet) -> bool {
+        keys.has(self.secret.hash(label))
     }
 
     /// Whether everybody may ask in the zone without a key.
     pub(crate) fn is_open(&self, zone: usize) -> bool {
-        self.zones[zone].policy == Policy::Open
+        self.rules(zone).policy == Policy::Open
     }
 
     /// Whether the key opens the zone. If so, the question is counted; if not, nothing is.
@@ -272,7 +315,7 @@ impl Access {
     }
 
     pub(crate) fn refusal(&self, zone: usize) -> Refusal {
-        self.zones[zone].refusal
+        self.rules(zone).refusal
     }
 
     pub(crate) const fn cookies(&self) -> Option<&Cookies> {
@@ -281,13 +324,13 @@ impl Access {
 
     /// What the client's network may in the zone.
     pub(crate) fn permit(&self, zone: usize, client: Address) -> Permit {
-        self.zones[zone].networks.as_ref().map_or(Permit::ByPolicy, |acl| acl.permit(client))
+        self.rules(zone).networks.as_ref().map_or(Permit::ByPolicy, |acl| acl.permit(client))
     }
 
     /// What is done with a question of a client that the networks let ask by the policy.
     pub(crate) fn judge(&self, question: &Judged<'_>, keys: &KeySet, client: Address, now: Timestamp) -> Verdict {
         let Judged { zone, key, is_whole } = *question;
-        let policy = self.zones[zone].policy;
+        let policy = self.rules(zone).policy;
         let Some(key) = key else {
             return match policy {
                 Policy::Open => Verdict::Answer,
@@ -308,7 +351,7 @@ impl Access {
 
     /// How much of a reply of `reply` octets to a question of `question` octets goes to a client that may be forged.
     pub(crate) fn meter(&self, zone: usize, client: Address, now: Timestamp, question: usize, reply: usize) -> Portion {
-        let Some(limit) = self.zones[zone].limit else { return Portion::Whole };
+        let Some(limit) = self.rules(zone).limit else { return Portion::Whole };
         if !self.is_below(zone, client, now, limit.per_second, b'r') {
             let turn = self.slips.fetch_add(1, Ordering::Relaxed);
             let is_slip = limit.slip > 0 && turn.is_multiple_of(u64::from(limit.slip));

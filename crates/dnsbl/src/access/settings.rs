@@ -22,7 +22,7 @@ pub enum ZoneLabel {
 }
 
 /// Who may ask in a zone.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ZoneAccess {
     /// What a question needs.
     pub policy: Policy,
@@ -102,6 +102,9 @@ pub enum AccessError {
     /// A rate of none.
     #[error("zone `{0}`: a rate of 0 would refuse everybody; use a network that is refused")]
     NoRate(String),
+    /// More zones than [`crate::serve::ZONES_MAX`], those from files included.
+    #[error("more than {} zones", crate::serve::ZONES_MAX)]
+    TooManyZones,
     /// A key that opens a zone that there is not.
     #[error("key `{key}`: no zone `{zone}` is served")]
     UnknownKeyZone {

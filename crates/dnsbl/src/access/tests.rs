@@ -30,7 +30,7 @@ fn access(zones_and_rules: Vec<(&str, ZoneAccess)>) -> Result<Access, Vec<Access
     let label = |zone: &str| if zone == "*" { ZoneLabel::Others } else { ZoneLabel::Named(zone.into()) };
     let rules = zones_and_rules.into_iter().map(|(zone, rules)| (label(zone), rules)).collect();
     let settings = AccessSettings { zones: rules, cookie_secrets: Vec::new() };
-    Access::new(&zones(), &settings, KeySecret::new([1; 16]), [2; 16])
+    Access::new(&zones(), None, &settings, KeySecret::new([1; 16]), [2; 16])
 }
 
 fn rules(policy: Policy) -> ZoneAccess {

@@ -13,6 +13,7 @@ mod access;
 mod entries;
 mod fault;
 mod ip;
+mod networks;
 mod plain;
 
 mod reader;

@@ -1,6 +1,7 @@
 //! Sockets and threads around [`crate::serve`].
 
 mod files;
+mod mirror;
 mod mmsg;
 mod notify;
 mod reload;
@@ -145,6 +146,7 @@ impl Server {
         }
         server.spawn_tcp(listeners, reader)?;
         server.spawn_notify()?;
+        server.spawn_mirrors()?;
         Ok(server)
     }
 
@@ -154,6 +156,19 @@ impl Server {
         }
         let (shared, own) = (Arc::clone(&self.shared), self.addresses.clone());
         self.spawn("dns-notify", move || notify::run(&shared, &own))
+    }
+
+    fn spawn_mirrors(&mut self) -> Result<(), ServerError> {
+        let mirrors = self.shared.responder.mirrors().map(Arc::clone);
+        for zone in 0..mirrors.as_ref().map_or(0, |mirrors| mirrors.slots().len()) {
+            let (shared, mirrors) = (Arc::clone(&self.shared), mirrors.clone());
+            self.spawn("dns-mirror", move || {
+                if let Some(mirrors) = &mirrors {
+                    mirror::run(&shared, &mirrors.slots()[zone]);
+                }
+            })?;
+        }
+        Ok(())
     }
 
     fn spawn_udp(&mut self, socket: Socket, reader: &Reader) -> Result<(), ServerError> {

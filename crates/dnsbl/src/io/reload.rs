@@ -114,8 +114,17 @@ pub struct Reloaded {
 #[derive(Debug)]
 pub struct StaticFiles {
     statics: Arc<Statics>,
-    zones: Vec<(ZoneFiles, Vec<usize>)>,
+    zones: Vec<Zone>,
     datasets: Vec<Watched>,
+}
+
+/// A zone with the places of its datasets.
+#[derive(Debug)]
+struct Zone {
+    files: ZoneFiles,
+    places: Vec<usize>,
+    /// Why its newest content is not served.
+    fault: Option<String>,
 }
 
 /// A dataset's files with what was seen of them last.
@@ -124,6 +133,8 @@ struct Watched {
     files: DatasetFiles,
     stamps: Vec<Option<Stamp>>,
     compiled: Option<Arc<Compiled>>,
+    /// Why the newest files are not read.
+    fault: Option<String>,
 }
 
 impl StaticFiles {
@@ -133,13 +144,13 @@ impl StaticFiles {
         let mut datasets: Vec<Watched> = Vec::new();
         let mut place = |files: &DatasetFiles| {
             datasets.iter().position(|watched| watched.files == *files).unwrap_or_else(|| {
-                datasets.push(Watched { files: files.clone(), stamps: Vec::new(), compiled: None });
+                datasets.push(Watched { files: files.clone(), stamps: Vec::new(), compiled: None, fault: None });
                 datasets.len() - 1
             })
         };
         let zones = zones.into_iter().map(|zone| {
             let places = zone.datasets.iter().map(&mut place).collect();
-            (zone, places)
+            Zone { files: zone, places, fault: None }
         });
         let zones = zones.collect();
         Ok(Self { statics, zones, datasets })
@@ -155,7 +166,7 @@ impl StaticFiles {
     pub fn poll(&mut self, now: Timestamp) -> Reloaded {
         let mut reloaded = Reloaded::default();
         let changed: Vec<bool> = self.datasets.iter_mut().map(|watched| watched.poll(now, &mut reloaded)).collect();
-        for (zone, places) in &self.zones {
+        for Zone { files: zone, places, fault } in &mut self.zones {
             if !places.iter().any(|place| changed[*place]) {
                 continue;
             }
@@ -166,6 +177,7 @@ impl StaticFiles {
                 zone.judge(self.statics.content(&zone.name).as_deref(), &content)?;
                 Ok(content)
             });
+            *fault = judged.as_ref().err().map(ToString::to_string);
             match judged {
                 Ok(content) => {
                     reloaded.zones.push((zone.name.clone(), content.len()));
@@ -175,6 +187,15 @@ impl StaticFiles {
             }
         }
         reloaded
+    }
+
+    /// The zones of which something older than their files is served, or nothing, and why.
+    pub fn faults(&self) -> Vec<(&Name, &str)> {
+        let zones = self.zones.iter().filter_map(|zone| {
+            let of_datasets = zone.places.iter().find_map(|place| self.datasets[*place].fault.as_deref());
+            Some((&zone.files.name, of_datasets.or(zone.fault.as_deref())?))
+        });
+        zones.map(|(name, fault)| (name, fault.trim_end())).collect()
     }
 }
 
@@ -213,6 +234,7 @@ impl Watched {
                     reloaded.warnings.push(warnings);
                 }
                 self.compiled = Some(Arc::new(compiled));
+                self.fault = None;
                 true
             }
             Err(error) => {
@@ -220,7 +242,12 @@ impl Watched {
                     // It may be readable the next time without another change.
                     self.stamps.clear();
                 }
-                reloaded.errors.push(error);
+                // A file that is missing is tried at each poll, and told once.
+                let fault = Some(error.to_string());
+                if self.fault != fault {
+                    self.fault = fault;
+                    reloaded.errors.push(error);
+                }
                 false
             }
         }

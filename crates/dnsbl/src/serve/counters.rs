@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use base::limits::LISTS_MAX;
 use base::{Address, ListId, ListSet};
 
-use crate::access::{ClientCount, Tally, busiest};
+use crate::access::{ClientCount, Reason, Tally, busiest};
 
 /// How a message was answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,11 +35,13 @@ pub enum Outcome {
     BadSignature,
     /// Not at all: no header, or itself a response.
     Ignored,
+    /// An announcement of a zone that we take from others (NOTIFY).
+    Notified,
 }
 
 impl Outcome {
     /// All of them, in the order in which counters have them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Listed,
         Self::Unlisted,
         Self::NoData,
@@ -52,6 +54,7 @@ impl Outcome {
         Self::BadVersion,
         Self::BadSignature,
         Self::Ignored,
+        Self::Notified,
     ];
 
     /// The name in metrics.
@@ -69,6 +72,7 @@ impl Outcome {
             Self::BadVersion => "bad-version",
             Self::BadSignature => "bad-signature",
             Self::Ignored => "ignored",
+            Self::Notified => "notified",
         }
     }
 }
@@ -83,6 +87,7 @@ pub struct Counters {
     truncated: AtomicU64,
     lists: [AtomicU64; LISTS_MAX],
     zones: Box<[[AtomicU64; ZONE_OUTCOMES]]>,
+    refusals: [AtomicU64; Reason::ALL.len()],
     pub(crate) clients: Tally,
 }
 
@@ -99,6 +104,7 @@ impl Counters {
             truncated: AtomicU64::new(0),
             lists: Default::default(),
             zones: (0..zones).map(|_| Default::default()).collect(),
+            refusals: Default::default(),
             clients: Tally::new(),
         }
     }
@@ -109,6 +115,12 @@ impl Counters {
         if let Some(of_zone) = zone.and_then(|zone| self.zones[zone].get(outcome as usize)) {
             bump(of_zone);
         }
+    }
+
+    /// Counts a question of a client that may not ask.
+    pub(crate) fn count_refusal(&self, client: Address, reason: Reason) {
+        self.clients.refused(client);
+        bump(&self.refusals[reason as usize]);
     }
 
     /// Counts an answer for each of `lists`.
@@ -143,6 +155,7 @@ pub struct Totals {
     truncated: u64,
     lists: [u64; LISTS_MAX],
     zones: Vec<[u64; ZONE_OUTCOMES]>,
+    refusals: [u64; Reason::ALL.len()],
 }
 
 impl Totals {
@@ -152,6 +165,7 @@ impl Totals {
         self.outcomes.iter_mut().zip(&counters.outcomes).for_each(|(sum, counter)| add(sum, counter));
         self.lists.iter_mut().zip(&counters.lists).for_each(|(sum, counter)| add(sum, counter));
         add(&mut self.truncated, &counters.truncated);
+        self.refusals.iter_mut().zip(&counters.refusals).for_each(|(sum, counter)| add(sum, counter));
         let zones = self.zones.len().max(counters.zones.len());
         self.zones.resize(zones, [0; ZONE_OUTCOMES]);
         for (sums, of_zone) in self.zones.iter_mut().zip(&counters.zones) {
@@ -162,6 +176,11 @@ impl Totals {
     /// Messages with this outcome.
     pub const fn outcome(&self, outcome: Outcome) -> u64 {
         self.outcomes[outcome as usize]
+    }
+
+    /// Why clients were denied an answer, and how often: names for metrics, such as `key-wanted`.
+    pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Reason::ALL.into_iter().map(|reason| (reason.name(), self.refusals[reason as usize]))
     }
 
     /// Messages in all, the ignored ones included.
@@ -179,8 +198,8 @@ impl Totals {
         self.lists[list.index()]
     }
 
-    /// Messages with this outcome in the zone at `zone`, in the order of [`super::Zones::names`]; 0 for outcomes that
-    /// belong to no zone.
+    /// Messages with this outcome in the zone at `zone`, in the order of [`super::Responder::zone_names`]; 0 for outcomes
+    /// that belong to no zone.
     pub fn zone(&self, zone: usize, outcome: Outcome) -> u64 {
         self.zones.get(zone).and_then(|of_zone| of_zone.get(outcome as usize)).copied().unwrap_or_default()
     }
@@ -209,6 +228,9 @@ mod tests {
 
     #[test]
     fn the_order_is_the_order_of_the_variants() {
+        for (index, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, index, "{}", reason.name());
+        }
         for (index, outcome) in Outcome::ALL.into_iter().enumerate() {
             assert_eq!(outcome as usize, index, "{}", outcome.name());
         }

@@ -27,7 +27,7 @@ mod zones;
 pub use batch::BATCH_MAX;
 /// What the transfers of zones need of the wire format.
 pub(crate) mod wire {
-    pub(crate) use super::name::skip_name;
+    pub(crate) use super::name::{NAME_BYTES_MAX, skip_name};
     pub(crate) use super::query::{HEADER_BYTES, Query, code};
     pub(crate) use super::records::{POINTER, Records};
     pub(crate) use super::reply::{Rcode, header_only};

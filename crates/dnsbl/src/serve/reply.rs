@@ -1,7 +1,7 @@
 //! Writes a reply into a buffer that is there already.
 
 use super::query::{Edns, HEADER_BYTES, OPTION_COOKIE, OPTION_ERROR, OPTION_NSID, Query, code};
-use super::records::Records;
+use super::records::{POINTER, Records};
 use crate::access::{CLIENT_BYTES, SERVER_BYTES};
 
 /// The largest reply that we take over UDP and send over it: what fits into one packet nearly everywhere (RFC 9715).
@@ -9,9 +9,6 @@ pub const UDP_BYTES_MAX: u16 = 1232;
 
 /// The smallest buffer for a reply: what clients without EDNS take.
 pub const REPLY_BYTES_MIN: usize = 512;
-
-/// The name of the question, as a compression pointer.
-const QUESTION_NAME: [u8; 2] = [0xc0, HEADER_BYTES as u8];
 
 /// Octets of an OPT record without options.
 pub(crate) const OPT_BYTES: usize = 11;
@@ -27,6 +24,8 @@ pub(crate) enum Rcode {
     Refused = 5,
     NotAuth = 9,
     BadVers = 16,
+    /// RFC 7873.
+    BadCookie = 23,
 }
 
 /// Where a record stands.
@@ -112,15 +111,20 @@ impl<'a> Reply<'a> {
 
     /// A record in the answer, under the question's own name.
     pub(crate) fn answer(&mut self, kind: u16, ttl: u32, data: &[u8]) {
+        self.record(Section::Answer, 0, kind, ttl, data);
+    }
+
+    /// A record whose owner begins at `name` in the question's name.
+    pub(crate) fn record(&mut self, section: Section, name: usize, kind: u16, ttl: u32, data: &[u8]) {
         let mut fixed = [0; 12];
-        fixed[..2].copy_from_slice(&QUESTION_NAME);
+        fixed[..2].copy_from_slice(&(POINTER | (HEADER_BYTES + name) as u16).to_be_bytes());
         fixed[2..4].copy_from_slice(&kind.to_be_bytes());
         fixed[4..6].copy_from_slice(&code::CLASS_IN.to_be_bytes());
         fixed[6..10].copy_from_slice(&ttl.to_be_bytes());
         fixed[10..].copy_from_slice(&(data.len() as u16).to_be_bytes());
         self.put(&fixed);
         self.put(data);
-        self.counts[Section::Answer as usize] += 1;
+        self.counts[section as usize] += 1;
     }
 
     /// Ready records, where the name that they point to begins at `name` in the question's name.

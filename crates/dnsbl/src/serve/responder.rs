@@ -8,14 +8,15 @@ use listings::Snapshot;
 
 use super::address::{Prefix, networks, v4_host, v6_host};
 use super::counters::{Counters, Outcome};
-use super::name::is_same;
+use super::name::{Name, is_same};
 use super::plain::Plan;
 use super::query::{Fault, Query, code};
 use super::reply::{Extras, REPLY_BYTES_MIN, Rcode, Reply, Section, header_only};
 use super::text::{AddressText, TEXT_BYTES_MAX};
 use super::zones::{Host, Zone, Zones};
 use crate::access::{Access, CLIENT_BYTES, Judged, KeySet, Permit, Portion, Reason, Refusal, SERVER_BYTES, Verdict};
-use crate::statics::Statics;
+use crate::mirror::Mirrors;
+use crate::statics::{Slot, Statics};
 use crate::transfer::Transfers;
 
 /// How a query came, and so how large its reply may be.
@@ -50,6 +51,8 @@ pub struct Responder {
     transfers: Option<Arc<Transfers>>,
     /// The zones that are answered from files.
     statics: Option<Arc<Statics>>,
+    /// The zones that are taken from other servers.
+    mirrors: Option<Arc<Mirrors>>,
 }
 
 /// What is known of a question besides its octets.
@@ -66,8 +69,8 @@ pub(super) struct Turn<'a> {
 struct Filled {
     outcome: Outcome,
     zone: Option<usize>,
-    /// The client's network may ask without limits.
-    is_free: bool,
+    /// The zone whose limits of replies hold: the origin's for zones that are not the book's.
+    limits: Option<usize>,
 }
 
 /// How long resolvers may remember that they may not ask, in seconds.
@@ -75,6 +78,9 @@ const DENIED_TTL: u32 = 60;
 
 /// The extended error "prohibited" (RFC 8914 section 4.19).
 const PROHIBITED: u16 = 18;
+
+/// The extended error "not authoritative" (RFC 8914 section 4.21), which says enough without a text.
+const NOT_AUTHORITATIVE: u16 = 20;
 
 /// What a name in a zone of lists is.
 enum Standing {
@@ -105,17 +111,40 @@ impl Responder {
     /// A responder that answers those whom `access`, which was made for these zones, lets ask.
     pub fn with_access(zones: Zones, access: Arc<Access>) -> Self {
         let plan = Plan::new(&zones, |zone| !access.is_particular(zone));
-        Self { zones, plan, access, transfers: None, statics: None }
+        Self { zones, plan, access, transfers: None, statics: None, mirrors: None }
     }
 
     /// The same responder with zones that are answered from files: a zone from files alone stands before every zone
     /// of the book that is not below it.
     #[must_use]
     pub fn with_statics(mut self, statics: Arc<Statics>) -> Self {
-        let is_plain = |zone: usize| !self.access.is_particular(zone) && !statics.is_below(&self.zones.all[zone].name);
-        self.plan = Plan::new(&self.zones, is_plain);
         self.statics = Some(statics);
+        self.plan = self.new_plan();
         self
+    }
+
+    /// The same responder with zones that are taken from others: such a zone stands before every zone of the book that
+    /// is not below it.
+    #[must_use]
+    pub fn with_mirrors(mut self, mirrors: Arc<Mirrors>) -> Self {
+        self.mirrors = Some(mirrors);
+        self.plan = self.new_plan();
+        self
+    }
+
+    /// Plain are the zones that nothing else answers for.
+    fn new_plan(&self) -> Plan {
+        Plan::new(&self.zones, |zone| {
+            let name = &self.zones.all[zone].name;
+            let is_others = self.statics.as_ref().is_some_and(|statics| statics.is_below(name))
+                || self.mirrors.as_ref().is_some_and(|mirrors| mirrors.is_below(name));
+            !self.access.is_particular(zone) && !is_others
+        })
+    }
+
+    /// The zones that are taken from others.
+    pub const fn mirrors(&self) -> Option<&Arc<Mirrors>> {
+        self.mirrors.as_ref()
     }
 
     /// The zones that are answered from files.
@@ -145,9 +174,15 @@ impl Responder {
         &self.zones
     }
 
+    /// The names of all zones, in the order in which counters have them: those of the book, then those from files
+    /// alone.
+    pub fn zone_names(&self) -> impl Iterator<Item = &Name> {
+        self.zones.names().chain(self.statics.iter().flat_map(|statics| statics.alone()))
+    }
+
     /// New counters for a thread that will call [`Responder::answer`].
     pub fn counters(&self) -> Counters {
-        Counters::new(self.zones.all.len())
+        Counters::new(self.zone_names().count())
     }
 
     /// Writes the reply to `message` into `out`, which has at least 512 octets. Returns the reply's length; 0 if there
@@ -169,6 +204,10 @@ impl Responder {
     pub(super) fn answer_in(&self, turn: &Turn<'_>, message: &[u8], out: &mut [u8]) -> usize {
         assert!(out.len() >= REPLY_BYTES_MIN, "the caller's buffer holds the smallest reply");
         let Turn { asker, counters, .. } = turn;
+        if let Some(mirrors) = self.mirrors.as_ref().filter(|_| Mirrors::is_notify(message)) {
+            counters.count(Outcome::Notified, None);
+            return mirrors.notified(asker, message, out);
+        }
         let query = match Query::parse(message) {
             Ok(query) => query,
             Err(Fault::Ignore) => {
@@ -200,11 +239,9 @@ impl Responder {
             counters.count_truncated();
         }
         let length = reply.finish();
-        let Filled { outcome, zone, is_free } = filled;
-        let portion = match zone {
-            Some(zone) if !is_known && !is_free => {
-                self.access.meter(zone, asker.address, asker.now, message.len(), length)
-            }
+        let Filled { outcome, zone, limits } = filled;
+        let portion = match limits {
+            Some(zone) if !is_known => self.access.meter(zone, asker.address, asker.now, message.len(), length),
             _ => Portion::Whole,
         };
         counters.count(if portion == Portion::Whole { outcome } else { Outcome::Limited }, zone);
@@ -215,6 +252,10 @@ impl Responder {
         short.authoritative = true;
         match (portion, outcome) {
             (Portion::None, _) => short.is_silent = true,
+            // The cookie that goes with it proves the address as well as a stream would (RFC 7873 section 5.2.3).
+            (Portion::Truncated, _) if cookie.is_some() => {
+                (short.rcode, short.authoritative) = (Rcode::BadCookie, false);
+            }
             (Portion::Small, Outcome::Unlisted) => short.rcode = Rcode::NxDomain,
             (Portion::Small, Outcome::NoData) => {}
             (Portion::Small, Outcome::Denied) => (short.rcode, short.authoritative) = (Rcode::Refused, false),
@@ -238,7 +279,8 @@ impl Responder {
 
     /// Decides what the reply is and writes its records.
     fn fill(&self, turn: &Turn<'_>, query: &Query<'_>, reply: &mut Reply<'_>) -> Filled {
-        let elsewhere = |outcome| Filled { outcome, zone: None, is_free: false };
+        let elsewhere = |outcome| Filled { outcome, zone: None, limits: None };
+        let not_the_books = |outcome| Filled { outcome, zone: None, limits: Some(0) };
         if query.is_other_operation {
             reply.rcode = Rcode::NotImp;
             return elsewhere(Outcome::NotImplemented);
@@ -253,22 +295,30 @@ impl Responder {
         }
         let is_ours = query.class == code::CLASS_IN && !matches!(query.kind, code::AXFR | code::IXFR);
         let place = self.place(query).filter(|_| is_ours);
-        if let Some(statics) = self.statics.as_ref().filter(|_| is_ours) {
-            let book_labels = place.map_or(0, |place| place.zone.labels);
-            if let Some(outcome) = statics.answer(query, turn.asker, book_labels, reply) {
-                return elsewhere(outcome);
-            }
+        let book_labels = place.map_or(0, |place| place.zone.labels);
+        if is_ours
+            && let Some(mirrors) = &self.mirrors
+            && let Some(outcome) = mirrors.answer(query, turn.asker, book_labels, reply)
+        {
+            return not_the_books(outcome);
+        }
+        if is_ours
+            && let Some(statics) = &self.statics
+            && let Some(slot) = statics.alone_for(query, book_labels)
+        {
+            return self.fill_from_files(slot, turn, query, reply);
         }
         let Some(place) = place else {
             reply.rcode = Rcode::Refused;
+            reply.error = Some((NOT_AUTHORITATIVE, ""));
             return elsewhere(Outcome::Refused);
         };
         reply.authoritative = true;
         let serial = soa_serial(turn.snapshot.serial());
         let permit = self.access.permit(place.index, turn.asker.address);
-        let mut outcome = self.fill_from(place, permit, turn, query, reply, serial);
+        let (mut outcome, key_labels) = self.fill_from(place, permit, turn, query, reply, serial);
         if let Some(statics) = &self.statics {
-            outcome = statics.combine(query, turn.asker, place.zone.labels, outcome, reply);
+            outcome = statics.combine(query, turn.asker, (place.zone.labels, key_labels), outcome, reply);
         }
         if matches!(outcome, Outcome::Unlisted | Outcome::NoData) {
             reply.records(Section::Authority, &place.zone.negative, place.name, serial);
@@ -276,9 +326,57 @@ impl Responder {
         if outcome == Outcome::Unlisted {
             reply.rcode = Rcode::NxDomain;
         }
-        Filled { outcome, zone: Some(place.index), is_free: permit == Permit::Free }
+        Filled { outcome, zone: Some(place.index), limits: (permit != Permit::Free).then_some(place.index) }
     }
 
+    /// Answers from files alone, whom the zone's rules let ask.
+    fn fill_from_files(&self, slot: &Slot, turn: &Turn<'_>, query: &Query<'_>, reply: &mut Reply<'_>) -> Filled {
+        let index = self.zones.all.len() + slot.place;
+        let permit = self.access.permit(index, turn.asker.address);
+        let filled = |outcome| Filled { outcome, zone: Some(index), limits: (permit != Permit::Free).then_some(index) };
+        let labels = query.name.labels() - slot.labels;
+        if matches!(permit, Permit::Refuse | Permit::Ignore) {
+            reply.is_silent = permit == Permit::Ignore;
+            return filled(self.deny(index, host(query, labels), turn, query, reply, Reason::Network));
+        }
+        if labels == 0 {
+            return filled(Statics::answer(slot, query, turn.asker, 0, reply));
+        }
+        // Only a part of an address is a step on the way; a name of a list of names is none.
+        let is_whole = |labels| {
+            host(query, labels).is_some() || networks(&query.name, labels).into_iter().flatten().next().is_none()
+        };
+        let (verdict, key_labels) = self.admit(index, labels, permit, turn, query, is_whole);
+        if let Verdict::Refuse(reason) = verdict {
+            return filled(self.deny(index, host(query, labels - key_labels), turn, query, reply, reason));
+        }
+        // In a list of names the label before the zone's name may be a long one of the name.
+        let is_known = key_labels > 0 && self.access.knows(query.name.label(labels - 1), turn.keys);
+        filled(Statics::answer(slot, query, turn.asker, usize::from(is_known), reply))
+    }
+
+    /// Whether the client may ask what stands below the zone's own name, and how many labels of it are its key.
+    /// `is_whole` says whether the question with so many labels before the zone and the key counts for a quota.
+    fn admit(
+        &self,
+        zone: usize,
+        labels: usize,
+        permit: Permit,
+        turn: &Turn<'_>,
+        query: &Query<'_>,
+        is_whole: impl Fn(usize) -> bool,
+    ) -> (Verdict, usize) {
+        let label = query.name.label(labels - 1);
+        let key = self.access.takes_key(zone, label, turn.keys).then_some(label);
+        let key_labels = usize::from(key.is_some());
+        if permit != Permit::ByPolicy || turn.is_admitted {
+            return (Verdict::Answer, key_labels);
+        }
+        let question = Judged { zone, key, is_whole: is_whole(labels - key_labels) };
+        (self.access.judge(&question, turn.keys, turn.asker.address, turn.asker.now), key_labels)
+    }
+
+    /// Answers from the book. Also says how many labels of the name are a key.
     fn fill_from(
         &self,
         place: Place<'_>,
@@ -287,47 +385,36 @@ impl Responder {
         query: &Query<'_>,
         reply: &mut Reply<'_>,
         serial: u32,
-    ) -> Outcome {
+    ) -> (Outcome, usize) {
         let zone = place.zone;
         let labels = query.name.labels() - zone.labels;
+        let has_entries = !zone.members.is_empty() || self.is_shared(zone);
+        let subject = |labels| if has_entries { host(query, labels) } else { None };
         if matches!(permit, Permit::Refuse | Permit::Ignore) {
             reply.is_silent = permit == Permit::Ignore;
-            return self.deny(place, turn, query, labels, reply, Reason::Network);
+            return (self.deny(place.index, subject(labels), turn, query, reply, Reason::Network), 0);
         }
-        if labels == 0 {
-            return apex(zone, query.kind, reply, serial);
+        if let Some(outcome) = self.beside_entries(place, labels, query, reply, serial) {
+            return (outcome, 0);
         }
-        // The name is that of a list's zone: see `place`.
-        if query.kind == code::DS && place.index == 0 && labels == 1 && self.child(query.name.label(0)).is_some() {
-            return Outcome::NoData;
+        if !has_entries {
+            return (Outcome::Unlisted, 0);
         }
-        if !zone.hosts.is_empty() {
-            if let Some(host) = zone.hosts.iter().find(|host| query.name.is_exactly(&host.name)) {
-                return host_answer(host, query.kind, reply);
-            }
-            if zone.hosts.iter().any(|host| host.name.is_within(query.name.wire())) {
-                return Outcome::NoData;
-            }
-        }
-        if zone.members.is_empty() {
-            return Outcome::Unlisted;
-        }
-        let label = query.name.label(labels - 1);
-        let key = self.access.takes_key(place.index, label, turn.keys).then_some(label);
-        let labels = labels - usize::from(key.is_some());
+        let (verdict, key_labels) =
+            self.admit(place.index, labels, permit, turn, query, |labels| host(query, labels).is_some());
+        let labels = labels - key_labels;
         let address = host(query, labels);
-        if permit == Permit::ByPolicy && !turn.is_admitted {
-            let question = Judged { zone: place.index, key, is_whole: address.is_some() };
-            match self.access.judge(&question, turn.keys, turn.asker.address, turn.asker.now) {
-                Verdict::Answer => {}
-                Verdict::Nothing => return Outcome::Unlisted,
-                Verdict::Refuse(reason) => return self.deny(place, turn, query, labels, reply, reason),
+        match verdict {
+            Verdict::Answer => {}
+            Verdict::Nothing => return (Outcome::Unlisted, 0),
+            Verdict::Refuse(reason) => {
+                return (self.deny(place.index, address, turn, query, reply, reason), key_labels);
             }
         }
         if labels == 0 {
-            return Outcome::NoData;
+            return (Outcome::NoData, key_labels);
         }
-        match self.standing(zone, turn.snapshot, query, labels, address) {
+        let outcome = match self.standing(zone, turn.snapshot, query, labels, address) {
             Standing::Listed(address, lists) => {
                 let outcome = self.listed(zone, query.kind, address, lists, reply);
                 if outcome == Outcome::Listed {
@@ -337,22 +424,51 @@ impl Responder {
             }
             Standing::Above => Outcome::NoData,
             Standing::Nothing => Outcome::Unlisted,
+        };
+        (outcome, key_labels)
+    }
+
+    /// Whether files have a part in the zone.
+    fn is_shared(&self, zone: &Zone) -> bool {
+        self.statics.as_ref().is_some_and(|statics| statics.shares(&zone.name))
+    }
+
+    /// Answers what everybody may know: the zone's own name, a cut below it, and name servers.
+    fn beside_entries(
+        &self,
+        place: Place<'_>,
+        labels: usize,
+        query: &Query<'_>,
+        reply: &mut Reply<'_>,
+        serial: u32,
+    ) -> Option<Outcome> {
+        let zone = place.zone;
+        if labels == 0 {
+            return Some(apex(zone, query.kind, reply, serial));
         }
+        // The name is that of a list's zone: see `place`.
+        if query.kind == code::DS && place.index == 0 && labels == 1 && self.child(query.name.label(0)).is_some() {
+            return Some(Outcome::NoData);
+        }
+        if let Some(host) = zone.hosts.iter().find(|host| query.name.is_exactly(&host.name)) {
+            return Some(host_answer(host, query.kind, reply));
+        }
+        let is_above = zone.hosts.iter().any(|host| host.name.is_within(query.name.wire()));
+        is_above.then_some(Outcome::NoData)
     }
 
     /// Tells a client that it may not ask, in the words that the operator wants.
     fn deny(
         &self,
-        place: Place<'_>,
+        zone: usize,
+        address: Option<Address>,
         turn: &Turn<'_>,
         query: &Query<'_>,
-        labels: usize,
         reply: &mut Reply<'_>,
         reason: Reason,
     ) -> Outcome {
-        turn.counters.clients.refused(turn.asker.address);
-        let address = if place.zone.members.is_empty() { None } else { host(query, labels) };
-        match (self.access.refusal(place.index), address) {
+        turn.counters.count_refusal(turn.asker.address, reason);
+        match (self.access.refusal(zone), address) {
             // Whoever tests a list by it would take the code for a listing of everybody.
             (Refusal::Codes, Some(address)) if address.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST) => {
                 return Outcome::Unlisted;

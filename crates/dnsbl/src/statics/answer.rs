@@ -67,26 +67,30 @@ impl Statics {
         self.slots().iter().find(holds)
     }
 
-    /// Answers a question of a zone from files alone; none if it belongs to no such zone, or to a zone of the book below
-    /// it, whose name has `book_labels` labels.
+    /// The zone from files alone that the question belongs to; none if it belongs to no such zone, or to a zone of the
+    /// book below it, whose name has `book_labels` labels.
+    pub(crate) fn alone_for(&self, query: &Query<'_>, book_labels: usize) -> Option<&Slot> {
+        self.slot_of(query, Sharing::Alone).filter(|slot| slot.labels >= book_labels)
+    }
+
+    /// Answers a question of a zone from files alone, which has `key_labels` labels of a key before the zone's name.
     pub(crate) fn answer(
-        &self,
+        slot: &Slot,
         query: &Query<'_>,
         asker: &Asker,
-        book_labels: usize,
+        key_labels: usize,
         reply: &mut Reply<'_>,
-    ) -> Option<Outcome> {
-        let slot = self.slot_of(query, Sharing::Alone).filter(|slot| slot.labels >= book_labels)?;
+    ) -> Outcome {
         let guard = slot.content.load();
         let content = guard.as_ref().filter(|content| content.expires.is_none_or(|end| asker.now < end));
         let Some((content, apex)) = content.and_then(|content| Some((content, content.apex.as_ref()?))) else {
             // Another server of the zone may be better off.
             reply.rcode = Rcode::ServFail;
-            return Some(Outcome::Refused);
+            return Outcome::Refused;
         };
         reply.authoritative = true;
         let name = query.name.suffix_start(slot.labels);
-        let mut outcome = content.add(query, asker, slot.labels, reply);
+        let mut outcome = content.add(query, asker, slot.labels + key_labels, reply);
         if outcome == Outcome::Refused {
             (reply.rcode, reply.authoritative) = (Rcode::Refused, false);
         }
@@ -109,16 +113,16 @@ impl Statics {
         if outcome == Outcome::Unlisted {
             reply.rcode = Rcode::NxDomain;
         }
-        Some(outcome)
+        outcome
     }
 
-    /// Adds to the reply of a zone of the book, whose name has `labels` labels, what files have for it. Returns the
-    /// outcome of both.
+    /// Adds to the reply of a zone of the book, whose name has `labels` labels and `key_labels` of a key before them,
+    /// what files have for it. Returns the outcome of both.
     pub(crate) fn combine(
         &self,
         query: &Query<'_>,
         asker: &Asker,
-        labels: usize,
+        (labels, key_labels): (usize, usize),
         outcome: Outcome,
         reply: &mut Reply<'_>,
     ) -> Outcome {
@@ -130,7 +134,7 @@ impl Statics {
         };
         let guard = slot.content.load();
         let content = guard.as_ref().filter(|content| content.expires.is_none_or(|end| asker.now < end));
-        let found = content.map_or(Outcome::Unlisted, |content| content.add(query, asker, labels, reply));
+        let found = content.map_or(Outcome::Unlisted, |content| content.add(query, asker, labels + key_labels, reply));
         match (outcome, found) {
             (Outcome::Listed, _) | (_, Outcome::Unlisted) => outcome,
             (_, found) => found,

@@ -17,4 +17,5 @@ mod texts;
 mod zone;
 
 pub use table::{Table, VALUES_PER_ENTRY_MAX};
+pub(crate) use zone::Slot;
 pub use zone::{Compiled, Content, ContentError, DATASETS_MAX, Sharing, Statics, StaticsError, ZONES_MAX};

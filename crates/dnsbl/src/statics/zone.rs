@@ -30,6 +30,8 @@ pub(crate) struct Slot {
     pub(crate) name: Name,
     pub(crate) labels: usize,
     pub(crate) sharing: Sharing,
+    /// Its place among the zones from files alone.
+    pub(crate) place: usize,
     pub(super) content: ArcSwapOption<Content>,
 }
 
@@ -60,6 +62,7 @@ impl Statics {
             labels: name.label_count(),
             name,
             sharing,
+            place: 0,
             content: ArcSwapOption::empty(),
         };
         let mut slots: Vec<Slot> = names.into_iter().map(slot).collect();
@@ -73,7 +76,19 @@ impl Statics {
                 return Err(StaticsError::SameZone(slot.name.to_string()));
             }
         }
+        let alone = slots.iter_mut().filter(|slot| slot.sharing == Sharing::Alone);
+        alone.enumerate().for_each(|(place, slot)| slot.place = place);
         Ok(Self { slots: slots.into() })
+    }
+
+    /// The names of the zones from files alone, in the order of their places.
+    pub fn alone(&self) -> impl Iterator<Item = &Name> {
+        self.slots.iter().filter(|slot| slot.sharing == Sharing::Alone).map(|slot| &slot.name)
+    }
+
+    /// Whether the book's zone of this name has a part from files.
+    pub(crate) fn shares(&self, zone: &Name) -> bool {
+        self.slot(zone).is_some_and(|slot| slot.sharing == Sharing::WithBook)
     }
 
     /// The names of the zones.

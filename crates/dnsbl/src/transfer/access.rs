@@ -10,7 +10,7 @@ use super::key::Key;
 pub const SECONDARIES_MAX: usize = 256;
 
 /// Who gets zones and notifications. By default nobody.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Settings {
     /// The keys that secondaries sign with.
     pub keys: Vec<Key>,
@@ -21,7 +21,7 @@ pub struct Settings {
 }
 
 /// Secondaries that may transfer zones: from these networks, and with this key. At least one of both is given.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Allow {
     /// The networks that they are in; anywhere if empty.
     pub from: Vec<Network>,
@@ -30,7 +30,7 @@ pub struct Allow {
 }
 
 /// A secondary that is told of changes (RFC 1996).
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Notify {
     /// Where it listens.
     pub to: SocketAddr,

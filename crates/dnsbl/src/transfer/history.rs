@@ -7,7 +7,7 @@ use std::time::Duration;
 use base::limits::LISTS_MAX;
 use base::{ListId, ListSet, Network, Subject};
 use listings::tree::{Changes, Tree};
-use listings::{Change, Entry};
+use listings::{Change, Entry, Replaced};
 
 use super::rows::outermost;
 use super::serial::past_of;
@@ -40,6 +40,8 @@ struct Ring {
     newest: u64,
     /// For each list its last change.
     of_lists: [u64; LISTS_MAX],
+    /// For each list the change that was too large to be kept: zones of it that are older are sent as a whole.
+    renewed: [u64; LISTS_MAX],
 }
 
 /// One change of a network's own lists.
@@ -67,6 +69,7 @@ impl History {
             start: serial,
             newest: serial,
             of_lists: [serial; LISTS_MAX],
+            renewed: [serial; LISTS_MAX],
         };
         Self { ring: Mutex::new(ring), came: Condvar::new() }
     }
@@ -130,7 +133,8 @@ impl History {
     fn steps(&self, serial: u64, members: ListSet, theirs: u32) -> Option<Vec<Step>> {
         let from = past_of(serial, theirs)?;
         let ring = self.ring();
-        if from <= ring.start || from < ring.complete_after || ring.newest < serial {
+        let is_renewed = members.iter().any(|list| from < ring.renewed[list.index()]);
+        if from <= ring.start || from < ring.complete_after || ring.newest < serial || is_renewed {
             return None;
         }
         let first = ring.steps.partition_point(|step| step.serial <= from);
@@ -159,18 +163,37 @@ impl Ring {
         let (listing, was_listed) = match &entry.change {
             Change::Listed(listing) => (listing, false),
             Change::Unlisted { listing, .. } => (listing, true),
+            Change::Replaced(replaced) => return self.take_replaced(entry.serial, replaced),
         };
         let Subject::Network(network) = listing.subject else { return };
         if listing.list == ListId::BLOCKED {
             return;
         }
+        self.push(Step { serial: entry.serial, network, list: listing.list, was_listed });
+    }
+
+    /// Takes in a change of many networks at once, as steps of the same number.
+    fn take_replaced(&mut self, serial: u64, replaced: &Replaced) {
+        let list = replaced.list;
+        match &replaced.steps {
+            None => self.renewed[list.index()] = serial,
+            Some(steps) => {
+                for (network, is_listed) in steps {
+                    self.push(Step { serial, network: *network, list, was_listed: !is_listed });
+                }
+            }
+        }
+        self.of_lists[list.index()] = serial;
+    }
+
+    fn push(&mut self, step: Step) {
         if self.steps.len() == HISTORY_MAX
             && let Some(oldest) = self.steps.pop_front()
         {
             self.complete_after = oldest.serial;
         }
-        self.of_lists[listing.list.index()] = entry.serial;
-        self.steps.push_back(Step { serial: entry.serial, network, list: listing.list, was_listed });
+        self.of_lists[step.list.index()] = step.serial;
+        self.steps.push_back(step);
     }
 }
 

@@ -103,3 +103,34 @@ fn the_ring_is_bounded() {
     assert!(!past(newest - DELTA_CHANGES_MAX as u64 - 1), "a whole zone is cheaper");
     assert!(!past(999));
 }
+
+#[test]
+fn imports_are_steps_or_renew_their_list() {
+    use base::Address;
+    use listings::{Bulk, STEPS_MAX};
+    let book = Book::new(NeverList::new([], []));
+    book.restore(Timestamp::EPOCH, 100, []);
+    let history = History::starting_at(book.serial());
+    let (mut trees, mut entries) = (Vec::new(), Vec::new());
+    let many = STEPS_MAX as u32 + 3;
+    // Each import is of the first `count` addresses of a network.
+    for (list, count) in [(OTHER, 2), (LIST, 5), (LIST, 3), (LIST, 7), (OTHER, many), (LIST, 1), (LIST, 2)] {
+        let bulk = Bulk { list, since: Timestamp::EPOCH, until: Until::Never, maker: maker() };
+        let address = |n: u32| Network::containing(Address::new(std::net::IpAddr::V4((10 << 24 | n).into())), 32);
+        book.replace(Timestamp::EPOCH, bulk, (0..count).map(|n| Ok::<_, ()>(address(n)))).unwrap();
+        trees.push((book.serial(), book.snapshot().tree().clone()));
+    }
+    book.drain_journal(&mut entries);
+    history.record(&entries);
+    let (serial, now) = trees.last().unwrap();
+    let lists_of = |tree: &Tree, n: u8| tree.lists_of(Address::new([10, 0, 0, n].into()));
+    for (index, (then, tree)) in trees.iter().enumerate() {
+        let past = history.past(now, *serial, set(LIST), soa_serial(*then)).expect("all of it was kept");
+        for n in 0..9 {
+            let members = |tree: &Tree| lists_of(tree, n).contains(LIST);
+            assert_eq!(members(&past.tree), members(tree), "{then} {n}");
+        }
+        let other = history.past(now, *serial, set(LIST).with(OTHER), soa_serial(*then));
+        assert_eq!(other.is_some(), index >= 4, "{then}");
+    }
+}

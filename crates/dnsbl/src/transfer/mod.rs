@@ -38,7 +38,7 @@ use listings::tree::Tree;
 use crate::serve::wire::{HEADER_BYTES, Query, Rcode, Zones, code, header_only, skip_name, soa_serial};
 use crate::serve::{Asker, Transport};
 use history::Past;
-use tsig::{Checked, Session};
+use tsig::Session;
 
 pub use access::{Allow, Notify, SECONDARIES_MAX, Settings, SettingsFault};
 pub use history::{DELTA_CHANGES_MAX, HISTORY_MAX, History};
@@ -46,6 +46,7 @@ pub use key::{Algorithm, Key, KeyError};
 pub(crate) use notify::{Announcer, Telling};
 pub(crate) use outgoing::{Outgoing, Request};
 use serial::is_current;
+pub(crate) use tsig::{Checked, Listening, Unbelieved, check, refusal, sign_request};
 
 /// How long a transfer waits for the journal to come up with the book.
 const JOURNAL_WAIT_MAX: Duration = Duration::from_secs(1);
@@ -282,11 +283,11 @@ impl Transfers {
         if !Query::parse(message).is_ok_and(|query| query.signed) {
             return Ok((message.to_vec(), None));
         }
-        match tsig::check(&self.access.keys, message, asker.now.as_secs()) {
+        match check(&self.access.keys, message, asker.now.as_secs()) {
             Checked::Signed { message, session } => Ok((message, Some(session))),
             Checked::Refused { message, record } => {
                 bump(&self.counters.bad_signatures);
-                Err(tsig::refusal(&message, &record))
+                Err(refusal(&message, &record))
             }
             Checked::Malformed => {
                 bump(&self.counters.bad_signatures);

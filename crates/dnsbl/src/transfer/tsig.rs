@@ -1,6 +1,6 @@
 //! Signed messages (RFC 8945): checking a request, signing the messages of its answer, and the same the other way round.
 
-use super::key::Key;
+use super::key::{Digest, Key};
 use crate::serve::wire::{HEADER_BYTES, code, skip_name};
 
 /// How far the clocks of two servers may differ, in seconds; RFC 8945 section 10 advises this.
@@ -134,7 +134,7 @@ pub(crate) fn sign_request<'k>(key: &'k Key, message: &mut Vec<u8>, now: u64) ->
     session
 }
 
-impl Session<'_> {
+impl<'k> Session<'k> {
     /// Signs the next message of the answer: appends the record, and counts it in the header.
     pub(crate) fn sign(&mut self, message: &mut Vec<u8>, now: u64) {
         let terms = Terms { time: time_bytes(now), error: 0, other: &[] };
@@ -163,6 +163,11 @@ impl Session<'_> {
             && seconds(signature.time).abs_diff(now) <= u64::from(FUDGE)
     }
 
+    /// Begins to check the messages of the answer, of which there may be many.
+    pub(crate) fn listen(self) -> Listening<'k> {
+        Listening { key: self.key, last: self.last, is_first: true, digest: None, unsigned: 0 }
+    }
+
     /// Appends the record that signs `message`, whose additional count does not count it yet.
     fn put_record(&mut self, message: &mut Vec<u8>, terms: &Terms<'_>) {
         let mut digest = self.key.begin();
@@ -181,6 +186,97 @@ impl Session<'_> {
         let id = [message[0], message[1]];
         let (key, algorithm) = (self.key.canonical(), self.key.algorithm().wire());
         put_tsig(message, &Record { key, algorithm, fudge: FUDGE.to_be_bytes(), mac: &self.last, id, terms });
+    }
+}
+
+/// Most messages between two signed ones (RFC 8945 section 5.3.1).
+const UNSIGNED_MAX: u32 = 99;
+
+/// Checks the messages of an answer to a signed request, one by one. Not each has a signature, but the first and the
+/// last must have one, and each covers the messages since the one before (RFC 8945 section 5.3.1).
+pub(crate) struct Listening<'k> {
+    key: &'k Key,
+    last: Vec<u8>,
+    is_first: bool,
+    /// Of the messages since the last signature.
+    digest: Option<Digest>,
+    unsigned: u32,
+}
+
+impl Listening<'_> {
+    /// Takes the next message. Returns whether it may be believed so far; what is wrong with it, if not.
+    pub(crate) fn hear(&mut self, message: &[u8], now: u64) -> Result<(), Unbelieved> {
+        let mut digest = self.digest.take().unwrap_or_else(|| {
+            let mut digest = self.key.begin();
+            digest.update(&(self.last.len() as u16).to_be_bytes());
+            digest.update(&self.last);
+            digest
+        });
+        let Some(signature) = Signature::find(message) else {
+            self.unsigned += 1;
+            if self.is_first || self.unsigned > UNSIGNED_MAX {
+                return Err(Unbelieved::Unsigned);
+            }
+            digest.update(message);
+            self.digest = Some(digest);
+            return Ok(());
+        };
+        let told = u16::from_be_bytes(signature.error);
+        if signature.mac.is_empty() && told > 0 {
+            return Err(Unbelieved::Told(told));
+        }
+        digest.update(&signed_part(&signature.strip(message), signature.id));
+        if self.is_first {
+            digest.update(&signature.variables(self.key));
+        } else {
+            digest.update(&signature.time);
+            digest.update(&signature.fudge);
+        }
+        let is_ours = signature.key.eq_ignore_ascii_case(self.key.canonical())
+            && signature.algorithm.eq_ignore_ascii_case(self.key.algorithm().wire());
+        if !is_ours || !digest.is(signature.mac) {
+            return Err(Unbelieved::Wrong);
+        }
+        if told > 0 {
+            return Err(Unbelieved::Told(told));
+        }
+        if seconds(signature.time).abs_diff(now) > u64::from(FUDGE) {
+            return Err(Unbelieved::Time);
+        }
+        (self.last, self.is_first, self.unsigned) = (signature.mac.to_vec(), false, 0);
+        Ok(())
+    }
+
+    /// Whether the last message was signed, so that no message after it is needed to believe it.
+    pub(crate) const fn is_whole(&self) -> bool {
+        !self.is_first && self.digest.is_none()
+    }
+}
+
+/// Why a message of a signed answer is not believed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub(crate) enum Unbelieved {
+    /// There is no signature where one must be.
+    #[error("an answer is not signed")]
+    Unsigned,
+    /// The signature is not that of the message, or not by our key.
+    #[error("the signature of an answer is wrong")]
+    Wrong,
+    /// The clocks differ.
+    #[error("the primary's clock and ours differ by more than {FUDGE} seconds")]
+    Time,
+    /// The primary does not believe our signature.
+    #[error("the primary does not take our signature: {}", told(*.0))]
+    Told(u16),
+}
+
+/// The error of a TSIG record in words.
+const fn told(error: u16) -> &'static str {
+    match error {
+        16 => "it is not that of its key",
+        17 => "it does not know the key",
+        18 => "its clock and ours differ",
+        _ => "it is odd",
     }
 }
 

@@ -126,3 +126,21 @@ fn each_message_of_a_stream_covers_the_one_before() {
         assert_eq!(signature.mac, last, "message {number}");
     }
 }
+
+impl Session<'_> {
+    /// Signs a message behind others that went without a signature, as some servers do; not the first one.
+    pub(crate) fn sign_over(&mut self, unsigned: &[u8], message: &mut Vec<u8>, now: u64) {
+        let mut digest = self.key.begin();
+        digest.update(&(self.last.len() as u16).to_be_bytes());
+        for part in [&self.last, unsigned, message, &time_bytes(now)] {
+            digest.update(part);
+        }
+        digest.update(&FUDGE.to_be_bytes());
+        self.last = digest.finish();
+        let terms = Terms { time: time_bytes(now), error: 0, other: &[] };
+        let (key, algorithm, id) = (self.key.canonical(), self.key.algorithm().wire(), [message[0], message[1]]);
+        put_tsig(message, &Record { key, algorithm, fudge: FUDGE.to_be_bytes(), mac: &self.last, id, terms: &terms });
+        let count = additional_count(message);
+        set_count(message, count + 1);
+    }
+}

@@ -2,13 +2,16 @@
 
 #![expect(clippy::disallowed_methods, reason = "real servers take real time, and have files")]
 
+mod mirror;
 mod peers;
 mod primary;
+mod relay;
 
 use std::time::Duration;
 
-use peers::{Kind, Peer};
+use peers::{Kind, Peer, free_port};
 use primary::{Primary, answer, wait_until};
+use relay::Relay;
 
 /// Changes in each second while a secondary follows.
 const CHANGES_PER_SECOND: usize = 1000;
@@ -20,9 +23,10 @@ const SECONDS: usize = 4;
 const ZONES: [&str; 3] = ["dyna.bl.example.org", "all.bl.example.org", "bl.example.org"];
 
 fn follow(kind: Kind) {
-    let primary = Primary::start((1 << 32) - 2000 - (CHANGES_PER_SECOND * SECONDS) as u64, kind.port());
+    let port = free_port();
+    let primary = Primary::start((1 << 32) - 2000 - (CHANGES_PER_SECOND * SECONDS) as u64, port);
     primary.list_a_little();
-    let mut peer = Peer::start(kind, primary.address());
+    let mut peer = Peer::start(kind, port, primary.address());
     peer.wait_for(&primary);
     assert_eq!(primary.totals().whole, ZONES.len() as u64);
     compare(&primary, &peer);
@@ -80,7 +84,10 @@ fn compare(primary: &Primary, peer: &Peer) {
         for question in primary.questions(zone) {
             // NSD loses what its old processes have not read when new ones take their place; we lose nothing.
             let (ours, theirs) = (answer(primary.address(), &question, 1), answer(peer.address(), &question, 3));
-            assert_eq!(ours, theirs, "{question:?} in {:?}", primary.listed());
+            // PowerDNS learns of names without records from whole transfers only, and forgets none.
+            let is_empty = |reply: &str| matches!(reply, "0 " | "3 ");
+            let is_part = peer.kind() == Kind::PowerDns && is_empty(&ours) && is_empty(&theirs);
+            assert!(ours == theirs || is_part, "{question:?}: {ours}; {theirs}");
         }
     }
 }
@@ -100,12 +107,64 @@ fn bind_follows() {
     follow(Kind::Bind);
 }
 
+#[test]
+fn powerdns_follows() {
+    follow(Kind::PowerDns);
+}
+
+/// Announcements, questions and transfers go over a line that loses a third of all datagrams and breaks streams.
+fn follow_over_a_bad_line(kind: Kind) {
+    let port = free_port();
+    let announcements = Relay::start((std::net::Ipv4Addr::LOCALHOST, port).into());
+    let primary = Primary::start(1 << 20, announcements.address().port());
+    primary.list_a_little();
+    let line = Relay::start(primary.address());
+    let peer = Peer::start(kind, port, line.address());
+    for _ in 0..3 {
+        primary.churn(CHANGES_PER_SECOND, Duration::from_secs(1));
+    }
+    line.mend();
+    announcements.mend();
+    assert!(announcements.damage().0 + line.damage().0 + line.damage().1 > 0, "the line is bad");
+    // Whoever has just given up waits for the next announcement.
+    let is_there = || {
+        primary.churn(1, Duration::ZERO);
+        (0..20).any(|_| {
+            std::thread::sleep(Duration::from_millis(300));
+            peer.has_caught_up(&primary)
+        })
+    };
+    wait_until(Duration::from_mins(1), is_there, || format!("{kind:?}: {:?}", primary.totals()));
+    peer.wait_for(&primary);
+    compare(&primary, &peer);
+}
+
+#[test]
+fn nsd_follows_over_a_bad_line() {
+    follow_over_a_bad_line(Kind::Nsd);
+}
+
+#[test]
+fn knot_follows_over_a_bad_line() {
+    follow_over_a_bad_line(Kind::Knot);
+}
+
+#[test]
+fn bind_follows_over_a_bad_line() {
+    follow_over_a_bad_line(Kind::Bind);
+}
+
+#[test]
+fn powerdns_follows_over_a_bad_line() {
+    follow_over_a_bad_line(Kind::PowerDns);
+}
+
 /// What `dig` is told, the words that its output must have, and those that it must not have.
 type Case<'a> = (&'a str, &'a [&'a str], &'a [&'a str]);
 
 #[test]
 fn only_who_may_gets_a_zone() {
-    let primary = Primary::start(1000, Kind::Nsd.port());
+    let primary = Primary::start(1000, free_port());
     primary.list_a_little();
     let cases: &[Case<'_>] = &[
         ("dig {good} dyna.bl.example.org AXFR", &["127.0.0.36"], &["failed", "error"]),
@@ -131,7 +190,7 @@ fn only_who_may_gets_a_zone() {
 
 #[test]
 fn a_secondary_that_does_not_read_is_dropped() {
-    let primary = Primary::start(1000, Kind::Nsd.port());
+    let primary = Primary::start(1000, free_port());
     primary.list_many(60_000);
     let mut secondary = primary.transfer_without_reading();
     wait_until(Duration::from_mins(1), || primary.totals().broken == 1, || format!("{:?}", primary.totals()));

@@ -1,10 +1,9 @@
-//! NSD, Knot and BIND as secondaries, each in a folder and on a port of its own.
+//! NSD, Knot, BIND and `PowerDNS` as secondaries, each in a folder and on a port of its own.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use super::ZONES;
@@ -15,44 +14,45 @@ pub(crate) enum Kind {
     Nsd,
     Knot,
     Bind,
+    PowerDns,
 }
 
-impl Kind {
-    /// A port that is free now, the same for each call of one kind.
-    pub(crate) fn port(self) -> u16 {
-        static PORTS: [AtomicU16; 3] = [const { AtomicU16::new(0) }; 3];
-        let place = &PORTS[self as usize];
-        if place.load(Ordering::Relaxed) == 0 {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-            place.store(listener.local_addr().unwrap().port(), Ordering::Relaxed);
-        }
-        place.load(Ordering::Relaxed)
-    }
+/// A port that is free now, for UDP and TCP.
+pub(crate) fn free_port() -> u16 {
+    let is_free = |port: &u16| std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let port = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+    (0..50).map(|_| port()).find(is_free).expect("a free port")
 }
 
 pub(crate) struct Peer {
     kind: Kind,
+    port: u16,
     folder: PathBuf,
     child: Child,
 }
 
 impl Peer {
-    pub(crate) fn start(kind: Kind, primary: SocketAddr) -> Self {
-        let folder = std::env::temp_dir().join(format!("ratter-secondary-{kind:?}-{}", std::process::id()));
+    pub(crate) fn start(kind: Kind, port: u16, primary: SocketAddr) -> Self {
+        let folder = std::env::temp_dir().join(format!("ratter-secondary-{kind:?}-{}-{port}", std::process::id()));
         drop(fs::remove_dir_all(&folder));
         fs::create_dir_all(&folder).unwrap();
         let text = match kind {
-            Kind::Nsd => nsd(&folder, kind.port(), primary.port()),
-            Kind::Knot => knot(&folder, kind.port(), primary.port()),
-            Kind::Bind => bind(&folder, kind.port(), primary.port()),
+            Kind::Nsd => nsd(&folder, port, primary.port()),
+            Kind::Knot => knot(&folder, port, primary.port()),
+            Kind::Bind => bind(&folder, port, primary.port()),
+            Kind::PowerDns => powerdns(&folder, port, primary.port()),
         };
         fs::write(folder.join("conf"), text).unwrap();
         let child = run(kind, &folder);
-        Self { kind, folder, child }
+        Self { kind, port, folder, child }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.kind.port()).into()
+        (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
     /// Ends the server, as its package's unit does.
@@ -82,11 +82,17 @@ impl Peer {
         log.lines().filter(|line| line.contains("update failed, restarting transfer")).count() as u64
     }
 
+    /// Whether it has the primary's serials of all zones whose changes are announced.
+    pub(crate) fn has_caught_up(&self, primary: &Primary) -> bool {
+        // The zone above the lists changes with none of them: it is not announced, and is looked for by a restart only.
+        ZONES[..2].iter().all(|zone| serial_of(self.address(), zone) == serial_of(primary.address(), zone))
+            && ZONES.iter().all(|zone| serial_of(self.address(), zone).is_some())
+    }
+
     /// Waits until every zone has the primary's serial.
     pub(crate) fn wait_for(&self, primary: &Primary) {
         let serials = |server| ZONES.map(|zone| serial_of(server, zone));
-        // The zone above the lists changes with none of them: it is not announced, and is looked for by a restart only.
-        let is_there = || serials(self.address())[..2] == serials(primary.address())[..2];
+        let is_there = || self.has_caught_up(primary);
         let what = || {
             let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
             let end: Vec<&str> = log.lines().rev().take(40).collect();
@@ -109,10 +115,12 @@ impl Drop for Peer {
 
 fn run(kind: Kind, folder: &Path) -> Child {
     let conf = folder.join("conf").display().to_string();
+    let config_dir = format!("--config-dir={}", folder.display());
     let (program, arguments) = match kind {
         Kind::Nsd => ("/usr/sbin/nsd", vec!["-d", "-c", &conf]),
         Kind::Knot => ("/usr/sbin/knotd", vec!["-c", &conf]),
         Kind::Bind => ("/usr/sbin/named", vec!["-f", "-n", "1", "-c", &conf]),
+        Kind::PowerDns => ("/usr/sbin/pdns_server", vec![&config_dir as &str]),
     };
     let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("out")).unwrap();
     let child = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(log).spawn();
@@ -170,4 +178,41 @@ fn bind(folder: &Path, port: u16, primary: u16) -> String {
          logging {{ channel all {{ file \"{folder}/log\"; severity info; }}; category default {{ all; }}; }};\n{}",
         ZONES.map(zone).concat()
     )
+}
+
+/// `PowerDNS` keeps its zones in a database. Two threads that retrieve zones
+/// keep one another from writing into SQLite's, so it has one; and it remembers answers for a while unless it is told
+/// not to.
+fn powerdns(folder: &Path, port: u16, primary: u16) -> String {
+    let schema = fs::read_to_string("/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql").unwrap();
+    let zone = |zone: &str| {
+        let meta = |kind: &str, value: &str| {
+            format!(
+                "INSERT INTO domainmetadata (domain_id, kind, content) SELECT id, '{kind}', '{value}' FROM domains \
+                 WHERE name = '{zone}';\n"
+            )
+        };
+        format!("INSERT INTO domains (name, type, master) VALUES ('{zone}', 'SLAVE', '127.0.0.1:{primary}');\n")
+            + &meta("AXFR-MASTER-TSIG", "mirror")
+            + &meta("IXFR", "1")
+            + &meta("TSIG-ALLOW-AXFR", "mirror")
+    };
+    let key = format!("INSERT INTO tsigkeys (name, algorithm, secret) VALUES ('mirror', 'hmac-sha256', '{SECRET}');\n");
+    let database = folder.join("db");
+    let mut sqlite =
+        Command::new("sqlite3").arg(&database).stdin(Stdio::piped()).spawn().expect("sqlite3 is installed");
+    let all = schema + &ZONES.map(zone).concat() + &key;
+    std::io::Write::write_all(&mut sqlite.stdin.take().unwrap(), all.as_bytes()).unwrap();
+    assert!(sqlite.wait().unwrap().success());
+    let text = format!(
+        "launch=gsqlite3\ngsqlite3-database={}\ngsqlite3-pragma-synchronous=0\nlocal-address=127.0.0.1\n\
+         local-port={port}\nsecondary=yes\nxfr-cycle-interval=1\n\
+         retrieval-threads=1\ngsqlite3-pragma-journal-mode=WAL\nsocket-dir={}\nallow-notify-from=127.0.0.0/8\n\
+         cache-ttl=0\nquery-cache-ttl=0\nnegquery-cache-ttl=0\nzone-cache-refresh-interval=0\n\
+         zone-metadata-cache-ttl=0\nversion-string=anonymous\nsecurity-poll-suffix=\nguardian=no\ndaemon=no\n",
+        database.display(),
+        folder.display(),
+    );
+    fs::write(folder.join("pdns.conf"), &text).unwrap();
+    text
 }

@@ -2,26 +2,21 @@ use core::mem::MaybeUninit;
 
 use base::Timestamp;
 
+use crate::input::Input;
+
 use super::head::{self, Framing, Head, Request, Slots};
 use super::reply::{self, After, Reply, Status};
 use super::{BODY_BYTES_MAX, Fault, HEAD_BYTES_MAX, HEADERS_MAX, OUTPUT_BYTES_MAX, Service};
 
 /// Input that a connection starts with, in bytes: several whole questions of a mail server.
 const INPUT_BYTES: usize = 4 * 1024;
-/// Least space that a read is given, in bytes.
-const READ_BYTES_MIN: usize = 1024;
 /// Most input that a connection holds, in bytes: the longest request and the beginning of the next.
 const INPUT_BYTES_MAX: usize = HEAD_BYTES_MAX + BODY_BYTES_MAX + INPUT_BYTES;
 
 /// One client's connection: its bytes in, its bytes out, and where in a request it stands.
 #[derive(Debug)]
 pub struct Connection {
-    /// Memory for what was read; `unread` says which part of it is in use.
-    input: Vec<u8>,
-    /// First byte that belongs to no finished request.
-    begin: usize,
-    /// Behind the last byte that was read.
-    end: usize,
+    input: Input,
     reading: Reading,
     output: Vec<u8>,
     /// Memory for the body of a reply.
@@ -57,9 +52,7 @@ impl Connection {
     /// A connection on which nothing was said yet.
     pub fn new() -> Self {
         Self {
-            input: vec![0; INPUT_BYTES],
-            begin: 0,
-            end: 0,
+            input: Input::new(INPUT_BYTES, INPUT_BYTES_MAX),
             reading: Reading::Head { searched: 0 },
             output: Vec::new(),
             body: Vec::new(),
@@ -70,28 +63,12 @@ impl Connection {
 
     /// Where the next bytes shall be read to; never empty.
     pub fn space(&mut self) -> &mut [u8] {
-        if self.begin == self.end {
-            (self.begin, self.end) = (0, 0);
-            // One long request shall not hold its memory for the life of the connection.
-            if self.input.len() > INPUT_BYTES {
-                self.input.truncate(INPUT_BYTES);
-                self.input.shrink_to_fit();
-            }
-        } else if self.input.len() - self.end < READ_BYTES_MIN {
-            self.input.copy_within(self.begin..self.end, 0);
-            (self.begin, self.end) = (0, self.end - self.begin);
-            if self.input.len() - self.end < READ_BYTES_MIN {
-                // Doubling, so that a long body costs linear time; `serve` never leaves more than fits.
-                let wanted = (self.input.len() * 2).min(INPUT_BYTES_MAX).max(self.end + READ_BYTES_MIN);
-                self.input.resize(wanted, 0);
-            }
-        }
-        &mut self.input[self.end..]
+        self.input.space()
     }
 
     /// So many bytes were read to [`Connection::space`].
     pub fn filled(&mut self, count: usize) {
-        self.end = (self.end + count).min(self.input.len());
+        self.input.filled(count);
     }
 
     /// Answers every whole request of the input, until the output must be written first; returns how many.
@@ -127,7 +104,7 @@ impl Connection {
 
     /// Whether the client stands between two requests, where it may stay for long.
     pub fn is_idle(&self) -> bool {
-        self.begin == self.end && matches!(self.reading, Reading::Head { .. })
+        self.input.is_empty() && matches!(self.reading, Reading::Head { .. })
     }
 
     /// What the client did wrong, if that is why the connection closes.
@@ -146,10 +123,10 @@ impl Connection {
     fn step_head(&mut self, searched: usize, now: Timestamp, service: &dyn Service) -> Result<Step, Fault> {
         if searched == 0 {
             // Empty lines before a request line are ignored (RFC 9112 section 2.2).
-            let junk = self.input[self.begin..self.end].iter().take_while(|&&b| b == b'\r' || b == b'\n').count();
-            self.begin += junk;
+            let junk = self.input.unread().iter().take_while(|&&b| b == b'\r' || b == b'\n').count();
+            self.input.consume(junk);
         }
-        let unread = &self.input[self.begin..self.end];
+        let unread = self.input.unread();
         if unread.is_empty() {
             return Ok(Step::Hungry);
         }
@@ -180,10 +157,10 @@ impl Connection {
 
     fn step_body(&mut self, mut head: Head, now: Timestamp, service: &dyn Service) -> Result<Step, Fault> {
         let body_end = match &mut head.framing {
-            Framing::Sized(size) => Some(head.length + *size).filter(|end| *end <= self.end - self.begin),
+            Framing::Sized(size) => Some(head.length + *size).filter(|end| *end <= self.input.unread().len()),
             Framing::Chunked(chunked) => {
-                let (left, end) = chunked.decode(&mut self.input[self.begin..self.end])?;
-                self.end = self.begin + left;
+                let (left, end) = chunked.decode(self.input.unread_mut())?;
+                self.input.keep(left);
                 end
             }
         };
@@ -191,7 +168,7 @@ impl Connection {
             self.reading = Reading::Body(head);
             return Ok(Step::Hungry);
         };
-        let unread = &self.input[self.begin..self.end];
+        let unread = self.input.unread();
         let mut slots: Slots<'_> = [const { MaybeUninit::uninit() }; HEADERS_MAX];
         // The head was read before, so that reading it again finds it; only its borrows are new.
         let (_, request) = head::parse(&unread[..head.length], &mut slots)?.ok_or(Fault::Malformed)?;
@@ -203,7 +180,7 @@ impl Connection {
 
     /// Drops an answered request of `length` bytes from the input.
     fn finish(&mut self, head: &Head, length: usize) {
-        self.begin += length;
+        self.input.consume(length);
         self.reading = Reading::Head { searched: 0 };
         self.closing = head.after == After::Close;
     }

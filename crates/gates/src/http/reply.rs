@@ -1,3 +1,5 @@
+use core::time::Duration;
+
 use super::Fault;
 
 /// The status of a reply.
@@ -9,12 +11,26 @@ pub enum Status {
     BadRequest,
     /// 401, with a challenge for Basic authentication.
     Unauthorized,
+    /// 403.
+    Forbidden,
     /// 404.
     NotFound,
     /// 405, with the methods that are.
     MethodNotAllowed {
         /// The value of `Allow`.
         allow: &'static str,
+    },
+    /// 415: the body is of a kind that is not understood here.
+    UnsupportedMediaType,
+    /// 429, with `Retry-After` in whole seconds.
+    TooManyRequests {
+        /// When the client may come again.
+        retry_after: Duration,
+    },
+    /// 503, with `Retry-After` in whole seconds.
+    Unavailable {
+        /// When the client shall try again.
+        retry_after: Duration,
     },
     /// 400 and the like for what is no HTTP; the connection is closed.
     Fault(Fault),
@@ -27,8 +43,12 @@ impl Status {
             Self::Ok => ("200 OK", ""),
             Self::BadRequest | Self::Fault(Fault::Malformed) => ("400 Bad Request", ""),
             Self::Unauthorized => ("401 Unauthorized", "WWW-Authenticate: Basic realm=\"ratter\"\r\n"),
+            Self::Forbidden => ("403 Forbidden", ""),
             Self::NotFound => ("404 Not Found", ""),
             Self::MethodNotAllowed { .. } => ("405 Method Not Allowed", ""),
+            Self::UnsupportedMediaType => ("415 Unsupported Media Type", ""),
+            Self::TooManyRequests { .. } => ("429 Too Many Requests", ""),
+            Self::Unavailable { .. } => ("503 Service Unavailable", ""),
             Self::Fault(Fault::HeadTooLarge) => ("431 Request Header Fields Too Large", ""),
             Self::Fault(Fault::BodyTooLarge) => ("413 Content Too Large", ""),
             Self::Fault(Fault::UnknownCoding) => ("501 Not Implemented", ""),
@@ -63,10 +83,24 @@ pub(super) fn write(output: &mut Vec<u8>, status: Status, body: &[u8], after: Af
     output.extend_from_slice(line.as_bytes());
     output.extend_from_slice(b"\r\nContent-Type: application/json\r\n");
     output.extend_from_slice(header.as_bytes());
-    if let Status::MethodNotAllowed { allow } = status {
-        output.extend_from_slice(b"Allow: ");
-        output.extend_from_slice(allow.as_bytes());
-        output.extend_from_slice(b"\r\n");
+    match status {
+        Status::MethodNotAllowed { allow } => {
+            output.extend_from_slice(b"Allow: ");
+            output.extend_from_slice(allow.as_bytes());
+            output.extend_from_slice(b"\r\n");
+        }
+        Status::TooManyRequests { retry_after } | Status::Unavailable { retry_after } => {
+            output.extend_from_slice(b"Retry-After: ");
+            write_decimal(output, usize::try_from(retry_after.as_secs()).unwrap_or(usize::MAX));
+            output.extend_from_slice(b"\r\n");
+        }
+        Status::Ok
+        | Status::BadRequest
+        | Status::Unauthorized
+        | Status::Forbidden
+        | Status::NotFound
+        | Status::UnsupportedMediaType
+        | Status::Fault(_) => {}
     }
     output.extend_from_slice(match after {
         After::Keep => b"",

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use base::Timestamp;
 use rules::Door;
 
-use super::server::{Connections, HttpServer, Limits, StartError};
+use super::server::{Connections, Limits, Server, StartError};
+use super::stream::{Listener, Place};
 use crate::dovecot::{Counters, Gate, Settings};
+use crate::http::Http;
 
 /// Dovecot's gate on a socket.
 #[derive(Debug)]
@@ -21,7 +23,8 @@ impl DovecotGate {
         door: Arc<dyn Door>,
         clock: fn() -> Timestamp,
     ) -> Result<Handle, StartError> {
-        let listener = TcpListener::bind(listen).map_err(|source| StartError::Bind { address: listen, source })?;
+        let listener =
+            TcpListener::bind(listen).map_err(|source| StartError::Bind { place: Place::Tcp(listen), source })?;
         Self::start_on(listener, settings, door, clock, Limits::default())
     }
 
@@ -35,21 +38,24 @@ impl DovecotGate {
         limits: Limits,
     ) -> Result<Handle, StartError> {
         let gate = Arc::new(Gate::new(settings, door));
-        let server = HttpServer::start("dovecot-gate", listener, gate.clone(), clock, limits)?;
-        Ok(Handle { gate, server })
+        let local_addr = listener.local_addr().map_err(StartError::Resources)?;
+        let http = Http::new(gate.clone());
+        let server = Server::start("dovecot-gate", vec![Listener::Tcp(listener)], http, clock, limits)?;
+        Ok(Handle { gate, server, local_addr })
     }
 }
 
 /// A running gate. Dropping it stops it.
 pub struct Handle {
     gate: Arc<Gate>,
-    server: HttpServer,
+    server: Server,
+    local_addr: SocketAddr,
 }
 
 impl Handle {
     /// Where it listens, with the port that the system chose if 0 was asked for.
     pub fn local_addr(&self) -> SocketAddr {
-        self.server.local_addr()
+        self.local_addr
     }
 
     /// Closes the listener and all connections, and waits for the thread to end.

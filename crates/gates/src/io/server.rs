@@ -1,24 +1,24 @@
 #![expect(clippy::disallowed_methods, reason = "this file is the shell: it owns the thread and spawns its tasks")]
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use base::Timestamp;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::http::{Connection, Service};
+use super::seats::{Seat, Seats};
+use super::stream::{AsyncListener, Listener, Place, Stream};
+use crate::session::{Protocol, Session};
 
 /// What one client may cost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// Most connections at once; further ones are closed as they come.
+    /// Most connections at once. For one more the client that has been silent for longest leaves; if none is, the new
+    /// one is closed as it comes.
     pub connections_max: usize,
     /// How long a client may stay between two requests.
     pub idle_max: Duration,
@@ -42,11 +42,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Why a server could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The address cannot be listened at: it is in use, not ours, or a port below 1024.
-    #[error("cannot listen at {address}")]
+    /// It is in use, not ours, a port below 1024, or a file that is no socket.
+    #[error("cannot listen at {place}")]
     Bind {
-        /// The address that was asked for.
-        address: SocketAddr,
+        /// The place that was asked for.
+        place: Place,
         /// What the system says.
         source: io::Error,
     },
@@ -60,9 +60,9 @@ pub enum StartError {
 pub struct Connections {
     /// Open now.
     pub open: usize,
-    /// Accepted, without the shed ones.
+    /// Accepted, without those that found no seat.
     pub accepted: u64,
-    /// Closed at once because [`Limits::connections_max`] were open.
+    /// Closed for want of seats: the silent ones that left for others, and those that found none.
     pub shed: u64,
     /// Closed because of what the client sent; see [`crate::http::Fault`].
     pub faulty: u64,
@@ -82,11 +82,13 @@ struct Tallies {
     accept_failed: AtomicU64,
 }
 
-/// An HTTP server for one [`Service`]: one thread, any number of keep-alive connections.
+/// A server for one protocol: one thread, any number of connections at any number of places.
 ///
-/// One thread is enough, because an answer takes microseconds; more would only make the door's locks contended.
-pub struct HttpServer {
-    local_addr: SocketAddr,
+/// One thread is enough, because an answer takes microseconds; more would only make the door's locks contended. When all
+/// seats are taken the client that has been silent for longest leaves for the new one: a busy mail server keeps its
+/// connections, and whoever only holds them open cannot keep others out.
+pub struct Server {
+    places: Vec<Place>,
     tallies: Arc<Tallies>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -94,55 +96,57 @@ pub struct HttpServer {
 
 /// What every connection needs.
 struct Shared {
-    service: Arc<dyn Service>,
     clock: fn() -> Timestamp,
     limits: Limits,
     tallies: Arc<Tallies>,
+    seats: Seats,
 }
 
-impl HttpServer {
-    /// Starts a thread of that name that answers on `listener`.
-    pub fn start(
+impl Server {
+    /// Starts a thread of that name that speaks `protocol` on `listeners`. `clock` is read once for what one read brought.
+    pub fn start<P: Protocol>(
         name: &str,
-        listener: TcpListener,
-        service: Arc<dyn Service>,
+        listeners: Vec<Listener>,
+        protocol: P,
         clock: fn() -> Timestamp,
         limits: Limits,
     ) -> Result<Self, StartError> {
-        let local_addr = listener.local_addr().map_err(StartError::Resources)?;
-        listener.set_nonblocking(true).map_err(StartError::Resources)?;
+        let places = listeners.iter().map(Listener::place).collect::<Result<_, _>>().map_err(StartError::Resources)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
             .build()
             .map_err(StartError::Resources)?;
-        let listener = {
+        let listeners = {
             let _entered = runtime.enter();
-            tokio::net::TcpListener::from_std(listener).map_err(StartError::Resources)?
+            let listeners = listeners.into_iter().map(Listener::into_async);
+            listeners.collect::<Result<Vec<_>, _>>().map_err(StartError::Resources)?
         };
         let tallies = Arc::new(Tallies::default());
-        let shared = Arc::new(Shared { service, clock, limits, tallies: tallies.clone() });
-        let (stop, stopped) = oneshot::channel();
+        let shared = Arc::new(Shared { clock, limits, tallies: tallies.clone(), seats: Seats::default() });
+        let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {
                 runtime.block_on(async {
-                    tokio::select! {
-                        () = accept(listener, shared) => {}
-                        _ = stopped => {}
+                    let protocol = Arc::new(protocol);
+                    for listener in listeners {
+                        tokio::spawn(accept(listener, protocol.clone(), shared.clone()));
                     }
+                    // It ends when the handle is dropped, whether it sends or not.
+                    _ = stopped.await;
                 });
             })
             .map_err(StartError::Resources)?;
-        Ok(Self { local_addr, tallies, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { places, tallies, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Where it listens.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+    /// Where it listens, in the order of the listeners that it was given.
+    pub fn places(&self) -> &[Place] {
+        &self.places
     }
 
-    /// Closes the listener and all connections, and waits for the thread to end.
+    /// Closes the listeners and all connections, and waits for the thread to end.
     pub fn stop(self) {
         drop(self);
     }
@@ -161,7 +165,7 @@ impl HttpServer {
     }
 }
 
-impl Drop for HttpServer {
+impl Drop for Server {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
@@ -171,44 +175,50 @@ impl Drop for HttpServer {
     }
 }
 
-async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>) {
+async fn accept<P: Protocol>(listener: AsyncListener, protocol: Arc<P>, shared: Arc<Shared>) {
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok(stream) = listener.accept().await else {
             bump(&shared.tallies.accept_failed);
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
         if shared.tallies.open.load(Ordering::Relaxed) >= shared.limits.connections_max {
             bump(&shared.tallies.shed);
-            continue;
+            if !shared.seats.clear_one() {
+                continue;
+            }
         }
         bump(&shared.tallies.accepted);
-        let open = Open::new(&shared.tallies);
-        let shared = shared.clone();
-        tokio::spawn(async move {
-            let _open = open;
-            // Without it a reply that follows `100 Continue` would wait for the client's acknowledgement; where it
-            // cannot be set the reply is only later.
-            _ = stream.set_nodelay(true);
+        let seat = shared.seats.take();
+        let (number, silent_since) = (seat.number, seat.silent_since.clone());
+        let client = Client::new(protocol.open(), seat, shared.clone());
+        let task = tokio::spawn(async move {
             // An error of the socket ends this connection; the client sees it as well and asks again.
-            _ = converse(stream, &shared).await;
+            _ = converse(stream, client).await;
         });
+        shared.seats.fill(number, silent_since, task.abort_handle());
     }
 }
 
-/// One open connection in the count, also when its task panics.
-struct Open(Arc<Tallies>);
+/// A session on its seat. Dropping it, also when its task panics or is taken off, gives back what it holds.
+struct Client<S: Session> {
+    session: S,
+    seat: Seat,
+    shared: Arc<Shared>,
+}
 
-impl Open {
-    fn new(tallies: &Arc<Tallies>) -> Self {
-        tallies.open.fetch_add(1, Ordering::Relaxed);
-        Self(tallies.clone())
+impl<S: Session> Client<S> {
+    fn new(session: S, seat: Seat, shared: Arc<Shared>) -> Self {
+        shared.tallies.open.fetch_add(1, Ordering::Relaxed);
+        Self { session, seat, shared }
     }
 }
 
-impl Drop for Open {
+impl<S: Session> Drop for Client<S> {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
+        self.shared.tallies.open.fetch_sub(1, Ordering::Relaxed);
+        self.shared.seats.leave(self.seat.number);
+        self.session.ended((self.shared.clock)());
     }
 }
 
@@ -217,21 +227,20 @@ fn bump(tally: &AtomicU64) {
 }
 
 /// Reads, answers and writes until either side has enough.
-async fn converse(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
-    let mut connection = Connection::new();
+async fn converse<S: Session>(mut stream: Stream, mut client: Client<S>) -> io::Result<()> {
     // Whoever connects has something to ask: a long pause is for those who have asked before.
-    let mut deadline = Instant::now() + shared.limits.request_max;
+    let mut deadline = Instant::now() + client.shared.limits.request_max;
     let alarm = sleep_until(deadline);
     tokio::pin!(alarm);
     loop {
-        let was_idle = connection.is_idle();
+        let was_idle = client.session.is_idle();
         let count = tokio::select! {
             biased;
-            count = stream.read(connection.space()) => count?,
+            count = stream.read(client.session.space()) => count?,
             () = &mut alarm => {
                 // The alarm is not moved with each request, which would cost more than the request; it looks when it rings.
                 if Instant::now() >= deadline {
-                    bump(&shared.tallies.timed_out);
+                    bump(&client.shared.tallies.timed_out);
                     return Ok(());
                 }
                 alarm.as_mut().reset(deadline);
@@ -241,50 +250,54 @@ async fn converse(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
         if count == 0 {
             return Ok(());
         }
-        connection.filled(count);
-        let answered = answer(&mut stream, &mut connection, shared).await?;
-        if connection.is_closing() {
-            if connection.fault().is_some() {
-                bump(&shared.tallies.faulty);
+        client.session.filled(count);
+        let answered = answer(&mut stream, &mut client).await?;
+        if client.session.is_closing() {
+            if client.session.is_faulty() {
+                bump(&client.shared.tallies.faulty);
             }
             return linger(stream).await;
         }
-        if connection.is_idle() {
-            deadline = Instant::now() + shared.limits.idle_max;
+        if client.session.is_idle() {
+            let now = Instant::now();
+            deadline = now + client.shared.limits.idle_max;
+            client.seat.is_silent_since(now);
         } else if was_idle || answered > 0 {
             // A new request has begun to arrive.
-            deadline = Instant::now() + shared.limits.request_max;
+            deadline = Instant::now() + client.shared.limits.request_max;
             alarm.as_mut().reset(deadline);
+            client.seat.is_busy();
         }
     }
 }
 
 /// Answers what is there, usually by one write, which the socket takes at once; returns how many requests it was.
-async fn answer(stream: &mut TcpStream, connection: &mut Connection, shared: &Shared) -> io::Result<usize> {
-    let now = (shared.clock)();
+async fn answer<S: Session>(stream: &mut Stream, client: &mut Client<S>) -> io::Result<usize> {
+    let now = (client.shared.clock)();
     let mut answered = 0;
     loop {
-        answered += connection.serve(now, shared.service.as_ref());
-        if connection.output().is_empty() {
+        answered += client.session.serve(now);
+        let output = client.session.output();
+        if output.is_empty() {
             return Ok(answered);
         }
-        let written = match stream.try_write(connection.output()) {
+        let written = match stream.try_write(output) {
             Ok(written) => written,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(error) => return Err(error),
         };
-        if written < connection.output().len() {
-            timeout(shared.limits.request_max, stream.write_all(&connection.output()[written..])).await??;
+        if written < output.len() {
+            timeout(client.shared.limits.request_max, stream.write_all(&output[written..])).await??;
         }
-        connection.written();
-        if connection.is_closing() {
+        client.session.written();
+        if client.session.is_closing() {
             return Ok(answered);
         }
     }
 }
 
 /// Ends the sending side, and waits a little for the client to end its own.
-async fn linger(mut stream: TcpStream) -> io::Result<()> {
+async fn linger(mut stream: Stream) -> io::Result<()> {
     stream.shutdown().await?;
     let mut dropped = [0; 4096];
     let drain = async {

@@ -55,6 +55,7 @@ fn journal(book: &Book) -> Vec<String> {
             };
             format!("{} -{}/{} {cause}", entry.serial, listing.subject, listing.list.index())
         }
+        Change::Replaced(replaced) => format!("{} ={}/{}", entry.serial, replaced.content.len(), replaced.list.index()),
     };
     entries.into_iter().map(text).collect()
 }
@@ -289,7 +290,7 @@ impl Model {
     fn list(&mut self, never: &NeverList, now: Timestamp, wish: Wish) -> Result<u64, Refusal> {
         let is_rule = matches!(wish.maker, Maker::Rule(_));
         let key = (wish.subject.clone(), wish.list);
-        if never.covers(&wish.subject) {
+        if never.covers_on(&wish.subject, wish.list) {
             return Err(Refusal::NeverListed);
         }
         if is_rule && wish.until == Until::Never {
@@ -406,6 +407,7 @@ fn replay(entries: &[Entry], from: u64) -> BTreeMap<(Subject, ListId), Listing> 
                 let old = listings.remove(&(listing.subject.clone(), listing.list));
                 assert_eq!(old, Some(listing), "what goes out is as it came in");
             }
+            Change::Replaced(replaced) => panic!("{replaced:?}"),
         }
     }
     listings

@@ -1,15 +1,18 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use base::{ListId, ListSet, Listing, Maker, Subject, Timestamp, Until};
+use base::limits::LISTS_MAX;
+use base::{Evidence, ListId, ListSet, Listing, Maker, Network, Subject, Timestamp, Until};
 
+use super::replace::Pending;
 use super::{Refusal, Wish};
 use crate::blocks::Hasher;
+use crate::bulk::InForce;
 use crate::journal::{BY_NEVER_LIST, Cause, Change, Entry};
 use crate::never::NeverList;
 use crate::register::Register;
 use crate::snapshot::Snapshot;
-use crate::tree::Changes;
+use crate::tree::{Changes, Tree};
 
 /// Most replaced snapshots that are kept because somebody still looks at them. Beyond that the oldest is let
 /// go, and whoever looks at it frees it.
@@ -25,15 +28,26 @@ pub(super) struct Writer {
     pub(super) refused_never: u64,
     pub(super) refused_full: u64,
     /// Whether there is something to publish.
-    unseen: bool,
-    /// Subjects that `view` does not show as the register has them.
-    touched: Vec<Subject>,
-    changes: Changes,
+    pub(super) unseen: bool,
+    /// The bulk of each list.
+    pub(super) bulks: [Option<InForce>; LISTS_MAX],
+    /// What is being built to take the place of `view`'s tree, with the bulk of one list replaced.
+    pub(super) pending: Option<Pending>,
+    /// Listings that came or went, and that `view` does not show yet, in the order in which that happened.
+    touched: Vec<Touched>,
+    pub(super) changes: Changes,
     /// Snapshots that readers may still hold. The last one to let go of a snapshot frees what only it had, and that
     /// shall not be a reader.
     retired: Vec<Arc<Snapshot>>,
     hasher: Hasher,
     limit: usize,
+}
+
+/// A listing that came (`is_listed`) or went.
+struct Touched {
+    subject: Subject,
+    list: ListId,
+    is_listed: bool,
 }
 
 impl Writer {
@@ -45,6 +59,8 @@ impl Writer {
             refused_never: 0,
             refused_full: 0,
             unseen: false,
+            bulks: [const { None }; LISTS_MAX],
+            pending: None,
             touched: Vec::new(),
             changes: Changes::default(),
             retired: Vec::new(),
@@ -57,7 +73,7 @@ impl Writer {
     pub(super) fn list(&mut self, never: &NeverList, now: Timestamp, wish: Wish) -> Result<u64, Refusal> {
         let Wish { subject, list, until, maker, evidence } = wish;
         let is_rule = matches!(maker, Maker::Rule(_));
-        if never.covers(&subject) {
+        if never.covers_on(&subject, list) {
             self.refused_never += 1;
             return Err(Refusal::NeverListed);
         }
@@ -75,12 +91,42 @@ impl Writer {
                 return Err(Refusal::AlreadyListed(end));
             }
             self.remove(now, record, cause);
-        } else if self.register.len() >= self.limit {
-            self.refused_full += 1;
-            return Err(Refusal::Full);
+        } else {
+            let bulk = self.bulk_listing(&subject, list);
+            if let Some(listing) = bulk.as_ref().filter(|listing| is_rule && !listing.until.is_over(now)) {
+                return Err(Refusal::AlreadyListed(listing.until));
+            }
+            if self.register.len() >= self.limit {
+                self.refused_full += 1;
+                return Err(Refusal::Full);
+            }
+            if let Some(listing) = bulk {
+                self.leave_bulk(now, listing, Cause::Replaced);
+            }
         }
         let listing = Listing { subject, list, since: now, until, maker, evidence };
-        self.touched.push(listing.subject.clone());
+        self.touch(&listing.subject, list, true);
+        self.register.insert(listing.clone());
+        Ok(self.note(now, Change::Listed(listing)))
+    }
+
+    /// See [`super::Book::renew`].
+    pub(super) fn renew(&mut self, never: &NeverList, now: Timestamp, wish: Wish) -> Result<u64, Refusal> {
+        let Some(record) = self.register.find(&wish.subject, wish.list) else { return self.list(never, now, wish) };
+        let there = self.register.listing(record);
+        let is_rule = |maker: &Maker| matches!(maker, Maker::Rule(_));
+        if !is_rule(&there.maker) || !is_rule(&wish.maker) || wish.until == Until::Never || wish.until <= there.until {
+            return Err(Refusal::AlreadyListed(there.until));
+        }
+        self.remove(now, record, Cause::Replaced);
+        let evidence = Evidence {
+            count: there.evidence.count.saturating_add(wish.evidence.count),
+            distinct: there.evidence.distinct.max(wish.evidence.distinct),
+            first: there.evidence.first,
+            last: wish.evidence.last,
+        };
+        let listing = Listing { until: wish.until, maker: wish.maker, evidence, ..there };
+        self.touch(&listing.subject, listing.list, true);
         self.register.insert(listing.clone());
         Ok(self.note(now, Change::Listed(listing)))
     }
@@ -89,7 +135,12 @@ impl Writer {
     pub(super) fn unlist(&mut self, now: Timestamp, subject: &Subject, list: Option<ListId>, by: &str) -> Vec<Listing> {
         let mut records = self.register.records_of(subject);
         records.retain(|record| list.is_none_or(|list| self.register.list_of(*record) == list));
-        records.into_iter().map(|record| self.remove(now, record, Cause::Removed { by: by.into() })).collect()
+        let mut of_bulks = self.bulk_listings_of(subject);
+        of_bulks.retain(|listing| list.is_none_or(|list| listing.list == list));
+        let cause = || Cause::Removed { by: by.into() };
+        let mut gone: Vec<Listing> = records.into_iter().map(|record| self.remove(now, record, cause())).collect();
+        gone.extend(of_bulks.into_iter().map(|listing| self.leave_bulk(now, listing, cause())));
+        gone
     }
 
     /// Takes out up to `limit` of what is over.
@@ -112,12 +163,13 @@ impl Writer {
         self.view = Snapshot::new(self.hasher.clone());
         self.view.serial = serial;
         self.touched.clear();
+        self.bulks = [const { None }; LISTS_MAX];
         self.unseen = true;
         let mut taken = 0;
         let limit = self.limit;
         let fit = listings.filter_map(|listing| {
             let endless_by_rule = listing.until == Until::Never && matches!(listing.maker, Maker::Rule(_));
-            let cause = if never.covers(&listing.subject) {
+            let cause = if never.covers_on(&listing.subject, listing.list) {
                 self.refused_never += 1;
                 Cause::Removed { by: BY_NEVER_LIST.into() }
             } else if listing.until.is_over(now) || endless_by_rule {
@@ -147,35 +199,129 @@ impl Writer {
 
     /// Makes all changes visible since the last call, at once.
     pub(super) fn publish(&mut self, current: &ArcSwap<Snapshot>) {
+        // Whoever calls, what nobody looks at any more is let go of: it may be a whole list.
+        self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
         if !core::mem::take(&mut self.unseen) {
             return;
         }
-        for subject in self.touched.drain(..) {
-            let (lists, block) = self.register.view_of(&subject);
-            self.view.blocks.set(&self.hasher, &subject, block);
-            if let Subject::Network(network) = subject {
-                self.changes.set(network, lists);
-            }
-        }
+        self.show_touched();
         self.view.tree.apply(&mut self.changes);
         self.retired.push(current.swap(Arc::new(self.view.clone())));
-        self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
         if self.retired.len() > RETIRED_MAX {
             self.retired.remove(0);
         }
     }
 
-    fn remove(&mut self, now: Timestamp, record: u32, cause: Cause) -> Listing {
-        let listing = self.register.remove(record);
-        self.touched.push(listing.subject.clone());
+    /// Brings what was touched into `view`, and into what is pending.
+    fn show_touched(&mut self) {
+        let mut touched = core::mem::take(&mut self.touched);
+        // What happened to one subject stays in its order.
+        touched.sort_by(|a, b| a.subject.cmp(&b.subject));
+        for run in touched.chunk_by(|a, b| a.subject == b.subject) {
+            let subject = &run[0].subject;
+            if run.iter().any(|touched| touched.list == ListId::BLOCKED) {
+                let block = self.register.block_of(subject);
+                self.view.blocks.set(&self.hasher, subject, block);
+            }
+            if let Subject::Network(network) = subject {
+                self.changes.set(*network, after(&self.view.tree, *network, run));
+                if let Some(pending) = &mut self.pending {
+                    pending.changes.set(*network, after(&pending.tree, *network, run));
+                }
+            }
+        }
+        if let Some(pending) = &mut self.pending {
+            pending.tree.apply(&mut pending.changes);
+        }
+        touched.clear();
+        self.touched = touched;
+    }
+
+    fn touch(&mut self, subject: &Subject, list: ListId, is_listed: bool) {
+        self.touched.push(Touched { subject: subject.clone(), list, is_listed });
+        if let (Some(pending), Subject::Network(network)) = (&mut self.pending, subject)
+            && pending.list == list
+        {
+            pending.touched(*network, is_listed);
+        }
+    }
+
+    /// The listing of exactly this subject by the list's bulk.
+    ///
+    /// It asks the tree, which does not show what was changed since the last [`Writer::publish`]: between two of them
+    /// nothing asks for a subject again after it has gone.
+    fn bulk_listing(&self, subject: &Subject, list: ListId) -> Option<Listing> {
+        let (in_force, Subject::Network(network)) = (self.bulks[list.index()].as_ref()?, subject) else { return None };
+        let is_it = self.view.tree.own_lists(*network).contains(list) && self.register.find(subject, list).is_none();
+        is_it.then(|| in_force.bulk.listing(*network))
+    }
+
+    /// The listings of exactly this subject by bulks, by list.
+    pub(super) fn bulk_listings_of(&self, subject: &Subject) -> Vec<Listing> {
+        let lists = self.bulks.iter().flatten().map(|in_force| in_force.bulk.list);
+        lists.filter_map(|list| self.bulk_listing(subject, list)).collect()
+    }
+
+    /// Up to `limit` listings by the bulk of one list, or of all.
+    pub(super) fn all_of_bulks(&self, list: Option<ListId>, limit: usize) -> Vec<Listing> {
+        let wanted = |bulk: &&InForce| list.is_none_or(|list| bulk.bulk.list == list);
+        let of_bulk = |in_force: &'_ InForce| {
+            let list = in_force.bulk.list;
+            let subjects = self.view.tree.on_list(list).map(Subject::from);
+            let listings = subjects.filter_map(|subject| self.bulk_listing(&subject, list));
+            listings.take(in_force.count.min(limit)).collect::<Vec<_>>()
+        };
+        self.bulks.iter().flatten().filter(wanted).flat_map(of_bulk).take(limit).collect()
+    }
+
+    /// How many listings the bulk of the list has.
+    pub(super) fn bulk_count(&self, list: ListId) -> usize {
+        self.bulks[list.index()].as_ref().map_or(0, |in_force| in_force.count)
+    }
+
+    /// How many listings all bulks have.
+    pub(super) fn bulks_count(&self) -> usize {
+        self.bulks.iter().flatten().map(|in_force| in_force.count).sum()
+    }
+
+    /// When the first bulk ends.
+    pub(super) fn next_bulk_end(&self) -> Option<Timestamp> {
+        self.bulks.iter().flatten().filter_map(|in_force| in_force.bulk.until.moment()).min()
+    }
+
+    /// Takes a listing out of its bulk.
+    fn leave_bulk(&mut self, now: Timestamp, listing: Listing, cause: Cause) -> Listing {
+        if let (Some(pending), Subject::Network(network)) = (&mut self.pending, &listing.subject)
+            && pending.list == listing.list
+        {
+            pending.left(*network);
+        }
+        self.touch(&listing.subject, listing.list, false);
+        if let Some(in_force) = &mut self.bulks[listing.list.index()] {
+            in_force.count -= 1;
+        }
         self.note(now, Change::Unlisted { listing: listing.clone(), cause });
         listing
     }
 
-    fn note(&mut self, at: Timestamp, change: Change) -> u64 {
+    fn remove(&mut self, now: Timestamp, record: u32, cause: Cause) -> Listing {
+        let listing = self.register.remove(record);
+        self.touch(&listing.subject, listing.list, false);
+        self.note(now, Change::Unlisted { listing: listing.clone(), cause });
+        listing
+    }
+
+    pub(super) fn note(&mut self, at: Timestamp, change: Change) -> u64 {
         self.unseen = true;
         self.view.serial += 1;
         self.outbox.push(Entry { serial: self.view.serial, at, change });
         self.view.serial
     }
+}
+
+/// The network's own lists in `tree` after what happened to it.
+fn after(tree: &Tree, network: Network, touched: &[Touched]) -> ListSet {
+    touched.iter().fold(tree.own_lists(network), |lists, touched| {
+        if touched.is_listed { lists.with(touched.list) } else { lists.without(touched.list) }
+    })
 }

@@ -16,9 +16,9 @@ mod packed;
 mod prefixes;
 
 use core::iter::Peekable;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use base::{Address, ListSet, Network};
+use base::{Address, ListId, ListSet, Network};
 
 use hosts::Hosts;
 use prefixes::{Prefix, Prefixes};
@@ -137,6 +137,13 @@ impl Tree {
             IpAddr::V6(_) => None,
         };
         Within { prefixes, hosts }
+    }
+
+    /// All networks and addresses that the list has of its own: by family, first address and length.
+    pub fn on_list(&self, list: ListId) -> impl Iterator<Item = Network> {
+        let all = |ip: IpAddr| self.within(Network::containing(Address::new(ip), 0));
+        let (v4, v6) = (all(Ipv4Addr::UNSPECIFIED.into()), all(Ipv6Addr::UNSPECIFIED.into()));
+        v4.chain(v6).filter(move |(_, lists)| lists.contains(list)).map(|(network, _)| network)
     }
 
     /// The network's own lists, without those of networks around it.

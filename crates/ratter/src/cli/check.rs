@@ -11,18 +11,31 @@ use crate::config;
 #[serde(rename_all = "kebab-case")]
 struct Report {
     source: String,
-    sensors: usize,
+    files: usize,
+    journals: usize,
+    syslogs: usize,
+    reporters: usize,
+    patterns: usize,
     rules: Vec<String>,
     lists: Vec<String>,
     warnings: Vec<String>,
 }
 
-/// `ratter check`: all faults of the configuration, or what it sets up.
+/// `ratter check`: all faults of the configuration and of the files of its zones, or what it sets up.
 pub(crate) fn check(path: Option<&Path>, show: &Show) -> Result<Outcome, Failure> {
     let (config, source) = config::find(path, config::Ports::TriedUnlessRunning).map_err(Failure::Usage)?;
+    let statics = config.dnsbl.as_ref().and_then(|dnsbl| dnsbl.statics.as_ref());
+    let faults = statics.map(crate::node::faults_of_files).unwrap_or_default();
+    if !faults.is_empty() {
+        return Err(Failure::Usage(faults.join("\n")));
+    }
     let report = Report {
         source: source.to_string(),
-        sensors: config.sensors.len(),
+        files: config.sensors.len(),
+        journals: config.journals.len(),
+        syslogs: config.syslogs.len(),
+        reporters: config.reports.as_ref().map_or(0, |reports| reports.reporters.len()),
+        patterns: config.patterns.len(),
         rules: config.rules.iter().map(|rule| rule.name.clone()).collect(),
         lists: config.lists.iter().map(|list| list.name.clone()).collect(),
         warnings: config.warnings.iter().map(|fault| fault.title.clone()).collect(),
@@ -30,9 +43,9 @@ pub(crate) fn check(path: Option<&Path>, show: &Show) -> Result<Outcome, Failure
     show.value(&report, |report| {
         let warnings = config.warnings.render(show.has_colours());
         let summary = format!(
-            "{} is right: {} log files, {} rules ({}), {} lists ({})",
+            "{} is right: {}, {} rules ({}), {} lists ({})",
             report.source,
-            report.sensors,
+            sources(report),
             report.rules.len(),
             report.rules.join(", "),
             report.lists.len(),
@@ -41,4 +54,16 @@ pub(crate) fn check(path: Option<&Path>, show: &Show) -> Result<Outcome, Failure
         if warnings.is_empty() { summary } else { format!("{warnings}\n{summary}") }
     })?;
     Ok(Outcome::Done)
+}
+
+/// Where events come from: the kinds of which there are any, and files in any case.
+fn sources(report: &Report) -> String {
+    let others = [
+        (report.journals, "journals"),
+        (report.syslogs, "syslog listeners"),
+        (report.reporters, "reporters"),
+        (report.patterns, "patterns"),
+    ];
+    let others = others.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}"));
+    core::iter::once(format!("{} log files", report.files)).chain(others).collect()
 }

@@ -19,6 +19,9 @@ use crate::config;
 /// How long a node may take to answer a question; streams have no such limit.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
 
+/// How long an import or an export may take: ten million networks take some seconds.
+const STREAM_TIME_MAX: Duration = Duration::from_mins(10);
+
 /// The control socket of the configured node.
 pub(crate) struct Client {
     socket: PathBuf,
@@ -33,13 +36,23 @@ impl Client {
 
     /// Asks for `path` and reads the answer; `None` when there is nothing there.
     pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failure> {
-        self.exchange(Method::GET, path, Bytes::new())
+        read(self.exchange(Method::GET, path, Bytes::new(), ANSWER_TIME_MAX)?)
     }
 
     /// Sends `body` to `path` and reads the answer; `None` when there is nothing there.
     pub(crate) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<Option<T>, Failure> {
         let body = serde_json::to_vec(body).context("the request is no JSON")?;
-        self.exchange(Method::POST, path, body.into())
+        read(self.exchange(Method::POST, path, body.into(), ANSWER_TIME_MAX)?)
+    }
+
+    /// Sends a stream to `path` and reads the answer; `None` when there is nothing there.
+    pub(crate) fn upload<T: DeserializeOwned>(&self, path: &str, stream: Vec<u8>) -> Result<Option<T>, Failure> {
+        read(self.exchange(Method::POST, path, stream.into(), STREAM_TIME_MAX)?)
+    }
+
+    /// Fetches the stream at `path`; `None` when there is nothing there.
+    pub(crate) fn download(&self, path: &str) -> Result<Option<Bytes>, Failure> {
+        self.exchange(Method::GET, path, Bytes::new(), STREAM_TIME_MAX)
     }
 
     /// Calls `on_line` with each line of the stream at `path` until it says stop or the node ends.
@@ -63,7 +76,7 @@ impl Client {
         })
     }
 
-    fn exchange<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> Result<Option<T>, Failure> {
+    fn exchange(&self, method: Method, path: &str, body: Bytes, patience: Duration) -> Result<Option<Bytes>, Failure> {
         block_on(async {
             let answer = async {
                 let response = self.send(method, path, body).await?;
@@ -71,12 +84,11 @@ impl Client {
                 let body = response.into_body().collect().await.context("the node broke off")?.to_bytes();
                 Ok::<_, anyhow::Error>((status, body))
             };
-            let (status, body) = tokio::time::timeout(ANSWER_TIME_MAX, answer)
+            let (status, body) = tokio::time::timeout(patience, answer)
                 .await
-                .map_err(|_| anyhow!("the node does not answer within {} s", ANSWER_TIME_MAX.as_secs()))??;
+                .map_err(|_| anyhow!("the node does not answer within {} s", patience.as_secs()))??;
             if status.is_success() {
-                let value = serde_json::from_slice(&body).context("the node's answer is not what was asked for")?;
-                return Ok(Some(value));
+                return Ok(Some(body));
             }
             match serde_json::from_slice::<Fault>(&body) {
                 Ok(Fault { kind: FaultKind::Absent, .. }) => Ok(None),
@@ -108,6 +120,11 @@ impl Client {
             .body(Full::new(body))?;
         Ok(sender.send_request(request).await?)
     }
+}
+
+fn read<T: DeserializeOwned>(body: Option<Bytes>) -> Result<Option<T>, Failure> {
+    let value = body.map(|body| serde_json::from_slice(&body)).transpose();
+    Ok(value.context("the node's answer is not what was asked for")?)
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {

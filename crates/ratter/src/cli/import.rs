@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use base::EventKind;
@@ -7,12 +7,16 @@ use sensors::import::{Import, LeftOut, Translated, fail2ban};
 use serde::Serialize;
 
 use super::show::{Show, complain, printable};
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, import_list};
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Arguments {
+    #[command(flatten)]
+    list: Option<import_list::Arguments>,
+
     #[command(subcommand)]
-    from: From,
+    from: Option<From>,
 }
 
 #[derive(Subcommand)]
@@ -63,9 +67,13 @@ struct ShownLeftOut {
     why: String,
 }
 
-/// `ratter import fail2ban FILTER.conf…`: filters of fail2ban as patterns.
-pub(crate) fn import(arguments: &Arguments, show: &Show) -> Result<Outcome, Failure> {
-    let From::Fail2ban { filters, event } = &arguments.from;
+/// `ratter import fail2ban FILTER.conf…`: filters of fail2ban as patterns; `ratter import FILE… --list LIST`: a list.
+pub(crate) fn import(config: Option<&Path>, arguments: &Arguments, show: &Show) -> Result<Outcome, Failure> {
+    let (filters, event) = match (&arguments.from, &arguments.list) {
+        (Some(From::Fail2ban { filters, event }), _) => (filters, event),
+        (None, Some(list)) => return import_list::import(config, list, show),
+        (None, None) => return Err(Failure::Usage("ratter: a file is wanted, or `fail2ban`".to_owned())),
+    };
     let mut import = Import::default();
     for path in filters {
         let found = fail2ban(&path.to_string_lossy(), *event, &mut read).map_err(|why| anyhow!(why))?;

@@ -108,7 +108,7 @@ fn check_subject(text: &str) -> Result<Subject, Failure> {
 
 /// Who gives the order, for the journal: the user behind `sudo` if there is one.
 #[expect(clippy::disallowed_methods, reason = "the command line is where the environment is read")]
-fn person() -> String {
+pub(crate) fn person() -> String {
     let named = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     named("SUDO_USER").or_else(|| named("USER")).unwrap_or_else(|| "somebody".to_owned())
 }

@@ -3,10 +3,15 @@
 mod check;
 mod client;
 mod duration;
+mod export;
 mod import;
+mod import_list;
+mod key;
 mod listings;
 mod parse;
+mod rdns;
 mod replay;
+mod report;
 mod run;
 mod show;
 mod status;
@@ -38,7 +43,11 @@ struct Arguments {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong configuration or command line, 3 nothing found.";
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 failed, 2 wrong configuration or command line, 3 nothing found, 75 try again later.";
+
+/// What mail servers understand as "try again" of a command that they pipe mail to (`sysexits.h`).
+const EX_TEMPFAIL: u8 = 75;
 
 #[derive(Subcommand)]
 enum Command {
@@ -56,14 +65,22 @@ enum Command {
     List(listings::ListArguments),
     /// Take an address, a network or a login off a list, or off all of them
     Unlist(listings::UnlistArguments),
+    /// Make, show and revoke the keys with which the blocklist is asked
+    Key(key::Arguments),
     /// Read log files and show what the configured rules would have done; changes nothing
     Replay(replay::Arguments),
     /// Read a log and print the events of each line as one line of JSON
     Parse(parse::Arguments),
     /// Show the commonest kinds of log lines in which nothing was found
     Unknown(unknown::Arguments),
-    /// Translate what other programs are configured with
+    /// Hand what others report to the running node
+    Report(report::Arguments),
+    /// Judge reverse names
+    Rdns(rdns::Arguments),
+    /// Put the addresses of files on a list, or translate what other programs are configured with
     Import(import::Arguments),
+    /// Write a list to a file, in the forms of rbldnsd, as CSV, NDJSON, plain or RPZ
+    Export(export::Arguments),
 }
 
 /// How a command that did not fail ended.
@@ -78,6 +95,8 @@ pub(crate) enum Outcome {
 pub(crate) enum Failure {
     /// The configuration or the command line is wrong; the text says all of it.
     Usage(String),
+    /// It may work later, and a mail server shall keep the mail and try again.
+    TryAgain(anyhow::Error),
     /// Anything else.
     Other(anyhow::Error),
 }
@@ -101,10 +120,14 @@ pub fn main() -> ExitCode {
         Command::Why(why) => why::why(config, &why, &show),
         Command::List(list) => listings::list(config, &list, &show),
         Command::Unlist(unlist) => listings::unlist(config, &unlist, &show),
+        Command::Key(key) => key::key(config, &key, &show),
         Command::Replay(replay) => replay::replay(config, &replay, &show),
         Command::Parse(parse) => parse::parse(config, &parse),
         Command::Unknown(unknown) => unknown::unknown(config, &unknown, &show),
-        Command::Import(import) => import::import(&import, &show),
+        Command::Report(report) => report::report(&report, &show),
+        Command::Rdns(rdns) => rdns::rdns(&rdns),
+        Command::Import(import) => import::import(config, &import, &show),
+        Command::Export(export) => export::export(config, &export, &show),
     };
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
@@ -112,6 +135,10 @@ pub fn main() -> ExitCode {
         Err(Failure::Usage(text)) => {
             show::complain(&text);
             ExitCode::from(2)
+        }
+        Err(Failure::TryAgain(error)) => {
+            show::complain(&format!("ratter: {error:#}"));
+            ExitCode::from(EX_TEMPFAIL)
         }
         // The reader went away (`ratter why … | head`): nobody is left to tell.
         Err(Failure::Other(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use console::api::WouldHave;
+use indicatif::{ProgressBar, ProgressStyle};
 
 use super::duration;
 use super::show::{Show, printable, table};
@@ -20,9 +21,23 @@ pub(crate) struct Arguments {
 /// `ratter replay LOG…`: what the configured rules would have done.
 pub(crate) fn replay(path: Option<&Path>, arguments: &Arguments, show: &Show) -> Result<Outcome, Failure> {
     let (config, _) = config::find(path, config::Ports::NotTried).map_err(Failure::Usage)?;
-    let would_have = node::replay(&config, &arguments.logs)?;
+    let bar = progress_bar();
+    let would_have = node::replay(&config, &arguments.logs, &mut |log, lines| {
+        bar.set_message(log.display().to_string());
+        bar.set_position(lines);
+    });
+    bar.finish_and_clear();
+    let would_have = would_have?;
     show.value(&would_have, text)?;
     Ok(Outcome::Done)
+}
+
+/// Shows how far the work is, on a terminal only: `indicatif` draws nothing elsewhere. How many lines a compressed file or
+/// standard input has is not known beforehand, so that there is no end to show.
+fn progress_bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {human_pos} lines in {elapsed}: {wide_msg}");
+    // The template is fixed, and right; the default would do as well.
+    ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }
 
 fn text(would: &WouldHave) -> String {
@@ -39,6 +54,16 @@ fn text(would: &WouldHave) -> String {
     if would.listings == 0 {
         parts.push("No rule would have listed anybody.".to_owned());
     } else {
+        let days = would.by_day.iter().rev().take(ROWS_SHOWN_MAX).rev().map(|day| {
+            let numbers = [day.failures, day.successes, day.listings, day.hurt].map(|number| number.to_string());
+            let [failures, successes, listings, hurt] = numbers;
+            [day.day.clone(), failures, successes, listings, hurt]
+        });
+        parts.push(table(["DAY", "FAILURES", "LOGINS", "LISTINGS", "REFUSED LOGINS"], days));
+        let more = would.by_day.len().saturating_sub(ROWS_SHOWN_MAX);
+        if more > 0 {
+            parts.push(format!("… and {more} earlier days; --json shows them all"));
+        }
         let rules = would.by_rule.iter().map(|rule| [rule.rule.clone(), rule.list.clone(), rule.listings.to_string()]);
         parts.push(table(["RULE", "LIST", "LISTINGS"], rules));
         let subjects = would.by_subject.iter().take(ROWS_SHOWN_MAX).map(|subject| {

@@ -94,7 +94,7 @@ fn welcome(config: &Config, source: &Source) -> String {
         let listen: Vec<_> = listen.flatten().collect();
         lines.push(format!("  syslog     {}", listen.join(", ")));
     }
-    lines.extend(config.dovecot.iter().map(|gate| format!("  dovecot    http://{}/ (auth policy)", gate.listen)));
+    lines.extend(config.gates.dovecot.iter().map(|gate| format!("  dovecot    http://{}/ (auth policy)", gate.listen)));
     if let Some(dnsbl) = &config.dnsbl {
         let listen: Vec<_> = dnsbl.listen.iter().map(ToString::to_string).collect();
         lines.push(format!("  dns        {} for {}", listen.join(" "), dnsbl.origin));

@@ -18,7 +18,9 @@ fn text(status: &Status) -> String {
         "{} runs Ratter {} since {}, serial {}",
         status.node, status.version, status.started, status.serial
     )];
-    parts.extend(status.warnings.iter().map(|warning| format!("! {}", printable(warning))));
+    // A fault of a file is shown with its line and a caret below it.
+    let shown = |warning: &String| warning.lines().map(printable).collect::<Vec<_>>().join("\n  ");
+    parts.extend(status.warnings.iter().map(|warning| format!("! {}", shown(warning))));
     parts.push(table(
         ["LIST", "CODE", "LISTINGS"],
         status.lists.iter().map(|list| {
@@ -26,6 +28,13 @@ fn text(status: &Status) -> String {
         }),
     ));
     parts.push(table(["INPUT OR GATE", "STATE", "COUNTED"], inputs(status)));
+    if !status.reporters.is_empty() {
+        let rows = status.reporters.iter().map(|r| {
+            let today = format!("{} of {}", r.today, r.daily_cap);
+            [r.name.clone(), r.weight.to_string(), today, r.known.to_string(), r.over.to_string()]
+        });
+        parts.push(table(["REPORTER", "WEIGHT", "TODAY", "SENT AGAIN", "TOO MANY"], rows));
+    }
     let engine = &status.engine;
     parts.push(format!(
         "{} attempts counted, {} told twice, {} the same wrong password again; {} listings made by rules",
@@ -43,17 +52,32 @@ fn text(status: &Status) -> String {
 }
 
 fn inputs(status: &Status) -> Vec<[String; 3]> {
-    let sensors = status
-        .sensors
-        .iter()
-        .map(|s| [s.path.clone(), s.state.clone(), format!("{} lines, {} events", s.lines, s.events)]);
+    let sensors = status.sensors.iter().map(|s| {
+        let shed = if s.shed > 0 { format!(", {} shed", s.shed) } else { String::new() };
+        [s.path.clone(), s.state.clone(), format!("{} lines, {} events{shed}", s.lines, s.events)]
+    });
     let gates = status.gates.iter().map(|g| {
         let counted = format!("{} asked, {} reported, {} malformed", g.asked, g.reported, g.malformed);
         [format!("{} {}", g.name, g.listen), "listening".to_owned(), counted]
     });
     let dnsbl = status.dnsbl.iter().map(|d| {
-        let counted = format!("{} queries, {} of them listed", d.queries, d.listed);
+        let counted = format!("{} queries, {} listed, {} denied; {} keys", d.queries, d.listed, d.denied, d.keys);
         [format!("dns {} {}", d.origin, d.listen.join(" ")), "listening".to_owned(), counted]
     });
-    sensors.chain(gates).chain(dnsbl).collect()
+    let transfers = status.dnsbl.iter().flat_map(|d| &d.transfers).map(|t| {
+        let counted = format!(
+            "{} whole zones, {} differences, {} refused; {} announced, {} unheard",
+            t.whole, t.incremental, t.refused, t.notified, t.unheard
+        );
+        ["secondaries".to_owned(), "served".to_owned(), counted]
+    });
+    let files = status.dnsbl.iter().flat_map(|d| &d.files).map(|zone| {
+        let state = match (&zone.fault, zone.entries) {
+            (Some(_), Some(_)) => "as it was",
+            (Some(_), None) => "not served",
+            (None, _) => "served",
+        };
+        [format!("zone {}", zone.name), state.to_owned(), format!("{} entries", zone.entries.unwrap_or_default())]
+    });
+    sensors.chain(gates).chain(dnsbl).chain(transfers).chain(files).collect()
 }

@@ -37,6 +37,10 @@ fn text(happening: &Happening) -> String {
         Happening::Unlisted { listing, cause } => {
             format!("{:24} UNLISTED       {} from {}: {cause}", "", listing.subject, listing.list)
         }
+        Happening::Replaced { at, list, listed, maker } => match maker {
+            Some(maker) => format!("{at} IMPORTED       {listed} networks to {list} by {maker}"),
+            None => format!("{at} IMPORT ENDED   on {list}: its time was over"),
+        },
         Happening::Missed(missed) => format!("{:24} ({missed} passed over: too fast for this terminal)", ""),
     }
 }

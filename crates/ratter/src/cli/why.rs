@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use base::Subject;
-use console::api::Why;
+use console::api::{LimitView, ListingView, Why};
 
 use super::client::{Client, escaped};
 use super::show::{Show, printable, table};
@@ -27,11 +27,16 @@ pub(crate) fn why(config: Option<&Path>, arguments: &Arguments, show: &Show) -> 
 fn is_unknown(why: &Why) -> bool {
     let has_rows =
         !(why.listings.is_empty() && why.events.is_empty() && why.history.is_empty() && why.known_addresses.is_empty());
-    !has_rows && !why.never_listed && why.levels.iter().all(|level| level.count == 0)
+    let sends = why.limits.iter().any(|limit| limit.level_milli > 0 || limit.reserved > 0);
+    !has_rows && !sends && !why.never_listed && why.levels.iter().all(|level| level.count == 0)
 }
 
 fn text(why: &Why) -> String {
     let mut parts = vec![verdict(why)];
+    for told in &why.reverse_names {
+        parts.push(format!("reverse name at {}: {}", told.at, printable(&told.name)));
+    }
+    parts.extend(why.listings.iter().filter_map(earlier_end));
     for level in &why.levels {
         let distinct = match level.distinct_limit {
             0 => String::new(),
@@ -40,6 +45,7 @@ fn text(why: &Why) -> String {
         let until = level.falls_out.as_ref().map(|at| format!(", the oldest counts until {at}")).unwrap_or_default();
         parts.push(format!("rule {}: {} of {}{distinct}{until}", level.rule, level.count, level.limit));
     }
+    parts.extend(why.limits.iter().map(limit_line));
     if !why.known_addresses.is_empty() {
         let rows = why.known_addresses.iter().map(|known| [known.network.clone(), known.last.clone()]);
         parts.push(format!("\n{}", table(["OWNER LOGGED IN FROM", "LAST"], rows)));
@@ -63,6 +69,32 @@ fn text(why: &Why) -> String {
         parts.push(format!("\n{}", table(["AT", "SERIAL", "CHANGE"], rows)));
     }
     parts.join("\n")
+}
+
+/// What would end a listing before its time.
+fn earlier_end(listing: &ListingView) -> Option<String> {
+    let what = match listing.list.as_str() {
+        "dyna" => "a reverse name that is not a dynamic one",
+        "noptr" => "a reverse name",
+        _ => return None,
+    };
+    Some(format!("{} would end earlier by {what}; it is asked for again by itself", listing.list))
+}
+
+fn limit_line(limit: &LimitView) -> String {
+    let level = match limit.level_milli % 1000 {
+        0 => (limit.level_milli / 1000).to_string(),
+        part => format!("{}.{part:03}", limit.level_milli / 1000),
+    };
+    let reserved = match limit.reserved {
+        0 => String::new(),
+        count => format!(" and {count} on their way"),
+    };
+    let next = limit.passes_at.as_ref().map_or_else(
+        || "the next recipient waits for those on their way".to_owned(),
+        |at| format!("the next recipient passes from {at} on"),
+    );
+    format!("limit {}: {level}{reserved} of {}, then {}; {next}", limit.limit, limit.burst, limit.rate)
 }
 
 fn verdict(why: &Why) -> String {

@@ -1,10 +1,23 @@
 //! `[dnsbl]`: the zone under which lists are published.
 
+mod access;
+mod secondaries;
+mod statics;
+mod zones;
+
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
+use ::dnsbl::access::{ZoneAccess, ZoneLabel};
+use ::dnsbl::serve::NSID_BYTES_MAX;
+use ::dnsbl::transfer;
+
+pub use self::access::CookieSecrets;
+pub use self::statics::{StaticZone, Statics};
+pub use self::zones::Combined;
+
 use super::diagnose::Fault;
-use super::forms::{Form, Mismatch, domain, duration, mail_address, number, read_domain, socket, web_address};
+use super::forms::{Form, Mismatch, domain, duration, mail_address, number, read_domain, socket, text, web_address};
 use super::lists::{Lists, TTL};
 use super::probe::Transport;
 use super::reader::{Placed, Section};
@@ -29,6 +42,18 @@ pub struct Dnsbl {
     pub negative_ttl: Duration,
     /// Threads that answer; one for each processor if not given.
     pub threads: Option<usize>,
+    /// What names this server to those who ask for it (RFC 5001).
+    pub nsid: Option<String>,
+    /// The secrets of DNS cookies; none: the node makes one for itself at each start.
+    pub cookie_secrets: CookieSecrets,
+    /// The zones that answer for several lists, beside `all`.
+    pub combined: Vec<Combined>,
+    /// Who may ask in the zones.
+    pub access: Vec<(ZoneLabel, ZoneAccess)>,
+    /// The secondaries, if there are any.
+    pub transfers: Option<transfer::Settings>,
+    /// The zones from files, if there are any.
+    pub statics: Option<Statics>,
 }
 
 /// A server of the zone.
@@ -58,6 +83,12 @@ pub(super) fn read(section: &Section<'_>, node_name: Option<&str>, lists: &Lists
     let ttl = section.setting("ttl", &duration(TTL));
     let negative_ttl = section.setting("negative-ttl", &duration(TTL));
     let threads = section.optional("threads", &number(1..=THREADS_MAX));
+    let nsid = section.optional("nsid", &text("a short text", NSID_BYTES_MAX));
+    let cookie_secrets = access::cookie_secrets(section);
+    let transfers = section.part("transfer", |section| Some(secondaries::read(section)));
+    let statics = section.part("static", |section| Some(statics::read(section)));
+    // A wrong origin has been told; what stands below it is read all the same.
+    let zones = zones::read(section, origin.as_deref().unwrap_or("invalid"), lists, statics.as_ref());
 
     for address in &listen {
         section.desk.listens(address.place.clone(), address.value, Transport::TcpAndUdp);
@@ -73,7 +104,10 @@ pub(super) fn read(section: &Section<'_>, node_name: Option<&str>, lists: &Lists
         section.desk.report(fault.label(label));
     }
     let ns = if section.has("ns") { ns } else { own_name(section, node_name) };
-    check_servers(section, &origin, lists, &ns);
+    let is_zone = |label: &str| {
+        label == zones::ALL || lists.find(label).is_some() || zones.combined.iter().any(|zone| zone.name == label)
+    };
+    check_servers(section, &origin, is_zone, &ns);
     Some(Dnsbl {
         listen: listen.into_iter().map(|address| address.value).collect(),
         ns: ns.into_iter().map(|server| server.value).collect(),
@@ -82,6 +116,12 @@ pub(super) fn read(section: &Section<'_>, node_name: Option<&str>, lists: &Lists
         ttl: ttl?,
         negative_ttl: negative_ttl?,
         threads,
+        nsid,
+        cookie_secrets,
+        combined: zones.combined,
+        access: zones.access,
+        transfers,
+        statics,
         origin,
     })
 }
@@ -93,7 +133,7 @@ fn own_name(section: &Section<'_>, node_name: Option<&str>) -> Vec<Placed<NameSe
 }
 
 /// Reports servers that nobody could reach, and those that are there too often.
-fn check_servers(section: &Section<'_>, origin: &str, lists: &Lists, servers: &[Placed<NameServer>]) {
+fn check_servers(section: &Section<'_>, origin: &str, is_zone: impl Fn(&str) -> bool, servers: &[Placed<NameServer>]) {
     if servers.is_empty() && section.has("ns") {
         section.desk.report(section.wrong("ns", "a zone without a server").label("at least one is wanted"));
     }
@@ -111,7 +151,7 @@ fn check_servers(section: &Section<'_>, origin: &str, lists: &Lists, servers: &[
             continue;
         };
         let zone = below.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
-        if zone == "all" || lists.find(zone).is_some() {
+        if is_zone(zone) {
             let fault =
                 Fault::error(server.place.clone(), format!("`{name}` would be in the zone of the list `{zone}`"));
             section.desk.report(fault.label("only addresses have names there"));

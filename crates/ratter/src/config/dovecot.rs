@@ -65,12 +65,17 @@ pub(super) fn read(section: &Section<'_>) -> Option<DovecotGate> {
 /// A secret from `key`, or from the file that `file_key` names.
 fn secret(section: &Section<'_>, key: &'static str, file_key: &'static str) -> Option<Secret> {
     let inline = section.optional(key, &text("a secret", SECRET_BYTES_MAX));
-    let file = section.optional(file_key, &section.desk.path("/etc/ratter/secret"));
+    let file = secret_file(section, file_key);
     if section.has(key) && section.has(file_key) {
         let fault = Fault::error(section.key_place(file_key), format!("`{key}` and `{file_key}` at the same time"));
         section.desk.report(fault.also(section.key_place(key), "the other").hint("keep one of them".to_owned()));
     }
-    let Some(path) = file else { return inline.map(|secret| Secret(secret.into())) };
+    if section.has(file_key) { file } else { inline.map(|secret| Secret(secret.into())) }
+}
+
+/// A secret from the file that `file_key` names; none if there is no such key, or a fault.
+pub(super) fn secret_file(section: &Section<'_>, file_key: &'static str) -> Option<Secret> {
+    let path = section.optional(file_key, &section.desk.path("/etc/ratter/secret"))?;
     let fault = |label: String| {
         let fault = section.wrong(file_key, format!("no secret can be read from `{}`", path.display()));
         section.desk.report(fault.label(label));

@@ -45,7 +45,7 @@ impl Mismatch {
     }
 
     /// The value is of another TOML type.
-    fn of_type(value: &DeValue<'_>) -> Self {
+    pub(super) fn of_type(value: &DeValue<'_>) -> Self {
         Self::new(with_article(value.type_str()))
     }
 }
@@ -341,7 +341,7 @@ pub(super) fn ipv4() -> Form<'static, Ipv4Addr> {
 pub(super) fn socket() -> Form<'static, SocketAddr> {
     let wants = "an address with a port, such as `127.0.0.1:4001` or `[::1]:4001`";
     let read = |value: &DeValue<'_>| match value {
-        DeValue::String(text) => text.parse().map_err(|_| not_a_socket(text)),
+        DeValue::String(text) => read_socket(text),
         DeValue::Integer(port) => {
             Err(Mismatch::new("a port alone").hint(format!("write `\"127.0.0.1:{}\"`", port.as_str())))
         }
@@ -353,6 +353,10 @@ pub(super) fn socket() -> Form<'static, SocketAddr> {
 }
 
 /// Why `text` is no address with a port.
+pub(super) fn read_socket(text: &str) -> Result<SocketAddr, Mismatch> {
+    text.parse().map_err(|_| not_a_socket(text))
+}
+
 fn not_a_socket(text: &str) -> Mismatch {
     if let Ok(address) = text.parse::<IpAddr>() {
         let example = SocketAddr::new(address, 4001);

@@ -1,4 +1,4 @@
-//! `[limits]`: what bounds memory and disk.
+//! `[limits]`: what bounds memory and disk. Not `[[limit]]`, which says how much may be sent.
 
 use core::ops::RangeInclusive;
 use core::time::Duration;

@@ -84,6 +84,11 @@ impl Lists {
         self.entries.iter().any(|entry| entry.code.is_some() || entry.list.is_none())
     }
 
+    /// The names of those that are published.
+    pub(super) fn published(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().filter(|entry| entry.code.is_some()).map(|entry| entry.name.as_str())
+    }
+
     /// The list of that name.
     pub(super) fn find(&self, name: &str) -> Option<ListId> {
         self.entries.iter().position(|entry| entry.name == name).map(ListId::new)

@@ -15,6 +15,7 @@ mod dnsbl;
 mod dovecot;
 mod find;
 mod forms;
+mod gates;
 mod limits;
 mod listeners;
 mod lists;
@@ -23,7 +24,10 @@ mod node;
 mod patterns;
 mod probe;
 mod reader;
+mod reports;
+mod resolver;
 mod rules;
+mod sending;
 mod sensors;
 mod syntax;
 mod units;
@@ -33,20 +37,24 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use ::rules::limits::Limit;
 use ::sensors::patterns::Pattern;
 use toml::de::DeTable;
 
 pub use self::console::Console;
 pub use self::diagnose::{Fault, Faults, Severity};
-pub use self::dnsbl::{Dnsbl, NameServer};
+pub use self::dnsbl::{Combined, CookieSecrets, Dnsbl, NameServer, StaticZone, Statics};
 pub use self::dovecot::{DovecotGate, Secret};
 pub use self::find::{Ports, Source, control_socket, find, parse_duration};
+pub use self::gates::{Gates, LineGate};
 pub use self::limits::Limits;
 pub use self::lists::List;
 pub use self::login::{LoginGuard, Profile};
 pub use self::node::{LogFormat, Node};
 pub use self::probe::{Machine, Probe, Transport};
-pub use self::rules::{By, Distinct, Effect, Of, Rule, Then, Trigger};
+pub use self::reports::Reports;
+pub use self::resolver::Resolver;
+pub use self::rules::{By, Distinct, Effect, Of, ReverseName, Rule, Then, Trigger};
 pub use self::sensors::{FileSensor, Journal, Start, Syslog};
 pub use self::units::show as show_duration;
 
@@ -70,6 +78,8 @@ pub struct Config {
     pub login: LoginGuard,
     /// What bounds memory and disk.
     pub limits: Limits,
+    /// How reverse names are asked for.
+    pub resolver: Resolver,
     /// The log files that are followed.
     pub sensors: Vec<FileSensor>,
     /// The systemd journals that are followed.
@@ -78,12 +88,16 @@ pub struct Config {
     pub syslogs: Vec<Syslog>,
     /// The operator's own formats of log lines, in the order in which they are tried.
     pub patterns: Vec<Pattern>,
-    /// The server of Dovecot's auth policy protocol, if it is wanted.
-    pub dovecot: Option<DovecotGate>,
+    /// The listener for reports of others, if it is wanted.
+    pub reports: Option<Reports>,
+    /// The protocols by which mail servers ask.
+    pub gates: Gates,
     /// The rules; the place of one is its [`base::RuleId`].
     pub rules: Vec<Rule>,
     /// The lists; the place of one is its [`base::ListId`], and the first is always `blocked`.
     pub lists: Vec<List>,
+    /// How much may be sent; the place of a limit is its [`::rules::limits::LimitId`].
+    pub sending: Vec<Limit>,
     /// The DNS zone, if lists are published.
     pub dnsbl: Option<Dnsbl>,
     /// The console, if it is wanted.
@@ -129,7 +143,8 @@ pub fn load(path: Option<&Path>, text: &str, probe: &dyn Probe) -> Result<Config
 }
 
 /// Sections of which `default.toml` has none, with what is required in them.
-const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n";
+const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[gate.line]\n[reports]\n[[reporter]]\n\
+     [dnsbl.access]\n[[dnsbl.zone]]\n[[dnsbl.transfer.allow]]\n[[dnsbl.transfer.notify]]\n[dnsbl.static]\n";
 
 /// Every key there is, such as `rule.distinct.of`, with its default as `default.toml` writes it.
 pub fn keys() -> BTreeMap<String, Option<&'static str>> {
@@ -169,12 +184,15 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
     let node = file.always("node", node::read);
     let login = file.always("login", login::read);
     let limits = file.always("limits", limits::read);
+    let resolver = file.always("resolver", resolver::read);
     let state = node.as_ref().map(|node| node.state.as_path());
     let sensors = file.part("sensor", |section| Some(sensors::read(section, state))).unwrap_or_default();
     let patterns = patterns::read(file);
-    let dovecot = file.part("gate", |section| section.part("dovecot", dovecot::read));
+    let reports = reports::read(file);
+    let gates = file.part("gate", |section| Some(gates::read(section))).unwrap_or_default();
     let wants_shipped = file.always("rules", |section| section.setting("shipped", &boolean()));
     let (lists, rules) = read_rules(file, defaults, wants_shipped == Some(true));
+    let sending = read_sending(file, defaults);
     let name = node.as_ref().map(|node| node.name.as_str());
     let dnsbl = file.part("dnsbl", |section| dnsbl::read(section, name, &lists));
     let console = file.part("console", console::read);
@@ -182,17 +200,30 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
         node: node?,
         login: login?,
         limits: limits?,
+        resolver: resolver?,
         sensors: sensors.files,
         journals: sensors.journals,
         syslogs: sensors.syslogs,
         patterns,
-        dovecot,
+        reports,
+        gates,
         rules,
+        sending,
         lists: lists.into_lists(),
         dnsbl,
         console,
         warnings: Faults::new(String::new(), String::new(), Vec::new()),
     })
+}
+
+/// The limits of the file; the shipped ones if it has none.
+fn read_sending(file: &Section<'_>, defaults: &DeTable<'_>) -> Vec<Limit> {
+    let given = sending::read(file);
+    if file.has("limit") {
+        return given;
+    }
+    let desk = Desk::new(file.desk.probe, Path::new(""));
+    sending::read(&Section::root(&desk, defaults, None))
 }
 
 /// The lists and rules of the file, with the shipped ones as far as they are wanted.

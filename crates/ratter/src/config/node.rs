@@ -39,7 +39,7 @@ pub enum LogFormat {
 pub(super) const SOCKET: &str = "control.sock";
 
 /// Longest path of a unix socket, in bytes: `sun_path` has 108, one is for the NUL.
-const SOCKET_PATH_BYTES_MAX: usize = 107;
+pub(super) const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 pub(super) fn read(section: &Section<'_>) -> Option<Node> {
     let name = section.setting("name", &domain());
@@ -80,13 +80,13 @@ pub(super) fn read(section: &Section<'_>) -> Option<Node> {
     Some(Node { name: name?, state, control, never_list, never_logins, log: log? })
 }
 
-/// An entry of the never-list.
-enum Never {
+/// An entry of the never-list, or of another list of exceptions.
+pub(super) enum Never {
     Network(Network),
     Login(Login),
 }
 
-fn never_form() -> Form<'static, Never> {
+pub(super) fn never_form() -> Form<'static, Never> {
     Form::of_text("a network such as `192.0.2.0/24`, or a login such as `login:alice`", |text| {
         if let Some(login) = text.strip_prefix("login:") {
             return Login::new(login).map(Never::Login).ok_or_else(|| Mismatch::new("no login after `login:`"));

@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::net::{TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use rustix::fs::{Access, access};
@@ -23,6 +24,9 @@ pub enum Transport {
 pub trait Probe {
     /// The bytes of a small file; one that is longer than `bytes_max` is an error of kind `FileTooLarge`.
     fn read(&self, path: &Path, bytes_max: usize) -> io::Result<Vec<u8>>;
+
+    /// Whether only the owner and the group of the file at `path` can read it.
+    fn is_private(&self, path: &Path) -> io::Result<bool>;
 
     /// Whether the log file at `path` can be followed: it can be read; or there is none yet, and its folder can be
     /// watched. The answer says whether the file is there.
@@ -52,6 +56,11 @@ impl Probe for Machine {
         // One byte more than allowed tells a file of just that length from a longer one.
         File::open(path)?.take(bytes_max as u64 + 1).read_to_end(&mut bytes)?;
         if bytes.len() > bytes_max { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
+    }
+
+    fn is_private(&self, path: &Path) -> io::Result<bool> {
+        // The last three bits are those of others.
+        Ok(path.metadata()?.permissions().mode().trailing_zeros() >= 3)
     }
 
     fn can_follow(&self, path: &Path) -> io::Result<bool> {

@@ -69,6 +69,11 @@ impl<'a> Desk<'a> {
         })
     }
 
+    /// The folder at which relative paths start.
+    pub(super) fn folder(&self) -> &'a Path {
+        self.folder
+    }
+
     /// Every key that was asked for, with the place of its default in `default.toml` if it has one there.
     pub(super) fn keys(&self) -> BTreeMap<String, Option<Range<usize>>> {
         self.keys.borrow().clone()

@@ -29,6 +29,10 @@ pub struct Rule {
     pub distinct: Option<Distinct>,
     /// Whether an address is spared from which the owner of a login has logged in lately.
     pub unless_known: bool,
+    /// How many more events are let pass for each login or message of the address that succeeded within the window.
+    pub per_good: u16,
+    /// The reverse name that the address must have.
+    pub reverse: Option<ReverseName>,
     /// What follows.
     pub effect: Effect,
 }
@@ -40,6 +44,19 @@ pub enum Trigger {
     Event(EventKind),
     /// Blocks of the subject.
     Blocked,
+    /// Addresses that rules put on lists.
+    Listed,
+}
+
+/// What the reverse name of an address says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReverseName {
+    /// An access network makes it for whoever holds the address.
+    Dynamic,
+    /// There is none, as was proved.
+    Missing,
+    /// Another one.
+    Proper,
 }
 
 /// Whose count it is.
@@ -49,6 +66,21 @@ pub enum By {
     Address,
     /// The login's.
     Login,
+    /// That of the /24 around an IPv4 address.
+    V4Bits24,
+    /// That of the /56 around an IPv6 address.
+    V6Bits56,
+    /// That of the /48 around an IPv6 address.
+    V6Bits48,
+}
+
+impl By {
+    const fn is_network(self) -> bool {
+        match self {
+            Self::Address | Self::Login => false,
+            Self::V4Bits24 | Self::V6Bits56 | Self::V6Bits48 => true,
+        }
+    }
 }
 
 /// What must differ among the counted events.
@@ -69,6 +101,8 @@ pub enum Of {
     Login,
     /// Login and password together, as far as the password can be told.
     Guess,
+    /// Messages, so that one that is tried again counts once.
+    Message,
 }
 
 /// What follows when a rule overflows.
@@ -101,6 +135,9 @@ pub enum Then {
 
 /// Most events that a rule can wait for: the times of all are kept, for each subject.
 const COUNT_MAX: u64 = 1000;
+
+/// Most events that a good thing weighs up.
+const PER_GOOD_MAX: u64 = 10;
 
 /// A window must end before what it counts is forgotten.
 const WITHIN: RangeInclusive<Duration> = Duration::from_secs(1)..=days(30);
@@ -155,6 +192,10 @@ fn adopt(section: &Section<'_>, rule: &Rule, lists: &Lists, shipped_lists: &List
     let Effect::List { list, span } = rule.effect else { return Some(rule.clone()) };
     let name = shipped_lists.name(list);
     let Some(list) = lists.find(name) else {
+        if !is_about_logins(rule.on) {
+            // Who publishes only some of the lists does not want the rules of the others.
+            return None;
+        }
         let title = format!("the shipped rule `{}` wants the list `{name}`, which is not in the file", rule.name);
         let hint = "add the list, replace the rule by one of the same name, or set `shipped = false` in [rules]";
         section.desk.report(section.wrong("list", title).label("the first of the lists").hint(hint.to_owned()));
@@ -163,14 +204,21 @@ fn adopt(section: &Section<'_>, rule: &Rule, lists: &Lists, shipped_lists: &List
     Some(Rule { effect: Effect::List { list, span }, ..rule.clone() })
 }
 
+/// Whether a rule guards logins, which every node does.
+const fn is_about_logins(on: Trigger) -> bool {
+    matches!(on, Trigger::Event(EventKind::LoginFailed) | Trigger::Blocked)
+}
+
 fn one(section: &Section<'_>, lists: &Lists) -> Option<Draft> {
     let name = section.required("name", &name());
     let on = section.required("on", &word(triggers()));
-    let by = section.required("by", &word([("address", By::Address), ("login", By::Login)]));
+    let by = section.required("by", &word(subjects()));
     let count = section.required("count", &number(1..=COUNT_MAX));
     let within = section.required("within", &duration(WITHIN));
     let distinct = section.part("distinct", |part| distinct(part, by, count));
     let unless_known = section.optional("unless-known", &boolean());
+    let per_good = section.optional("per-good", &number(0..=PER_GOOD_MAX));
+    let reverse = section.optional("reverse", &word(reverse_names()));
     let block = section.part("block", |part| block(part, on));
     let list = section.part("list", |part| list(part, by, lists));
 
@@ -179,6 +227,15 @@ fn one(section: &Section<'_>, lists: &Lists) -> Option<Draft> {
     {
         let fault = section.wrong("count", format!("a single `{kind}` is no attack"));
         section.desk.report(fault.label("would hit everybody").hint("count at least 2".to_owned()));
+    }
+    refuse_odd_subjects(section, on, by);
+    if reverse.is_some() && (by != Some(By::Address) || section.has("block")) {
+        let fault = section.wrong("reverse", "only an address that is to be listed is asked for its reverse name");
+        section.desk.report(fault.label("goes with `by = \"address\"` and `list`"));
+    }
+    if per_good.is_some_and(|more| more > 0) && (by != Some(By::Address) || section.has("block")) {
+        let fault = section.wrong("per-good", "only an address that is to be listed is weighed by the good it does");
+        section.desk.report(fault.label("goes with `by = \"address\"` and `list`"));
     }
     let effect = match (section.has("block"), section.has("list")) {
         (true, true) => {
@@ -206,6 +263,8 @@ fn one(section: &Section<'_>, lists: &Lists) -> Option<Draft> {
             within: within?,
             distinct,
             unless_known,
+            per_good: per_good.unwrap_or(0),
+            reverse,
             effect: effect?,
         })
     })();
@@ -214,7 +273,34 @@ fn one(section: &Section<'_>, lists: &Lists) -> Option<Draft> {
 
 fn triggers() -> impl Iterator<Item = (&'static str, Trigger)> {
     let events = EventKind::ALL.into_iter().map(|kind| (kind.name(), Trigger::Event(kind)));
-    events.chain([("blocked", Trigger::Blocked)])
+    events.chain([("blocked", Trigger::Blocked), ("listed", Trigger::Listed)])
+}
+
+const fn subjects() -> [(&'static str, By); 5] {
+    [
+        ("address", By::Address),
+        ("login", By::Login),
+        ("/24", By::V4Bits24),
+        ("/56", By::V6Bits56),
+        ("/48", By::V6Bits48),
+    ]
+}
+
+const fn reverse_names() -> [(&'static str, ReverseName); 3] {
+    [("dynamic", ReverseName::Dynamic), ("none", ReverseName::Missing), ("proper", ReverseName::Proper)]
+}
+
+/// A network is counted by what is listed in it, and by nothing else.
+fn refuse_odd_subjects(section: &Section<'_>, on: Option<Trigger>, by: Option<By>) {
+    let (Some(on), Some(by)) = (on, by) else { return };
+    if (on == Trigger::Listed) != by.is_network() {
+        let fault = section.wrong("by", "what is listed is counted by network, and nothing else is");
+        section.desk.report(fault.label("`on = \"listed\"` goes with `\"/24\"`, `\"/56\"` and `\"/48\"`"));
+    }
+    if by.is_network() && section.has("block") {
+        let fault = Fault::error(section.key_place("block"), "a network is listed, not blocked");
+        section.desk.report(fault.hint("use `list = { on = \"null\", for = \"3d\" }`".to_owned()));
+    }
 }
 
 /// Whether honest people and servers cause such an event every day, so that one of them means nothing.
@@ -224,7 +310,8 @@ fn is_daily(kind: EventKind) -> bool {
         | EventKind::LoginOk
         | EventKind::Connect
         | EventKind::UnknownRecipient
-        | EventKind::MessageSent => true,
+        | EventKind::MessageSent
+        | EventKind::MessageReceived => true,
         EventKind::RelayDenied
         | EventKind::ProtocolAbuse
         | EventKind::RateExceeded
@@ -233,8 +320,12 @@ fn is_daily(kind: EventKind) -> bool {
     }
 }
 
+/// What can be told apart.
+const OF: [(&str, Of); 4] =
+    [("address", Of::Address), ("login", Of::Login), ("guess", Of::Guess), ("message", Of::Message)];
+
 fn distinct(section: &Section<'_>, by: Option<By>, count: Option<u16>) -> Option<Distinct> {
-    let of = section.required("of", &word([("address", Of::Address), ("login", Of::Login), ("guess", Of::Guess)]));
+    let of = section.required("of", &word(OF));
     let at_least = section.required("at-least", &number(2..=COUNT_MAX));
     if matches!((by, of), (Some(By::Address), Some(Of::Address)) | (Some(By::Login), Some(Of::Login))) {
         let fault = section.wrong("of", "what is counted by one thing differs in another");

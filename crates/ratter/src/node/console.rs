@@ -1,21 +1,22 @@
 //! The node as the console sees it.
 
+use std::io::Read;
 use std::time::Duration;
 
+use ::console::Export;
 use ::console::api::{
-    DnsblStatus, EngineStatus, Fault, GateStatus, HistoryView, KnownAddress, LevelView, ListStatus, ListWish,
-    ListingView, REASON_BYTES_MAX, SensorStatus, Status, StoreStatus, UnlistWish, Why, WishedSpan,
+    DnsblStatus, EngineStatus, Fault, GateStatus, HistoryView, ImportWish, Imported, KeyView, KeyWish, KnownAddress,
+    LevelView, ListStatus, ListWish, ListingView, NewKey, REASON_BYTES_MAX, ReverseNameView, RevokeWish, SensorStatus,
+    Status, StoreStatus, UnlistWish, Why, WishedSpan,
 };
 use ::console::metrics::Metric;
-use base::{Address, Evidence, ListId, Maker, Subject, Until};
-use dnsbl::serve::Outcome;
-use gates::dovecot::Count;
+use base::{Address, Evidence, ListId, Maker, Subject, Timestamp, Until};
 use listings::{Refusal, Wish};
-use rules::Level;
+use rules::{BY_REVERSE_NAME, Level};
 use store::{Past, PastChange, PastMaker};
 
 use super::names::ListInfo;
-use super::{CLOCK_STEP_MIN, Node, views};
+use super::{CLOCK_STEP_MIN, Node, bulk, views};
 use crate::clock;
 
 /// Longest name of a person, in bytes.
@@ -23,16 +24,6 @@ const PERSON_BYTES_MAX: usize = 64;
 
 /// Most events and changes that `why` shows.
 const WHY_ROWS_MAX: usize = 20;
-
-/// The gate's counts of reports.
-const REPORTED: [Count; 6] = [
-    Count::ReportedOk,
-    Count::ReportedFailed,
-    Count::ReportedRefused,
-    Count::ReportedOutage,
-    Count::ReportedNoGuess,
-    Count::ReportedNobody,
-];
 
 /// How long `list` and `unlist` wait until the change is in the file; after that it is in force all the same.
 const SAVE_PATIENCE: Duration = Duration::from_secs(2);
@@ -49,6 +40,11 @@ impl ::console::Node for Node {
             lists: self.names.lists().map(|(id, info)| self.list_status(id, info)).collect(),
             sensors: self.gauges().iter().map(|gauge| gauge.status()).collect::<Vec<SensorStatus>>(),
             gates: self.gate_status(),
+            reporters: self
+                .outlets
+                .get()
+                .and_then(|outlets| outlets.reports.as_ref())
+                .map_or_else(Vec::new, super::reports::ReportsOutlet::reporters),
             dnsbl: self.dnsbl_status(),
             engine: EngineStatus {
                 counted: counters.counted,
@@ -89,9 +85,11 @@ impl ::console::Node for Node {
             }
         }
         Why {
+            limits: self.limit_views(now, subject),
             subject: subject.to_string(),
             never_listed: never,
             listings: self.book.about(subject).iter().map(|listing| views::listing(&self.names, listing)).collect(),
+            reverse_names: self.reverse_names(subject),
             levels,
             known_addresses,
             // What cannot be read is missing from the answer, and the store's own health says why.
@@ -115,16 +113,8 @@ impl ::console::Node for Node {
             return Err(Fault::refused(message));
         }
         let now = clock::now();
-        let reason = wish.reason.trim();
-        if reason.is_empty() || reason.len() > REASON_BYTES_MAX || reason.chars().any(char::is_control) {
-            let message = format!("a reason of 1 to {REASON_BYTES_MAX} bytes is wanted, without control characters");
-            return Err(Fault::bad(message));
-        }
-        let until = match wish.span {
-            WishedSpan::Lifetime => Until::At(now.plus(info.lifetime)),
-            WishedSpan::Seconds(seconds) => Until::At(now.plus(Duration::from_secs(seconds))),
-            WishedSpan::Endless => Until::Never,
-        };
+        let reason = check_reason(&wish.reason)?;
+        let until = until(wish.span, now, info.lifetime);
         let maker = Maker::Person { name: wish.person.as_str().into(), reason: reason.into() };
         let evidence = Evidence { count: 0, distinct: 0, first: now, last: now };
         let result = self.book.list(now, Wish { subject: subject.clone(), list, until, maker, evidence });
@@ -154,19 +144,48 @@ impl ::console::Node for Node {
         Ok(self.book.all(list, limit).iter().map(|listing| views::listing(&self.names, listing)).collect())
     }
 
+    fn import(&self, wish: &ImportWish, networks: &mut dyn Read) -> Result<Imported, Fault> {
+        bulk::import(self, wish, networks)
+    }
+
+    fn export(&self, list: &str) -> Result<Export, Fault> {
+        bulk::export(self, list)
+    }
+
+    fn keys(&self) -> Result<Vec<KeyView>, Fault> {
+        self.keys()
+    }
+
+    fn make_key(&self, wish: &KeyWish) -> Result<NewKey, Fault> {
+        self.make_key(wish)
+    }
+
+    fn revoke_key(&self, wish: &RevokeWish) -> Result<KeyView, Fault> {
+        self.revoke_key(wish)
+    }
+
     fn metrics(&self) -> Vec<Metric> {
         self.collect_metrics()
     }
 }
 
 impl Node {
-    fn find_list(&self, name: &str) -> Result<(ListId, &ListInfo), Fault> {
+    fn reverse_names(&self, subject: &Subject) -> Vec<ReverseNameView> {
+        let told = self.store.audits_about(BY_REVERSE_NAME, subject, WHY_ROWS_MAX).unwrap_or_default();
+        let view = |told: &store::Audited| {
+            let name = told.what.split_once(": ").map_or("", |(_, name)| name);
+            ReverseNameView { at: views::time(told.at), name: name.to_owned() }
+        };
+        told.iter().map(view).collect()
+    }
+
+    pub(super) fn find_list(&self, name: &str) -> Result<(ListId, &ListInfo), Fault> {
         let unknown = || Fault::bad(format!("there is no list `{name}`; there are {}", self.names.all_lists()));
         self.names.list_named(name).ok_or_else(unknown)
     }
 
     /// Waits until a person's change is in the file, so that what was said to be done stays done.
-    fn save(&self) {
+    pub(super) fn save(&self) {
         self.store.wake();
         if let Err(error) = self.store.flush(SAVE_PATIENCE) {
             tracing::warn!(%error, "a change is in force, and not yet in the file");
@@ -182,36 +201,18 @@ impl Node {
     }
 
     fn gate_status(&self) -> Vec<GateStatus> {
-        let gate = self.outlets.get().and_then(|outlets| outlets.dovecot.as_ref());
-        gate.map(|gate| {
-            let sum = |counts: &[Count]| counts.iter().map(|count| gate.counters().get(*count)).sum();
-            GateStatus {
-                name: "dovecot".to_owned(),
-                listen: gate.local_addr().to_string(),
-                asked: sum(&[Count::AskedBefore, Count::AskedAfter]),
-                reported: sum(&REPORTED),
-                malformed: sum(&[Count::OddFields, Count::NotJson]),
-            }
-        })
-        .into_iter()
-        .collect()
+        let Some(outlets) = self.outlets.get() else { return Vec::new() };
+        let reports = outlets.reports.iter().map(super::reports::ReportsOutlet::status);
+        outlets.gates.status().into_iter().chain(reports).collect()
     }
 
     fn dnsbl_status(&self) -> Option<DnsblStatus> {
-        let outlet = self.outlets.get()?.dnsbl.as_ref()?;
-        let statistics = outlet.server.statistics();
-        let both = [&statistics.udp, &statistics.tcp];
-        Some(DnsblStatus {
-            origin: outlet.origin.clone(),
-            listen: outlet.server.local_addrs().iter().map(ToString::to_string).collect(),
-            queries: both.iter().map(|totals| totals.messages()).sum(),
-            listed: both.iter().map(|totals| totals.outcome(Outcome::Listed)).sum(),
-        })
+        Some(self.outlets.get()?.dnsbl.as_ref()?.status())
     }
 
     fn present_warnings(&self) -> Vec<String> {
-        let gate = self.outlets.get().and_then(|outlets| outlets.dovecot.as_ref());
-        let of_gate = gate.map(gates::io::Handle::warnings).unwrap_or_default();
+        let gate = self.outlets.get().and_then(|outlets| outlets.gates.dovecot.as_ref());
+        let of_gate = gate.map(::gates::io::Handle::warnings).unwrap_or_default();
         let step = clock::step();
         let of_clock = (step >= CLOCK_STEP_MIN).then(|| {
             format!(
@@ -222,7 +223,9 @@ impl Node {
         let now = clock::now();
         let of_sensors = self.gauges().into_iter().filter_map(|gauge| gauge.warning(now)).collect::<Vec<_>>();
         let of_gate = of_gate.into_iter().map(str::to_owned);
-        self.warnings.iter().cloned().chain(of_clock).chain(of_sensors).chain(of_gate).collect()
+        let outlet = self.outlets.get().and_then(|outlets| outlets.dnsbl.as_ref());
+        let of_files = outlet.map(super::DnsblOutlet::warnings).unwrap_or_default();
+        self.warnings.iter().cloned().chain(of_files).chain(of_clock).chain(of_sensors).chain(of_gate).collect()
     }
 }
 
@@ -236,22 +239,49 @@ fn parse_subject(text: &str) -> Result<Subject, Fault> {
 }
 
 /// The name of whoever gives an order, as he gives it: who may use the socket may use any name, so that it is no proof.
-fn check_person(name: &str) -> Result<(), Fault> {
+pub(super) fn check_person(name: &str) -> Result<(), Fault> {
     let is_fit = !name.trim().is_empty() && name.len() <= PERSON_BYTES_MAX && !name.chars().any(char::is_control);
     let fault =
         || Fault::bad(format!("`person` wants a name of 1 to {PERSON_BYTES_MAX} bytes without control characters"));
     is_fit.then_some(()).ok_or_else(fault)
 }
 
+/// The reason that a person gives.
+pub(super) fn check_reason(reason: &str) -> Result<&str, Fault> {
+    let reason = reason.trim();
+    let is_fit = !reason.is_empty() && reason.len() <= REASON_BYTES_MAX && !reason.chars().any(char::is_control);
+    let fault =
+        || Fault::bad(format!("a reason of 1 to {REASON_BYTES_MAX} bytes is wanted, without control characters"));
+    is_fit.then_some(reason).ok_or_else(fault)
+}
+
+/// The end that a person wants.
+pub(super) fn until(span: WishedSpan, now: Timestamp, lifetime: Duration) -> Until {
+    match span {
+        WishedSpan::Lifetime => Until::At(now.plus(lifetime)),
+        WishedSpan::Seconds(seconds) => Until::At(now.plus(Duration::from_secs(seconds))),
+        WishedSpan::Endless => Until::Never,
+    }
+}
+
 fn refused(refusal: Refusal, subject: &Subject) -> Fault {
-    let until = |until: Until| views::end(until).unwrap_or_else(|| "somebody lifts it".to_owned());
     Fault::refused(match refusal {
         Refusal::NeverListed => format!("{subject} is on the never-list, or overlaps it"),
-        Refusal::AlreadyListed(end) => format!("{subject} is listed already until {}", until(end)),
+        Refusal::AlreadyListed(_) => format!("{subject} is {}", refused_in_words(refusal)),
+        Refusal::Full | Refusal::OverBeforeItBegan | Refusal::EndlessByRule => refused_in_words(refusal),
+    })
+}
+
+/// Why the book did not want something.
+pub(super) fn refused_in_words(refusal: Refusal) -> String {
+    let until = |until: Until| views::end(until).unwrap_or_else(|| "somebody lifts it".to_owned());
+    match refusal {
+        Refusal::NeverListed => "on the never-list, or overlaps it".to_owned(),
+        Refusal::AlreadyListed(end) => format!("listed already until {}", until(end)),
         Refusal::Full => "the book is full".to_owned(),
         Refusal::OverBeforeItBegan => "a listing of no time at all is none".to_owned(),
         Refusal::EndlessByRule => "only a person may want a listing without end".to_owned(),
-    })
+    }
 }
 
 fn past(past: &Past) -> HistoryView {

@@ -26,6 +26,7 @@ pub(crate) fn engine_settings(config: &Config) -> rules::Settings {
         proxies: config.login.trusted_proxies.clone(),
         tarpits_max: config.login.tarpits,
         tarpits_per_address_max: config.login.tarpits_per_address,
+        recheck_every: config.resolver.recheck,
         subjects_max: config.limits.subjects,
     }
 }
@@ -36,10 +37,14 @@ fn rule(rule: &config::Rule) -> rules::Rule {
         on: match rule.on {
             config::Trigger::Event(kind) => rules::Trigger::Event(kind),
             config::Trigger::Blocked => rules::Trigger::Blocked,
+            config::Trigger::Listed => rules::Trigger::Listed,
         },
         by: match rule.by {
             config::By::Address => rules::By::Address,
             config::By::Login => rules::By::Login,
+            config::By::V4Bits24 => rules::By::Network(rules::Width::V4Bits24),
+            config::By::V6Bits56 => rules::By::Network(rules::Width::V6Bits56),
+            config::By::V6Bits48 => rules::By::Network(rules::Width::V6Bits48),
         },
         count: rule.count,
         within: rule.within,
@@ -48,10 +53,17 @@ fn rule(rule: &config::Rule) -> rules::Rule {
                 config::Of::Address => rules::Of::Address,
                 config::Of::Login => rules::Of::Login,
                 config::Of::Guess => rules::Of::Guess,
+                config::Of::Message => rules::Of::Message,
             },
             at_least: distinct.at_least,
         }),
         unless_known: rule.unless_known,
+        per_good: rule.per_good,
+        reverse: rule.reverse.map(|reverse| match reverse {
+            config::ReverseName::Dynamic => rules::ReverseName::Dynamic,
+            config::ReverseName::Missing => rules::ReverseName::Missing,
+            config::ReverseName::Proper => rules::ReverseName::Proper,
+        }),
         effect: match rule.effect {
             config::Effect::Block { span, then } => rules::Effect::Block {
                 span,
@@ -102,10 +114,15 @@ pub(crate) fn dnsbl_settings(config: &Config, dnsbl: &Dnsbl) -> dnsbl::serve::Se
             text: text(list, dnsbl),
         })
     });
+    let all = CombinedZone { name: "all".to_owned(), lists: Members::All };
+    let combined = dnsbl
+        .combined
+        .iter()
+        .map(|zone| CombinedZone { name: zone.name.clone(), lists: Members::These(zone.lists.clone()) });
     Settings {
         origin: dnsbl.origin.clone(),
         lists: lists.collect(),
-        combined: vec![CombinedZone { name: "all".to_owned(), lists: Members::All }],
+        combined: core::iter::once(all).chain(combined).collect(),
         name_servers: dnsbl
             .ns
             .iter()
@@ -117,7 +134,7 @@ pub(crate) fn dnsbl_settings(config: &Config, dnsbl: &Dnsbl) -> dnsbl::serve::Se
         negative_ttl: dnsbl.negative_ttl,
         apex_ttl: dnsbl.ttl,
         timers: SoaTimers::default(),
-        nsid: None,
+        nsid: dnsbl.nsid.clone(),
     }
 }
 

@@ -3,7 +3,6 @@
 use ::console::metrics::Metric;
 
 use base::EventKind;
-use dnsbl::serve::{Outcome, Totals};
 
 use super::Node;
 use crate::clock;
@@ -15,8 +14,34 @@ impl Node {
         metrics.extend(self.book_metrics());
         metrics.extend(self.sensor_metrics());
         metrics.extend(self.gate_metrics());
+        metrics.extend(self.sending_metrics());
         metrics.extend(self.store_metrics());
+        metrics.extend(self.resolver_metrics());
         metrics
+    }
+
+    fn sending_metrics(&self) -> Vec<Metric> {
+        let counters = self.sending.limiter().counters();
+        let limits = self.sending.limiter().limits().iter().map(|limit| limit.name.to_string());
+        vec![
+            Metric::counter("limit_exceeded", "Messages that exceeded a limit on sending, by limit", 0)
+                .by("limit", limits.zip(counters.exceeded)),
+            Metric::counter("limit_asked", "Requests for recipients", counters.asked),
+            Metric::counter("limit_settled", "Messages accepted and charged", counters.settled),
+            Metric::counter("limit_released", "Messages given up before their end", counters.released),
+            Metric::counter("limit_timed_out", "Messages that were heard of no more", counters.timed_out),
+            Metric::counter("limit_told_twice", "Messages whose end was told twice", counters.duplicate),
+            Metric::counter("limit_shed", "Subjects forgotten because a table was full", counters.shed),
+            Metric::counter(
+                "limit_untracked",
+                "Requests that passed unlimited because a table was full of full buckets",
+                counters.untracked,
+            ),
+            Metric::counter("limit_unkept", "Charges that could not be written", self.sending.log().failed()),
+            Metric::gauge("limit_subjects", "Subjects of limits that are known", counters.subjects),
+            Metric::gauge("limit_reservations", "Messages on their way", counters.reservations),
+            Metric::gauge("limit_bytes", "Bytes of the tables of the limits", counters.bytes),
+        ]
     }
 
     fn engine_metrics(&self) -> Vec<Metric> {
@@ -50,6 +75,22 @@ impl Node {
             Metric::counter("listings_by_rules", "Listings that rules made", counters.listings_made),
             Metric::counter("listings_shed", "Listings that the book had no room for", counters.listings_shed),
             Metric::counter(
+                "listings_renewed",
+                "Listings that last longer because the subject went on",
+                counters.listings_renewed,
+            ),
+            Metric::counter("names_wanted", "Listings that waited for a reverse name", counters.names_wanted),
+            Metric::counter(
+                "names_missed",
+                "Listings that were dropped because nobody could tell the reverse name in time",
+                counters.names_missed,
+            ),
+            Metric::counter(
+                "names_mended",
+                "Listings that ended because the reverse name on which they rested is another",
+                counters.names_mended,
+            ),
+            Metric::counter(
                 "tarpits_full",
                 "Clients refused at once because as many as allowed were held",
                 counters.tarpits_full,
@@ -80,45 +121,38 @@ impl Node {
                 .by("file", by_path(|gauge| gauge.progress().lines)),
             Metric::counter("sensor_events", "Events found in them, by file", 0)
                 .by("file", by_path(|gauge| gauge.progress().events)),
+            Metric::counter(
+                "sensor_shed",
+                "Lines and connections that a syslog listener refused or cut, by listener",
+                0,
+            )
+            .by("file", by_path(|gauge| gauge.progress().shed)),
         ]
     }
 
     fn gate_metrics(&self) -> Vec<Metric> {
         let Some(outlets) = self.outlets.get() else { return Vec::new() };
-        let mut metrics = Vec::new();
-        if let Some(gate) = &outlets.dovecot {
-            let counts = gate.counters().iter().map(|(count, value)| (count.name().to_owned(), value));
-            let connections = gate.connections();
-            let ended = [
-                ("accepted", connections.accepted),
-                ("shed", connections.shed),
-                ("faulty", connections.faulty),
-                ("timed_out", connections.timed_out),
-                ("accept_failed", connections.accept_failed),
-            ];
-            metrics.extend([
-                Metric::gauge("dovecot_connections_open", "Connections at Dovecot's gate", connections.open as u64),
-                Metric::counter("dovecot_connections", "Connections at Dovecot's gate, by what became of them", 0)
-                    .by("end", ended.map(|(end, value)| (end.to_owned(), value))),
-            ]);
-            metrics.push(
-                Metric::counter("dovecot_gate", "Requests at Dovecot's gate, by what became of them", 0)
-                    .by("count", counts),
-            );
-        }
-        if let Some(outlet) = &outlets.dnsbl {
-            let statistics = outlet.server.statistics();
-            let sum = |value: &dyn Fn(&Totals) -> u64| value(&statistics.udp) + value(&statistics.tcp);
-            let outcomes =
-                Outcome::ALL.map(|outcome| (outcome.name().to_owned(), sum(&|totals| totals.outcome(outcome))));
-            let lists = self.names.lists().filter(|(_, info)| info.code.is_some());
-            let listed: Vec<_> = lists.map(|(id, info)| (info.name.clone(), sum(&|totals| totals.list(id)))).collect();
-            metrics.extend([
-                Metric::counter("dns_queries", "DNS queries, by what became of them", 0).by("outcome", outcomes),
-                Metric::counter("dns_listed", "DNS answers that named a list", 0).by("list", listed),
-            ]);
-        }
+        let mut metrics = outlets.gates.metrics();
+        metrics.extend(outlets.reports.iter().flat_map(super::reports::ReportsOutlet::metrics));
+        metrics.extend(outlets.dnsbl.iter().flat_map(|outlet| outlet.metrics(self)));
         metrics
+    }
+
+    fn resolver_metrics(&self) -> Option<Metric> {
+        let counters = self.resolver()?.counters();
+        let counts = [
+            ("wanted", counters.wanted),
+            ("remembered", counters.remembered),
+            ("joined", counters.joined),
+            ("shed", counters.shed),
+            ("asked", counters.asked),
+            ("unanswered", counters.unanswered),
+            ("named", counters.named),
+            ("no-name", counters.no_name),
+            ("unknown", counters.unknown),
+        ];
+        let counts = counts.map(|(count, value)| (count.to_owned(), value));
+        Some(Metric::counter("resolver", "Searches for reverse names, by what became of them", 0).by("count", counts))
     }
 
     fn store_metrics(&self) -> Vec<Metric> {

@@ -6,17 +6,26 @@
 //!  control ── console::Node ───┘
 //! ```
 
+mod bulk;
 mod console;
 mod convert;
+mod dns;
+mod gates;
 mod globs;
 mod journal;
 mod keeper;
+mod keys;
 mod metrics;
 mod names;
 mod pulse;
+mod random;
 mod replay;
+mod reports;
+mod reverse;
+mod sending;
 mod sensing;
 mod setup;
+mod statics;
 mod streams;
 mod views;
 
@@ -39,10 +48,13 @@ pub(crate) use keeper::Keeper;
 pub(crate) use replay::replay;
 pub(crate) use sensing::{open_log, zone_of_log};
 pub(crate) use setup::{Running, start};
+pub(crate) use statics::faults_of_files;
 
 use crate::clock;
 
+use dns::DnsblOutlet;
 use names::Names;
+use sending::SendingLimits;
 use sensing::SensorGauge;
 
 /// How long a gate waits until a new listing is in the file. Dovecot waits 2 s for an answer.
@@ -62,9 +74,12 @@ pub(crate) struct Node {
     book: Arc<Book>,
     engine: Engine,
     store: Store,
+    /// The limits on sending; gates ask them through [`rules::limits::SendingDoor`].
+    sending: SendingLimits,
     happenings: broadcast::Sender<Happening>,
     sensors: RwLock<Vec<Arc<SensorGauge>>>,
     patterns: Arc<Patterns>,
+    names_judge: reverse::Judge,
     warnings: Vec<String>,
     /// How far back events are kept, for `why`.
     history: Duration,
@@ -76,14 +91,10 @@ pub(crate) struct Node {
 
 /// What answers others.
 struct Outlets {
-    dovecot: Option<gates::io::Handle>,
+    gates: gates::Gates,
     dnsbl: Option<DnsblOutlet>,
-}
-
-/// The running DNS server and what it is called.
-struct DnsblOutlet {
-    origin: String,
-    server: dnsbl::io::Server,
+    reports: Option<reports::ReportsOutlet>,
+    resolver: Option<::rdns::io::Resolver>,
 }
 
 impl Node {
@@ -96,6 +107,7 @@ impl Node {
             batch.events.push(KeptEvent::from(event));
         }
         batch.owners.extend(observed.owner);
+        self.ask_for_names(now);
         if self.happenings.receiver_count() > 0 {
             // Nobody listening any more is no fault of the event.
             drop(self.happenings.send(Happening::Event(views::event(&KeptEvent::from(event)))));
@@ -110,9 +122,13 @@ impl Node {
     /// Ends what is over and counts what was held back.
     fn do_what_is_due(&self, now: Timestamp) {
         self.engine.poll(now);
+        self.ask_for_names(now);
+        self.ask_again(now);
+        self.sending.poll(now);
         if self.book.expire(now) > 0 {
             self.store.wake();
         }
+        self.keep_key_counts(|outlet| outlet.key_counts_due(now));
     }
 
     /// Shows a sensor.

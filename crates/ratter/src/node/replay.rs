@@ -1,10 +1,10 @@
 //! What the configured rules would have done with old logs: an engine and a book of their own, in the logs' time.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ::console::api::{HurtUser, RuleWouldHave, SubjectWouldHave, WouldHave};
+use ::console::api::{DayWouldHave, HurtUser, RuleWouldHave, SubjectWouldHave, WouldHave};
 use anyhow::Context;
 use base::{Event, EventKind, Listing, Maker, Reason, Timestamp, Verdict};
 use listings::{Book, Change, NeverList};
@@ -23,8 +23,16 @@ const HURT_MAX: usize = 10_000;
 /// Most different logins that are told apart; a log with more shows this many.
 const USERS_MAX: usize = 1_000_000;
 
-/// Replays the files in the order given; `-` is standard input.
-pub(crate) fn replay(config: &Config, logs: &[PathBuf]) -> anyhow::Result<WouldHave> {
+/// Most days that are told apart: ten years. What lies beyond, in a log with wild stamps, counts in the sums alone.
+const DAYS_MAX: usize = 3660;
+
+/// Replays the files in the order given; `-` is standard input. `progress` is told how many lines of which file were read,
+/// every few thousand lines.
+pub(crate) fn replay(
+    config: &Config,
+    logs: &[PathBuf],
+    progress: &mut dyn FnMut(&Path, u64),
+) -> anyhow::Result<WouldHave> {
     let mut replay = Replay::new(config);
     let patterns = Arc::new(Patterns::new(config.patterns.clone()));
     for path in logs {
@@ -37,6 +45,7 @@ pub(crate) fn replay(config: &Config, logs: &[PathBuf]) -> anyhow::Result<WouldH
                 replay.lines += 1;
                 reader.read(line, written, &mut |event| replay.observe(&event));
             }
+            progress(path, replay.lines);
         }
     }
     Ok(replay.finish())
@@ -56,6 +65,8 @@ struct Replay {
     users: HashSet<String>,
     listings: Vec<Listing>,
     hurt: Vec<HurtUser>,
+    /// By the first ten characters of a moment.
+    days: BTreeMap<String, DayWouldHave>,
 }
 
 impl Replay {
@@ -78,6 +89,7 @@ impl Replay {
             users: HashSet::new(),
             listings: Vec::new(),
             hurt: Vec::new(),
+            days: BTreeMap::new(),
         }
     }
 
@@ -87,19 +99,33 @@ impl Replay {
         self.last = self.last.max(event.time);
         self.catch_up(event.time);
         match event.kind {
-            EventKind::LoginFailed => self.failures += 1,
+            EventKind::LoginFailed => {
+                self.failures += 1;
+                self.on_day(event.time, |day| day.failures += 1);
+            }
             EventKind::LoginOk => self.succeeded(event),
             EventKind::Connect
             | EventKind::UnknownRecipient
             | EventKind::RelayDenied
             | EventKind::ProtocolAbuse
             | EventKind::MessageSent
+            | EventKind::MessageReceived
             | EventKind::RateExceeded
             | EventKind::SpamSeen
             | EventKind::TrapHit => {}
         }
         self.engine.observe(event.time, event);
         self.collect();
+    }
+
+    /// Notes something of the day of `at`.
+    fn on_day(&mut self, at: Timestamp, note: impl FnOnce(&mut DayWouldHave)) {
+        let mut day = views::time(at);
+        day.truncate("2026-11-21".len());
+        if self.days.len() >= DAYS_MAX && !self.days.contains_key(&day) {
+            return;
+        }
+        note(self.days.entry(day.clone()).or_insert_with(|| DayWouldHave { day, ..DayWouldHave::default() }));
     }
 
     /// Lets time pass up to `now`: what was held is counted and what is over ends, each at its own moment.
@@ -114,6 +140,7 @@ impl Replay {
     /// Somebody knew the password: would he have got in?
     fn succeeded(&mut self, event: &Event<'_>) {
         self.successes += 1;
+        self.on_day(event.time, |day| day.successes += 1);
         let Some(login) = event.login else { return };
         if self.users.len() < USERS_MAX && !self.users.contains(login) {
             self.users.insert(login.to_owned());
@@ -126,7 +153,11 @@ impl Replay {
             Reason::LoginListed { rule, until, .. } => ("login", rule, until),
             Reason::Unlisted | Reason::NeverListed | Reason::KnownAddress | Reason::TarpitsFull => return,
         };
-        if decision.verdict != Verdict::Pass && self.hurt.len() < HURT_MAX {
+        if decision.verdict == Verdict::Pass {
+            return;
+        }
+        self.on_day(event.time, |day| day.hurt += 1);
+        if self.hurt.len() < HURT_MAX {
             self.hurt.push(HurtUser {
                 login: login.to_owned(),
                 address: event.address.map(|address| address.to_string()).unwrap_or_default(),
@@ -140,10 +171,12 @@ impl Replay {
     fn collect(&mut self) {
         let mut entries = Vec::new();
         self.book.drain_journal(&mut entries);
-        self.listings.extend(entries.into_iter().filter_map(|entry| match entry.change {
-            Change::Listed(listing) => Some(listing),
-            Change::Unlisted { .. } => None,
-        }));
+        for entry in entries {
+            if let Change::Listed(listing) = entry.change {
+                self.on_day(listing.since, |day| day.listings += 1);
+                self.listings.push(listing);
+            }
+        }
     }
 
     fn finish(mut self) -> WouldHave {
@@ -177,6 +210,7 @@ impl Replay {
             successes: self.successes,
             users: self.users.len() as u64,
             listings: self.listings.len() as u64,
+            by_day: self.days.into_values().collect(),
             by_rule: by_rule
                 .into_iter()
                 .map(|((rule, list), listings)| RuleWouldHave { rule, list, listings })

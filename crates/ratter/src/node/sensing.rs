@@ -45,6 +45,8 @@ pub(crate) struct Progress {
     pub(crate) lines: u64,
     /// Events found in them.
     pub(crate) events: u64,
+    /// Lines and connections that were refused, cut or displaced since the start: a listener's alone.
+    pub(crate) shed: u64,
     /// What keeps the file from being read, if anything does.
     pub(crate) fault: Option<String>,
     /// When it last told something, since the start.
@@ -61,9 +63,9 @@ impl SensorGauge {
     }
 
     pub(crate) fn status(&self) -> SensorStatus {
-        let Progress { lines, events, fault, .. } = self.progress();
+        let Progress { lines, events, shed, fault, .. } = self.progress();
         let state = fault.unwrap_or_else(|| "reading".to_owned());
-        SensorStatus { path: self.path.display().to_string(), state, lines, events }
+        SensorStatus { path: self.path.display().to_string(), state, lines, events, shed }
     }
 
     /// What somebody should look at.

@@ -1,23 +1,24 @@
 //! From a configuration to a running node: opens the store, restores the book and the engine, then lets the world in.
 
-use std::net::TcpListener;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock, RwLock};
 
 use ::console::api::Happening;
 use anyhow::{Context, anyhow};
-use dnsbl::serve::{Responder, Zones};
-use gates::io::DovecotGate;
+use dnsbl::transfer::History;
 use listings::{Book, NeverList};
-use rules::{Door, Engine, Owner};
+use rules::{Engine, Owner};
 use sensors::patterns::Patterns;
 use store::{Limits, Opened, Restored, Store};
 use tokio::sync::broadcast;
 use tracing::{info, warn};
 
+use super::dns::{DnsblOutlet, Kept};
 use super::names::Names;
+use super::reports::ReportsOutlet;
+use super::sending::SendingLimits;
 use super::sensing::Sensor;
-use super::{DnsblOutlet, Keeper, Node, Outlets, convert, journal};
+use super::{Keeper, Node, Outlets, convert, journal};
 use crate::clock;
 use crate::config::Config;
 
@@ -37,6 +38,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.sensors.clear();
         self.keeper = None;
+        self.node.keep_key_counts(DnsblOutlet::key_counts);
         if let Err(error) = self.node.store.close() {
             warn!(%error, "not everything is in the file; log lines will be read again at the next start");
         }
@@ -57,29 +59,34 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         ..Limits::default()
     };
     let since = now.minus(convert::memory(config));
-    let (opened, restored) = Store::open(&config.node.state, stored_names, since, limits)?;
+    let (opened, mut restored) = Store::open(&config.node.state, stored_names, since, limits)?;
     let never = NeverList::new(config.node.never_list.iter().copied(), config.node.never_logins.iter().cloned());
     let book = Arc::new(Book::new(never));
     let engine = Engine::new(convert::engine_settings(config), Arc::clone(&book), restored.secret);
-    restore(&book, &engine, &restored);
+    restore(&book, &engine, &mut restored);
+    let wants_history = config.dnsbl.as_ref().is_some_and(|dnsbl| dnsbl.transfers.is_some());
+    let history = wants_history.then(|| Arc::new(History::starting_at(restored.serial)));
     let (happenings, _) = broadcast::channel(HAPPENINGS_QUEUED_MAX);
     let node = Arc::new(Node {
         name: config.node.name.clone(),
         started: now,
-        store: start_store(opened, &book, &names, &happenings)?,
+        sending: SendingLimits::open(config, restored.secret)?,
+        store: start_store(opened, &book, &names, &happenings, history.clone())?,
         names,
         book,
         engine,
         happenings: happenings.clone(),
         sensors: RwLock::default(),
         patterns: Arc::new(Patterns::new(config.patterns.clone())),
+        names_judge: super::reverse::Judge::new(),
         warnings: config.warnings.iter().map(|fault| fault.title.clone()).collect(),
         history: config.limits.history,
         store_trusted_from: AtomicU64::new(0),
         outlets: OnceLock::new(),
     });
     // DNS and gates first: from here on blocks are in force again. Then the logs, which may have much to catch up with.
-    let outlets = start_outlets(config, &node)?;
+    let kept = Kept { secret: restored.secret, keys: core::mem::take(&mut restored.keys), history };
+    let outlets = start_outlets(config, &node, kept)?;
     node.outlets.set(outlets).map_err(|_| anyhow!("a node is started once"))?;
     let keeper = Keeper::start(Arc::clone(&node)).context("no thread for what is due")?;
     let mut sensors = super::sensing::start(&config.sensors, &restored.positions, &node)?;
@@ -88,18 +95,28 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
 }
 
 /// Puts the book and the engine back to where the last commit left them.
-fn restore(book: &Book, engine: &Engine, restored: &Restored) {
+fn restore(book: &Book, engine: &Engine, restored: &mut Restored) {
     let now = clock::now();
     book.restore(now, restored.serial, restored.listings.iter().cloned());
+    // Each is let go of as soon as it is in the book.
+    for bulk in core::mem::take(&mut restored.bulks) {
+        let mut networks = bulk.networks();
+        book.restore_bulk(bulk.bulk.clone(), &mut networks);
+        if !networks.is_whole() {
+            let listings = bulk.length();
+            warn!(listings, "an import is damaged in the file: what can be read of it is in force; import it again");
+        }
+    }
     // What lies ahead was written while the clock was wrong. Taken as it is, it would make the present look old.
     for owner in &restored.owners {
         engine.restore_owner(&Owner { at: owner.at.min(now), ..owner.clone() });
     }
+    engine.resume(now, restored.past.iter().copied());
     for event in restored.events.iter().filter(|event| event.time <= now) {
         engine.replay(now, &event.as_event());
     }
     info!(
-        listings = restored.listings.len(),
+        listings = book.counters().listings,
         known_addresses = restored.owners.len(),
         events = restored.events.len(),
         serial = restored.serial,
@@ -119,34 +136,16 @@ fn start_store(
     book: &Arc<Book>,
     names: &Arc<Names>,
     happenings: &broadcast::Sender<Happening>,
+    history: Option<Arc<History>>,
 ) -> anyhow::Result<Store> {
     let (book, names, tell) = (Arc::clone(book), Arc::clone(names), happenings.clone());
-    Ok(opened.start(move |entries| journal::drain(&book, &names, &tell, entries))?)
+    Ok(opened.start(move |entries| journal::drain(&book, &names, &tell, history.as_deref(), entries))?)
 }
 
-fn start_outlets(config: &Config, node: &Arc<Node>) -> anyhow::Result<Outlets> {
-    let dnsbl = config.dnsbl.as_ref().map(|settings| start_dnsbl(config, settings, node)).transpose()?;
-    let dovecot = match &config.dovecot {
-        None => None,
-        Some(gate) => {
-            let door: Arc<dyn Door> = node.clone();
-            let settings = convert::dovecot_settings(gate);
-            let listener = TcpListener::bind(gate.listen)
-                .with_context(|| format!("Dovecot's gate cannot listen at {}", gate.listen))?;
-            let limits = gates::io::Limits { connections_max: config.limits.connections, ..Default::default() };
-            Some(DovecotGate::start_on(listener, settings, door, clock::now, limits)?)
-        }
-    };
-    Ok(Outlets { dovecot, dnsbl })
-}
-
-fn start_dnsbl(config: &Config, settings: &crate::config::Dnsbl, node: &Arc<Node>) -> anyhow::Result<DnsblOutlet> {
-    let zones = Zones::new(&convert::dnsbl_settings(config, settings)).map_err(|faults| {
-        let faults = faults.iter().map(ToString::to_string).collect::<Vec<_>>();
-        anyhow!("[dnsbl] cannot be served: {}", faults.join("; "))
-    })?;
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = settings.threads.unwrap_or(processors);
-    let server = dnsbl::io::Server::start(&settings.listen, Arc::new(Responder::new(zones)), &node.book, threads)?;
-    Ok(DnsblOutlet { origin: settings.origin.clone(), server })
+fn start_outlets(config: &Config, node: &Arc<Node>, kept: Kept) -> anyhow::Result<Outlets> {
+    let dnsbl = config.dnsbl.as_ref().map(|settings| DnsblOutlet::start(config, settings, node, kept)).transpose()?;
+    let gates = super::gates::start(config, node)?;
+    let reports = config.reports.as_ref().map(|settings| ReportsOutlet::start(config, settings, node)).transpose()?;
+    let resolver = super::reverse::start(&config.resolver, node)?;
+    Ok(Outlets { gates, dnsbl, reports, resolver })
 }

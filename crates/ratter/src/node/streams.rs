@@ -159,6 +159,7 @@ impl Stream {
         let Source::Syslog(listener) = &self.source else { return };
         let counters = listener.counters();
         let shed = counters.refused + counters.cut + counters.displaced;
+        self.progress.shed = shed;
         if shed > 2 * self.shed {
             self.shed = shed;
             let (refused, cut, displaced) = (counters.refused, counters.cut, counters.displaced);

@@ -27,6 +27,14 @@ pub(crate) fn listing(names: &Names, listing: &Listing) -> ListingView {
     }
 }
 
+/// Who made something, and a person's reason.
+pub(crate) fn maker(names: &Names, maker: &Maker) -> String {
+    match maker {
+        Maker::Rule(rule) => format!("rule {}", names.rule(*rule)),
+        Maker::Person { name, reason } => format!("person {name}: {reason}"),
+    }
+}
+
 /// The end of a listing, if it has one.
 pub(crate) fn end(until: Until) -> Option<String> {
     until.moment().map(time)
@@ -52,5 +60,6 @@ pub(crate) fn event(event: &KeptEvent) -> EventView {
         address: event.address.map(|address| address.to_string()),
         login: event.login.as_ref().map(ToString::to_string),
         channel: event.channel.name().to_owned(),
+        reporter: event.reporter.as_ref().map(|(name, _)| name.to_string()),
     }
 }

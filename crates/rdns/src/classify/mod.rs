@@ -1,6 +1,48 @@
 //! What a reverse name says about the host behind it.
+//!
+//! ```text
+//!   name ── Name ──> facts (words, characters, shape, form of the address) ──> Model (learnt weights) ─┐
+//!                    marks (words of the tables), brand, known network ──> prior ──────────────────────┴─> judge ─> Verdict
+//!   names seen before ──> Conventions (which forms a zone makes from addresses) ────────────────────────^
+//! ```
+//!
+//! Two questions are asked of each name: did a machine make it, and if so, for a line on which addresses change? Rules that
+//! everybody knows give the first answer; the weights, learnt from names with known classes, add what those leave open;
+//! and a mail server's mark is a veto. Nothing here asks the network.
+
+mod brand;
+mod conventions;
+mod features;
+mod forms;
+mod judge;
+mod model;
+mod name;
+mod numbers;
+mod prior;
+mod spelled;
+mod suffix;
+#[cfg(test)]
+mod tests;
+#[cfg(feature = "train")]
+pub mod train;
+mod words;
+mod zones;
 
 use std::fmt;
+use std::net::IpAddr;
+
+pub use conventions::{ADDRESSES_MIN, Conventions, FORMS_MAX};
+pub use forms::{Form, Writing};
+pub use judge::{Piece, Reason, Verdict};
+pub use model::Model;
+pub use name::NAME_MAX;
+pub use words::Mark;
+pub use zones::Network;
+
+use features::{Fact, Role, Tables};
+use judge::Case;
+use name::Name;
+use zones::Zones;
 
 /// What a reverse name says about the host behind it. A name alone lists nobody; it says which list an abuser goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,13 +72,78 @@ impl fmt::Display for Class {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::Class;
+/// Judges names.
+pub struct Classifier {
+    tables: Tables,
+    zones: Zones,
+    model: Model,
+}
 
-    #[test]
-    fn classes_are_called_as_the_documents_call_them() {
-        let names = [Class::Dynamic, Class::StaticGeneric, Class::Mailserver].map(|class| class.to_string());
-        assert_eq!(names, ["dynamic", "static-generic", "mailserver"]);
+impl Classifier {
+    /// With the model that comes with the program.
+    pub fn shipped() -> Self {
+        Self::new(Model::shipped())
+    }
+
+    /// With a model of one's own.
+    pub fn new(model: Model) -> Self {
+        Self { tables: Tables::new(), zones: Zones::known(), model }
+    }
+
+    /// Without what is known of big networks, for figures that must not owe anything to it.
+    #[cfg(feature = "train")]
+    pub fn without_zones(model: Model) -> Self {
+        Self { zones: Zones::none(), ..Self::new(model) }
+    }
+
+    /// The class of the name that an address has, and why. An address that is not known may be none.
+    pub fn classify(&self, address: Option<IpAddr>, name: &[u8]) -> Verdict {
+        self.judge(address, name, |_| false)
+    }
+
+    /// The same with what was learnt of the zone.
+    pub fn classify_with(&self, conventions: &Conventions, address: Option<IpAddr>, name: &[u8]) -> Verdict {
+        self.judge(address, name, |name| conventions.knows(name))
+    }
+
+    fn judge(&self, address: Option<IpAddr>, name: &[u8], is_learnt: impl Fn(&[u8]) -> bool) -> Verdict {
+        let Some(name) = Name::read(name) else { return judge::no_name() };
+        let mut sums = self.model.bias();
+        let mut strongest = Strongest::default();
+        let (marks, kinds) = features::read(&name, address, &self.tables, &mut |fact| {
+            let steps = self.model.weigh(fact);
+            sums[0] += steps[0];
+            sums[1] += steps[1];
+            if fact.role == Role::Word {
+                strongest.see(fact, steps);
+            }
+        });
+        let network = self.zones.get(name.zone());
+        let prior = prior::of_name(&marks, kinds);
+        let zone = prior::of_zone(&marks, network);
+        let [generated, dynamic] = [0, 1].map(|i| model::log_odds(sums[i]) + prior[i] + zone[i]);
+        let is_learnt = is_learnt(name.text());
+        judge::decide(&Case { name: &name, generated, dynamic, marks, network, is_learnt, strongest: strongest.places })
+    }
+}
+
+/// The words with the strongest learnt weights for [dynamic, static-generic, mailserver].
+#[derive(Default)]
+struct Strongest {
+    steps: [i32; 3],
+    places: [Option<(u8, u8)>; 3],
+}
+
+impl Strongest {
+    /// Weights below this say too little to be named: a quarter of a unit.
+    const STEPS_MIN: i32 = 256;
+
+    fn see(&mut self, fact: Fact, [generated, dynamic]: [i32; 2]) {
+        for (i, steps) in [generated.max(0) + dynamic, generated.max(0) - dynamic, -generated].into_iter().enumerate() {
+            if steps > self.steps[i].max(Self::STEPS_MIN) {
+                self.steps[i] = steps;
+                self.places[i] = Some((fact.from, fact.to));
+            }
+        }
     }
 }

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use base::{EventKind, Evidence, ListId, Listing, Login, Maker, PasswordTag, RuleId, Subject, Timestamp, Until};
-use listings::{Refusal, Snapshot, Wish};
+use base::{EventKind, ListId, Listing, Login, PasswordTag, RuleId, Subject, Timestamp};
+use listings::Snapshot;
 
 use super::{AddressShard, Engine, LoginShard, Named, Placed, hold};
 use crate::keys::tag_of;
 use crate::outage::is_in_pause;
-use crate::owners::Past;
-use crate::plan::{Counting, REPEATED_WITHIN, SHARED_COUNT_MAX};
+use crate::owners::{Past, Seen};
+use crate::plan::{Bar, Counting, REPEATED_WITHIN};
 use crate::settings::{Effect, Of, Profile, Trigger};
 use crate::{Key, Overflow};
 
@@ -31,6 +31,8 @@ pub(super) struct Attempt<'a> {
     pub(super) login: Option<Named<'a>>,
     pub(super) address: Option<Placed>,
     pub(super) password: Option<PasswordTag>,
+    /// The mail server's name for the connection, or for the message if it is about one.
+    pub(super) session: Option<Key>,
     pub(super) mode: Mode,
 }
 
@@ -39,8 +41,8 @@ struct Scene<'a> {
     snapshot: &'a Snapshot,
     /// Whether somebody logged in from the address lately.
     is_home: bool,
-    /// How many logins succeeded from it within the last hour.
-    housemates: u16,
+    /// Who logged in from it.
+    seen: Seen,
 }
 
 /// What a replay must know of the time it goes through.
@@ -96,7 +98,7 @@ impl Engine {
         let seen = by_address.as_ref().map(|(address, shard)| shard.homes.seen(address.key, attempt.at));
         let seen = seen.unwrap_or_default();
         let is_home = seen.is_known || is_known(attempt, by_login.as_ref().map(|(_, shard)| &**shard));
-        let scene = Scene { snapshot: &snapshot, is_home, housemates: seen.housemates };
+        let scene = Scene { snapshot: &snapshot, is_home, seen };
         if let Some((login, shard)) = &mut by_login {
             self.count_by_login(attempt, *login, shard, &scene, overflown);
         }
@@ -176,31 +178,37 @@ impl Engine {
         if address.is_proxy || address.is_never_listed {
             return;
         }
-        let lists = scene.snapshot.lists_of(address.address);
-        let is_blocked = lists.contains(ListId::BLOCKED)
+        let is_blocked = scene.snapshot.lists_of(address.address).contains(ListId::BLOCKED)
             && scene.snapshot.block_of_address(address.address).is_some_and(|b| !b.until.is_over(attempt.at));
+        let mut overflow = None;
         for counting in &self.plan.addresses.groups[group].rules {
+            if counting.follows {
+                overflown.extend(overflow.map(|overflow| Overflown { counting: *counting, overflow, is_login: false }));
+                continue;
+            }
+            overflow = None;
             let Some(tag) = self.tag_of(attempt, counting) else { continue };
-            let is_listed = match counting.effect {
-                Effect::Block { .. } => is_blocked,
-                Effect::List { list, .. } => lists.contains(list),
-            };
-            let is_listed = match attempt.mode {
-                Mode::Live => is_listed,
-                Mode::Replay => {
-                    let subject = is_listed.then(|| address.network.into());
+            // Who is blocked can do nothing that counts; who is on a list goes on, and the list lasts from the last event.
+            let is_listed = match (counting.effect, attempt.mode) {
+                (Effect::List { .. }, _) => false,
+                (Effect::Block { .. }, Mode::Live) => is_blocked,
+                (Effect::Block { .. }, Mode::Replay) => {
+                    let subject = is_blocked.then(|| address.network.into());
                     self.was_listed(attempt.at, counting, address.key, subject)
                 }
             };
-            if is_listed || counting.unless_known && scene.is_home {
+            if is_listed {
                 continue;
             }
-            let overflow = match counting.shared {
-                Some(section) if scene.housemates > 0 => {
-                    let count = raised(counting.count, scene.housemates);
+            let good = shard.good_within(address.key, attempt.at, counting);
+            overflow = match (counting.bar(scene.seen, scene.is_home, good), counting.shared) {
+                (Bar::Spared, _) => None,
+                (Bar::Raised(count), Some(section)) => {
                     shard.shared.observe_until(address.key, section, attempt.at, tag, count)
                 }
-                _ => shard.tables[group].observe(address.key, counting.section, attempt.at, tag),
+                (Bar::Plain | Bar::Raised(_), _) => {
+                    shard.tables[group].observe(address.key, counting.section, attempt.at, tag)
+                }
             };
             overflown.extend(overflow.map(|overflow| Overflown { counting: *counting, overflow, is_login: false }));
         }
@@ -213,6 +221,7 @@ impl Engine {
             Some(Of::Address) => tag_of(attempt.address?.key),
             Some(Of::Login) => tag_of(attempt.login?.key),
             Some(Of::Guess) => self.keys.guess(attempt.login?.key, attempt.password),
+            Some(Of::Message) => tag_of(attempt.session?),
         };
         Some([tag])
     }
@@ -228,53 +237,30 @@ impl Engine {
         subject.is_some_and(|subject| self.book.about(&subject).iter().any(covers))
     }
 
-    /// Makes the listing that an overflow asks for, and counts the block that it may be.
+    /// Makes the listing that an overflow asks for, or has the reverse name asked for on which it depends, and counts the
+    /// block that it may be.
     fn enact(&self, now: Timestamp, attempt: &Attempt<'_>, overflown: &Overflown) {
         let Overflown { counting, overflow, is_login } = overflown;
-        let subject = match (is_login, attempt.login, attempt.address) {
+        let (key, subject) = match (is_login, attempt.login, attempt.address) {
             (true, Some(login), _) => (login.key, Login::from(login.name).into()),
+            (false, _, Some(address)) if counting.reverse.is_some() => {
+                // What waited when the process ended waits again: a crash frees nobody.
+                self.want_name(now, address.address, counting, overflow);
+                return;
+            }
             (false, _, Some(address)) => (address.key, address.network.into()),
             (true, None, _) | (false, _, None) => return,
         };
         let is_made = match attempt.mode {
-            Mode::Live => self.list(now, counting, overflow, subject.1),
+            Mode::Live => self.list(now, counting, overflow, &subject),
             Mode::Replay => {
-                hold(&self.replayed).note(counting, subject.0, overflow.last);
+                hold(&self.replayed).note(counting, key, overflow.last);
                 true
             }
         };
         let is_block = matches!(counting.effect, Effect::Block { .. });
         if is_made && is_block && !is_login && attempt.trigger != Trigger::Blocked {
             self.count(now, &Attempt { trigger: Trigger::Blocked, at: overflow.last, ..*attempt });
-        }
-    }
-
-    /// Lists from the last event that was counted on, unless that is over by now.
-    fn list(&self, now: Timestamp, counting: &Counting, overflow: &Overflow, subject: Subject) -> bool {
-        let until = overflow.last.plus(counting.effect.span());
-        if until <= now {
-            return false;
-        }
-        let evidence = Evidence {
-            count: u32::from(overflow.count),
-            distinct: u32::from(overflow.distinct),
-            first: overflow.first,
-            last: overflow.last,
-        };
-        let list = counting.effect.list();
-        let wish = Wish { subject, list, until: Until::At(until), maker: Maker::Rule(counting.rule), evidence };
-        match self.book.list(overflow.last, wish) {
-            Ok(_serial) => {
-                self.tallies.listings_made.one();
-                true
-            }
-            Err(Refusal::Full) => {
-                self.tallies.listings_shed.one();
-                false
-            }
-            Err(
-                Refusal::NeverListed | Refusal::AlreadyListed(_) | Refusal::OverBeforeItBegan | Refusal::EndlessByRule,
-            ) => false,
         }
     }
 }
@@ -300,9 +286,4 @@ impl Replayed {
 fn is_known(attempt: &Attempt<'_>, shard: Option<&LoginShard>) -> bool {
     let (Some(login), Some(address), Some(shard)) = (attempt.login, attempt.address, shard) else { return false };
     shard.owners.known(login.key, address.network, attempt.at).is_some()
-}
-
-/// The threshold of an address that serves so many logins.
-pub(super) fn raised(count: u16, housemates: u16) -> u16 {
-    count.saturating_add(housemates.saturating_mul(2)).min(SHARED_COUNT_MAX).max(count)
 }

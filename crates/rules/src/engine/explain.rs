@@ -4,9 +4,8 @@ use core::time::Duration;
 
 use base::{Address, Network, RuleId, Subject, Timestamp};
 
-use super::count::raised;
 use super::{Engine, SHARDS, hold};
-use crate::plan::{Counting, Group};
+use crate::plan::{Bar, Counting, Group};
 use crate::{Filled, Key, Windows};
 
 /// One thing that the engine knows of a subject.
@@ -57,7 +56,11 @@ impl Engine {
     fn explain_login(&self, now: Timestamp, login: Key) -> Vec<Level> {
         let shard = hold(&self.logins[login.shard(SHARDS)]);
         let counted = |(group, table): (&Group, &Windows)| -> Vec<Level> {
-            group.rules.iter().map(|rule| level(rule, rule.count, table.filled(login, rule.section, now))).collect()
+            group
+                .rules
+                .iter()
+                .map(|rule| level(rule, rule.count, rule.distinct, table.filled(login, rule.section, now)))
+                .collect()
         };
         let rules = self.plan.logins.groups.iter().zip(&shard.tables).flat_map(counted);
         let known = shard.owners.places(login, now).map(|(network, last)| Level::Known { network, last });
@@ -67,25 +70,28 @@ impl Engine {
     fn explain_network(&self, now: Timestamp, network: Network) -> Vec<Level> {
         let key = self.keys.network(network);
         let shard = hold(&self.addresses[key.shard(SHARDS)]);
-        let housemates = shard.homes.seen(key, now).housemates;
+        let seen = shard.homes.seen(key, now);
         let counted = |(group, table): (&Group, &Windows)| -> Vec<Level> {
-            let filled = |rule: &Counting| match rule.shared {
-                Some(section) if housemates > 0 => {
-                    (raised(rule.count, housemates), shard.shared.filled(key, section, now))
-                }
-                _ => (rule.count, table.filled(key, rule.section, now)),
-            };
             let one = |rule: &Counting| {
-                let (threshold, filled) = filled(rule);
-                level(rule, threshold, filled)
+                let good = shard.good_within(key, now, rule);
+                match (rule.bar(seen, seen.is_known, good), rule.shared) {
+                    // What is spared is not counted.
+                    (Bar::Spared, _) => None,
+                    (Bar::Raised(count), Some(section)) => {
+                        Some(level(rule, count, rule.raised_distinct, shard.shared.filled(key, section, now)))
+                    }
+                    (Bar::Plain | Bar::Raised(_), _) => {
+                        Some(level(rule, rule.count, rule.distinct, table.filled(key, rule.section, now)))
+                    }
+                }
             };
-            group.rules.iter().map(one).collect()
+            group.rules.iter().filter_map(one).collect()
         };
         self.plan.addresses.groups.iter().zip(&shard.tables).flat_map(counted).collect()
     }
 }
 
-fn level(rule: &Counting, threshold: u16, filled: Option<Filled>) -> Level {
+fn level(rule: &Counting, threshold: u16, distinct_threshold: u16, filled: Option<Filled>) -> Level {
     // The boundary belongs to the window: the oldest counts to the last tick of it.
     let falls_out = |oldest: Timestamp| oldest.plus(rule.within).plus(Duration::from_millis(1));
     Level::Rule {
@@ -93,7 +99,7 @@ fn level(rule: &Counting, threshold: u16, filled: Option<Filled>) -> Level {
         counted: filled.map_or(0, |filled| filled.count),
         threshold,
         distinct: filled.map_or(0, |filled| filled.distinct),
-        distinct_threshold: rule.distinct,
+        distinct_threshold,
         falls_out: filled.map(|filled| falls_out(filled.oldest)),
     }
 }

@@ -61,11 +61,13 @@ impl Engine {
     /// Counts the held failures whose time has come.
     pub fn poll(&self, now: Timestamp) {
         self.count_due(now, Mode::Live);
+        self.forget_names(now);
     }
 
     /// When [`Engine::poll`] has something to do next.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.sessions.iter().filter_map(|shard| hold(shard).next_deadline()).min()
+        let held = self.sessions.iter().filter_map(|shard| hold(shard).next_deadline()).min();
+        held.into_iter().chain(hold(&self.names).next_deadline()).min()
     }
 
     fn count_due(&self, now: Timestamp, mode: Mode) {
@@ -86,6 +88,7 @@ impl Engine {
             login: self.named(failure.login.as_ref()),
             address: self.placed(failure.address),
             password: failure.password,
+            session: None,
             mode,
         };
         self.count(now, &attempt)
@@ -105,6 +108,7 @@ impl Engine {
             login: self.named(login),
             address: self.placed(event.address),
             password: event.password,
+            session: event.session.filter(|name| !name.is_empty()).map(|name| self.keys.session(name)),
             mode,
         }
     }
@@ -118,6 +122,7 @@ impl Engine {
         if let Some(reporter) = event.reporter {
             return self.take_report(now, event.kind, reporter, attempt);
         }
+        self.remember_good(event.kind, attempt);
         let session = self.session_of(event, attempt.address);
         let (mut owner, mut healed) = (None, false);
         let news = match (event.kind, session) {
@@ -136,12 +141,22 @@ impl Engine {
     /// those of this one, and no success of his makes an address known here. Whoever takes reports sees to it that each
     /// comes once.
     fn take_report(&self, now: Timestamp, kind: EventKind, reporter: Reporter<'_>, attempt: &Attempt<'_>) -> Taken {
-        let is_good = matches!(kind, EventKind::LoginOk | EventKind::MessageSent);
+        let is_good = matches!(kind, EventKind::LoginOk | EventKind::MessageSent | EventKind::MessageReceived);
         let Some(address) = attempt.address.filter(|_| !is_good) else { return Taken::default() };
         let is_whole = self.address_shard(address.key).credits.add(address.key, reporter.weight, attempt.at);
         let attempt = Attempt { login: None, password: None, ..*attempt };
         let news = if is_whole { News::Attempts(1) } else { News::Attempts(0) };
         Taken { counted: self.count_news(now, &attempt, news), ..Taken::default() }
+    }
+
+    /// Something good came from the address: whoever does much of it may fail more often.
+    fn remember_good(&self, kind: EventKind, attempt: &Attempt<'_>) {
+        let is_good = matches!(kind, EventKind::LoginOk | EventKind::MessageSent | EventKind::MessageReceived);
+        if is_good && let Some(place) = attempt.address.filter(|address| !address.is_proxy) {
+            // Things of one second are one: a burst of good is soon made.
+            let tag = [attempt.at.as_secs() as u32];
+            self.address_shard(place.key).good.remember(place.key, 0, attempt.at, tag);
+        }
     }
 
     fn session_of(&self, event: &Event<'_>, address: Option<Placed>) -> Option<Session> {
@@ -205,7 +220,7 @@ impl Engine {
         let network = place.map(|place| place.network);
         let is_news = self.login_shard(login.key).owners.succeeded(login.key, network, attempt.password, attempt.at);
         let place = place?;
-        self.address_shard(place.key).homes.succeeded(place.key, login.key, attempt.at);
+        self.remember_home(place.address, place.network, login.key, attempt.at);
         (is_news && attempt.mode == Mode::Live).then(|| owner_of(login, place, attempt))
     }
 }

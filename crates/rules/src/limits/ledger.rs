@@ -1,5 +1,7 @@
 //! What must survive a crash: how full each bucket is.
 
+use std::sync::Arc;
+
 /// A bucket after it was charged. It says what is, not what was added: telling it twice does no harm.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Charge<'a> {
@@ -15,6 +17,12 @@ pub struct Charge<'a> {
 pub trait Ledger: Send + Sync {
     /// Keeps a charge; when it returns, the end of this process cannot undo it. Failing is the ledger's to count.
     fn keep(&self, charge: &Charge<'_>);
+}
+
+impl<L: Ledger + ?Sized> Ledger for Arc<L> {
+    fn keep(&self, charge: &Charge<'_>) {
+        (**self).keep(charge);
+    }
 }
 
 /// A ledger that keeps nothing, for a replay and for tests.

@@ -182,7 +182,7 @@ impl Limiter {
 
     /// How full the buckets are of a login or an address, under the limits that are about one of them alone.
     pub fn explain(&self, now: Timestamp, login: Option<&str>, address: Option<Address>) -> Vec<Fill> {
-        let sending = Sending { session: "", instance: "", login, address, sender: None, recipients: 0 };
+        let sending = Sending { session: "", instance: "", message: "", login, address, sender: None, recipients: 0 };
         let sender = Sender::new(&sending);
         let mut fills = Vec::new();
         for (number, limit) in self.limits.iter().enumerate().filter(|(_, limit)| limit.by.second.is_none()) {
@@ -199,7 +199,7 @@ impl Limiter {
 
     /// Empties the buckets of a login or an address; what is reserved stays. Returns whether there was anything in one.
     pub fn empty(&self, login: Option<&str>, address: Option<Address>) -> bool {
-        let sending = Sending { session: "", instance: "", login, address, sender: None, recipients: 0 };
+        let sending = Sending { session: "", instance: "", message: "", login, address, sender: None, recipients: 0 };
         let sender = Sender::new(&sending);
         let mut was_filled = false;
         for (number, limit) in self.limits.iter().enumerate().filter(|(_, limit)| limit.by.second.is_none()) {
@@ -222,13 +222,13 @@ impl Limiter {
         let limit = &self.limits[number];
         let mut tables = self.tables(key);
         if let Some(words) = tables[number].find_or_add(key, limit, now) {
-            limit.restore(words, charge.words);
+            limit.restore(now, words, charge.words);
         }
     }
 
-    /// Tells `ledger` the state of every subject that is not empty: what a new file must hold before the old one goes.
+    /// Tells the state of every subject that is not empty: what a new file must hold before the old one goes.
     /// Each shard is locked only while it is told.
-    pub fn tell_all(&self, now: Timestamp, ledger: &dyn Ledger) {
+    pub fn tell_all(&self, now: Timestamp, tell: &mut dyn FnMut(&Charge<'_>)) {
         let mut copy = [0; WORDS_MAX];
         for shard in &self.tables {
             let tables = hold(shard);
@@ -236,7 +236,7 @@ impl Limiter {
                 table.each(|key, words| {
                     if limit.rest_ms(now, words) != Some(0) {
                         let words = limit.kept(words, AT_LEAST, &mut copy);
-                        ledger.keep(&Charge { limit: *mark, key, words });
+                        tell(&Charge { limit: *mark, key, words });
                     }
                 });
             }

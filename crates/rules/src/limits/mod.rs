@@ -18,6 +18,7 @@
 
 mod bucket;
 mod counts;
+mod door;
 mod ledger;
 mod limiter;
 mod rate;
@@ -30,9 +31,11 @@ mod table;
 
 pub use bucket::{Bucket, BucketError};
 pub use counts::LimitCounters;
+pub use door::SendingDoor;
 pub use ledger::{Charge, Ledger, Unkept};
 pub use limiter::{Exceeded, Fill, Limiter, Outcome};
-pub use rate::{Rate, RateError};
+pub use rate::{Rate, RateError, read_count};
 pub use reservations::{RESERVATION_LIFE, RESERVATIONS_MAX};
 pub use settings::{BUCKETS_MAX, By, Cost, LIMITS_MAX, Limit, LimitEffect, LimitId, LimitMode, LoginTags, Part};
+pub use state::WORDS_MAX as CHARGE_WORDS_MAX;
 pub use subject::Sending;

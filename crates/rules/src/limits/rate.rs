@@ -90,8 +90,8 @@ impl fmt::Display for Rate {
     }
 }
 
-/// A whole number, or thousands with `k`, as rspamd takes it.
-pub(crate) fn read_count(text: &str) -> Result<u64, RateError> {
+/// A whole number from 1 to a million, or thousands with `k`, as rspamd takes it.
+pub fn read_count(text: &str) -> Result<u64, RateError> {
     let fault = |what, fix| Err(RateError { what, fix });
     if text.starts_with(['-', '+']) {
         return fault("a sign", Some(text[1..].to_owned()).filter(|rest| read_count(rest).is_ok()));

@@ -8,8 +8,8 @@ use base::Timestamp;
 use super::rspamd::{self, Hash};
 use super::settings::{BUCKETS_MAX, Limit, LimitMode};
 
-/// Most words of a state.
-pub(crate) const WORDS_MAX: usize = BUCKETS_MAX * Hash::WORDS;
+/// Most words of a kept charge.
+pub const WORDS_MAX: usize = BUCKETS_MAX * Hash::WORDS;
 
 /// A kept level says how full a bucket is at least: an older one may say more.
 pub(crate) const AT_LEAST: u64 = 0;
@@ -147,7 +147,7 @@ impl Limit {
 
     /// Takes in a state that was kept over a restart. Threads may have kept the states of a subject in another order
     /// than they came about: of the levels the highest counts, unless a person emptied the bucket.
-    pub(crate) fn restore(&self, words: &mut [u64], kept: &[u64]) {
+    pub(crate) fn restore(&self, now: Timestamp, words: &mut [u64], kept: &[u64]) {
         if words.len() != kept.len() {
             return;
         }
@@ -155,6 +155,12 @@ impl Limit {
             (LimitMode::Strict, [EXACTLY, levels @ ..]) => words[1..].copy_from_slice(levels),
             (LimitMode::Strict, _) => self.forgo(kept, words),
             (LimitMode::Rspamd | LimitMode::Rspamd34, _) => words.copy_from_slice(kept),
+        }
+        // More than full is what a clock that was wrong then has left: nobody waits for it longer than for a full one.
+        if self.mode == LimitMode::Strict {
+            for (bucket, level) in self.buckets.iter().zip(&mut words[1..]) {
+                *level = (*level).min(bucket.charged(now, 0, u64::from(bucket.burst())));
+            }
         }
     }
 

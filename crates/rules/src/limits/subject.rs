@@ -13,6 +13,8 @@ pub struct Sending<'a> {
     pub session: &'a str,
     /// The mail server's name for the message in it, the same from the first recipient to the end: Postfix' `instance`.
     pub instance: &'a str,
+    /// What names the message also when the client tries again, such as its Message-ID; empty if the gate does not know.
+    pub message: &'a str,
     /// The authenticated login, as the client gave it.
     pub login: Option<&'a str>,
     /// The client's address.

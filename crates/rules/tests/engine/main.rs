@@ -2,4 +2,5 @@
 
 mod play;
 mod replay;
+mod reputation;
 mod scenarios;

@@ -8,10 +8,13 @@
 //! ok LOGIN ADDRESS [tag=5] [sess=S] [via=…]                               -> `news` or `-`
 //! before LOGIN ADDRESS   after LOGIN ADDRESS                              -> the decision
 //! poll                                                                    -> attempts counted
-//! lists ADDRESS                                                           -> `blocked`, `auth`, both, or `-`
+//! lists ADDRESS                                                           -> the lists it is on, or `-`
 //! until SUBJECT                                                           -> the ends of its listings, or `-`
 //! why SUBJECT                                                             -> `rule counted/threshold`, …, known addresses
-//! expire   block SUBJECT                                                  (no answer)
+//! saw KIND LOGIN ADDRESS                                                  (no answer)
+//! wanted                                                                  -> addresses whose name is wanted
+//! name ADDRESS dynamic|missing|proper|unknown   expire   block SUBJECT    (no answer)
+//! recheck                                                                 -> networks whose name is wanted again
 //! ```
 
 use std::sync::Arc;
@@ -22,10 +25,13 @@ use base::{
     Reporter, Subject, Tally, Timestamp, Until, Verdict,
 };
 use listings::{Book, NeverList, Wish};
-use rules::{Engine, Level, Question, Settings, Stage, default_rules};
+use rules::{Engine, Level, Question, ReverseName, Settings, Stage, default_rules};
 
 /// Why a word can be read.
 const READABLE: &str = "scenarios are written right";
+
+/// The lists as they are shipped.
+const LISTS: [&str; 6] = ["blocked", "dyna", "noptr", "spam", "auth", "null"];
 
 /// The list of guessers.
 pub(crate) fn auth() -> ListId {
@@ -141,6 +147,24 @@ fn answer(engine: &Engine, at: Timestamp, verb: &str, words: &[&str]) -> String 
             or_none(ends.map(|end| (end.since(BEGIN).as_millis() as f64 / 1000.0).to_string()))
         }
         "why" => or_none(engine.explain(now, &subject()).into_iter().map(level)),
+        "saw" => {
+            let kind = EventKind::from_name(words[0]).expect(READABLE);
+            engine.observe(now, &Event { session: Some(&fresh), ..event(at, kind, &words[1..]) });
+            String::new()
+        }
+        "wanted" => or_none(core::iter::from_fn(|| engine.poll_name()).map(|address| address.to_string())),
+        "recheck" => or_none(core::iter::from_fn(|| engine.poll_recheck(now)).map(|network| network.to_string())),
+        "name" => {
+            let name = match words[1] {
+                "dynamic" => Some(ReverseName::Dynamic),
+                "missing" => Some(ReverseName::Missing),
+                "proper" => Some(ReverseName::Proper),
+                "unknown" => None,
+                name => panic!("no name: {name}"),
+            };
+            engine.name_known(now, words[0].parse().expect(READABLE), name);
+            String::new()
+        }
         "expire" => {
             engine.book().expire(now);
             String::new()
@@ -157,7 +181,7 @@ fn or_none(words: impl Iterator<Item = String>) -> String {
 
 fn lists(engine: &Engine, address: Address) -> String {
     let lists = engine.book().snapshot().lists_of(address);
-    or_none(lists.iter().map(|list| if list == auth() { "auth".into() } else { "blocked".into() }))
+    or_none(lists.iter().map(|list| LISTS[list.index()].to_owned()))
 }
 
 fn block(engine: &Engine, now: Timestamp, subject: Subject) -> String {

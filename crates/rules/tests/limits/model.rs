@@ -185,6 +185,7 @@ fn play(seed: u64, operations: u64) {
         let sending = |recipients| Sending {
             session: "s",
             instance: &instance,
+            message: "",
             login: Some(&name),
             address: None,
             sender: None,

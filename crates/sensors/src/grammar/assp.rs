@@ -4,13 +4,14 @@
 //! [m1-01129-09140 ][[TAG] …]ADDRESS max sender authentication errors (5) exceeded -- dropping connection …
 //! [[TAG] …]ADDRESS [SMTP Error] 535 5.7.8 Error: authentication failed: …
 //! [[TAG] …]ADDRESS <SENDER> [to: RECIPIENT ]relay attempt blocked for …: <RECIPIENT>
+//! [[TAG] …]ADDRESS <SENDER> to: RECIPIENT invalid address rejected: RECIPIENT
 //! [[TAG] …]ADDRESS SSL negotiation with client failed: …
 //! Blocking ADDRESS - too much AUTH errors (8);
 //! ```
 //!
 //! Before the address stand a message's number and tags only, which are ASSP's; client text follows it.
 
-use base::EventKind::{LoginFailed, ProtocolAbuse, RelayDenied};
+use base::EventKind::{LoginFailed, ProtocolAbuse, RelayDenied, UnknownRecipient};
 
 use super::Hinted;
 use super::parts::{Lines, Told};
@@ -45,8 +46,10 @@ fn told(text: &str) -> Option<Told<'_>> {
         LoginFailed
     } else if rest.starts_with("SSL negotiation with client failed: ") {
         ProtocolAbuse
-    } else if contains(rest, "relay attempt blocked for ") {
+    } else if contains(rest, "relay attempt blocked for") {
         RelayDenied
+    } else if contains(rest, "invalid address rejected: ") {
+        UnknownRecipient
     } else {
         return None;
     };

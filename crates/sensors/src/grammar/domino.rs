@@ -1,7 +1,7 @@
 //! HCL (IBM, Lotus) Domino's console log, in the formats of any locale.
 //!
 //! ```text
-//! smtp: LOGIN [ADDRESS] authentication failure using internet password
+//! smtp: LOGIN [ADDRESS] authentication failure using internet password[: REASON]
 //! SMTP Server[ [PROCESS]][:] Authentication failed for user LOGIN ; connecting host ADDRESS
 //! SMTP Server[ [PROCESS]][:] Connection from [ADDRESS] rejected for policy reasons. …
 //! ```
@@ -20,7 +20,9 @@ pub(super) const DOMINO: Lines =
     Lines { name: "domino", aliases: &[], service: "domino", speaks: |_| false, hinted: Hinted::Bare, told };
 
 fn told(text: &str) -> Option<Told<'_>> {
-    if let Some(before) = text.strip_suffix(" authentication failure using internet password") {
+    if let Some((before, why)) = rsplit(text, " authentication failure using internet password")
+        && (why.is_empty() || why.starts_with(':'))
+    {
         let protocols = ["smtp: ", "pop3: ", "imap: ", "http: ", "ldap: "];
         let before = protocols.iter().find_map(|protocol| before.strip_prefix(protocol))?;
         let (login, client) = rsplit_byte(before, b' ')?;

@@ -44,6 +44,7 @@ fn told(text: &str) -> Option<Told<'_>> {
     } else if is("p", "assword auth succeeded for ")
         || is("p", "ubkey auth succeeded for ")
         || is("p", "AM password auth succeeded for ")
+        || is("a", "uth succeeded with blank password for ")
     {
         LoginOk
     } else {

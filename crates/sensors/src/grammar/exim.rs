@@ -11,13 +11,16 @@
 //! | `H=CLIENT F=<…> rejected RCPT <…>: REASON`, `rejected after DATA`, `rejected by local_scan()`, `dropped by 'connect' ACL` | by reason |
 //! | `H=CLIENT sender verify fail for <…>: …`, `ID SA: Action: …rejected…: … (host=NAME [ADDRESS]) for …` | spam-seen |
 //! | `SMTP protocol error in "…" H=CLIENT …`, `SMTP protocol synchronization error (…): …`, `SMTP call from CLIENT dropped: too many …`, `SMTP connection from CLIENT closed by DROP in ACL` | protocol-abuse |
+//! | `rejected EHLO from CLIENT: syntactically invalid argument(s): …` | protocol-abuse |
 //! | `no MAIL in SMTP connection from CLIENT …`, `no host name found for IP address …`, timeouts, TLS errors | connect |
 //!
 //! Why the address found is the true one or none: see `host`.
 
 mod host;
 
-use base::EventKind::{self, Connect, LoginFailed, LoginOk, MessageSent, ProtocolAbuse, RateExceeded, RelayDenied};
+use base::EventKind::{
+    self, Connect, LoginFailed, LoginOk, MessageReceived, MessageSent, ProtocolAbuse, RateExceeded, RelayDenied,
+};
 use base::EventKind::{SpamSeen, UnknownRecipient};
 use base::Timestamp;
 
@@ -55,6 +58,8 @@ impl Grammar for Exim {
             if let Some(told) = sent(rest) {
                 out(told.event(time, "smtp"));
                 out(Told { kind: MessageSent, ..told }.event(time, "smtp"));
+            } else if let Some(told) = received(rest) {
+                out(told.event(time, "smtp"));
             }
         } else if let Some(told) = told(rest) {
             out(told.event(time, "smtp"));
@@ -90,6 +95,13 @@ fn sent(text: &str) -> Option<Told<'_>> {
     Some(Told::new(LoginOk, address).by(split(login, ":").map_or(login, |(login, _)| login)))
 }
 
+/// `SENDER H=CLIENT P=esmtps S=… …`: a message from a client that did not log in.
+fn received(text: &str) -> Option<Told<'_>> {
+    let (_sender, rest) = split_only(text, " H=")?;
+    let Client { address, rest } = client(rest)?;
+    split_only(rest, " P=")?.1.contains("smtp").then(|| Told::new(MessageReceived, address))
+}
+
 fn told(text: &str) -> Option<Told<'_>> {
     if text.starts_with("H=") {
         return rejected(text);
@@ -110,6 +122,14 @@ fn told(text: &str) -> Option<Told<'_>> {
         "TLS error on connection from ",
     ];
     if let Some(rest) = visits.iter().find_map(|visit| text.strip_prefix(visit)) {
+        return Some(Told::new(Connect, client(rest)?.address));
+    }
+    let greetings = ["rejected EHLO from ", "rejected HELO from "];
+    if let Some(rest) = greetings.iter().find_map(|greeting| text.strip_prefix(greeting)) {
+        let Client { address, rest } = client(rest)?;
+        return rest.starts_with(": syntactically invalid argument(s): ").then(|| Told::new(ProtocolAbuse, address));
+    }
+    if let Some(rest) = text.strip_prefix("refused connection from ") {
         return Some(Told::new(Connect, client(rest)?.address));
     }
     if let Some(rest) = text.strip_prefix("no host name found for IP address ") {

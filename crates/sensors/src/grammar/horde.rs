@@ -38,6 +38,11 @@ fn told(text: &str) -> Option<Told<'_>> {
         Some(rest) => (LoginFailed, rest),
         None => (LoginOk, rest.strip_prefix("Login success for ")?),
     };
+    // Behind a proxy, which Horde trusts as it is configured.
+    if let Some((before, after)) = split_only(rest, "](forwarded for [") {
+        let (login, client) = rsplit_byte(before, b'[')?;
+        return contains(after, "]) to ").then(|| Some(Told::new(kind, address(client)?).by(login.trim_end())))?;
+    }
     let marks = [("] to ", b'['), (") to ", b'('), (") [", b'(')];
     let mut found = marks.iter().filter(|(mark, _)| contains(rest, mark));
     let ((mark, open), None) = (found.next()?, found.next()) else { return None };

@@ -4,6 +4,7 @@
 //! 6.4 on:   ID smtp connected address=ADDRESS host=NAME
 //!           ID smtp authentication user=LOGIN result=ok|permfail
 //!           ID smtp failed-command command="…" result="535 Authentication failed"
+//!           ID smtp bad-input result="500 5.5.1 Invalid command: Pipelining not supported"
 //! 5.7, 6.0: ID smtp event=connected address=ADDRESS host=NAME
 //!           ID smtp event=failed-command address=ADDRESS host=NAME command="…" result="…"
 //! to 5.4:   smtp-in: New session ID from host NAME [ADDRESS]
@@ -19,7 +20,7 @@ use base::{Address, Timestamp};
 use super::parts::{Recent, Told};
 use super::{Grammar, Sink};
 use crate::frame::Frame;
-use crate::text::{address, ending_bracket, rsplit, split, take_while, word};
+use crate::text::{address, bracketed, ending_bracket, rsplit, split, take_while, word};
 
 /// How many sessions are remembered.
 const SESSIONS_MAX: usize = 16_384;
@@ -74,7 +75,11 @@ impl OpenSmtpd {
         let (event, rest) = word(rest);
         let key = Recent::<Session>::key(host, id, 0);
         match event {
-            "connected" => self.connect(key, address(word(rest.strip_prefix("address=")?).0)?),
+            "connected" => {
+                // IPv6 stands in brackets, and a client of the same machine has none: `local`.
+                let (client, _) = word(rest.strip_prefix("address=")?);
+                self.connect(key, bracketed(client).map(|(address, _)| address).or_else(|| address(client))?);
+            }
             "authentication" => {
                 let session = self.sessions.get_mut(key)?;
                 let rest = rest.strip_prefix("user=")?;
@@ -86,6 +91,7 @@ impl OpenSmtpd {
                 return Some(Told::new(LoginFailed, session.address).by(login));
             }
             "failed-command" => return self.refused(key, rsplit(rest, " result=\"")?.1),
+            "bad-input" => return Some(Told::new(ProtocolAbuse, self.sessions.get(key)?.address)),
             "disconnected" | "closed" => drop(self.sessions.remove(key)),
             _ => {}
         }

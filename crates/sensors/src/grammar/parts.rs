@@ -16,17 +16,23 @@ pub(super) struct Told<'a> {
     pub(super) address: Address,
     pub(super) login: Option<&'a str>,
     pub(super) tally: Tally,
+    pub(super) session: Option<&'a str>,
 }
 
 impl<'a> Told<'a> {
     /// That `kind` happened with the client at `address`, once.
     pub(super) const fn new(kind: EventKind, address: Address) -> Self {
-        Self { kind, address, login: None, tally: Tally::One }
+        Self { kind, address, login: None, tally: Tally::One, session: None }
     }
 
     /// The same, and which login it gave; an empty one is none.
     pub(super) fn by(self, login: &'a str) -> Self {
         Self { login: crate::text::filled(login), ..self }
+    }
+
+    /// The same about the message of that name.
+    pub(super) fn about(self, message: &'a str) -> Self {
+        Self { session: crate::text::filled(message), ..self }
     }
 
     /// The same without the login where that is `placeholder`.
@@ -47,7 +53,7 @@ impl<'a> Told<'a> {
             service,
             address: Some(self.address),
             login: self.login,
-            session: None,
+            session: self.session,
             password: None,
             channel: Channel::Front,
             tally: self.tally,

@@ -8,7 +8,7 @@
 //! | `smtpd` | logins, rejections with their reason, limits, what a client did wrong | `smtpd.rs`, `reject.rs` |
 //! | `postscreen` | clients that talk too early, are on lists, or do not speak SMTP | `postscreen.rs` |
 //! | `cleanup` | messages that a milter refused | `reject.rs` |
-//! | `qmgr` | messages from logins that were accepted | here |
+//! | `qmgr` | messages that were accepted, from logins and from others | here |
 //! | `smtp`, `lmtp`, `local`, `virtual`, `pipe`, `error`, `bounce` | what bounced of these | here |
 //!
 //! `anvil` tells the highest numbers of every ten minutes, which break no limit: what does, `smtpd` says itself.
@@ -21,7 +21,7 @@ mod postscreen;
 mod reject;
 mod smtpd;
 
-use base::EventKind::{LoginFailed, LoginOk, MessageSent, SpamSeen, UnknownRecipient};
+use base::EventKind::{LoginFailed, LoginOk, MessageReceived, MessageSent, SpamSeen, UnknownRecipient};
 use base::{Address, Tally, Timestamp};
 
 use super::parts::{Recent, Told};
@@ -37,7 +37,7 @@ const PROCESSES_MAX: usize = 8_192;
 
 /// The grammar of Postfix' log.
 pub struct Postfix {
-    /// Messages of clients that had logged in, by queue id.
+    /// Messages that are being taken, by queue id.
     messages: Recent<Message>,
     /// Failed logins that were told, by process: at the end of a connection Postfix tells how many there were.
     failures: Recent<(Address, u16)>,
@@ -45,7 +45,8 @@ pub struct Postfix {
 
 struct Message {
     address: Address,
-    login: Box<str>,
+    /// The login, if the client had logged in.
+    login: Option<Box<str>>,
     service: &'static str,
     /// Whether the queue manager has told of it.
     is_told: bool,
@@ -77,11 +78,7 @@ impl Grammar for Postfix {
                 [b'd', b'i', b's', b'c', b'o', b'n', b'n', b'e', b'c', b't', b' ', ..] => {
                     memchr::memchr(b'/', message).is_some()
                 }
-                // Of who hands in mail without login, the client is all that is told.
-                _ => {
-                    let is_client = message.get(id_end()..).is_some_and(|rest| rest.starts_with(b": client="));
-                    !is_client || memchr::memchr(b',', message).is_some()
-                }
+                _ => true,
             },
             [.., b's', b'c', b'r', b'e', b'e', b'n'] => {
                 !(message.starts_with(b"CONNECT ")
@@ -130,7 +127,10 @@ impl Postfix {
             Some(rest) => self.disconnected(process, rest),
             None => smtpd::told(text),
         };
-        let Some(told) = told else { return };
+        let Some(told) = told else {
+            self.received(frame.host, service, text);
+            return;
+        };
         if told.kind == LoginFailed && told.tally == Tally::One {
             let process = process();
             let count = self.failures.get(process).filter(|(address, _)| *address == told.address);
@@ -140,10 +140,22 @@ impl Postfix {
             && let (Some(login), (id, _)) = (told.login, queue_id(text))
             && id != "NOQUEUE"
         {
-            let message = Message { address: told.address, login: login.into(), service, is_told: false };
+            let message = Message { address: told.address, login: Some(login.into()), service, is_told: false };
             self.messages.insert(Recent::<Message>::key(frame.host, id, 0), message);
         }
         out(told.event(time, service));
+    }
+
+    /// `ID: client=NAME[ADDRESS]`: a message begins to come from a client that did not log in. Whether it was taken the queue
+    /// manager tells.
+    fn received(&mut self, host: &str, service: &'static str, text: &str) {
+        let (id, rest) = queue_id(text);
+        if id != "NOQUEUE"
+            && let Some((address, _)) = rest.strip_prefix("client=").and_then(client)
+        {
+            let message = Message { address, login: None, service, is_told: false };
+            self.messages.insert(Recent::<Message>::key(host, id, 0), message);
+        }
     }
 
     /// `NAME[ADDRESS] ehlo=1 auth=0/1 … commands=2/3`: a number of those that were answered well, and if that is not all,
@@ -168,7 +180,11 @@ impl Postfix {
             && let Some(message) = self.messages.get_mut(key)
             && !core::mem::replace(&mut message.is_told, true)
         {
-            out(Told::new(MessageSent, message.address).by(&message.login).event(time, message.service));
+            let told = match &message.login {
+                Some(login) => Told::new(MessageSent, message.address).by(login),
+                None => Told::new(MessageReceived, message.address),
+            };
+            out(told.event(time, message.service));
         }
     }
 
@@ -176,11 +192,13 @@ impl Postfix {
     fn delivered(&mut self, host: &str, text: &str, time: Timestamp, out: Sink<'_>) {
         let (id, rest) = queue_id(text);
         let Some(message) = self.messages.get(Recent::<Message>::key(host, id, 0)) else { return };
+        // What bounces of a stranger's message went to somebody whom this server did not refuse.
+        let Some(login) = &message.login else { return };
         let Some((before, _)) = split(rest, ", status=bounced (") else { return };
         // Refused for what it is, not for whom it is to.
         let is_refused = rsplit(before, ", dsn=").is_some_and(|(_, dsn)| dsn.starts_with("5.7."));
         let kind = if is_refused { SpamSeen } else { UnknownRecipient };
-        out(Told::new(kind, message.address).by(&message.login).event(time, message.service));
+        out(Told::new(kind, message.address).by(login).event(time, message.service));
     }
 }
 

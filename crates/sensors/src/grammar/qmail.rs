@@ -59,8 +59,17 @@ fn told(text: &str) -> Option<Told<'_>> {
 fn vchkpw(text: &str) -> Option<Told<'_>> {
     let (before, client) = rsplit_byte(text, b':')?;
     let (_, what) = split(before, ": ")?;
-    let refusals =
-        ["password fail", "vpopmail user not found", "null password given", "invalid user/domain characters"];
+    let refusals = [
+        "password fail",
+        "vpopmail user not found",
+        "null password given",
+        "null user name given",
+        "user has no password",
+        "invalid user/domain characters",
+        "system user not found",
+        "system user shadow entry not found",
+        "system password fail",
+    ];
     let kind = if refusals.iter().any(|refusal| what.starts_with(refusal)) {
         LoginFailed
     } else if what.starts_with('(') && contains(what, " login success ") {

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! The message id is the client's; rspamd writes no space of it, so that it cannot hold `, ip: `. Sender and recipients come
-//! later and may hold anything: a rate limit is read at the line's end, where rspamd writes.
+//! later and may hold anything: a rate limit is read at the line's end, where rspamd writes. A message that is tried again
+//! keeps its id, by which rules tell messages apart (`distinct = { of = "message", … }`).
 
 use base::EventKind::{RateExceeded, SpamSeen};
 
@@ -31,9 +32,9 @@ fn told(text: &str) -> Option<Told<'_>> {
     };
     let (_, rest) = split(text.strip_prefix('<')?, ">; ")?;
     let (_module, rest) = take_while(rest, |byte| byte.is_ascii_lowercase());
-    let rest = token(rest.strip_prefix("; rspamd_task_write_log: id: ")?)?;
+    let (message, rest) = token(rest.strip_prefix("; rspamd_task_write_log: id: ")?)?;
     let rest = match rest.strip_prefix("qid: ") {
-        Some(rest) => token(rest)?,
+        Some(rest) => token(rest)?.1,
         None => rest,
     };
     let (client, rest) = split(rest.strip_prefix("ip: ")?, ", ")?;
@@ -46,19 +47,20 @@ fn told(text: &str) -> Option<Told<'_>> {
     } else {
         return None;
     };
-    Some(Told::new(kind, address(client)?).by(login))
+    Some(Told::new(kind, address(client)?).by(login).about(message))
 }
 
-/// What follows `<…>, `, which holds no space.
-fn token(text: &str) -> Option<&str> {
+/// What stands in `<…>, `, which holds no space, and what follows.
+fn token(text: &str) -> Option<(&str, &str)> {
     let (token, rest) = take_while(text, |byte| byte != b' ');
-    (token.starts_with('<') && token.ends_with(">,")).then(|| rest.strip_prefix(' '))?
+    Some((token.strip_prefix('<')?.strip_suffix(">,")?, rest.strip_prefix(' ')?))
 }
 
 /// Whether the line ends with the result of the module `ratelimit`.
 fn is_rate_limit(text: &str) -> bool {
     let text = match rsplit(text, ", settings_id: ") {
-        Some((before, id)) if !id.contains(' ') => before,
+        // The last thing that a client writes, a recipient, is followed by `>`.
+        Some((before, id)) if !id.contains([' ', '>']) => before,
         _ => text,
     };
     let forced = text.strip_suffix("; score=nan (set by ratelimit)").and_then(|text| rsplit(text, ", forced: "));

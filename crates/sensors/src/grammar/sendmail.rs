@@ -6,6 +6,8 @@
 //! AUTH=server, relay=NAME [ADDRESS], authid=LOGIN, mech=LOGIN, bits=0
 //! ID: ruleset=check_rcpt, arg1=<RECIPIENT>, relay=NAME [ADDRESS][ (may be forged)], reject=550 5.7.1 …
 //! ID: NAME [ADDRESS]: EXPN root [rejected]
+//! ID: NAME [ADDRESS]: Possible SMTP RCPT flood, throttling.
+//! ID: NAME [ADDRESS]: probable open proxy: command=GET /
 //! ID: rejecting commands from NAME [ADDRESS] due to pre-greeting traffic after 6 seconds
 //! ID: NAME [ADDRESS][ (may be forged)] did not issue MAIL/EXPN/VRFY/ETRN during connection to MTA
 //! ID: lost input channel from NAME [ADDRESS] to MTA after rcpt
@@ -141,6 +143,12 @@ fn client(text: &str) -> Option<Told<'static>> {
         let count = count.map_or(1, |(count, _)| count.parse().unwrap_or(u16::MAX).max(1));
         let kind = if command.starts_with("AUTH") { LoginFailed } else { ProtocolAbuse };
         return Some(Told::new(kind, address).in_all(count));
+    }
+    if rest.starts_with("Possible SMTP RCPT flood") {
+        return Some(Told::new(RateExceeded, address));
+    }
+    if rest.starts_with("probable open proxy: command=") {
+        return Some(Told::new(ProtocolAbuse, address));
     }
     let is_probe = ["EXPN ", "VRFY ", "expn ", "vrfy "].iter().any(|command| rest.starts_with(command));
     (is_probe && rest.ends_with(" [rejected]")).then(|| Told::new(ProtocolAbuse, address))

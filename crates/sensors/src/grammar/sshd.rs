@@ -31,6 +31,9 @@ const CONNECTIONS_MAX: usize = 8_192;
 /// Most names that PAM refused in one connection that are remembered.
 const NAMES_MAX: usize = 16;
 
+/// What sshd says when a client has failed too often; the failures themselves were told before, but for wrong keys.
+const TOO_MANY: &str = "maximum authentication attempts exceeded for ";
+
 /// The grammar of sshd's log.
 pub(super) struct Sshd {
     connections: Recent<Connection>,
@@ -39,6 +42,8 @@ pub(super) struct Sshd {
 /// What is known of a process, which serves one connection.
 struct Connection {
     address: Address,
+    /// Failures that were told: what sshd says of too many of them is none of its own.
+    failures: u16,
     /// Wrong keys, which no event told.
     keys: u16,
     /// Whom PAM refused, which no event told.
@@ -81,7 +86,17 @@ impl Grammar for Sshd {
             }
             return;
         }
-        let told = told(text).or_else(|| self.joined(pid?, text));
+        let mut told = told(text).or_else(|| self.joined(pid?, text));
+        if let (Some(pid), Some(told)) = (pid, &mut told)
+            && told.kind == LoginFailed
+        {
+            let connection = self.connection(pid, told.address);
+            if !text.starts_with(TOO_MANY) {
+                connection.failures = connection.failures.saturating_add(1);
+            } else if connection.failures > 0 {
+                told.tally = base::Tally::Total(0);
+            }
+        }
         if let (Some(pid), Some(told)) = (pid, &told)
             && told.kind == LoginOk
             && let Some(connection) = self.connections.remove(pid)
@@ -100,7 +115,7 @@ impl Grammar for Sshd {
 impl Sshd {
     fn connection(&mut self, pid: u64, address: Address) -> &mut Connection {
         if self.connections.get(pid).is_none_or(|connection| connection.address != address) {
-            self.connections.insert(pid, Connection { address, keys: 0, names: Vec::new() });
+            self.connections.insert(pid, Connection { address, failures: 0, keys: 0, names: Vec::new() });
         }
         self.connections.get_mut(pid).expect("it was put there if it was not")
     }
@@ -236,14 +251,15 @@ fn refused(text: &str) -> Option<Told<'_>> {
         let whys = ["not listed in AllowUsers", "listed in DenyUsers", "not in any group"];
         let is_known = whys.contains(&why)
             || why.starts_with("a group is listed in DenyGroups")
-            || why.starts_with("none of user's groups are listed in AllowGroups");
+            || why.starts_with("none of user's groups are listed in AllowGroups")
+            || why.starts_with("shell ") && (why.ends_with(" does not exist") || why.ends_with(" is not executable"));
         let (login, client) = rsplit(is_known.then_some(before)?, " from ")?;
         return Some(Told::new(LoginFailed, address(client)?).by(login));
     }
     if let Some(rest) = without.strip_prefix("ROOT LOGIN REFUSED FROM ") {
         return Some(Told::new(LoginFailed, leading(rest)?.0).by("root"));
     }
-    if let Some(rest) = without.strip_prefix("maximum authentication attempts exceeded for ") {
+    if let Some(rest) = without.strip_prefix(TOO_MANY) {
         let (before, address) = origin(rest, Behind::Nothing)?;
         return Some(Told::new(LoginFailed, address).by(login(before)));
     }

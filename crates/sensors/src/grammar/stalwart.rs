@@ -8,7 +8,7 @@
 //! in which a client's text stands earlier is passed over.
 
 use base::EventKind::{
-    self, LoginFailed, LoginOk, ProtocolAbuse, RateExceeded, RelayDenied, SpamSeen, UnknownRecipient,
+    self, Connect, LoginFailed, LoginOk, ProtocolAbuse, RateExceeded, RelayDenied, SpamSeen, UnknownRecipient,
 };
 
 use super::Hinted;
@@ -47,10 +47,25 @@ fn kind(name: &str) -> Option<EventKind> {
     Some(match name {
         "auth.failed" => LoginFailed,
         "auth.success" => LoginOk,
-        "auth.too-many-attempts" | "smtp.rate-limit-exceeded" | "limit.rate-limit-exceeded" => RateExceeded,
+        "auth.too-many-attempts"
+        | "security.authentication-ban"
+        | "smtp.too-many-recipients"
+        | "smtp.rate-limit-exceeded"
+        | "limit.rate-limit-exceeded" => RateExceeded,
         "smtp.relay-not-allowed" => RelayDenied,
         "smtp.mailbox-does-not-exist" | "smtp.too-many-invalid-rcpt" => UnknownRecipient,
-        "smtp.invalid-ehlo" | "smtp.unsupported-parameter" | "smtp.auth-exchange-too-long" => ProtocolAbuse,
+        "security.abuse-ban"
+        | "security.scan-ban"
+        | "security.loiter-ban"
+        | "smtp.invalid-ehlo"
+        | "smtp.invalid-command"
+        | "smtp.vrfy-disabled"
+        | "smtp.expn-disabled"
+        | "smtp.unsupported-parameter"
+        | "smtp.auth-not-allowed"
+        | "smtp.auth-mechanism-not-supported"
+        | "smtp.auth-exchange-too-long" => ProtocolAbuse,
+        "security.ip-blocked" => Connect,
         "spam.dnsbl" | "smtp.message-rejected" => SpamSeen,
         _ => return None,
     })

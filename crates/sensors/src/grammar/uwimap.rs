@@ -14,7 +14,7 @@ use base::EventKind::{LoginFailed, LoginOk};
 
 use super::Hinted;
 use super::parts::{Lines, Told};
-use crate::text::{contains, ending_bracket, split};
+use crate::text::{contains, ending_bracket, rsplit, split};
 
 pub(super) const UWIMAP: Lines = Lines {
     name: "uwimap",
@@ -32,6 +32,11 @@ fn told(text: &str) -> Option<Told<'_>> {
         "Login disabled user=",
         "Login SYSTEM BREAK-IN ATTEMPT user=",
     ];
+    // The mechanism is the server's own word.
+    let text = match rsplit(text, "] mech=") {
+        Some((before, mechanism)) if !mechanism.contains(' ') => text.get(..before.len() + 1)?,
+        _ => text,
+    };
     let (before, address) = ending_bracket(text)?;
     if let Some(rest) = REFUSALS.iter().find_map(|refusal| before.strip_prefix(refusal)) {
         let (login, _) = split(rest, " auth=")?;

@@ -1,13 +1,14 @@
 //! vsftpd, by syslog or in its `vsftpd.log`.
 //!
 //! ```text
-//! [pid 7] [LOGIN] FAIL LOGIN: Client "ADDRESS"
+//! [pid 7] CONNECT: Client "ADDRESS"
+//! [pid 7] [LOGIN] FAIL LOGIN: Client "ADDRESS"[, "REASON"]
 //! [pid 7] [LOGIN] OK LOGIN: Client "ADDRESS"[, anon password "…"]
 //! ```
 //!
-//! The login stands before the address, which ends the line; of successes only those with one mark are read.
+//! The login stands before the address, behind which only the server writes; of successes only those with one mark are read.
 
-use base::EventKind::{LoginFailed, LoginOk};
+use base::EventKind::{Connect, LoginFailed, LoginOk};
 
 use super::Hinted;
 use super::parts::{Lines, Told};
@@ -27,9 +28,14 @@ fn told(text: &str) -> Option<Told<'_>> {
         Some(rest) => split(rest, "] ")?.1,
         None => text,
     };
+    if let Some(client) = text.strip_prefix("CONNECT: Client \"") {
+        return Some(Told::new(Connect, address(client.strip_suffix('"')?)?));
+    }
     let text = text.strip_prefix('[')?;
     if let Some((login, client)) = rsplit(text, "] FAIL LOGIN: Client \"") {
-        return Some(Told::new(LoginFailed, address(client.strip_suffix('"')?)?).by(login));
+        let (client, why) = split(client, "\"")?;
+        return (why.is_empty() || why.starts_with(", "))
+            .then(|| Some(Told::new(LoginFailed, address(client)?).by(login)))?;
     }
     let (login, rest) = split_only(text, "] OK LOGIN: Client \"")?;
     let (client, _) = split(rest, "\"")?;

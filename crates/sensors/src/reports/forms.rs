@@ -5,7 +5,7 @@ use core::iter;
 use base::EventKind;
 use serde_json::Value;
 
-use super::{Fault, REPORTS_MAX, Report, SERVICE_BYTES_MAX, SUBMISSION_BYTES_MAX};
+use super::{Fault, ID_BYTES_MAX, REPORTS_MAX, Report, SERVICE_BYTES_MAX, SUBMISSION_BYTES_MAX};
 use crate::frame::{self, Stamp};
 use crate::text::address;
 
@@ -46,8 +46,25 @@ pub fn json(body: &[u8]) -> Result<Submission, Fault> {
             // A success makes an address known: nobody may say that of others' logins.
             return fault(place("kind"), "successes are not taken from others");
         }
-        let time = text("time").and_then(moment);
-        Ok(Report { kind, address, service: service(text("service")), login: text("login").map(str::to_owned), time })
+        let time = match report.get("time") {
+            None | Some(Value::Null) => None,
+            Some(_) => match text("time").and_then(moment) {
+                Some(time) => Some(time),
+                None => return fault(place("time"), "no moment with its offset, such as 2026-11-21T07:44:14Z"),
+            },
+        };
+        let id = text("id").filter(|id| !id.is_empty()).map(str::to_owned);
+        if id.as_ref().is_some_and(|id| id.len() > ID_BYTES_MAX) {
+            return fault(place("id"), format!("longer than {ID_BYTES_MAX} bytes"));
+        }
+        Ok(Report {
+            kind,
+            address,
+            service: service(text("service")),
+            login: text("login").map(str::to_owned),
+            time,
+            id,
+        })
     };
     let reports = all.iter().enumerate().map(one).collect::<Result<_, _>>()?;
     Ok(Submission { key: None, reports })
@@ -64,7 +81,7 @@ pub fn form(body: &[u8]) -> Result<Submission, Fault> {
     };
     let Some(address) = field("ip").as_deref().and_then(address) else { return fault("ip", "no address") };
     let service = service(field("service").as_deref());
-    let report = Report { kind: EventKind::LoginFailed, address, service, login: None, time: None };
+    let report = Report { kind: EventKind::LoginFailed, address, service, login: None, time: None, id: None };
     Ok(Submission { key: field("apikey"), reports: vec![report] })
 }
 
@@ -90,9 +107,13 @@ pub fn arf(mail: &[u8]) -> Result<Submission, Fault> {
                 _ => return fault("Report-Type", "not one that is taken"),
             };
             let service = service(field("Service").map(|(_, service)| service.trim()));
+            let id =
+                field("Report-ID").map(|(_, id)| id.trim()).filter(|id| !id.is_empty() && id.len() <= ID_BYTES_MAX);
+            // fail2ban names all its mails of one second the same.
+            let id = id.map(|id| format!("{id} {address}"));
             return Ok(Submission {
                 key: None,
-                reports: vec![Report { kind, address, service, login: None, time: None }],
+                reports: vec![Report { kind, address, service, login: None, time: None, id }],
             });
         }
         part.clear();

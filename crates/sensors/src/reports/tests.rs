@@ -1,9 +1,11 @@
 //! Submissions and what is taken of them.
 
+use std::time::Duration;
+
 use base::Timestamp;
 use proptest::prelude::*;
 
-use super::{Desk, Fault, KeyHash, REPORTS_MAX, Refusal, Reporter, SUBMISSION_BYTES_MAX, Submission, arf, form, json};
+use super::{Desk, Fault, KeyHash, REPORTS_MAX, Reporter, SUBMISSION_BYTES_MAX, Submission, arf, form, json};
 
 /// `KEY: KIND ADDRESS SERVICE LOGIN TIME + …`, or the fault.
 fn shown(result: Result<Submission, Fault>) -> String {
@@ -94,17 +96,89 @@ fn reporters_have_keys_and_days() {
     assert!(
         KeyHash::of("short").is_none() && "x".parse::<KeyHash>().is_err() && "é".repeat(32).parse::<KeyHash>().is_err()
     );
-    let reporter = Reporter { name: "mx2".into(), key: hash, weight: 50, daily_max: 10 };
+    let reporter = Reporter { name: "mx2".into(), key: hash, weight: 50, daily_cap: 10 };
     let mut desk = Desk::new([reporter.clone()]);
     let day = |days: u64| Timestamp::from_secs(days * 86_400 + 5);
-    assert_eq!(desk.admit(day(1), "0123456789abcdeF", 1), Err(Refusal::UnknownKey));
-    assert_eq!(desk.admit(day(1), "", 1), Err(Refusal::UnknownKey));
-    assert_eq!(desk.admit(day(1), key, 7), Ok(&reporter));
-    assert_eq!(desk.admit(day(1), key, 7), Err(Refusal::DailyMax { taken: 3 }));
-    assert_eq!(desk.admit(day(1), key, 1), Err(Refusal::DailyMax { taken: 0 }));
-    assert_eq!(desk.admit(day(2), key, 10), Ok(&reporter));
-    assert_eq!(desk.shed(), (2, 5));
-    assert!(!format!("{desk:?}").contains(key));
+    assert_eq!((desk.whose("0123456789abcdeF"), desk.whose("")), (None, None));
+    let who = desk.whose(key).unwrap();
+    assert_eq!(desk.reporter(who), &reporter);
+    let mut take = |now, first: u32, count: u32| {
+        let ids = (first..first + count).map(|id| format!("{{\"address\":\"192.0.2.1\",\"id\":\"{id}\"}}"));
+        let body = format!("{{\"reports\":[{}]}}", ids.collect::<Vec<_>>().join(","));
+        let taken = desk.take(now, who, &json(body.as_bytes()).unwrap().reports, body.as_bytes()).unwrap();
+        (taken.new.len(), taken.known, taken.over)
+    };
+    assert_eq!(take(day(1), 0, 7), (7, 0, 0));
+    assert_eq!(take(day(1), 0, 7), (0, 7, 0), "sent again");
+    assert_eq!(take(day(1), 5, 7), (3, 2, 2), "what was known is no part of the day's number");
+    assert_eq!(take(day(1), 12, 1), (0, 0, 1));
+    assert_eq!(take(day(2), 5, 7), (2, 5, 0), "the rest on the next day");
+    let (_, tally) = desk.tallies(day(2)).next().unwrap();
+    assert_eq!((tally.today, tally.taken, tally.known, tally.over), (2, 12, 14, 3));
+    assert_eq!(desk.tallies(day(3)).next().unwrap().1.today, 0);
+    let shown = format!("{desk:?}");
+    assert!(!shown.contains(key) && !shown.contains(&hash.to_string()));
+}
+
+#[test]
+fn a_report_is_the_same_when_it_says_the_same() {
+    let now = Timestamp::from_secs(1_795_000_000);
+    let reporter = |name: &str, key: &str| Reporter {
+        name: name.into(),
+        key: KeyHash::of(key).unwrap(),
+        weight: 1,
+        daily_cap: 99,
+    };
+    let mut desk = Desk::new([reporter("a", "0123456789abcdef"), reporter("b", "0123456789abcdeg")]);
+    let [a, b] = ["0123456789abcdef", "0123456789abcdeg"].map(|key| desk.whose(key).unwrap());
+    let time = now.minus(Duration::from_mins(1)).to_string();
+    let (timed, bare) = (format!(r#"{{"address":"192.0.2.1","time":"{time}"}}"#), r#"{"address":"192.0.2.1"}"#);
+    let other = timed.replace("192.0.2.1", "192.0.2.2");
+    // Who sends which reports, and how many of them are new.
+    let sent = [
+        (a, vec![&*timed], 1),
+        (a, vec![&*timed], 0),
+        (a, vec![&*other, &*timed], 1),
+        (a, vec![&*timed, &*timed], 1),
+        (b, vec![&*timed], 1),
+        (a, vec![bare], 1),
+        (a, vec![bare], 0),
+        (a, vec![bare, bare], 2),
+        (a, vec![r#"{"address":"192.0.2.1","id":"7"}"#, r#"{"address":"192.0.2.9","id":"7"}"#], 1),
+    ];
+    for (at, (who, reports, wanted)) in sent.into_iter().enumerate() {
+        let body = format!("{{\"reports\":[{}]}}", reports.join(","));
+        let taken = desk.take(now, who, &json(body.as_bytes()).unwrap().reports, body.as_bytes()).unwrap();
+        assert_eq!(taken.new.len(), wanted, "{at}: {body}");
+        for (_, id) in taken.new {
+            assert_eq!(id.to_string().parse(), Ok(id));
+        }
+    }
+    for (seconds, wanted) in
+        [(-172_801_i64, "reports[0].time: more than two days ago"), (3601, "reports[0].time: more than an")]
+    {
+        let time = Timestamp::from_secs((now.as_millis() / 1000).saturating_add_signed(seconds));
+        let body = format!(r#"{{"reports":[{{"address":"192.0.2.1","time":"{time}"}}]}}"#);
+        let fault = desk.take(now, a, &json(body.as_bytes()).unwrap().reports, b"").unwrap_err().to_string();
+        assert!(fault.starts_with(wanted), "{fault}");
+    }
+}
+
+#[test]
+fn what_was_taken_before_a_restart_is_known() {
+    let now = Timestamp::from_secs(1_795_000_000);
+    let reporter =
+        Reporter { name: "a".into(), key: KeyHash::of("0123456789abcdef").unwrap(), weight: 1, daily_cap: 2 };
+    let body = br#"{"reports":[{"address":"192.0.2.1"},{"address":"192.0.2.2"},{"address":"192.0.2.3"}]}"#;
+    let reports = json(body).unwrap().reports;
+    let mut before = Desk::new([reporter.clone()]);
+    let who = before.whose("0123456789abcdef").unwrap();
+    let taken = before.take(now, who, &reports, body).unwrap();
+    assert_eq!((taken.new.len(), taken.over), (2, 1));
+    let mut after = Desk::new([reporter]);
+    taken.new.iter().for_each(|(_, id)| after.restore(now, "a", *id, now));
+    let again = after.take(now, who, &reports, body).unwrap();
+    assert_eq!((again.new.len(), again.known, again.over), (0, 2, 1));
 }
 
 proptest! {

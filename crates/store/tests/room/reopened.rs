@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use base::{Event, EventKind, ListId, Maker, Tally, Timestamp};
+use base::{Event, EventKind, ListId, Maker, Network, Subject, Tally, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use store::{Batch, KeptEvent, Limits, Names, Restored, Store};
@@ -39,6 +39,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 struct Model {
     serial: u64,
     listings: BTreeMap<(ListId, String), base::Listing>,
+    /// Networks that rules put on lists, in the order in which they did.
+    past: Vec<(Network, ListId, Timestamp)>,
     events: Vec<KeptEvent>,
     owners: BTreeMap<String, rules::Owner>,
     positions: BTreeMap<Box<str>, store::Position>,
@@ -66,6 +68,11 @@ impl Model {
     }
 
     fn list(&mut self, listing: base::Listing) -> Entry {
+        if let (Subject::Network(network), Maker::Rule(_)) = (&listing.subject, &listing.maker)
+            && listing.list != ListId::BLOCKED
+        {
+            self.past.push((*network, listing.list, listing.since));
+        }
         self.listings.insert((listing.list, listing.subject.to_string()), listing.clone());
         self.entry(Change::Listed(listing))
     }
@@ -86,6 +93,7 @@ impl Model {
         let wanted = Restored {
             serial: self.serial,
             listings: self.listings.values().cloned().collect(),
+            past: self.past.iter().rev().copied().collect(),
             owners: self.owners.values().cloned().collect(),
             events: self.events.clone(),
             positions: self.positions.values().cloned().collect(),

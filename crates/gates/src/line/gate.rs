@@ -1,0 +1,205 @@
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use base::{Channel, Decision, Event, EventKind, Reason, Tally, Timestamp, Verdict};
+use rules::{Door, Question};
+
+use super::request::{Malformed, Request, Verb};
+use super::session::LineSession;
+use crate::session::Protocol;
+
+/// The gate: one decision for each line.
+pub struct Gate {
+    door: Arc<dyn Door>,
+    counters: Counters,
+}
+
+/// The word behind the number of an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Word {
+    /// Go on.
+    Pass,
+    /// Hold the client first.
+    Tarpit,
+    /// Refuse.
+    Refuse,
+    /// Refuse for now.
+    Defer,
+    /// The line was not understood; the client goes on.
+    Error(Malformed),
+}
+
+/// What a line is answered with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Answer {
+    /// 0 to go on, seconds to hold, -1 to refuse, -2 to defer.
+    pub status: i64,
+    /// The same as a word.
+    pub word: Word,
+    /// Why, as a word without spaces that no client can choose.
+    pub reason: &'static str,
+}
+
+/// What the gate counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Count {
+    /// Questions.
+    Asked,
+    /// Reports of a success.
+    ReportedOk,
+    /// Reports of a failure.
+    ReportedFailed,
+    /// Answers that let the client go on at once.
+    Passed,
+    /// Answers that hold the client.
+    Tarpitted,
+    /// Answers that refuse.
+    Refused,
+    /// Answers that refuse for now.
+    Deferred,
+    /// Lines that were not understood.
+    Malformed,
+    /// Lines during which the door panicked; answered neutrally.
+    DoorPanics,
+}
+
+impl Count {
+    /// All of them, in the order of the enum.
+    pub const ALL: [Self; 9] = [
+        Self::Asked,
+        Self::ReportedOk,
+        Self::ReportedFailed,
+        Self::Passed,
+        Self::Tarpitted,
+        Self::Refused,
+        Self::Deferred,
+        Self::Malformed,
+        Self::DoorPanics,
+    ];
+
+    /// The name in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::ReportedOk => "reported_ok",
+            Self::ReportedFailed => "reported_failed",
+            Self::Passed => "passed",
+            Self::Tarpitted => "tarpitted",
+            Self::Refused => "refused",
+            Self::Deferred => "deferred",
+            Self::Malformed => "malformed",
+            Self::DoorPanics => "door_panics",
+        }
+    }
+}
+
+/// Its counters, since the start.
+#[derive(Default)]
+pub struct Counters([AtomicU64; Count::ALL.len()]);
+
+impl Counters {
+    fn add(&self, count: Count) {
+        self.0[count as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The value of one.
+    pub fn get(&self, count: Count) -> u64 {
+        self.0[count as usize].load(Ordering::Relaxed)
+    }
+
+    /// All of them, for metrics.
+    pub fn iter(&self) -> impl Iterator<Item = (Count, u64)> {
+        Count::ALL.into_iter().map(|count| (count, self.get(count)))
+    }
+}
+
+impl Gate {
+    /// A gate in front of `door`.
+    pub fn new(door: Arc<dyn Door>) -> Self {
+        Self { door, counters: Counters::default() }
+    }
+
+    /// What was counted so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Answers one line without its end.
+    pub fn answer(&self, now: Timestamp, line: &[u8]) -> Answer {
+        match Request::parse(line) {
+            Ok(request) => self.decide(now, &request),
+            Err(malformed) => self.not_understood(malformed),
+        }
+    }
+
+    /// The neutral answer to what is no line.
+    pub(super) fn not_understood(&self, malformed: Malformed) -> Answer {
+        self.counters.add(Count::Malformed);
+        Answer { status: 0, word: Word::Error(malformed), reason: "" }
+    }
+
+    fn decide(&self, now: Timestamp, request: &Request<'_>) -> Answer {
+        let service = request.service.as_deref().unwrap_or("");
+        let question =
+            Question { address: request.address, login: request.login.as_deref(), stage: request.stage, service };
+        let report = |kind| Event {
+            time: now,
+            kind,
+            service,
+            address: request.address,
+            login: request.login.as_deref(),
+            session: request.session.as_deref(),
+            password: None,
+            channel: Channel::Gate,
+            tally: Tally::One,
+            reporter: None,
+        };
+        let (count, decision) = match request.verb {
+            Verb::Check => (Count::Asked, self.guarded(|door| door.ask(now, &question))),
+            Verb::Ok => (Count::ReportedOk, self.guarded(|door| door.observe(&report(EventKind::LoginOk)))),
+            Verb::Failed => (Count::ReportedFailed, self.guarded(|door| door.observe(&report(EventKind::LoginFailed)))),
+        };
+        self.counters.add(count);
+        let (count, status, word) = match decision.verdict {
+            Verdict::Tarpit(span) if !span.is_zero() => {
+                let seconds = span.as_secs().saturating_add(u64::from(span.subsec_nanos() > 0));
+                (Count::Tarpitted, i64::try_from(seconds).unwrap_or(i64::MAX), Word::Tarpit)
+            }
+            Verdict::Pass | Verdict::Tarpit(_) => (Count::Passed, 0, Word::Pass),
+            Verdict::Refuse => (Count::Refused, -1, Word::Refuse),
+            Verdict::Defer => (Count::Deferred, -2, Word::Defer),
+        };
+        self.counters.add(count);
+        Answer { status, word, reason: reason_word(decision.reason) }
+    }
+
+    /// A call of the door. If it panics the client is let through: a fault of ours never refuses.
+    fn guarded(&self, call: impl FnOnce(&dyn Door) -> Decision) -> Decision {
+        catch_unwind(AssertUnwindSafe(|| call(self.door.as_ref()))).unwrap_or_else(|_| {
+            self.counters.add(Count::DoorPanics);
+            Decision::PASS
+        })
+    }
+}
+
+/// The reason as one word.
+const fn reason_word(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Unlisted => "unlisted",
+        Reason::NeverListed => "never-listed",
+        Reason::KnownAddress => "known-address",
+        Reason::AddressListed { .. } => "address-listed",
+        Reason::LoginListed { .. } => "login-listed",
+        Reason::TarpitsFull => "tarpits-full",
+    }
+}
+
+/// The gate as a protocol of the shell.
+impl Protocol for Arc<Gate> {
+    type Session = LineSession;
+
+    fn open(&self) -> LineSession {
+        LineSession::new(self.clone())
+    }
+}

@@ -1,0 +1,128 @@
+//! Whole lists into the book and out of it.
+
+use std::io::{Read, Write};
+use std::time::Duration;
+
+use ::console::Export;
+use ::console::api::{Fault, ImportWish, Imported};
+use base::{Evidence, ListId, Maker, Network, Subject, Timestamp};
+use listings::networks::{Decoder, Encoder, Malformed};
+use listings::{Bulk, REFUSED_KEPT_MAX, Refusal, ReplaceError, Wish};
+use tracing::warn;
+
+use super::Node;
+use super::console::{check_person, check_reason, refused_in_words, until};
+use crate::clock;
+
+/// How long the answer to an import waits until all of it is in the file: ten million networks take some seconds.
+const SAVE_PATIENCE: Duration = Duration::from_mins(2);
+
+/// How many listings are made before other writers have a turn.
+const LISTED_AT_ONCE: usize = 2048;
+
+/// See [`console::Node::import`].
+pub(super) fn import(node: &Node, wish: &ImportWish, input: &mut dyn Read) -> Result<Imported, Fault> {
+    check_person(&wish.person)?;
+    let (list, info) = node.find_list(&wish.list)?;
+    let reason = check_reason(&wish.reason)?;
+    let now = clock::now();
+    let until = until(wish.span, now, info.lifetime);
+    let maker = Maker::Person { name: wish.person.as_str().into(), reason: reason.into() };
+    let networks = Decoder::new(input);
+    let mut imported = if wish.replace {
+        replace(node, now, Bulk { list, since: now, until, maker }, networks)?
+    } else {
+        add(node, now, &Bulk { list, since: now, until, maker }, networks)?
+    };
+    imported.list.clone_from(&info.name);
+    let what = if wish.replace { "replace import of" } else { "import to" };
+    node.store.audit(&wish.person, &format!("{what} {}: {} networks: {reason}", info.name, imported.listed));
+    node.store.wake();
+    imported.saved = node
+        .store
+        .flush(SAVE_PATIENCE)
+        .inspect_err(|error| warn!(%error, "an import is in force, and not yet in the file"))
+        .is_ok();
+    Ok(imported)
+}
+
+fn replace(
+    node: &Node,
+    now: Timestamp,
+    bulk: Bulk,
+    networks: impl Iterator<Item = Result<Network, Malformed>>,
+) -> Result<Imported, Fault> {
+    let done = node.book.replace(now, bulk, networks).map_err(|error| match error {
+        ReplaceError::Input(malformed) => Fault::bad(format!("nothing was changed: {malformed}")),
+        ReplaceError::Order(network) => Fault::bad(format!("nothing was changed: {network} is out of order")),
+        ReplaceError::Refused(refusal) => Fault::refused(format!("nothing was changed: {}", refused_in_words(refusal))),
+        ReplaceError::List => Fault::bad(
+            "what is imported to `blocked` is not replaced as a whole; import without `--replace`".to_owned(),
+        ),
+    })?;
+    Ok(Imported {
+        listed: done.listed,
+        added: done.added,
+        removed: done.removed,
+        own: done.own,
+        refused: done.never,
+        never_listed: done.refused.iter().map(ToString::to_string).collect(),
+        serial: done.serial,
+        ..Imported::default()
+    })
+}
+
+/// Makes a listing of each network. If the stream breaks, what came before is listed, and listing it again does no harm.
+fn add(
+    node: &Node,
+    now: Timestamp,
+    bulk: &Bulk,
+    mut networks: impl Iterator<Item = Result<Network, Malformed>>,
+) -> Result<Imported, Fault> {
+    let mut imported = Imported::default();
+    loop {
+        let some: Result<Vec<Network>, Malformed> = networks.by_ref().take(LISTED_AT_ONCE).collect();
+        let broken = |error| Fault::bad(format!("{} networks were listed before: {error}", imported.listed));
+        let some = some.map_err(broken)?;
+        if some.is_empty() {
+            imported.serial = node.book.serial();
+            return Ok(imported);
+        }
+        let is_new = |network: &Network| !node.book.snapshot().tree().own_lists(*network).contains(bulk.list);
+        let new: Vec<bool> = some.iter().map(is_new).collect();
+        let wish = |network: &Network| Wish {
+            subject: Subject::Network(*network),
+            list: bulk.list,
+            until: bulk.until,
+            maker: bulk.maker.clone(),
+            evidence: Evidence { count: 0, distinct: 0, first: now, last: now },
+        };
+        let results = node.book.list_many(now, some.iter().map(wish));
+        for ((network, is_new), result) in some.iter().zip(new).zip(results) {
+            match result {
+                Ok(_) => {
+                    imported.listed += 1;
+                    imported.added += usize::from(is_new);
+                }
+                Err(refusal) => {
+                    imported.refused += 1;
+                    if refusal == Refusal::NeverListed && imported.never_listed.len() < REFUSED_KEPT_MAX {
+                        imported.never_listed.push(network.to_string());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// See [`console::Node::export`].
+pub(super) fn export(node: &Node, list: &str) -> Result<Export, Fault> {
+    let (list, _): (ListId, _) = node.find_list(list)?;
+    let tree = node.book.snapshot().tree().clone();
+    Ok(Box::new(move |out: &mut dyn Write| {
+        let mut encoder = Encoder::new(out)?;
+        tree.on_list(list).try_for_each(|network| encoder.push(network))?;
+        encoder.finish()?;
+        Ok(())
+    }))
+}

@@ -1,0 +1,234 @@
+//! The DNS server of the published lists: started from the configuration, and what the console sees of it.
+
+use std::sync::Arc;
+
+use ::console::api::{DnsblStatus, Fault, KeyView, KeyWish, NewKey, RevokeWish, TransferStatus};
+use ::console::metrics::Metric;
+use anyhow::{Context as _, anyhow};
+use base::Timestamp;
+use dnsbl::access::{Access, AccessSettings, KeySecret};
+use dnsbl::io::Server;
+use dnsbl::serve::{Outcome, Responder, Totals, Zones};
+use dnsbl::transfer::{History, TransferTotals, Transfers};
+use store::KeptKey;
+
+use super::keys::Keys;
+use super::statics::FileZones;
+use super::{Node, convert, random};
+use crate::clock;
+use crate::config::{Config, Dnsbl};
+
+/// Most keys that metrics tell apart, the busiest first; all of them are in `ratter key list`.
+const KEYS_SHOWN_MAX: usize = 1000;
+
+/// The running DNS server and what belongs to it.
+pub(super) struct DnsblOutlet {
+    origin: String,
+    server: Server,
+    responder: Arc<Responder>,
+    keys: Keys,
+    files: Option<FileZones>,
+}
+
+/// What the server needs to know that was kept.
+pub(super) struct Kept {
+    pub(super) secret: [u8; 16],
+    pub(super) keys: Vec<KeptKey>,
+    pub(super) history: Option<Arc<History>>,
+}
+
+impl DnsblOutlet {
+    /// Starts the server that the configuration describes. It answers when this returns.
+    pub(super) fn start(config: &Config, settings: &Dnsbl, node: &Node, kept: Kept) -> anyhow::Result<Self> {
+        let zones = Zones::new(&convert::dnsbl_settings(config, settings)).map_err(|faults| cannot_serve(&faults))?;
+        let files = settings.statics.as_ref().map(|statics| FileZones::start(statics, &zones)).transpose()?;
+        let statics = files.as_ref().map(FileZones::statics);
+        let secret = KeySecret::new(kept.secret);
+        let random = || random::octets().context("the system has no randomness");
+        let mut cookie_secrets = settings.cookie_secrets.expose().to_vec();
+        if cookie_secrets.is_empty() {
+            cookie_secrets.push(random()?);
+        }
+        let access = AccessSettings { zones: settings.access.clone(), cookie_secrets };
+        let access = Access::new(&zones, statics.map(Arc::as_ref), &access, secret, random()?)
+            .map_err(|faults| cannot_serve(&faults))?;
+        let access = Arc::new(access);
+        let keys = Keys::restore(Arc::clone(&access), secret, kept.keys);
+        let mut responder = Responder::with_access(zones, access);
+        if let Some(statics) = statics {
+            responder = responder.with_statics(Arc::clone(statics));
+        }
+        if let (Some(transfers), Some(history)) = (&settings.transfers, kept.history) {
+            let transfers = Transfers::new(transfers.clone(), history).map_err(|faults| cannot_serve(&faults))?;
+            responder = responder.with_transfers(Arc::new(transfers));
+        }
+        let responder = Arc::new(responder);
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let threads = settings.threads.unwrap_or(processors);
+        let server = Server::start(&settings.listen, Arc::clone(&responder), &node.book, threads)?;
+        Ok(Self { origin: settings.origin.clone(), server, responder, keys, files })
+    }
+
+    /// What was asked with keys since the last time, if it is time to keep it.
+    pub(super) fn key_counts_due(&self, now: Timestamp) -> Vec<KeptKey> {
+        self.keys.due(now)
+    }
+
+    /// What was asked with keys since the last time.
+    pub(super) fn key_counts(&self) -> Vec<KeptKey> {
+        self.keys.rest()
+    }
+
+    pub(super) fn status(&self) -> DnsblStatus {
+        let statistics = self.server.statistics();
+        let both = [&statistics.udp, &statistics.tcp];
+        let sum = |value: &dyn Fn(&Totals) -> u64| both.iter().map(|totals| value(totals)).sum();
+        let transfers = |totals: TransferTotals| TransferStatus {
+            whole: totals.whole,
+            incremental: totals.incremental,
+            refused: totals.refused + totals.bad_signatures,
+            notified: totals.notified,
+            unheard: totals.unheard,
+        };
+        DnsblStatus {
+            origin: self.origin.clone(),
+            listen: self.server.local_addrs().iter().map(ToString::to_string).collect(),
+            queries: sum(&Totals::messages),
+            listed: sum(&|totals| totals.outcome(Outcome::Listed)),
+            denied: sum(&|totals| totals.outcome(Outcome::Denied)),
+            keys: self.keys.in_force(),
+            transfers: self.responder.transfers().map(|own| transfers(own.totals())),
+            files: self.files.as_ref().map(FileZones::status).unwrap_or_default(),
+        }
+    }
+
+    /// What somebody should look at.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let files = self.files.as_ref().map(FileZones::status).unwrap_or_default();
+        files.into_iter().filter_map(|zone| Some(format!("zone {}: {}", zone.name, zone.fault?))).collect()
+    }
+
+    pub(super) fn metrics(&self, node: &Node) -> Vec<Metric> {
+        let statistics = self.server.statistics();
+        let sum = |value: &dyn Fn(&Totals) -> u64| value(&statistics.udp) + value(&statistics.tcp);
+        let outcomes = Outcome::ALL.map(|outcome| (outcome.name().to_owned(), sum(&|totals| totals.outcome(outcome))));
+        let lists = || node.names.lists().filter_map(|(id, info)| Some((id, info, info.code?)));
+        let listed: Vec<_> = lists().map(|(id, info, _)| (info.name.clone(), sum(&|totals| totals.list(id)))).collect();
+        let codes: Vec<_> = lists().map(|(id, _, code)| (code.to_string(), sum(&|totals| totals.list(id)))).collect();
+        let refusals = statistics.udp.refusals().zip(statistics.tcp.refusals());
+        let refusals: Vec<_> = refusals.map(|((name, udp), (_, tcp))| (name.to_owned(), udp + tcp)).collect();
+        let by_zone = |outcome| -> Vec<_> {
+            let zones = self.responder.zone_names().enumerate();
+            zones.map(|(at, name)| (name.to_string(), sum(&|totals: &Totals| totals.zone(at, outcome)))).collect()
+        };
+        let mut metrics = vec![
+            Metric::counter("dns_queries", "DNS queries, by what became of them", 0).by("outcome", outcomes),
+            Metric::counter("dns_listed", "DNS answers that named a list", 0).by("list", listed),
+            Metric::counter("dns_codes", "DNS answers with a list's code", 0).by("code", codes),
+            Metric::counter("dns_denied", "DNS queries of clients that may not ask, by the reason", 0)
+                .by("reason", refusals),
+            Metric::counter("dns_zone_listed", "DNS queries that found a listing, by zone", 0)
+                .by("zone", by_zone(Outcome::Listed)),
+            Metric::counter("dns_zone_unlisted", "DNS queries that found none, by zone", 0)
+                .by("zone", by_zone(Outcome::Unlisted)),
+        ];
+        metrics.extend(self.key_metrics());
+        metrics.extend(self.responder.transfers().map(|own| transfer_metrics(&own.totals())).into_iter().flatten());
+        metrics.extend(self.file_metrics());
+        metrics
+    }
+
+    fn key_metrics(&self) -> Vec<Metric> {
+        let mut keys = self.keys.views();
+        keys.retain(|key| key.revoked.is_none());
+        keys.sort_by_key(|key| core::cmp::Reverse(key.answered + key.refused));
+        keys.truncate(KEYS_SHOWN_MAX);
+        let by = |value: fn(&KeyView) -> u64| keys.iter().map(|key| (key.name.clone(), value(key))).collect::<Vec<_>>();
+        vec![
+            Metric::gauge("dns_keys", "Keys in force", self.keys.in_force() as u64),
+            Metric::counter("dns_key_answered", "DNS queries answered, by key", 0).by("key", by(|key| key.answered)),
+            Metric::counter("dns_key_refused", "DNS queries refused, by key", 0).by("key", by(|key| key.refused)),
+        ]
+    }
+
+    fn file_metrics(&self) -> Vec<Metric> {
+        let Some(files) = &self.files else { return Vec::new() };
+        let status = files.status();
+        let entries = status.iter().map(|zone| (zone.name.clone(), zone.entries.unwrap_or_default() as u64));
+        let faulty = status.iter().map(|zone| (zone.name.clone(), u64::from(zone.fault.is_some())));
+        vec![
+            Metric::gauge("dns_file_entries", "Entries of zones from files", 0).by("zone", entries),
+            Metric::gauge("dns_file_faulty", "1 while newer files of the zone are not served because of a fault", 0)
+                .by("zone", faulty),
+        ]
+    }
+}
+
+fn transfer_metrics(totals: &TransferTotals) -> Vec<Metric> {
+    let ends = [
+        ("whole", totals.whole),
+        ("incremental", totals.incremental),
+        ("current", totals.current),
+        ("refused", totals.refused),
+        ("bad-signature", totals.bad_signatures),
+        ("shed", totals.shed),
+        ("broken", totals.broken),
+    ];
+    let told = [("taken", totals.notified), ("unheard", totals.unheard)];
+    vec![
+        Metric::counter("dns_transfers", "Requests of secondaries, by what became of them", 0)
+            .by("end", ends.map(|(end, value)| (end.to_owned(), value))),
+        Metric::counter("dns_transfer_fallbacks", "Differences sent as whole zones", totals.fallen_back),
+        Metric::counter("dns_transfer_bytes", "Octets sent to secondaries", totals.bytes),
+        Metric::counter("dns_notifications", "Changes announced to secondaries, by what became of it", 0)
+            .by("end", told.map(|(end, value)| (end.to_owned(), value))),
+    ]
+}
+
+impl Node {
+    fn blocklist(&self) -> Result<&DnsblOutlet, Fault> {
+        let outlet = self.outlets.get().and_then(|outlets| outlets.dnsbl.as_ref());
+        outlet.ok_or_else(|| Fault::refused("this node publishes no lists: there is no [dnsbl] in its configuration"))
+    }
+
+    pub(super) fn keys(&self) -> Result<Vec<KeyView>, Fault> {
+        Ok(self.blocklist()?.keys.views())
+    }
+
+    pub(super) fn make_key(&self, wish: &KeyWish) -> Result<NewKey, Fault> {
+        super::console::check_person(&wish.person)?;
+        let (made, kept) = self.blocklist()?.keys.make(clock::now(), wish)?;
+        self.keep_key(kept, &wish.person, &format!("key new {} for {}", wish.name, made.record.owner));
+        Ok(made)
+    }
+
+    pub(super) fn revoke_key(&self, wish: &RevokeWish) -> Result<KeyView, Fault> {
+        super::console::check_person(&wish.person)?;
+        let keys = &self.blocklist()?.keys;
+        let kept = keys.revoke(clock::now(), &wish.name, &wish.person);
+        let kept = kept.ok_or_else(|| Fault::absent(format!("no key `{}` is in force", wish.name)))?;
+        let view = super::keys::view(&kept);
+        self.keep_key(kept, &wish.person, &format!("key revoke {}", wish.name));
+        Ok(view)
+    }
+
+    fn keep_key(&self, kept: KeptKey, person: &str, what: &str) {
+        self.store.push_keys(vec![kept]);
+        self.store.audit(person, what);
+        self.save();
+    }
+
+    /// Has the store keep what was asked with keys.
+    pub(super) fn keep_key_counts(&self, of: impl Fn(&DnsblOutlet) -> Vec<KeptKey>) {
+        let counted = self.outlets.get().and_then(|outlets| outlets.dnsbl.as_ref()).map(of).unwrap_or_default();
+        if !counted.is_empty() {
+            self.store.push_keys(counted);
+        }
+    }
+}
+
+/// The faults that the configuration's own checks let through.
+fn cannot_serve<E: ToString>(faults: &[E]) -> anyhow::Error {
+    let faults = faults.iter().map(ToString::to_string).collect::<Vec<_>>();
+    anyhow!("[dnsbl] cannot be served: {}", faults.join("; "))
+}

@@ -1,0 +1,114 @@
+//! The gates of a node: started together, and shown together.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use ::gates::dovecot::Count as DovecotCount;
+use ::gates::io::{Connections, DovecotGate, Handle, Limits, LineGate, Listener};
+use ::gates::line::Count as LineCount;
+use anyhow::Context;
+use console::api::GateStatus;
+use console::metrics::Metric;
+use rules::Door;
+
+use super::{Node, convert};
+use crate::clock;
+use crate::config::Config;
+
+/// What answers mail servers.
+pub(super) struct Gates {
+    pub(super) dovecot: Option<Handle>,
+    pub(super) line: Option<LineGate>,
+}
+
+/// Starts the gates that are configured.
+pub(super) fn start(config: &Config, node: &Arc<Node>) -> anyhow::Result<Gates> {
+    let limits = Limits { connections_max: config.limits.connections, ..Default::default() };
+    let door: Arc<dyn Door> = node.clone();
+    let dovecot = config.gates.dovecot.as_ref().map(|gate| {
+        let listener = TcpListener::bind(gate.listen)
+            .with_context(|| format!("Dovecot's gate cannot listen at {}", gate.listen))?;
+        let settings = convert::dovecot_settings(gate);
+        anyhow::Ok(DovecotGate::start_on(listener, settings, door.clone(), clock::now, limits)?)
+    });
+    let line = config.gates.line.as_ref().map(|gate| {
+        let listeners = gate
+            .listen
+            .iter()
+            .map(|place| Listener::bind(place).with_context(|| format!("the line gate cannot listen at {place}")));
+        let listeners = listeners.collect::<anyhow::Result<_>>()?;
+        anyhow::Ok(LineGate::start(listeners, door.clone(), clock::now, limits)?)
+    });
+    Ok(Gates { dovecot: dovecot.transpose()?, line: line.transpose()? })
+}
+
+/// The counts at Dovecot's gate that are reports.
+const REPORTED: [DovecotCount; 6] = [
+    DovecotCount::ReportedOk,
+    DovecotCount::ReportedFailed,
+    DovecotCount::ReportedRefused,
+    DovecotCount::ReportedOutage,
+    DovecotCount::ReportedNoGuess,
+    DovecotCount::ReportedNobody,
+];
+
+impl Gates {
+    pub(super) fn status(&self) -> Vec<GateStatus> {
+        let dovecot = self.dovecot.iter().map(|gate| {
+            let sum = |counts: &[DovecotCount]| counts.iter().map(|count| gate.counters().get(*count)).sum();
+            GateStatus {
+                name: "dovecot".to_owned(),
+                listen: gate.local_addr().to_string(),
+                asked: sum(&[DovecotCount::AskedBefore, DovecotCount::AskedAfter]),
+                reported: sum(&REPORTED),
+                malformed: sum(&[DovecotCount::OddFields, DovecotCount::NotJson]),
+            }
+        });
+        let line = self.line.iter().map(|gate| GateStatus {
+            name: "line".to_owned(),
+            listen: gate.places().iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+            asked: gate.counters().get(LineCount::Asked),
+            reported: gate.counters().get(LineCount::ReportedOk) + gate.counters().get(LineCount::ReportedFailed),
+            malformed: gate.counters().get(LineCount::Malformed),
+        });
+        dovecot.chain(line).collect()
+    }
+
+    pub(super) fn metrics(&self) -> Vec<Metric> {
+        let mut metrics = Vec::new();
+        if let Some(gate) = &self.dovecot {
+            let counts = gate.counters().iter().map(|(count, value)| (count.name().to_owned(), value));
+            let connections = gate.connections();
+            metrics.extend([
+                Metric::gauge("dovecot_connections_open", "Connections at Dovecot's gate", connections.open as u64),
+                Metric::counter("dovecot_connections", "Connections at Dovecot's gate, by what became of them", 0)
+                    .by("end", ends(connections)),
+                Metric::counter("dovecot_gate", "Requests at Dovecot's gate, by what became of them", 0)
+                    .by("count", counts),
+            ]);
+        }
+        if let Some(gate) = &self.line {
+            let counts = gate.counters().iter().map(|(count, value)| (count.name().to_owned(), value));
+            let connections = gate.connections();
+            metrics.extend([
+                Metric::gauge("line_connections_open", "Connections at the line gate", connections.open as u64),
+                Metric::counter("line_connections", "Connections at the line gate, by what became of them", 0)
+                    .by("end", ends(connections)),
+                Metric::counter("line_gate", "Lines at the line gate, by what became of them", 0).by("count", counts),
+            ]);
+        }
+        metrics
+    }
+}
+
+/// What became of connections, by the names of metrics.
+fn ends(connections: Connections) -> [(String, u64); 5] {
+    [
+        ("accepted", connections.accepted),
+        ("shed", connections.shed),
+        ("faulty", connections.faulty),
+        ("timed_out", connections.timed_out),
+        ("accept_failed", connections.accept_failed),
+    ]
+    .map(|(end, value)| (end.to_owned(), value))
+}

@@ -1,0 +1,130 @@
+//! The thread that looks whether the files of zones have changed.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use ::console::api::FileZoneStatus;
+use anyhow::{Context as _, anyhow};
+use dnsbl::datasets::{Header, Options};
+use dnsbl::io::{DatasetFiles, Gates, Reloaded, StaticFiles, ZoneFiles};
+use dnsbl::serve::{Name, Zones};
+use dnsbl::statics::{Sharing, Statics};
+use tracing::{error, info, warn};
+
+use crate::clock;
+use crate::config;
+
+/// The zones from files, and the thread that keeps them as the files are; it ends when this is dropped.
+pub(super) struct FileZones {
+    statics: Arc<Statics>,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    is_stopped: Mutex<bool>,
+    signal: Condvar,
+    status: Mutex<Vec<FileZoneStatus>>,
+}
+
+impl FileZones {
+    /// Reads all files once, so that the zones are there when the first question comes, and watches them from then on. What
+    /// is wrong with them is told, and keeps nothing else from being served.
+    pub(super) fn start(settings: &config::Statics, zones: &Zones) -> anyhow::Result<Self> {
+        let mut files =
+            StaticFiles::new(zone_files(settings, zones)?).map_err(|fault| anyhow!("[dnsbl.static]: {fault}"))?;
+        let (statics, shared) = (Arc::clone(files.statics()), Arc::new(Shared::default()));
+        shared.look(&mut files);
+        let (for_thread, pause) = (Arc::clone(&shared), settings.check);
+        let thread = std::thread::Builder::new().name("dns-files".into());
+        let thread = thread.spawn(move || for_thread.watch(files, pause)).context("no thread for zones from files")?;
+        Ok(Self { statics, shared, thread: Some(thread) })
+    }
+
+    /// What the responder answers from.
+    pub(super) fn statics(&self) -> &Arc<Statics> {
+        &self.statics
+    }
+
+    /// How the zones are.
+    pub(super) fn status(&self) -> Vec<FileZoneStatus> {
+        self.shared.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for FileZones {
+    fn drop(&mut self) {
+        *self.shared.is_stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.shared.signal.notify_all();
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has said so; there is nothing left to end.
+            thread.join().unwrap_or_default();
+        }
+    }
+}
+
+impl Shared {
+    fn watch(&self, mut files: StaticFiles, pause: Duration) {
+        let mut is_stopped = self.is_stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*is_stopped {
+            is_stopped = self.signal.wait_timeout(is_stopped, pause).unwrap_or_else(PoisonError::into_inner).0;
+            if !*is_stopped {
+                drop(is_stopped);
+                self.look(&mut files);
+                is_stopped = self.is_stopped.lock().unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+
+    fn look(&self, files: &mut StaticFiles) {
+        let Reloaded { zones, errors, warnings } = files.poll(clock::now());
+        for warning in warnings {
+            warn!("{}", warning.to_string().trim_end());
+        }
+        for fault in errors {
+            error!("zones from files are served as they were: {}", fault.to_string().trim_end());
+        }
+        for (zone, entries) in zones {
+            info!(zone = %zone, entries, "loaded");
+        }
+        let faults = files.faults();
+        let status = |name: &Name| FileZoneStatus {
+            name: name.to_string(),
+            entries: files.statics().content(name).map(|content| content.len()),
+            fault: faults.iter().find(|(zone, _)| *zone == name).map(|(_, fault)| (*fault).to_owned()),
+        };
+        let status = files.statics().names().map(status).collect();
+        *self.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
+    }
+}
+
+/// The zones with their files. One that the book has too is served from both.
+fn zone_files(settings: &config::Statics, zones: &Zones) -> anyhow::Result<Vec<ZoneFiles>> {
+    let options = Options { host_bits: settings.host_bits, may_be_empty: settings.may_be_empty, ..Options::default() };
+    let one = |zone: &config::StaticZone| {
+        let name = Name::parse(&zone.name).map_err(|fault| anyhow!("zone `{}` {fault}", zone.name))?;
+        let is_of_book = zones.names().any(|known| known.to_string().eq_ignore_ascii_case(&zone.name));
+        let dataset = |(kind, paths): &(_, Vec<_>)| DatasetFiles { kind: *kind, paths: paths.clone(), options };
+        Ok(ZoneFiles {
+            name,
+            sharing: if is_of_book { Sharing::WithBook } else { Sharing::Alone },
+            datasets: zone.datasets.iter().map(dataset).collect(),
+            defaults: Header::default(),
+            gates: Gates { shrink_percent_max: settings.shrink_percent, ..Gates::default() },
+        })
+    };
+    settings.zones.iter().map(one).collect()
+}
+
+/// All that is wrong with the files now; for `ratter check`, which serves nothing.
+pub(crate) fn faults_of_files(settings: &config::Statics) -> Vec<String> {
+    let options = Options { host_bits: settings.host_bits, may_be_empty: settings.may_be_empty, ..Options::default() };
+    let datasets = settings.zones.iter().flat_map(|zone| &zone.datasets);
+    let read = |(kind, paths): &(_, Vec<_>)| {
+        let files = DatasetFiles { kind: *kind, paths: paths.clone(), options };
+        files.read(clock::now()).err().map(|fault| fault.to_string())
+    };
+    datasets.filter_map(read).collect()
+}

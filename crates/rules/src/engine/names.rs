@@ -1,0 +1,166 @@
+//! Listings that depend on a reverse name: they wait until it is known, and end when it is another.
+//!
+//! The engine asks nobody. It says whose name is wanted ([`Engine::poll_name`]), and is told ([`Engine::name_known`]).
+//! Who never learns a name lists nobody by it.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use base::{Address, Maker, Network, Subject, Timestamp};
+
+use super::{Engine, hold};
+use crate::Overflow;
+use crate::plan::Counting;
+use crate::settings::ReverseName;
+
+/// How long a listing waits for a reverse name: the proof that there is none takes some minutes.
+pub const NAME_WAIT: Duration = Duration::from_mins(15);
+/// Addresses that wait at once; beyond, listings are dropped.
+pub const WAITING_MAX: usize = 8192;
+/// Listings whose reverse name is asked again and again; those beyond end by their time alone.
+pub const RECHECKED_MAX: usize = 1_000_000;
+/// Who takes a listing back whose reverse name is gone, in the journal.
+pub const BY_REVERSE_NAME: &str = "reverse name";
+
+/// A listing that waits.
+#[derive(Clone, Debug)]
+struct Waiting {
+    counting: Counting,
+    overflow: Overflow,
+}
+
+/// Names that are wanted.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// Until when, and for what.
+    waiting: BTreeMap<Address, (Timestamp, Vec<Waiting>)>,
+    /// When to forget who waits: each address that does, once.
+    deadlines: BTreeSet<(Timestamp, Address)>,
+    wanted: VecDeque<Address>,
+    /// Listings that rest on a name, by when it is asked again.
+    rechecks: BTreeSet<(Timestamp, Network)>,
+}
+
+impl Names {
+    pub(super) fn next_deadline(&self) -> Option<Timestamp> {
+        let forget = self.deadlines.first().map(|(due, _)| *due);
+        forget.into_iter().chain(self.rechecks.first().map(|(due, _)| *due)).min()
+    }
+}
+
+impl Engine {
+    /// An address whose reverse name is wanted, each once; then [`Engine::name_known`] is to be called.
+    pub fn poll_name(&self) -> Option<Address> {
+        hold(&self.names).wanted.pop_front()
+    }
+
+    /// A listed network whose reverse name is to be asked again: of an address in it, and afresh.
+    pub fn poll_recheck(&self, now: Timestamp) -> Option<Network> {
+        loop {
+            let (_, network) = {
+                let mut names = hold(&self.names);
+                let due = *names.rechecks.first().filter(|(due, _)| *due <= now)?;
+                names.rechecks.remove(&due);
+                due
+            };
+            if self.rests_on_name(network) {
+                let again = now.plus(self.settings.recheck_every);
+                hold(&self.names).rechecks.insert((again, network));
+                return Some(network);
+            }
+        }
+    }
+
+    /// What is known of an address' reverse name now; none if nobody could tell. Makes the listings that waited for it,
+    /// and ends those that rest on another one.
+    pub fn name_known(&self, now: Timestamp, address: Address, name: Option<ReverseName>) {
+        let waiting = {
+            let mut names = hold(&self.names);
+            let (due, waiting) = names.waiting.remove(&address).unwrap_or_default();
+            names.deadlines.remove(&(due, address));
+            waiting
+        };
+        let party = address.aggregate();
+        let Some(name) = name else {
+            self.tallies.names_missed.add(waiting.len() as u64);
+            return;
+        };
+        self.end_what_rested_on_another(now, party, name);
+        for Waiting { counting, overflow } in waiting {
+            let is_in_time = now <= overflow.last.plus(NAME_WAIT);
+            if is_in_time && counting.reverse == Some(name) && self.list(now, &counting, &overflow, &party.into()) {
+                self.watch_name(now, party);
+            }
+        }
+    }
+
+    /// A rule overflowed that wants to know the name first.
+    pub(super) fn want_name(&self, now: Timestamp, address: Address, counting: &Counting, overflow: &Overflow) {
+        let due = overflow.last.plus(NAME_WAIT);
+        if due <= now {
+            return;
+        }
+        self.tallies.names_wanted.one();
+        let mut names = hold(&self.names);
+        let waiting = Waiting { counting: *counting, overflow: *overflow };
+        if let Some((_, others)) = names.waiting.get_mut(&address) {
+            // Of one rule the last overflow counts, so that each address has at most as many as there are rules.
+            others.retain(|other| other.counting.rule != counting.rule);
+            others.push(waiting);
+        } else if names.waiting.len() < WAITING_MAX {
+            names.waiting.insert(address, (due, vec![waiting]));
+            names.deadlines.insert((due, address));
+            names.wanted.push_back(address);
+        } else {
+            self.tallies.names_missed.one();
+        }
+    }
+
+    /// Forgets who waited too long.
+    pub(super) fn forget_names(&self, now: Timestamp) {
+        let mut names = hold(&self.names);
+        while let Some((due, address)) = names.deadlines.first().copied().filter(|(due, _)| *due <= now) {
+            names.deadlines.remove(&(due, address));
+            let missed = names.waiting.remove(&address).map_or(0, |(_, waiting)| waiting.len());
+            self.tallies.names_missed.add(missed as u64);
+        }
+    }
+
+    /// Has the name of a listed party asked again from time to time, if a listing rests on it. When first, is spread
+    /// evenly, so that a node that starts does not ask for everybody at once.
+    pub(super) fn watch_name(&self, now: Timestamp, party: Network) {
+        if !self.rests_on_name(party) {
+            return;
+        }
+        let every = self.settings.recheck_every.as_millis().max(1) as u64;
+        let first = now.plus(Duration::from_millis(self.keys.network(party).get() % every));
+        let mut names = hold(&self.names);
+        if names.rechecks.len() < RECHECKED_MAX {
+            names.rechecks.insert((first, party));
+        }
+    }
+
+    fn rests_on_name(&self, party: Network) -> bool {
+        self.resting(party).next().is_some()
+    }
+
+    /// The listings of exactly this party that are there because of its name, and what that was.
+    fn resting(&self, party: Network) -> impl Iterator<Item = (base::ListId, ReverseName)> {
+        let about = self.book.about(&party.into()).into_iter();
+        about.filter(move |listing| listing.subject == Subject::Network(party)).filter_map(|listing| {
+            let Maker::Rule(rule) = listing.maker else { return None };
+            match self.settings.rules.get(usize::from(rule.0))?.reverse? {
+                ReverseName::Proper => None,
+                name @ (ReverseName::Dynamic | ReverseName::Missing) => Some((listing.list, name)),
+            }
+        })
+    }
+
+    fn end_what_rested_on_another(&self, now: Timestamp, party: Network, name: ReverseName) {
+        let gone: Vec<_> = self.resting(party).filter(|(_, then)| *then != name).collect();
+        for (list, _) in gone {
+            let ended = self.book.unlist(now, &party.into(), Some(list), BY_REVERSE_NAME);
+            self.tallies.names_mended.add(ended.len() as u64);
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! What the operator of a public blocklist sets up: who may ask, with which key, and zones from rbldnsd's files.
+
+use std::path::Path;
+use std::process::Command;
+
+use console::api::{KeyView, NewKey};
+use ratter_tests::dns::entry;
+use ratter_tests::http::Connection;
+use ratter_tests::place::{Place, free_port};
+use ratter_tests::process::{Process, program, run, text_of, write};
+use ratter_tests::ratter::{Config, Node, ORIGIN};
+use ratter_tests::{dns::Dig, wait};
+
+const LISTED: &str = "192.0.2.76";
+
+/// A node that has [`LISTED`] on a list.
+fn node(list: &str, sections: &str) -> Node {
+    let node = Node::start(&Config::new().with(sections));
+    node.cli(&["list", LISTED, "--on", list, "--for", "1h", "--reason", "a test"]).with_code(0);
+    node
+}
+
+/// The name of [`LISTED`] in `auth` with a key.
+fn with_key(key: &str) -> String {
+    entry(LISTED, &format!("{key}.auth"), ORIGIN)
+}
+
+fn make(node: &Node, arguments: &[&str]) -> NewKey {
+    node.json(&[&["key", "new"], arguments].concat())
+}
+
+fn metrics(node: &Node) -> String {
+    let mut connection = Connection::tcp(node.addresses().metrics).expect("the metrics are served");
+    connection.get("/metrics").expect("an answer").body
+}
+
+const KEYS: &str = "[[dnsbl.zone]]\nname = \"auth\"\npolicy = \"key\"\n";
+
+#[test]
+fn a_key_lives_from_new_to_revoke() {
+    let mut node = node("auth", KEYS);
+    let dig = node.dig();
+    let status = |name: &str| dig.ask(name, "A").status;
+    assert_eq!(status(&entry(LISTED, "auth", ORIGIN)), "REFUSED");
+    assert_eq!(status(&format!("auth.{ORIGIN}")), "NOERROR", "the zone itself is told to everybody");
+    assert_eq!(dig.addresses(&entry(LISTED, "all", ORIGIN)), ["127.0.0.43"], "`all` has its own policy");
+
+    let made = make(&node, &["acme", "--owner", "ACME Ltd", "--zone", "auth", "--quota", "3/day", "--for", "365d"]);
+    assert_eq!((made.key.len(), made.record.name.as_str(), made.record.answered), (25, "acme", 0));
+    for _ in 0..3 {
+        assert_eq!(dig.addresses(&with_key(&made.key)), ["127.0.0.43"], "in force at once");
+    }
+    assert_eq!(status(&with_key(&made.key)), "REFUSED", "over the quota");
+    assert_eq!(status(&with_key("aaaaaaaaaaaaaaaaaaaaaaaaa")), "REFUSED");
+    node.cli(&["key", "new", "acme", "--owner", "somebody"]).with_code(1);
+    node.cli(&["key", "new", "other", "--owner", "somebody", "--zone", "nowhere"]).with_code(2);
+
+    let text = node.cli(&["key", "list"]).with_code(0).out;
+    assert!(text.contains("acme") && text.contains("3/day") && !text.contains(&made.key), "{text}");
+    let metrics = metrics(&node);
+    for sample in [
+        "ratter_dns_key_answered_total{key=\"acme\"} 3",
+        "ratter_dns_key_refused_total{key=\"acme\"} 1",
+        "ratter_dns_denied_total{reason=\"quota\"} 1",
+        "ratter_dns_denied_total{reason=\"key-wanted\"} 1",
+        "ratter_dns_codes_total{code=\"127.0.0.43\"} 4",
+    ] {
+        assert!(metrics.contains(sample), "{sample} is missing:\n{metrics}");
+    }
+
+    node.stop();
+    node.start_again();
+    let dig = node.dig();
+    let status = |name: &str| dig.ask(name, "A").status;
+    assert_eq!(status(&with_key(&made.key)), "REFUSED", "a restart gives no quota back");
+    let other = make(&node, &["other", "--owner", "Other GmbH"]);
+    assert_eq!(dig.addresses(&with_key(&other.key)), ["127.0.0.43"]);
+
+    node.kill();
+    node.start_again();
+    let dig = node.dig();
+    assert_eq!(dig.addresses(&with_key(&other.key)), ["127.0.0.43"], "a key that was told is kept");
+    let revoked: KeyView = node.json(&["key", "revoke", "other"]);
+    assert!(revoked.revoked.is_some() && revoked.revoked_by.is_some(), "{revoked:?}");
+    assert_eq!(dig.ask(&with_key(&other.key), "A").status, "REFUSED", "at once");
+    node.cli(&["key", "revoke", "other"]).with_code(3);
+    let keys: Vec<KeyView> = node.json(&["key", "list"]);
+    let states: Vec<_> = keys.iter().map(|key| (key.name.as_str(), key.answered, key.revoked.is_some())).collect();
+    // The first question of the other key was asked just before the end that was none of ours.
+    assert!(matches!(states[..], [("acme", 3, false), ("other", 1 | 2, true)]), "{states:?}");
+    is_kept_as_a_hash(&node, &[&made.key, &other.key]);
+}
+
+/// The keys stand in no file of the node, and who made and revoked them does.
+fn is_kept_as_a_hash(node: &Node, keys: &[&str]) {
+    let state = &node.addresses().state;
+    for file in ["ratter.db", "ratter.db-wal"] {
+        let text = text_of(&state.join(file));
+        assert!(keys.iter().all(|key| !text.contains(key)), "a key stands in {file}");
+    }
+    let query = "SELECT what FROM audit WHERE what LIKE 'key %' ORDER BY id";
+    let said = run(Command::new(program("sqlite3", "sqlite3")).arg(state.join("ratter.db")).arg(query)).with_code(0);
+    let wanted = ["key new acme for ACME Ltd", "key new other for Other GmbH", "key revoke other"];
+    assert_eq!(said.out.lines().collect::<Vec<_>>(), wanted);
+}
+
+#[test]
+fn who_may_not_ask_is_told_so_and_never_a_listing() {
+    let sections = "[dnsbl.access]\npolicy = \"open-below\"\nrate = \"5/s\"\nrefusal = \"code\"\n\
+                    [[dnsbl.zone]]\nname = \"policy\"\nlists = [\"dyna\", \"auth\"]\n\
+                    [[dnsbl.zone]]\nname = \"spam\"\nrefused = [\"127.0.0.0/8\"]\nrefusal = \"code\"\n\
+                    [[dnsbl.zone]]\nname = \"null\"\nrefused = [\"127.0.0.0/8\"]\n";
+    let node = node("auth", sections);
+    let dig = node.dig();
+    assert_eq!(dig.addresses(&entry(LISTED, "policy", ORIGIN)), ["127.0.0.43"], "a combination of two lists");
+    assert_eq!(dig.addresses(&entry("127.0.0.36", "policy", ORIGIN)), ["127.0.0.36"]);
+    assert_eq!(dig.addresses(&entry(LISTED, "spam", ORIGIN)), ["127.255.255.254"], "the network may not ask");
+    let texts = dig.ask(&entry(LISTED, "spam", ORIGIN), "TXT").answer;
+    assert!(texts.iter().any(|text| text.data.contains("your network may not ask here")), "{texts:?}");
+    assert_eq!(dig.ask(&entry("127.0.0.1", "spam", ORIGIN), "A").status, "NXDOMAIN", "not even by a code");
+    assert_eq!(dig.ask(&entry(LISTED, "null", ORIGIN), "A").status, "REFUSED");
+
+    // One `dig` asks faster than five times a second.
+    let name = entry(LISTED, "auth", ORIGIN);
+    let mut command = Command::new(program("dig", "bind9-dnsutils"));
+    let port = node.addresses().dns.port().to_string();
+    command.args(["@127.0.0.1", "-p", &port, "+short", "+norecurse"]).args(vec![name.as_str(); 60]);
+    let answers = run(&mut command).with_code(0).out;
+    let count = |code: &str| answers.lines().filter(|line| *line == code).count();
+    assert!(count("127.0.0.43") >= 5 && count("127.255.255.255") > 0, "{answers}");
+    assert_eq!(count("127.0.0.43") + count("127.255.255.255"), 60, "{answers}");
+    assert!(metrics(&node).contains("ratter_dns_denied_total{reason=\"rate\"}"));
+}
+
+#[test]
+fn the_server_names_itself_and_refuses_what_is_not_its_own() {
+    let config = Config::new().dnsbl("nsid = \"ns1.ams\"");
+    let node = Node::start(&config);
+    let ask = |arguments: &[&str]| {
+        let mut command = Command::new(program("dig", "bind9-dnsutils"));
+        command.args(["@127.0.0.1", "-p", &node.addresses().dns.port().to_string(), "+norecurse"]).args(arguments);
+        run(&mut command).with_code(0).out
+    };
+    let own = ask(&["+nsid", ORIGIN, "SOA"]);
+    assert!(own.contains("ns1.ams") && own.contains("COOKIE"), "{own}");
+    let other = ask(&["www.example.net", "A"]);
+    assert!(other.contains("REFUSED") && other.contains("EDE: 20"), "{other}");
+}
+
+const HEAD: &str = "$SOA 1h ns.example.net admin.example.net 7 10m 5m 1w 2m\n$NS 1d ns.example.net\n127.0.0.2\n";
+
+/// The status of the zone of files that fits, when it has come.
+fn zone(node: &Node, is: impl Fn(&console::api::FileZoneStatus) -> bool) -> console::api::FileZoneStatus {
+    wait::until("the zone from files", || {
+        node.quick_status().dnsbl.into_iter().flat_map(|dnsbl| dnsbl.files).find(|zone| is(zone))
+    })
+}
+
+#[test]
+fn rbldnsds_files_are_served_as_they_are() {
+    let place = Place::new("files");
+    let (old, live) = (place.join("old"), place.join("live"));
+    write(&old, &format!("{HEAD}198.51.100.0/24 :3:range of $\n!198.51.100.9\n"));
+    write(&live, ":9:an old list\n203.0.113.7\n127.0.0.2\n");
+    let spec = "old.example.net:ip4set:old";
+    let config = Config::new().with(&format!(
+        "[dnsbl.static]\nfolder = {:?}\nzones = [{spec:?}, \"auth.{ORIGIN}:ip4set:live\"]\ncheck = \"1s\"\n",
+        place.path()
+    ));
+    let node = Node::start(&config);
+    let dig = node.dig();
+    let peer = Rbldnsd::start(place.path(), spec);
+    for address in ["198.51.100.7", "198.51.100.9", "192.0.2.1", "127.0.0.2", "127.0.0.1"] {
+        let name = entry(address, "old", "example.net");
+        for kind in ["A", "TXT"] {
+            let (ours, theirs) = (dig.ask(&name, kind), peer.dig.ask(&name, kind));
+            assert_eq!((ours.status, ours.answer), (theirs.status, theirs.answer), "{name} {kind}");
+        }
+    }
+    // The live list and the file answer together.
+    node.cli(&["list", LISTED, "--on", "auth", "--for", "1h", "--reason", "a test"]).with_code(0);
+    assert_eq!(dig.addresses(&entry(LISTED, "auth", ORIGIN)), ["127.0.0.43"]);
+    assert_eq!(dig.addresses(&entry("203.0.113.7", "auth", ORIGIN)), ["127.0.0.9"]);
+
+    write(&old, &format!("{HEAD}198.51.100.0/24 :3:range of $\n192.0.2.1\n"));
+    wait::until_true("the new file", || dig.addresses(&entry("192.0.2.1", "old", "example.net")) == ["127.0.0.2"]);
+
+    write(&old, &format!("{HEAD}192.0.2.1\n192.0.2.300\n"));
+    let faulty = zone(&node, |zone| zone.fault.is_some());
+    let shown = faulty.fault.unwrap_or_default();
+    assert!(shown.contains("old:5:") && shown.contains('^') && faulty.name == "old.example.net", "{shown}");
+    assert_eq!(dig.addresses(&entry("198.51.100.7", "old", "example.net")), ["127.0.0.3"], "the last good content");
+    let status = node.status();
+    assert!(status.warnings.iter().any(|warning| warning.contains("old.example.net")), "{status:?}");
+    let checked = node.cli(&["check"]).with_code(2).err;
+    assert!(checked.contains("old:5:") && checked.contains('^'), "{checked}");
+    assert!(metrics(&node).contains("ratter_dns_file_faulty{zone=\"old.example.net\"} 1"));
+
+    write(&old, &format!("{HEAD}192.0.2.1\n192.0.2.3\n"));
+    zone(&node, |zone| zone.name == "old.example.net" && zone.fault.is_none());
+    assert_eq!(dig.addresses(&entry("192.0.2.3", "old", "example.net")), ["127.0.0.2"]);
+}
+
+/// Debian's rbldnsd with one zone.
+struct Rbldnsd {
+    _process: Process,
+    dig: Dig,
+}
+
+impl Rbldnsd {
+    fn start(folder: &Path, spec: &str) -> Self {
+        let address = free_port();
+        let mut command = Command::new(program("rbldnsd", "rbldnsd"));
+        command.arg("-n").args(["-b", &format!("127.0.0.1/{}", address.port())]).arg("-w").arg(folder);
+        if rustix::process::getuid().is_root() {
+            command.args(["-u", "rbldns"]);
+        }
+        let process = Process::start("rbldnsd", folder, command.arg(spec));
+        let dig = Dig::at(address);
+        let is_there = || {
+            run(Command::new(program("dig", "bind9-dnsutils")).args([
+                "@127.0.0.1",
+                "-p",
+                &address.port().to_string(),
+                "+time=1",
+                "+tries=1",
+                "old.example.net",
+                "SOA",
+            ]))
+            .code
+                == 0
+        };
+        wait::until_true("rbldnsd", is_there);
+        Self { _process: process, dig }
+    }
+}

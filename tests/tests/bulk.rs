@@ -1,0 +1,160 @@
+//! Whole lists: imported from files, replaced, kept over the end of the process, exported.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use console::api::{Imported, ListingView};
+use ratter_tests::dns::entry;
+use ratter_tests::process::write;
+use ratter_tests::ratter::{Config, Node, ORIGIN};
+
+/// A list that is published, and a network nobody may list.
+fn config() -> Config {
+    let list = "[rules]\nshipped = false\n\n[[list]]\nname = \"imported\"\ncode = \"127.0.0.77\"\nlifetime = \"7d\"\n";
+    Config::new().with(list).never("192.0.2.64/26")
+}
+
+fn file(node: &Node, name: &str, text: &str) -> String {
+    let path: PathBuf = node.place().join(name);
+    write(&path, text);
+    path.to_str().expect("a path of letters").to_owned()
+}
+
+fn answers(node: &Node, address: &str) -> bool {
+    match &*node.dig().addresses(&entry(address, "imported", ORIGIN)) {
+        [] => false,
+        [code] => code == "127.0.0.77",
+        more => panic!("{more:?}"),
+    }
+}
+
+fn import(node: &Node, arguments: &[&str]) -> Imported {
+    node.json(&[&["import", "--list", "imported"][..], arguments].concat())
+}
+
+#[test]
+fn a_list_is_replaced_kept_and_undone() {
+    let mut node = Node::start(&config());
+    let old = file(&node, "old", "198.51.100.1 # seen\n198.51.100.2\n203.0.113.0/24\n2001:db8:1::/64\n192.0.2.100\n");
+    let done = import(&node, &[&old, "--replace", "--reason", "a test"]);
+    assert_eq!((done.listed, done.added, done.removed, done.refused, done.saved), (4, 4, 0, 1, true));
+    assert_eq!(done.never_listed, ["192.0.2.100"]);
+    let listed = |node: &Node| {
+        ["198.51.100.1", "198.51.100.2", "198.51.100.3", "203.0.113.200", "2001:db8:1::5", "192.0.2.100"]
+            .map(|address| answers(node, address))
+    };
+    assert_eq!(listed(&node), [true, true, false, true, true, false]);
+    let known = node.why("203.0.113.200").listings;
+    assert_eq!((known[0].reason.as_str(), known[0].subject.as_str()), ("a test", "203.0.113.0/24"));
+    assert!(known[0].maker.starts_with("person "), "{known:?}");
+
+    // People take one off and take one over; a new file replaces the rest.
+    let gone: Vec<ListingView> = node.json(&["unlist", "198.51.100.1"]);
+    assert_eq!(gone.len(), 1);
+    node.cli(&["list", "198.51.100.2", "--on", "imported", "--for-ever", "--reason", "mine"]).with_code(0);
+    node.kill();
+    node.start_again();
+    assert_eq!(listed(&node), [false, true, false, true, true, false]);
+    let new = file(&node, "new.csv", "network,list\n198.51.100.3,imported\n203.0.113.0/24,\n198.51.100.9,other\n");
+    let done = import(&node, &[&new, "--replace", "--for-ever"]);
+    assert_eq!((done.listed, done.added, done.removed, done.own), (2, 1, 1, 1));
+    assert_eq!(listed(&node), [false, true, true, true, false, false]);
+    node.kill();
+    node.start_again();
+    assert_eq!(listed(&node), [false, true, true, true, false, false]);
+    let status = node.quick_status();
+    let counted = status.lists.iter().find(|list| list.name == "imported").expect("it is configured").listings;
+    assert_eq!(counted, 3);
+    assert_eq!(node.listed("imported").len(), 3);
+}
+
+#[test]
+fn datasets_with_exclusions_are_added() {
+    let node = Node::start(&config());
+    let set = file(&node, "set", "$TTL 300\n:3:x\n198.51.100.0/24\n!198.51.100.128/25\n127.0.0.2\n10.9.8.7 :4:y\n");
+    let done = import(&node, &[&set, "--format", "ip4set", "--for", "1h"]);
+    // The test entry is loopback, which is never listed; Ratter answers for it anyway.
+    assert_eq!((done.listed, done.refused), (2, 1));
+    let seen = ["198.51.100.5", "198.51.100.200", "10.9.8.7"].map(|address| answers(&node, address));
+    assert_eq!(seen, [true, false, true]);
+    let text = file(&node, "dry", "203.0.113.1\n203.0.113.2\n");
+    let said = node.cli(&["import", &text, "--list", "imported", "--dry-run"]).with_code(0);
+    assert!(said.out.contains("2 networks; nothing was changed"), "{said:?}");
+    assert!(!answers(&node, "203.0.113.1"));
+}
+
+#[test]
+fn a_file_with_a_fault_changes_nothing() {
+    let node = Node::start(&config());
+    let good = file(&node, "good", "198.51.100.1\n");
+    import(&node, &[&good, "--replace"]);
+    let cases = [
+        ("198.51.100.2\n198.51.100.256\n", "plain", ":2:1: is no address"),
+        ("198.51.100.2", "plain", "cut off"),
+        ("", "plain", "no entry"),
+        ("198.51.100.2\nsomething\n", "ip4set", ":2:1: "),
+        ("{\"network\":7}\n", "ndjson", ":1:1: "),
+    ];
+    for (text, format, wanted) in cases {
+        let bad = file(&node, "bad", text);
+        let said = node.cli(&["import", &bad, "--list", "imported", "--format", format, "--replace"]).with_code(1);
+        assert!(said.err.contains(wanted) && said.out.is_empty(), "{text}: {said:?}");
+    }
+    let said = node.cli(&["import", &good, "--list", "nosuch"]).with_code(2);
+    assert!(said.err.contains("there is no list `nosuch`"), "{said:?}");
+    let said = node.cli(&["import", &good, "--list", "blocked", "--replace"]).with_code(2);
+    assert!(said.err.contains("without `--replace`"), "{said:?}");
+    node.cli(&["import", &good, "--list", "imported", "--format", "dnset"]).with_code(2);
+    assert_eq!([answers(&node, "198.51.100.1"), answers(&node, "198.51.100.2")], [true, false]);
+}
+
+#[test]
+fn what_is_exported_can_be_imported() {
+    let node = Node::start(&config());
+    let text = "198.51.100.1\n203.0.113.0/24\n2001:db8:1::/64\n";
+    let list = file(&node, "list", text);
+    import(&node, &[&list, "--replace"]);
+    let said = node.cli(&["export", "--list", "imported"]).with_code(0);
+    assert_eq!(said.out, text);
+    for (format, networks) in [("csv", 3), ("ndjson", 3), ("ip4set", 2), ("ip4trie", 2), ("ip6trie", 1)] {
+        let out = node.place().join(&format!("out.{format}"));
+        let out = out.to_str().expect("a path of letters");
+        node.cli(&["export", "--list", "imported", "--format", format, "--output", out]).with_code(0);
+        let done = import(&node, &[out, "--format", format, "--replace"]);
+        assert_eq!(done.listed, networks, "{format}");
+        import(&node, &[&list, "--replace"]);
+    }
+    let zone = node.cli(&["export", "--list", "imported", "--format", "rpz"]).with_code(0);
+    assert!(zone.out.contains("\n24.0.113.0.203.rpz-client-ip CNAME rpz-drop.\n"), "{zone:?}");
+    node.cli(&["export", "--list", "nosuch"]).with_code(2);
+}
+
+#[test]
+fn killed_while_a_list_comes_it_has_the_old_or_the_new() {
+    let mut node = Node::start(&config());
+    let lines = |network: u32, count: u32| -> String {
+        (0..count).map(|n| format!("{network}.{}.{}.{}\n", n >> 16, n >> 8 & 255, n & 255)).collect::<Vec<_>>().concat()
+    };
+    let counts = [20_000, 30_000];
+    let files = [0, 1].map(|at| file(&node, &format!("list-{at}"), &lines(10 + at as u32, counts[at])));
+    let done = import(&node, &[&files[0], "--replace"]);
+    assert_eq!((done.listed, done.saved), (20_000, true));
+    let mut has = 0;
+    for round in 0..6 {
+        let other = 1 - has;
+        let import = ["import", &files[other], "--list", "imported", "--replace"];
+        let mut command = node.start_command("import", &import);
+        std::thread::sleep(Duration::from_millis(40 * round));
+        node.kill();
+        let was_told = command.wait().success();
+        node.start_again();
+        let seen = ["10.0.0.1", "10.0.78.31", "11.0.0.1", "11.0.117.47"].map(|address| answers(&node, address));
+        has = usize::from(seen == [false, false, true, true]);
+        let old = [true, true, false, false];
+        assert!(has == 1 || seen == old, "{seen:?}");
+        assert!(!was_told || has == other, "what was told to be done stays done");
+        let status = node.quick_status();
+        let listed = status.lists.iter().find(|list| list.name == "imported").expect("it is configured").listings;
+        assert_eq!(listed, counts[has] as usize);
+    }
+}
