@@ -7,12 +7,14 @@ cd "$(dirname "$0")/.."
 seconds=${1:-3600}
 work=$PWD/target/fuzz
 triple=$(rustc -vV | sed -n 's/^host: //p')
+# The versions are those of the workspace, with libFuzzer's own beside them.
+cp Cargo.lock fuzz/guided/Cargo.lock
 # The instrumentation is LLVM's own pass, which stable Rust can be told to run; only the target's code gets it, not
 # build scripts and macros, because a target is named.
 RUSTFLAGS="-Cpasses=sancov-module -Ccodegen-units=1 -Cllvm-args=-sanitizer-coverage-level=4 \
  -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
  -Cllvm-args=-sanitizer-coverage-trace-compares" \
-	cargo build --release --locked --quiet --manifest-path fuzz/guided/Cargo.toml --target "$triple" --target-dir "$work"
+	cargo build --release --quiet --manifest-path fuzz/guided/Cargo.toml --target "$triple" --target-dir "$work"
 program=$work/$triple/release/ratter-fuzz-guided
 mkdir -p "$work/corpus" "$work/failures"
 RATTER_FUZZ_SEEDS=$work/seeds "$program" >"$work/log" 2>&1
