@@ -43,6 +43,10 @@ pub struct Counters {
     pub names_missed: u64,
     /// Listings that ended because the reverse name that they rested on is gone.
     pub names_mended: u64,
+    /// Addresses that tried a login which many strangers try, and did not log in after all.
+    pub strangers: u64,
+    /// Of those who did so, addresses that were not followed, because too many were.
+    pub strangers_missed: u64,
     /// Clients that were refused at once, because as many as allowed were held.
     pub tarpits_full: u64,
     /// Records with a count in them that gave way because a table was full.
@@ -71,6 +75,8 @@ pub(crate) struct Tallies {
     pub(crate) names_wanted: Tally,
     pub(crate) names_missed: Tally,
     pub(crate) names_mended: Tally,
+    pub(crate) strangers: Tally,
+    pub(crate) strangers_missed: Tally,
     pub(crate) tarpits_full: Tally,
 }
 
@@ -113,6 +119,8 @@ impl Tallies {
             names_wanted: self.names_wanted.get(),
             names_missed: self.names_missed.get(),
             names_mended: self.names_mended.get(),
+            strangers: self.strangers.get(),
+            strangers_missed: self.strangers_missed.get(),
             tarpits_full: self.tarpits_full.get(),
             ..Counters::default()
         }

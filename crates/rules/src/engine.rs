@@ -34,11 +34,13 @@ mod explain;
 mod lists;
 mod names;
 mod observe;
+mod siege;
 
 pub use explain::Level;
 pub use lists::{RELAPSES_MAX, RELAPSES_WITHIN, SPAN_MAX};
 pub use names::{BY_REVERSE_NAME, NAME_WAIT, RECHECKED_MAX, WAITING_MAX};
 pub use observe::Observed;
+pub use siege::{PROBATION, PROBATION_MAX};
 
 /// Shards on each side.
 const SHARDS: usize = 16;
@@ -49,11 +51,16 @@ const GOOD_ADDRESSES_MAX: usize = 65_536;
 /// For how long: the longest window of a rule that looks at them.
 const GOOD_FOR: Duration = Duration::from_hours(24);
 
+/// The networks around an address that are known with it.
+const AROUND: [Width; 3] = [Width::V4Bits24, Width::V6Bits56, Width::V6Bits48];
+
 /// State by login.
 #[derive(Debug)]
 struct LoginShard {
     tables: Box<[Windows]>,
     owners: Owners,
+    /// Who tried a login, by the rules that block strangers.
+    sieges: Box<[Windows<2>]>,
 }
 
 /// State by address.
@@ -92,6 +99,7 @@ pub struct Engine {
     tarpits: Mutex<Tarpits>,
     outage: Mutex<Outage>,
     names: Mutex<names::Names>,
+    probation: Mutex<siege::Probation>,
     relapses: Mutex<Windows>,
     /// Milliseconds; [`Timestamp::EPOCH`] before the first pause.
     paused_until: AtomicU64,
@@ -133,7 +141,11 @@ impl Engine {
         Self {
             sessions: core::array::from_fn(|_| Mutex::default()),
             logins: core::array::from_fn(|_| {
-                Mutex::new(LoginShard { tables: tables(&plan.logins), owners: Owners::new(known_for, subjects) })
+                Mutex::new(LoginShard {
+                    tables: tables(&plan.logins),
+                    owners: Owners::new(known_for, subjects),
+                    sieges: siege::tables(&plan.sieges, subjects),
+                })
             }),
             addresses: core::array::from_fn(|_| {
                 Mutex::new(AddressShard {
@@ -146,6 +158,7 @@ impl Engine {
                 })
             }),
             names: Mutex::default(),
+            probation: Mutex::default(),
             relapses: Mutex::new(lists::relapses()),
             tarpits: Mutex::new(Tarpits::new(settings.tarpits_max, settings.tarpits_per_address_max)),
             outage: Mutex::new(Outage::new(&keys)),
@@ -173,9 +186,8 @@ impl Engine {
 
     /// Somebody logged in from there: neither the party nor a network around it is a stranger's.
     fn remember_home(&self, address: Address, party: Network, login: Key, at: Timestamp) {
-        let around = [Width::V4Bits24, Width::V6Bits56, Width::V6Bits48];
-        let around =
-            around.into_iter().filter(|_| !self.plan.networks.is_empty()).filter_map(|width| width.around(address));
+        let is_asked = !self.plan.networks.is_empty() || !self.plan.sieges.is_empty();
+        let around = AROUND.into_iter().filter(|_| is_asked).filter_map(|width| width.around(address));
         for network in core::iter::once(party).chain(around) {
             let key = self.keys.network(network);
             self.address_shard(key).homes.succeeded(key, login, at);
@@ -192,7 +204,9 @@ impl Engine {
         }
         for shard in &self.logins {
             let shard = hold(shard);
-            counters.evicted += shard.owners.evicted() + shard.tables.iter().map(Windows::evicted).sum::<u64>();
+            counters.evicted += shard.owners.evicted()
+                + shard.sieges.iter().map(Windows::evicted).sum::<u64>()
+                + shard.tables.iter().map(Windows::evicted).sum::<u64>();
         }
         for shard in &self.addresses {
             let shard = hold(shard);
@@ -208,7 +222,9 @@ impl Engine {
     pub fn bytes(&self) -> usize {
         let logins = self.logins.iter().map(|shard| {
             let shard = hold(shard);
-            shard.owners.bytes() + shard.tables.iter().map(Windows::bytes).sum::<usize>()
+            shard.owners.bytes()
+                + shard.sieges.iter().map(Windows::bytes).sum::<usize>()
+                + shard.tables.iter().map(Windows::bytes).sum::<usize>()
         });
         let addresses = self.addresses.iter().map(|shard| {
             let shard = hold(shard);

@@ -29,8 +29,8 @@ mod windows;
 pub use counters::Counters;
 pub use door::{Door, Question, Stage};
 pub use engine::{
-    BY_REVERSE_NAME, Engine, Level, NAME_WAIT, Observed, RECHECKED_MAX, RELAPSES_MAX, RELAPSES_WITHIN, SPAN_MAX,
-    WAITING_MAX,
+    BY_REVERSE_NAME, Engine, Level, NAME_WAIT, Observed, PROBATION, PROBATION_MAX, RECHECKED_MAX, RELAPSES_MAX,
+    RELAPSES_WITHIN, SPAN_MAX, WAITING_MAX,
 };
 pub use keys::{Key, Keys};
 pub use outage::{OUTAGE_LOGINS, OUTAGE_PAUSE, OUTAGE_WITHIN};

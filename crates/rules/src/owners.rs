@@ -173,7 +173,7 @@ const fn word_of(password: PasswordTag) -> [u32; 2] {
 const V4_MARK: u32 = 0xffff;
 
 /// An aggregate in 64 bits: an IPv4 address behind a mark, or the first half of an IPv6 address.
-fn words_of(network: Network) -> [u32; 2] {
+pub(crate) fn words_of(network: Network) -> [u32; 2] {
     match network.base() {
         IpAddr::V4(v4) => [V4_MARK, v4.to_bits()],
         IpAddr::V6(v6) => [(v6.to_bits() >> 96) as u32, (v6.to_bits() >> 64) as u32],
@@ -181,7 +181,7 @@ fn words_of(network: Network) -> [u32; 2] {
 }
 
 /// The aggregate of [`words_of`].
-fn network_of([high, low]: [u32; 2]) -> Network {
+pub(crate) fn network_of([high, low]: [u32; 2]) -> Network {
     let ip = if high == V4_MARK {
         IpAddr::V4(Ipv4Addr::from_bits(low))
     } else {

@@ -9,7 +9,8 @@ use crate::owners::{HOUSEMATES_MAX, Seen};
 use crate::settings::{By, Effect, Of, Profile, ReverseName, Rule, Settings, Trigger, Width};
 
 /// An address from which several people log in fails more often. Its threshold for a block is higher by two for each
-/// login that succeeded there within the last hour, up to this.
+/// login that succeeded there within the last hour, up to this; and by two at least if anybody did for as long as an
+/// address is known.
 pub const SHARED_COUNT_MAX: u16 = 50;
 /// An address from which so many logins succeeded within the time that an address is known for is that of a crowd: a
 /// carrier's, an office's, a webmail's. Rules that spare known addresses never list it.
@@ -45,6 +46,21 @@ pub(crate) struct Counting {
     pub(crate) effect: Effect,
 }
 
+/// A rule that blocks addresses by what else happens to the login they try.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Siege {
+    pub(crate) counting: Counting,
+    /// Whether it is about attempts that name no login, all together.
+    pub(crate) is_nameless: bool,
+}
+
+impl Siege {
+    /// The memory of the addresses that tried a login.
+    pub(crate) const fn shape(&self) -> Shape {
+        Shape { count: 0, distinct: self.counting.count, span: self.counting.within }
+    }
+}
+
 /// What a rule wants of an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Bar {
@@ -61,7 +77,10 @@ impl Counting {
     pub(crate) fn bar(&self, seen: Seen, is_home: bool, good: u16) -> Bar {
         let count = match self.effect {
             Effect::Block { .. } if self.unless_known && is_home => return Bar::Spared,
-            Effect::Block { .. } => raised(self.count, seen.housemates),
+            // Somebody is at home there, though he may not have logged in within the last hour.
+            Effect::Block { .. } | Effect::BlockAddresses { .. } => {
+                raised(self.count, seen.housemates.max(u16::from(is_home)))
+            }
             Effect::List { .. } => {
                 let users = if self.unless_known { seen.users.max(u16::from(is_home)) } else { 0 };
                 if users >= CROWD || self.per_good > 0 && good >= GOOD_MAX {
@@ -76,7 +95,7 @@ impl Counting {
             Some(_) => Bar::Raised(count.min(SHARED_COUNT_MAX)),
             // It wants more than is kept for raised thresholds: the honest are let through.
             None => match self.effect {
-                Effect::Block { .. } => Bar::Plain,
+                Effect::Block { .. } | Effect::BlockAddresses { .. } => Bar::Plain,
                 Effect::List { .. } => Bar::Spared,
             },
         }
@@ -122,6 +141,8 @@ pub(crate) struct Plan {
     pub(crate) network_shapes: Vec<Shape>,
     /// The sections for shared addresses.
     pub(crate) shared: Vec<Shape>,
+    /// The rules that block whoever tries a login that many strangers try, each with a table of its own.
+    pub(crate) sieges: Vec<Siege>,
     /// Where wrong passwords are remembered, in the profile that does: group and section among the logins.
     pub(crate) repeated: Option<(usize, usize)>,
 }
@@ -162,6 +183,11 @@ impl Plan {
                 effect: rule.effect,
             };
             match rule.by {
+                By::Login | By::NoLogin if matches!(rule.effect, Effect::BlockAddresses { .. }) => {
+                    plan.sieges.push(Siege { counting, is_nameless: rule.by == By::NoLogin });
+                }
+                // Nobody is the subject of attempts without a login.
+                By::NoLogin => {}
                 By::Address => plan.addresses.group_mut(rule.on).push(counting, shape),
                 By::Login => plan.logins.group_mut(rule.on).push(counting, shape),
                 By::Network(width) => {
@@ -180,7 +206,7 @@ impl Plan {
     /// outdone in different ones, too.
     fn shared_section(&mut self, rule: &Rule, shape: Shape) -> Option<usize> {
         let factor = match rule.effect {
-            Effect::Block { .. } => 1,
+            Effect::Block { .. } | Effect::BlockAddresses { .. } => 1,
             Effect::List { .. } if rule.unless_known || rule.per_good > 0 => 1 + u16::from(rule.unless_known),
             Effect::List { .. } => return None,
         };
@@ -192,7 +218,9 @@ impl Plan {
 
     /// Whether anything is to be done for what counts as `trigger`: a rule is on it, or a password is remembered.
     pub(crate) const fn counts(&self, trigger: Trigger) -> bool {
-        self.logins.group_of(trigger).is_some() || self.addresses.group_of(trigger).is_some()
+        self.logins.group_of(trigger).is_some()
+            || self.addresses.group_of(trigger).is_some()
+            || !self.sieges.is_empty() && matches!(trigger, Trigger::Event(EventKind::LoginFailed))
     }
 }
 

@@ -111,6 +111,8 @@ pub enum By {
     Address,
     /// By login.
     Login,
+    /// All attempts together for which the mail server names no login. Goes with [`Effect::BlockAddresses`].
+    NoLogin,
     /// By the network around an address: a /24 of IPv4, or a /56 or /48 of IPv6, each of which holds one family only.
     Network(Width),
 }
@@ -182,6 +184,13 @@ pub enum Effect {
         /// How the subject is refused.
         then: Then,
     },
+    /// Refuses each address that counted, for so long from its own last attempt, and from then on every further one at its
+    /// first: the count is of different addresses, and only of those from whose network nobody logged in lately. Each has
+    /// [`PROBATION`](crate::PROBATION) to log in after all.
+    BlockAddresses {
+        /// How long.
+        span: Duration,
+    },
     /// Puts the subject on a list for so long.
     List {
         /// The list.
@@ -195,7 +204,7 @@ impl Effect {
     /// The list that the subject goes on.
     pub const fn list(self) -> ListId {
         match self {
-            Self::Block { .. } => ListId::BLOCKED,
+            Self::Block { .. } | Self::BlockAddresses { .. } => ListId::BLOCKED,
             Self::List { list, .. } => list,
         }
     }
@@ -203,7 +212,7 @@ impl Effect {
     /// For how long.
     pub const fn span(self) -> Duration {
         match self {
-            Self::Block { span, .. } | Self::List { span, .. } => span,
+            Self::Block { span, .. } | Self::BlockAddresses { span } | Self::List { span, .. } => span,
         }
     }
 }

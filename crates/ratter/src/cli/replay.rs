@@ -1,5 +1,8 @@
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use console::api::WouldHave;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -16,20 +19,35 @@ pub(crate) struct Arguments {
     /// Log files, oldest first; `-` is standard input
     #[arg(required = true, value_name = "LOG")]
     logs: Vec<PathBuf>,
+
+    /// Write a line of JSON for each attempt to log in, with the lists that it met
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
 }
 
 /// `ratter replay LOG…`: what the configured rules would have done.
 pub(crate) fn replay(path: Option<&Path>, arguments: &Arguments, show: &Show) -> Result<Outcome, Failure> {
     let (config, _) = config::find(path, config::Ports::NotTried).map_err(Failure::Usage)?;
     let bar = progress_bar();
-    let would_have = node::replay(&config, &arguments.logs, &mut |log, lines| {
+    let mut trace = arguments.trace.as_deref().map(open_trace).transpose()?;
+    let writer = trace.as_mut().map(|trace| trace as &mut dyn Write);
+    let would_have = node::replay(&config, &arguments.logs, writer, &mut |log, lines| {
         bar.set_message(log.display().to_string());
         bar.set_position(lines);
     });
     bar.finish_and_clear();
     let would_have = would_have?;
+    if let Some(mut trace) = trace {
+        trace.flush().context("the trace cannot be written")?;
+    }
     show.value(&would_have, text)?;
     Ok(Outcome::Done)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the command line is where files are opened")]
+fn open_trace(path: &Path) -> anyhow::Result<BufWriter<File>> {
+    let file = File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
+    Ok(BufWriter::new(file))
 }
 
 /// Shows how far the work is, on a terminal only: `indicatif` draws nothing elsewhere. How many lines a compressed file or

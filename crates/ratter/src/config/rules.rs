@@ -66,6 +66,8 @@ pub enum By {
     Address,
     /// The login's.
     Login,
+    /// All attempts that name no login, together.
+    NoLogin,
     /// That of the /24 around an IPv4 address.
     V4Bits24,
     /// That of the /56 around an IPv6 address.
@@ -77,7 +79,7 @@ pub enum By {
 impl By {
     const fn is_network(self) -> bool {
         match self {
-            Self::Address | Self::Login => false,
+            Self::Address | Self::Login | Self::NoLogin => false,
             Self::V4Bits24 | Self::V6Bits56 | Self::V6Bits48 => true,
         }
     }
@@ -115,6 +117,11 @@ pub enum Effect {
         /// What its clients meet meanwhile.
         then: Then,
     },
+    /// The addresses that tried the login are blocked, and from then on every stranger who tries it.
+    BlockAddresses {
+        /// For how long; never extended.
+        span: Duration,
+    },
     /// The address goes on a list.
     List {
         /// Which.
@@ -135,6 +142,9 @@ pub enum Then {
 
 /// Most events that a rule can wait for: the times of all are kept, for each subject.
 const COUNT_MAX: u64 = 1000;
+
+/// Most addresses that are remembered for one login.
+const STRANGERS_MAX: u16 = 64;
 
 /// Most events that a good thing weighs up.
 const PER_GOOD_MAX: u64 = 10;
@@ -219,7 +229,7 @@ fn one(section: &Section<'_>, lists: &Lists) -> Option<Draft> {
     let unless_known = section.optional("unless-known", &boolean());
     let per_good = section.optional("per-good", &number(0..=PER_GOOD_MAX));
     let reverse = section.optional("reverse", &word(reverse_names()));
-    let block = section.part("block", |part| block(part, on));
+    let block = section.part("block", |part| block(part, on, by, count));
     let list = section.part("list", |part| list(part, by, lists));
 
     if let (Some(Trigger::Event(kind)), Some(1)) = (on, count)
@@ -229,6 +239,7 @@ fn one(section: &Section<'_>, lists: &Lists) -> Option<Draft> {
         section.desk.report(fault.label("would hit everybody").hint("count at least 2".to_owned()));
     }
     refuse_odd_subjects(section, on, by);
+    refuse_odd_sieges(section, by, block.as_ref());
     if reverse.is_some() && (by != Some(By::Address) || section.has("block")) {
         let fault = section.wrong("reverse", "only an address that is to be listed is asked for its reverse name");
         section.desk.report(fault.label("goes with `by = \"address\"` and `list`"));
@@ -276,10 +287,11 @@ fn triggers() -> impl Iterator<Item = (&'static str, Trigger)> {
     events.chain([("blocked", Trigger::Blocked), ("listed", Trigger::Listed)])
 }
 
-const fn subjects() -> [(&'static str, By); 5] {
+const fn subjects() -> [(&'static str, By); 6] {
     [
         ("address", By::Address),
         ("login", By::Login),
+        ("no-login", By::NoLogin),
         ("/24", By::V4Bits24),
         ("/56", By::V6Bits56),
         ("/48", By::V6Bits48),
@@ -300,6 +312,20 @@ fn refuse_odd_subjects(section: &Section<'_>, on: Option<Trigger>, by: Option<By
     if by.is_network() && section.has("block") {
         let fault = Fault::error(section.key_place("block"), "a network is listed, not blocked");
         section.desk.report(fault.hint("use `list = { on = \"null\", for = \"3d\" }`".to_owned()));
+    }
+}
+
+/// What blocks the addresses that try a login tells addresses apart by itself; and attempts without a login are nobody's.
+fn refuse_odd_sieges(section: &Section<'_>, by: Option<By>, block: Option<&Effect>) {
+    let is_siege = matches!(block, Some(Effect::BlockAddresses { .. }));
+    if is_siege && section.has("distinct") {
+        let fault = Fault::error(section.key_place("distinct"), "`count` counts different addresses already");
+        section.desk.report(fault.label("not with `whom = \"addresses\"`"));
+    }
+    if by == Some(By::NoLogin) && !is_siege && (block.is_some() || section.has("list")) {
+        let fault = section.wrong("by", "nobody is the subject of attempts without a login");
+        let hint = "use `block = { for = \"24h\", whom = \"addresses\" }`".to_owned();
+        section.desk.report(fault.label("goes with `whom = \"addresses\"`").hint(hint));
     }
 }
 
@@ -340,11 +366,15 @@ fn distinct(section: &Section<'_>, by: Option<By>, count: Option<u16>) -> Option
     Some(Distinct { of: of?, at_least: at_least? })
 }
 
-fn block(section: &Section<'_>, on: Option<Trigger>) -> Option<Effect> {
+fn block(section: &Section<'_>, on: Option<Trigger>, by: Option<By>, count: Option<u16>) -> Option<Effect> {
     let span = section.required("for", &duration(SPAN));
     let then = section.optional("then", &word([("refuse", false), ("tarpit", true)]));
     let tarpit =
         section.optional("tarpit", &duration(TARPIT).or_hint("Dovecot gives up on a login that is held for 150s"));
+    let is_whom = section.optional("whom", &word([("subject", false), ("addresses", true)]));
+    if is_whom == Some(true) {
+        return block_addresses(section, on, by, count).and(span).map(|span| Effect::BlockAddresses { span });
+    }
     if on == Some(Trigger::Blocked) {
         let fault = Fault::error(section.header(), "what was blocked is blocked already");
         let hint = "blocks are never extended; use `list = { on = \"auth\", for = \"7d\" }`".to_owned();
@@ -374,10 +404,29 @@ fn block(section: &Section<'_>, on: Option<Trigger>) -> Option<Effect> {
     Some(Effect::Block { span: span?, then: then? })
 }
 
+/// Whether a rule can block the addresses that tried a login.
+fn block_addresses(section: &Section<'_>, on: Option<Trigger>, by: Option<By>, count: Option<u16>) -> Option<()> {
+    let (on, by, count) = (on?, by?, count?);
+    let fault = if on != Trigger::Event(EventKind::LoginFailed) || !matches!(by, By::Login | By::NoLogin) {
+        let fault = section.wrong("whom", "only the addresses that tried a login are counted");
+        fault.label("goes with `on = \"login-failed\"` and `by = \"login\"` or `\"no-login\"`")
+    } else if count > STRANGERS_MAX {
+        let fault = section.wrong("whom", "so many addresses are not remembered");
+        fault.label(format!("`count` is more than {STRANGERS_MAX}"))
+    } else if section.has("then") {
+        let fault = Fault::error(section.key_place("then"), "addresses that are strangers are refused at once");
+        fault.label("not with `whom = \"addresses\"`")
+    } else {
+        return Some(());
+    };
+    section.desk.report(fault);
+    None
+}
+
 fn list(section: &Section<'_>, by: Option<By>, lists: &Lists) -> Option<Effect> {
     let list = section.required("on", &lists.form());
     let span = section.optional("for", &duration(SPAN));
-    if by == Some(By::Login) {
+    if matches!(by, Some(By::Login)) {
         let fault = Fault::error(section.header(), "only addresses go on a list");
         let hint = "count by address, or use `block`".to_owned();
         section.desk.report(fault.label("`by = \"login\"` goes with `block`").hint(hint));

@@ -42,6 +42,7 @@ fn rule(rule: &config::Rule) -> rules::Rule {
         by: match rule.by {
             config::By::Address => rules::By::Address,
             config::By::Login => rules::By::Login,
+            config::By::NoLogin => rules::By::NoLogin,
             config::By::V4Bits24 => rules::By::Network(rules::Width::V4Bits24),
             config::By::V6Bits56 => rules::By::Network(rules::Width::V6Bits56),
             config::By::V6Bits48 => rules::By::Network(rules::Width::V6Bits48),
@@ -72,6 +73,7 @@ fn rule(rule: &config::Rule) -> rules::Rule {
                     config::Then::Tarpit(span) => rules::Then::Tarpit(span),
                 },
             },
+            config::Effect::BlockAddresses { span } => rules::Effect::BlockAddresses { span },
             config::Effect::List { list, span } => rules::Effect::List { list, span },
         },
     }
@@ -84,7 +86,7 @@ pub(crate) fn memory(config: &Config) -> Duration {
     let spans = config.rules.iter().map(|rule| match rule.effect {
         // While a subject is listed the rule forgets it, so that the windows from before the listing count too.
         config::Effect::Block { span, .. } => rule.within + span,
-        config::Effect::List { .. } => rule.within,
+        config::Effect::BlockAddresses { .. } | config::Effect::List { .. } => rule.within,
     });
     spans.max().unwrap_or_default().min(LONGEST)
 }

@@ -91,6 +91,16 @@ impl Node {
                 counters.names_mended,
             ),
             Metric::counter(
+                "strangers",
+                "Addresses that tried a login which many strangers try, and did not log in within a minute",
+                counters.strangers,
+            ),
+            Metric::counter(
+                "strangers_missed",
+                "Addresses that tried such a login and were not followed because too many were",
+                counters.strangers_missed,
+            ),
+            Metric::counter(
                 "tarpits_full",
                 "Clients refused at once because as many as allowed were held",
                 counters.tarpits_full,

@@ -1,12 +1,13 @@
 //! What the configured rules would have done with old logs: an engine and a book of their own, in the logs' time.
 
 use std::collections::{BTreeMap, HashSet};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::console::api::{DayWouldHave, HurtUser, RuleWouldHave, SubjectWouldHave, WouldHave};
 use anyhow::Context;
-use base::{Event, EventKind, Listing, Maker, Reason, Timestamp, Verdict};
+use base::{Event, EventKind, Listing, Login, Maker, Reason, Subject, Timestamp, Verdict};
 use listings::{Book, Change, NeverList};
 use rules::{Engine, Question, Stage};
 use sensors::io::LineReader;
@@ -28,9 +29,13 @@ const DAYS_MAX: usize = 3660;
 
 /// Replays the files in the order given; `-` is standard input. `progress` is told how many lines of which file were read,
 /// every few thousand lines.
+///
+/// `trace` gets one line of JSON for each attempt to log in: the line of the log, the event, and the lists that the address
+/// and the login were on by then.
 pub(crate) fn replay(
     config: &Config,
     logs: &[PathBuf],
+    mut trace: Option<&mut dyn Write>,
     progress: &mut dyn FnMut(&Path, u64),
 ) -> anyhow::Result<WouldHave> {
     let mut replay = Replay::new(config);
@@ -43,7 +48,17 @@ pub(crate) fn replay(
         while let Some(batch) = lines.next_lines().with_context(|| format!("{} cannot be read on", path.display()))? {
             for line in batch {
                 replay.lines += 1;
-                reader.read(line, written, &mut |event| replay.observe(&event));
+                let mut failed = None;
+                reader.read(line, written, &mut |event| {
+                    let attempt = replay.traced(&event).filter(|_| trace.is_some());
+                    if let (Some(trace), Some(attempt)) = (trace.as_deref_mut(), attempt) {
+                        failed = failed.take().or_else(|| writeln!(trace, "{attempt}").err());
+                    }
+                    replay.observe(&event);
+                });
+                if let Some(error) = failed {
+                    return Err(error).context("the trace cannot be written");
+                }
             }
             progress(path, replay.lines);
         }
@@ -91,6 +106,26 @@ impl Replay {
             hurt: Vec::new(),
             days: BTreeMap::new(),
         }
+    }
+
+    /// What stands against an attempt to log in; none of another event.
+    fn traced(&mut self, event: &Event<'_>) -> Option<serde_json::Value> {
+        let kind = matches!(event.kind, EventKind::LoginFailed | EventKind::LoginOk).then(|| event.kind.name())?;
+        self.catch_up(event.time);
+        let address = event.address.map(|address| Subject::from(base::Network::containing(address, 128)));
+        let login = event.login.and_then(Login::new).map(Subject::from);
+        let listed = |subject: Option<Subject>| -> Vec<&str> {
+            let about = subject.map(|subject| self.book.about(&subject)).unwrap_or_default();
+            about.iter().filter(|listing| !listing.until.is_over(event.time)).map(|l| self.names.list(l.list)).collect()
+        };
+        Some(serde_json::json!({
+            "line": self.lines,
+            "kind": kind,
+            "address": event.address.map(|address| address.to_string()),
+            "login": event.login,
+            "address_listed": listed(address),
+            "login_listed": listed(login),
+        }))
     }
 
     fn observe(&mut self, event: &Event<'_>) {

@@ -76,7 +76,7 @@ impl Engine {
         let rule = self.settings.rules.get(usize::from(block.rule?.0))?;
         match rule.effect {
             Effect::Block { then: Then::Tarpit(span), .. } => Some(span),
-            Effect::Block { then: Then::Refuse, .. } | Effect::List { .. } => None,
+            Effect::Block { then: Then::Refuse, .. } | Effect::BlockAddresses { .. } | Effect::List { .. } => None,
         }
     }
 }

@@ -33,6 +33,8 @@ pub(super) struct Attempt<'a> {
     pub(super) password: Option<PasswordTag>,
     /// The mail server's name for the connection, or for the message if it is about one.
     pub(super) session: Option<Key>,
+    /// Whether it happened here, and was not reported by somebody else.
+    pub(super) is_own: bool,
     pub(super) mode: Mode,
 }
 
@@ -81,6 +83,7 @@ impl Engine {
         for overflown in overflown {
             self.enact(now, attempt, &overflown);
         }
+        self.besiege(attempt);
         true
     }
 
@@ -199,8 +202,8 @@ impl Engine {
             // Who is blocked can do nothing that counts; who is on a list goes on, and the list lasts from the last event.
             let is_listed = match (counting.effect, attempt.mode) {
                 (Effect::List { .. }, _) => false,
-                (Effect::Block { .. }, Mode::Live) => is_blocked,
-                (Effect::Block { .. }, Mode::Replay) => {
+                (Effect::Block { .. } | Effect::BlockAddresses { .. }, Mode::Live) => is_blocked,
+                (Effect::Block { .. } | Effect::BlockAddresses { .. }, Mode::Replay) => {
                     let subject = is_blocked.then(|| address.network.into());
                     self.was_listed(attempt.at, counting, address.key, subject)
                 }

@@ -53,6 +53,7 @@ impl Engine {
         // What was held counts in time, as seen by the clock of that time.
         let then = hold(&self.replayed).clock(event.time.min(now));
         self.count_due(then, Mode::Replay);
+        self.end_probation(then, Mode::Replay);
         let login = event.login.and_then(CanonicalLogin::new);
         let attempt = self.attempt(then, event, login.as_ref(), Mode::Replay);
         self.take(then, event, &attempt);
@@ -61,13 +62,14 @@ impl Engine {
     /// Counts the held failures whose time has come.
     pub fn poll(&self, now: Timestamp) {
         self.count_due(now, Mode::Live);
+        self.end_probation(now, Mode::Live);
         self.forget_names(now);
     }
 
     /// When [`Engine::poll`] has something to do next.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let held = self.sessions.iter().filter_map(|shard| hold(shard).next_deadline()).min();
-        held.into_iter().chain(hold(&self.names).next_deadline()).min()
+        held.into_iter().chain(hold(&self.names).next_deadline()).chain(hold(&self.probation).next_deadline()).min()
     }
 
     fn count_due(&self, now: Timestamp, mode: Mode) {
@@ -89,6 +91,7 @@ impl Engine {
             address: self.placed(failure.address),
             password: failure.password,
             session: None,
+            is_own: true,
             mode,
         };
         self.count(now, &attempt)
@@ -109,6 +112,7 @@ impl Engine {
             address: self.placed(event.address),
             password: event.password,
             session: event.session.filter(|name| !name.is_empty()).map(|name| self.keys.session(name)),
+            is_own: true,
             mode,
         }
     }
@@ -144,7 +148,7 @@ impl Engine {
         let is_good = matches!(kind, EventKind::LoginOk | EventKind::MessageSent | EventKind::MessageReceived);
         let Some(address) = attempt.address.filter(|_| !is_good) else { return Taken::default() };
         let is_whole = self.address_shard(address.key).credits.add(address.key, reporter.weight, attempt.at);
-        let attempt = Attempt { login: None, password: None, ..*attempt };
+        let attempt = Attempt { login: None, password: None, is_own: false, ..*attempt };
         let news = if is_whole { News::Attempts(1) } else { News::Attempts(0) };
         Taken { counted: self.count_news(now, &attempt, news), ..Taken::default() }
     }

@@ -4,3 +4,4 @@ mod play;
 mod replay;
 mod reputation;
 mod scenarios;
+mod sieges;

@@ -241,12 +241,18 @@ fn shared_addresses_bear_more() {
          11 lists 203.0.113.1 -> blocked",
     );
     play(
-        "an hour later it is five again",
+        "an hour later it is two more for all of them, and a month later it is five again",
         "0 ok a 203.0.113.1 -> news
-         3599 fail c 203.0.113.1 total=5 -> 5
-         3599 after c 203.0.113.1 -> pass
-         3601 fail c 203.0.113.1 total=5 -> 5
-         3601 after c 203.0.113.1 -> refuse address",
+         1 ok b 203.0.113.1 -> news
+         3590 fail c 203.0.113.1 total=8 -> 8
+         3590 after c 203.0.113.1 -> pass
+         2h fail c 203.0.113.1 total=6 -> 6
+         2h after c 203.0.113.1 -> pass
+         7201 fail c 203.0.113.1 -> 1
+         7201 after c 203.0.113.1 -> refuse address
+         31d expire
+         31d fail c 203.0.113.1 total=5 -> 5
+         31d after c 203.0.113.1 -> refuse address",
     );
     let crowd = lines(30, |n| format!("{n} ok user{n} 203.0.113.1 -> news"));
     play(
@@ -396,6 +402,8 @@ fn guessers_are_published_and_forgetful_owners_are_not() {
          1d fail a 203.0.113.2 total=4 -> 4
          1d fail b 203.0.113.2 -> 1
          1d fail c 203.0.113.2 -> 1
+         1d lists 203.0.113.2 -> -
+         1d fail d 203.0.113.2 -> 1
          1d lists 203.0.113.2 -> blocked",
     );
     play(

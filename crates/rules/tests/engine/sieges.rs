@@ -1,0 +1,161 @@
+//! Guessing that many addresses share: who tries a login that strangers besiege is one of them.
+
+use std::time::Duration;
+
+use core::net::Ipv4Addr;
+
+use base::{Address, Channel, Event, EventKind, Tally};
+use rules::{By, Effect, Rule, Settings, Trigger};
+
+use crate::play::{BEGIN, engine, play_with};
+
+const DAY: Duration = Duration::from_hours(24);
+
+fn siege(name: &str, by: By, count: u16) -> Rule {
+    Rule {
+        name: name.into(),
+        on: Trigger::Event(EventKind::LoginFailed),
+        by,
+        count,
+        within: 30 * DAY,
+        distinct: None,
+        unless_known: false,
+        per_good: 0,
+        reverse: None,
+        effect: Effect::BlockAddresses { span: DAY },
+    }
+}
+
+fn play(name: &str, script: &str) {
+    let rules = vec![siege("login", By::Login, 3), siege("server", By::NoLogin, 4)];
+    play_with(name, Settings { rules, ..Settings::default() }, script);
+}
+
+#[test]
+fn the_third_stranger_gives_all_away_and_the_fourth_is_blocked_at_once() {
+    play(
+        "weeks apart",
+        "0 fail alice 203.0.1.1 -> 1
+         9d fail alice 203.0.2.1 -> 1
+         20d fail alice 203.0.3.1 -> 1
+         1728059 poll -> 0
+         1728059 lists 203.0.3.1 -> -
+         1728060 poll -> 0
+         1728060 lists 203.0.3.1 -> blocked
+         # Blocks run from the last attempt, so that those of weeks ago are over already.
+         1728060 lists 203.0.1.1 -> -
+         21d fail alice 203.0.4.1 -> 1
+         1814460 poll -> 0
+         1814460 lists 203.0.4.1 -> blocked",
+    );
+    play(
+        "hours apart",
+        "0 fail alice 203.0.1.1 -> 1
+         1h fail alice 203.0.2.1 -> 1
+         2h fail alice 203.0.3.1 -> 1
+         3h poll -> 0
+         3h lists 203.0.1.1 -> blocked
+         3h lists 203.0.2.1 -> blocked
+         3h lists 203.0.3.1 -> blocked
+         3h lists 203.0.9.1 -> -",
+    );
+}
+
+#[test]
+fn whoever_is_at_home_here_is_no_stranger() {
+    play(
+        "the owner mistypes at a new place, and then gets it right",
+        "0 fail alice 203.0.1.1 -> 1
+         1 fail alice 203.0.2.1 -> 1
+         2 fail alice 203.0.3.1 -> 1
+         3 fail alice 198.51.100.7 -> 1
+         40 ok alice 198.51.100.7 -> news
+         5m poll -> 0
+         5m lists 198.51.100.7 -> -
+         5m lists 203.0.3.1 -> blocked",
+    );
+    play(
+        "a neighbour of somebody who logged in",
+        "0 ok bob 198.51.100.9 -> news
+         1 fail alice 203.0.1.1 -> 1
+         2 fail alice 203.0.2.1 -> 1
+         3 fail alice 203.0.3.1 -> 1
+         4 fail alice 198.51.100.7 -> 1
+         5m poll -> 0
+         5m lists 198.51.100.7 -> -",
+    );
+    play(
+        "one stranger is one, however often he comes",
+        "0 fail alice 203.0.1.1 -> 1
+         1 fail alice 203.0.1.1 -> 1
+         2 fail alice 203.0.1.1 -> 1
+         3 fail alice 203.0.2.1 -> 1
+         5m poll -> 0
+         5m lists 203.0.1.1 -> -",
+    );
+    play(
+        "one /64 is one",
+        "0 fail alice 2001:db8:1:1::1 -> 1
+         1 fail alice 2001:db8:1:1::2 -> 1
+         2 fail alice 2001:db8:1:1::3 -> 1
+         5m poll -> 0
+         5m lists 2001:db8:1:1::1 -> -",
+    );
+    play(
+        "never listed is never listed",
+        "0 fail alice 203.0.1.1 -> 1
+         1 fail alice 203.0.2.1 -> 1
+         2 fail alice 198.51.100.250 -> 1
+         3 fail alice 203.0.3.1 -> 1
+         5m poll -> 0
+         5m lists 198.51.100.250 -> -
+         5m lists 203.0.3.1 -> blocked",
+    );
+}
+
+#[test]
+fn attempts_without_a_login_are_counted_together() {
+    play(
+        "and apart from those with one",
+        "0 saw login-failed - 203.0.1.1
+         1 saw login-failed - 203.0.2.1
+         2 saw login-failed - 203.0.3.1
+         3 fail alice 203.0.4.1 -> 1
+         5m poll -> 0
+         5m lists 203.0.3.1 -> -
+         6m saw login-failed - 203.0.5.1
+         8m poll -> 0
+         8m lists 203.0.1.1 -> blocked
+         8m lists 203.0.5.1 -> blocked
+         8m lists 203.0.4.1 -> -",
+    );
+}
+
+#[test]
+fn a_flood_of_logins_takes_bounded_room() {
+    let rules = vec![siege("login", By::Login, 5)];
+    let engine = engine(Settings { rules, subjects_max: 16_000, ..Settings::default() });
+    let mut most = 0;
+    for number in 0..100_000_u32 {
+        let time = BEGIN.plus(Duration::from_millis(number.into()));
+        let login = format!("user{number}");
+        engine.observe(
+            time,
+            &Event {
+                time,
+                kind: EventKind::LoginFailed,
+                service: "imap",
+                address: Some(Address::new(Ipv4Addr::from_bits(0x0b00_0000 + number * 256).into())),
+                login: Some(&login),
+                session: None,
+                channel: Channel::Front,
+                tally: Tally::One,
+                password: None,
+                reporter: None,
+            },
+        );
+        most = most.max(if number % 10_000 == 0 { engine.bytes() } else { 0 });
+    }
+    // A quarter of the subjects has a record of 5 addresses, and all have one in the memory of wrong passwords.
+    assert!(most > 0 && most < 16_000 * 200, "{most} bytes");
+}
