@@ -51,6 +51,8 @@ pub struct Node {
     pub messages: Arc<Messages>,
     /// The names of all lists by their number.
     pub names: Arc<[String]>,
+    /// Whether the mail server's log is read: it tells of recipients that are refused, and each shall count once.
+    pub reads_log: bool,
 }
 
 /// Why a client is refused.

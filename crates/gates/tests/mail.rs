@@ -118,6 +118,7 @@ fn world(effect: LimitEffect, refusal: Refusal) -> (Arc<World>, Node, Settings) 
         lists: world.clone(),
         messages: Arc::new(Messages::default()),
         names: ["blocked", "dyna", "noptr", "spam"].map(str::to_owned).into(),
+        reads_log: false,
     };
     let mark_lists = ListSet::EMPTY.with(ListId::new(1)).with(ListId::new(2));
     (world, node, Settings { refusal, refuse_lists: ListSet::EMPTY.with(ListId::new(3)), mark_lists })
@@ -375,12 +376,18 @@ fn recipients_that_the_server_refuses_are_told() {
         offer(),
         connect("203.0.113.9"),
         packet(b'M', b"<>\0"),
-        refused("5.1.1", "550 5.1.1 <x@y>: Recipient address rejected: User unknown"),
-        refused("5.7.1", "554 5.7.1 <x@y>: Relay access denied"),
-        refused("4.7.1", "450 4.7.1 <x@y>: Greylisted"),
+        refused("5.1.1", "Recipient address rejected: User unknown"),
+        refused("5.7.1", "Relay access denied"),
+        refused("4.7.1", "Recipient address rejected: Greylisted"),
     ];
     let (_, world) = milter_says(LimitEffect::Defer, &input, 999);
     assert_eq!(world.told(), ["unknown-recipient 203.0.113.9", "relay-denied 203.0.113.9"]);
+
+    let (world, node, settings) = self::world(LimitEffect::Defer, Refusal::Reject);
+    let gate = Arc::new(milter::Gate::new(Node { reads_log: true, ..node }, settings));
+    talk(&mut gate.open(), &input.concat(), 999);
+    assert!(world.told().is_empty(), "the log tells them");
+    assert_eq!(gate.counters().get(milter::Count::UnknownRecipients), 1);
 }
 
 #[test]

@@ -35,9 +35,9 @@ counts! {
     Held = "held",
     /// Messages from a listed address.
     Marked = "marked",
-    /// Recipients that do not exist, told as events.
+    /// Recipients that do not exist; told as events unless the log tells them.
     UnknownRecipients = "unknown_recipients",
-    /// Recipients elsewhere for whom the server does not relay, told as events.
+    /// Recipients elsewhere for whom the server does not relay; told as events unless the log tells them.
     RelayDenied = "relay_denied",
     /// Connections that were closed because of a packet that was not understood.
     Malformed = "malformed",
@@ -120,6 +120,9 @@ impl Gate {
             Recipient::Accepted | Recipient::Refused => return,
         };
         self.counters.add(count);
+        if self.node.reads_log {
+            return;
+        }
         let event = Event {
             time: now,
             kind,

@@ -44,11 +44,12 @@ impl Macros {
             }
         }
         if of == b'R' {
-            // The client can choose what stands in the middle of the text, and never its end.
+            // Postfix tells what stands behind the recipient; if there are spaces in that, the rest of it comes before.
+            let is_relay = text == b"Relay access denied" || text.ends_with(b">: Relay access denied");
             self.recipient = match status {
                 _ if !is_refused => Recipient::Accepted,
                 b"5.1.1" => Recipient::Unknown,
-                b"5.7.1" if text.ends_with(b": Relay access denied") => Recipient::Relay,
+                b"5.7.1" if is_relay => Recipient::Relay,
                 _ => Recipient::Refused,
             };
         }
@@ -78,10 +79,12 @@ mod tests {
         let cases = [
             (String::new(), Recipient::Accepted),
             ("{rcpt_mailer}\0smtp\0{rcpt_host}\0005.1.1\0".into(), Recipient::Accepted),
-            (refused("5.1.1", "550 5.1.1 <x@y>: Recipient address rejected: User unknown"), Recipient::Unknown),
-            (refused("5.7.1", "554 5.7.1 <x@y>: Relay access denied"), Recipient::Relay),
-            (refused("5.7.1", "554 5.7.1 <x: Relay access denied@y>: Access denied"), Recipient::Refused),
-            (refused("4.7.1", "450 4.7.1 <x@y>: Recipient address rejected: Greylisted"), Recipient::Refused),
+            (refused("5.1.1", "Recipient address rejected: User unknown in virtual mailbox table"), Recipient::Unknown),
+            (refused("5.7.1", "Relay access denied"), Recipient::Relay),
+            (refused("5.7.1", "a\"@example.net>: Relay access denied"), Recipient::Relay),
+            (refused("5.7.1", ": Relay access denied\"@y>: Access denied"), Recipient::Refused),
+            (refused("5.7.1", "Recipient address rejected: Access denied"), Recipient::Refused),
+            (refused("4.7.1", "Recipient address rejected: Greylisted"), Recipient::Refused),
         ];
         for (pairs, wanted) in cases {
             let mut macros = Macros::default();
