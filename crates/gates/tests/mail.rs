@@ -1,6 +1,7 @@
 //! The policy gate and the milter: conversations as Postfix held them, byte for byte, odd ones, and any bytes at all.
 
 #![expect(clippy::disallowed_methods, reason = "a test reads its material and the environment")]
+#![expect(clippy::print_stdout, reason = "who looks for the captures is told that they were not there")]
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 use std::collections::HashMap;
@@ -19,9 +20,12 @@ use rules::{Door, Question};
 struct World {
     effect: LimitEffect,
     told: Mutex<Vec<String>>,
-    /// By login: what is charged, and what is reserved by instance.
-    sent: Mutex<HashMap<String, (u32, HashMap<String, Option<u32>>)>>,
+    /// By login.
+    sent: Mutex<HashMap<String, Sent>>,
 }
+
+/// What is charged, and what is reserved by instance; none for what has come to its end.
+type Sent = (u32, HashMap<String, Option<u32>>);
 
 const BURST: u32 = 10;
 

@@ -78,7 +78,7 @@ mod tests {
         };
         let cases = [
             (String::new(), Recipient::Accepted),
-            ("{rcpt_mailer}\0smtp\0{rcpt_host}\0005.1.1\0".into(), Recipient::Accepted),
+            ("{rcpt_mailer}\0smtp\0{rcpt_host}\x005.1.1\0".into(), Recipient::Accepted),
             (refused("5.1.1", "Recipient address rejected: User unknown in virtual mailbox table"), Recipient::Unknown),
             (refused("5.7.1", "Relay access denied"), Recipient::Relay),
             (refused("5.7.1", "a\"@example.net>: Relay access denied"), Recipient::Relay),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use base::ListSet;
+use base::{ListId, ListSet};
 use gates::io::Place;
 use gates::policy::{Refusal, Settings};
 use toml::de::DeValue;
@@ -69,7 +69,7 @@ fn mail(section: &Section<'_>, lists: &Lists, title: &str) -> MailGate {
 }
 
 /// A list other than that of the blocks, which are refused anyway.
-fn list<'f>(lists: &'f Lists) -> Form<'f, base::ListId> {
+fn list(lists: &Lists) -> Form<'_, ListId> {
     let form = lists.form();
     Form::of_text(form.wants.clone(), move |name| {
         if name == "blocked" {
