@@ -6,6 +6,7 @@
 
 mod asked;
 mod logged;
+mod mail;
 mod written;
 
 /// Longest input of a target, in bytes: more than the longest line that is read whole.
@@ -34,6 +35,7 @@ impl Target {
 pub fn targets() -> Vec<Target> {
     let mut all = logged::targets();
     all.extend(asked::targets());
+    all.extend(mail::targets());
     all.extend(written::targets());
     all
 }

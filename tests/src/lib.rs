@@ -20,6 +20,7 @@ pub mod lines;
 pub mod place;
 pub mod policy;
 pub mod pop3;
+pub mod postfix;
 pub mod process;
 pub mod ratter;
 pub mod secondary;

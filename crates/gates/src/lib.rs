@@ -4,13 +4,22 @@
 //! ([`rules::Door`]), and says the decision in the words of its protocol. It decides nothing itself, and when it does not
 //! understand something it lets the client through and counts that.
 //!
-//! `http`, `dovecot` and `line` are pure: bytes in, bytes out, time as an argument ([`session::Session`]). Sockets, threads
-//! and clocks stand in `io`, behind the feature of that name, where one server serves any of them.
+//! Everything but `io` is pure: bytes in, bytes out, time as an argument ([`session::Session`]). Sockets, threads and clocks
+//! stand in `io`, behind the feature of that name, where one server serves any of them.
 
+mod counting;
 pub mod dovecot;
 pub mod http;
 mod input;
 #[cfg(feature = "io")]
 pub mod io;
 pub mod line;
+mod lists;
+pub mod milter;
+mod outgoing;
+pub mod policy;
+pub mod postfix;
 pub mod session;
+
+pub use lists::Lists;
+pub use outgoing::{MESSAGES_MAX, Messages};

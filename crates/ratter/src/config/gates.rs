@@ -2,12 +2,16 @@
 
 use std::path::PathBuf;
 
+use base::{ListId, ListSet};
 use gates::io::Place;
+use gates::policy::{Refusal, Settings};
+use toml::de::DeValue;
 
 use super::diagnose::Fault;
 use super::dovecot::{self, DovecotGate};
-use super::forms::{Form, Mismatch, read_socket};
+use super::forms::{Form, Mismatch, read_socket, word};
 use super::listeners::is_public;
+use super::lists::Lists;
 use super::probe::Transport;
 use super::reader::{Placed, Section};
 
@@ -18,6 +22,19 @@ pub struct Gates {
     pub dovecot: Option<DovecotGate>,
     /// The server of one-line questions.
     pub line: Option<LineGate>,
+    /// The server of Postfix' policy delegation.
+    pub postfix: Option<MailGate>,
+    /// The milter.
+    pub milter: Option<MailGate>,
+}
+
+/// A server of mail servers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MailGate {
+    /// Where it listens.
+    pub listen: Vec<Place>,
+    /// What it does.
+    pub settings: Settings,
 }
 
 /// The server of one-line questions.
@@ -27,8 +44,39 @@ pub struct LineGate {
     pub listen: Vec<Place>,
 }
 
-pub(super) fn read(section: &Section<'_>) -> Gates {
-    Gates { dovecot: section.part("dovecot", dovecot::read), line: section.part("line", |section| Some(line(section))) }
+pub(super) fn read(section: &Section<'_>, lists: &Lists) -> Gates {
+    Gates {
+        dovecot: section.part("dovecot", dovecot::read),
+        line: section.part("line", |section| Some(line(section))),
+        postfix: section.part("postfix", |section| Some(mail(section, lists, "[gate.postfix]"))),
+        milter: section.part("milter", |section| Some(mail(section, lists, "[gate.milter]"))),
+    }
+}
+
+fn mail(section: &Section<'_>, lists: &Lists, title: &str) -> MailGate {
+    let listen = section.required_each("listen", &place(section));
+    note_places(section, &listen, title);
+    let refusal = section.optional("refuse", &word(Refusal::NAMES));
+    let set = |key| section.each(key, &list(lists)).iter().fold(ListSet::EMPTY, |set, list| set.with(list.value));
+    MailGate {
+        listen: listen.into_iter().map(|place| place.value).collect(),
+        settings: Settings {
+            refusal: refusal.unwrap_or(Refusal::Reject),
+            refuse_lists: set("refuse-lists"),
+            mark_lists: set("mark-lists"),
+        },
+    }
+}
+
+/// A list other than that of the blocks, which are refused anyway.
+fn list(lists: &Lists) -> Form<'_, ListId> {
+    let form = lists.form();
+    Form::of_text(form.wants.clone(), move |name| {
+        if name == "blocked" {
+            return Err(Mismatch::new("blocked addresses are always refused").hint("leave it out"));
+        }
+        (form.read)(&DeValue::String(name.into()))
+    })
 }
 
 fn line(section: &Section<'_>) -> LineGate {
@@ -44,7 +92,7 @@ fn place<'f>(section: &Section<'f>) -> Form<'f, Place> {
         move |text| {
             let socket = text.strip_prefix("unix:").or_else(|| text.contains('/').then_some(text));
             let Some(socket) = socket else { return read_socket(text).map(Place::Tcp) };
-            let path: PathBuf = (path.read)(&toml::de::DeValue::String(socket.into()))?;
+            let path: PathBuf = (path.read)(&DeValue::String(socket.into()))?;
             if path.as_os_str().len() > super::node::SOCKET_PATH_BYTES_MAX {
                 let most = super::node::SOCKET_PATH_BYTES_MAX;
                 return Err(

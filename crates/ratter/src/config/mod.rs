@@ -143,8 +143,9 @@ pub fn load(path: Option<&Path>, text: &str, probe: &dyn Probe) -> Result<Config
 }
 
 /// Sections of which `default.toml` has none, with what is required in them.
-const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[gate.line]\n[reports]\n[[reporter]]\n\
-     [dnsbl.access]\n[[dnsbl.zone]]\n[[dnsbl.transfer.allow]]\n[[dnsbl.transfer.notify]]\n[dnsbl.static]\n";
+const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[gate.line]\n[gate.postfix]\n\
+     [gate.milter]\n[reports]\n[[reporter]]\n[dnsbl.access]\n[[dnsbl.zone]]\n[[dnsbl.transfer.allow]]\n\
+     [[dnsbl.transfer.notify]]\n[dnsbl.static]\n";
 
 /// Every key there is, such as `rule.distinct.of`, with its default as `default.toml` writes it.
 pub fn keys() -> BTreeMap<String, Option<&'static str>> {
@@ -189,9 +190,9 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
     let sensors = file.part("sensor", |section| Some(sensors::read(section, state))).unwrap_or_default();
     let patterns = patterns::read(file);
     let reports = reports::read(file);
-    let gates = file.part("gate", |section| Some(gates::read(section))).unwrap_or_default();
     let wants_shipped = file.always("rules", |section| section.setting("shipped", &boolean()));
     let (lists, rules) = read_rules(file, defaults, wants_shipped == Some(true));
+    let gates = file.part("gate", |section| Some(gates::read(section, &lists))).unwrap_or_default();
     let sending = read_sending(file, defaults);
     let name = node.as_ref().map(|node| node.name.as_str());
     let dnsbl = file.part("dnsbl", |section| dnsbl::read(section, name, &lists));

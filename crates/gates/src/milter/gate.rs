@@ -1,0 +1,214 @@
+use std::sync::Arc;
+
+use base::{Address, Channel, Event, EventKind, ListSet, Tally, Timestamp};
+use rules::limits::{LimitEffect, Sending};
+
+use super::macros::{Macros, Recipient};
+use super::session::MilterSession;
+use crate::counting::counts;
+use crate::policy::{Cause, Node, OVER_LIMIT, Panicked, Refusal, Settings, guarded};
+use crate::postfix::SESSION as POLICY_SESSION;
+use crate::session::Protocol;
+
+/// The header that every message gets, and of which those that came with it are removed.
+pub const HEADER: &str = "X-Ratter-Verdict";
+
+/// The gate: what is said of a client and its messages.
+pub struct Gate {
+    node: Node,
+    settings: Settings,
+    counters: Counters,
+}
+
+counts! {
+    /// Clients that connected.
+    Connected = "connected",
+    /// Messages that came to their end.
+    Messages = "messages",
+    /// Of these, those that passed.
+    Passed = "passed",
+    /// Clients and senders that were refused.
+    Refused = "refused",
+    /// Messages beyond a limit that were refused.
+    OverLimit = "over_limit",
+    /// Messages beyond a limit that were held.
+    Held = "held",
+    /// Messages from a listed address.
+    Marked = "marked",
+    /// Recipients that do not exist; told as events unless the log tells them.
+    UnknownRecipients = "unknown_recipients",
+    /// Recipients elsewhere for whom the server does not relay; told as events unless the log tells them.
+    RelayDenied = "relay_denied",
+    /// Connections that were closed because of a packet that was not understood.
+    Malformed = "malformed",
+    /// Steps during which something of ours panicked; they passed.
+    Panics = "panics",
+}
+
+/// What is said at a step of the session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Reply {
+    /// Go on.
+    Continue,
+    /// Refuse, in these words: a reply of SMTP.
+    Refuse { code: &'static str, text: &'static str },
+}
+
+/// What becomes of a message at its end.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum End {
+    /// It is accepted with this value of [`HEADER`]; it may be held.
+    Accept { verdict: String, is_held: bool },
+    /// It is refused.
+    Refuse { code: &'static str, text: &'static str },
+}
+
+/// A message on its way.
+#[derive(Default, Debug)]
+pub(super) struct Message {
+    pub(super) sender: String,
+    pub(super) recipients: u32,
+    /// How many headers of our own name it came with.
+    pub(super) own_headers: u32,
+}
+
+impl Gate {
+    /// A gate in front of `node`.
+    pub fn new(node: Node, settings: Settings) -> Self {
+        Self { node, settings, counters: Counters::default() }
+    }
+
+    /// What was counted so far.
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    pub(super) fn connected(&self, now: Timestamp, address: Option<Address>) -> Reply {
+        self.counters.add(Count::Connected);
+        self.refused(now, address, None)
+    }
+
+    /// Asked again when the login is known.
+    pub(super) fn mail(&self, now: Timestamp, address: Option<Address>, macros: &Macros) -> Reply {
+        self.refused(now, address, login_of(macros))
+    }
+
+    pub(super) fn malformed(&self) {
+        self.counters.add(Count::Malformed);
+    }
+
+    fn refused(&self, now: Timestamp, address: Option<Address>, login: Option<&str>) -> Reply {
+        let refused = self.node.refused(now, &self.settings, address, login).unwrap_or_else(|Panicked| {
+            self.counters.add(Count::Panics);
+            None
+        });
+        let Some(cause) = refused else { return Reply::Continue };
+        self.counters.add(Count::Refused);
+        let code = match (self.settings.refusal, cause) {
+            (Refusal::Defer, _) | (_, Cause::ForNow) => "450 4.7.1",
+            (Refusal::Reject, _) | (Refusal::Drop, Cause::Login) => "550 5.7.1",
+            (Refusal::Drop, Cause::Address) => "521 5.7.1",
+        };
+        Reply::Refuse { code, text: cause.text() }
+    }
+
+    /// Tells of a recipient that the server has refused.
+    pub(super) fn recipient_refused(&self, now: Timestamp, address: Option<Address>, macros: &Macros) {
+        let (count, kind) = match macros.recipient {
+            Recipient::Unknown => (Count::UnknownRecipients, EventKind::UnknownRecipient),
+            Recipient::Relay => (Count::RelayDenied, EventKind::RelayDenied),
+            Recipient::Accepted | Recipient::Refused => return,
+        };
+        self.counters.add(count);
+        if self.node.reads_log {
+            return;
+        }
+        let event = Event {
+            time: now,
+            kind,
+            service: "smtp",
+            address,
+            login: login_of(macros),
+            session: None,
+            password: None,
+            channel: Channel::Gate,
+            tally: Tally::One,
+            reporter: None,
+        };
+        if guarded(|| self.node.door.observe(&event)).is_err() {
+            self.counters.add(Count::Panics);
+        }
+    }
+
+    /// Decides on a message at its end.
+    pub(super) fn end(&self, address: Option<Address>, macros: &Macros, message: &Message) -> End {
+        self.counters.add(Count::Messages);
+        let over = self.settle(address, macros, message).unwrap_or_else(|Panicked| {
+            self.counters.add(Count::Panics);
+            None
+        });
+        let (count, end) = match over {
+            Some(LimitEffect::Defer) => (Count::OverLimit, End::Refuse { code: "451 4.7.1", text: OVER_LIMIT }),
+            Some(LimitEffect::Refuse) => (Count::OverLimit, End::Refuse { code: "550 5.7.1", text: OVER_LIMIT }),
+            Some(LimitEffect::Hold) => (Count::Held, self.accept(address, macros, true)),
+            Some(LimitEffect::Note) | None => (Count::Passed, self.accept(address, macros, false)),
+        };
+        self.counters.add(count);
+        end
+    }
+
+    /// Charges the message: under the name that the policy gate knows it by, so that it is charged once, and otherwise under
+    /// that of the queue.
+    fn settle(
+        &self,
+        address: Option<Address>,
+        macros: &Macros,
+        message: &Message,
+    ) -> Result<Option<LimitEffect>, Panicked> {
+        if macros.queue_id.is_empty() {
+            return Ok(None);
+        }
+        let instance = guarded(|| self.node.messages.instance_of(&macros.queue_id, address))?;
+        let (session, instance) = match &instance {
+            Some(instance) => (POLICY_SESSION, &**instance),
+            None => ("milter", &*macros.queue_id),
+        };
+        let sending = Sending {
+            session,
+            instance,
+            message: "",
+            login: login_of(macros),
+            address,
+            sender: Some(&*message.sender).filter(|sender| !sender.is_empty()),
+            recipients: message.recipients.max(1),
+        };
+        self.node.settle(&sending)
+    }
+
+    fn accept(&self, address: Option<Address>, macros: &Macros, is_held: bool) -> End {
+        let lists = guarded(|| self.node.lists_of(self.settings.mark_lists, address, login_of(macros)));
+        let lists = lists.unwrap_or(ListSet::EMPTY);
+        let verdict = match (is_held, lists.is_empty()) {
+            (true, _) => "over-limit".to_owned(),
+            (false, true) => "pass".to_owned(),
+            (false, false) => {
+                self.counters.add(Count::Marked);
+                format!("listed; lists={}", self.node.names_of(lists))
+            }
+        };
+        End::Accept { verdict, is_held }
+    }
+}
+
+fn login_of(macros: &Macros) -> Option<&str> {
+    Some(&*macros.login).filter(|login| !login.is_empty())
+}
+
+/// The gate as a protocol of the shell.
+impl Protocol for Arc<Gate> {
+    type Session = MilterSession;
+
+    fn open(&self) -> MilterSession {
+        MilterSession::new(self.clone())
+    }
+}

@@ -1,0 +1,154 @@
+//! What the gates of mail servers are told to do, and what they ask of the node: the same for all of them.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use base::{Address, Decision, ListSet, Reason, Timestamp, Verdict};
+use rules::limits::{LimitEffect, Outcome, Sending, SendingDoor};
+use rules::{Door, Question, Stage};
+
+use crate::lists::Lists;
+use crate::outgoing::Messages;
+
+/// What happens to a client that is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// It is refused, and may go on talking.
+    Reject,
+    /// It is refused, and the connection ends.
+    Drop,
+    /// It is refused for now: a mail server tries again later.
+    Defer,
+}
+
+impl Refusal {
+    /// The refusals with their names in configuration.
+    pub const NAMES: [(&'static str, Self); 3] =
+        [("reject", Self::Reject), ("drop", Self::Drop), ("defer", Self::Defer)];
+}
+
+/// What the admin wants of a gate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// What happens to those that are blocked, or on a list of [`Settings::refuse_lists`].
+    pub refusal: Refusal,
+    /// Lists whose addresses are refused like blocked ones, unless they have logged in.
+    pub refuse_lists: ListSet,
+    /// Lists that are named in a header of the message, unless the client has logged in.
+    pub mark_lists: ListSet,
+}
+
+/// Everything that a gate asks.
+#[derive(Clone)]
+pub struct Node {
+    /// Whether a client may go on.
+    pub door: Arc<dyn Door>,
+    /// How much may be sent.
+    pub sending: Arc<dyn SendingDoor>,
+    /// Who is on which list.
+    pub lists: Arc<dyn Lists>,
+    /// Messages that both gates see.
+    pub messages: Arc<Messages>,
+    /// The names of all lists by their number.
+    pub names: Arc<[String]>,
+    /// Whether the mail server's log is read: it tells of recipients that are refused, and each shall count once.
+    pub reads_log: bool,
+}
+
+/// Why a client is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Cause {
+    /// Its address is blocked, or on a list whose addresses are refused.
+    Address,
+    /// The login is blocked.
+    Login,
+    /// It shall try again later.
+    ForNow,
+}
+
+impl Cause {
+    /// The words that the client is told; nothing in them is the client's.
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::Address => "Your address is blocked here",
+            Self::Login => "This account may not send at the moment",
+            Self::ForNow => "Try again later",
+        }
+    }
+}
+
+/// What the client is told whose message exceeds a limit.
+pub(crate) const OVER_LIMIT: &str = "Sending limit reached, try again later";
+
+/// Something of ours panicked; whoever asked is let through.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Panicked;
+
+impl Node {
+    /// Why the client is refused; none if it may go on.
+    pub(crate) fn refused(
+        &self,
+        now: Timestamp,
+        settings: &Settings,
+        address: Option<Address>,
+        login: Option<&str>,
+    ) -> Result<Option<Cause>, Panicked> {
+        guarded(|| {
+            let service = if login.is_some() { "submission" } else { "smtp" };
+            // Nobody is held here: a mail server that waits serves nobody else meanwhile.
+            let question = Question { address, login, stage: Stage::After, service };
+            let Decision { verdict, reason } = self.door.ask(now, &question);
+            match verdict {
+                Verdict::Refuse if matches!(reason, Reason::LoginListed { .. }) => return Some(Cause::Login),
+                Verdict::Refuse => return Some(Cause::Address),
+                Verdict::Defer => return Some(Cause::ForNow),
+                Verdict::Pass | Verdict::Tarpit(_) => {}
+            }
+            let on_lists = self.lists_of(settings.refuse_lists, address, login);
+            (!on_lists.is_empty()).then_some(Cause::Address)
+        })
+    }
+
+    /// On which of the lists the address is; none for those who have logged in, because people send from dynamic
+    /// addresses.
+    pub(crate) fn lists_of(&self, lists: ListSet, address: Option<Address>, login: Option<&str>) -> ListSet {
+        match address {
+            Some(address) if login.is_none() && !lists.is_empty() => self.lists.lists_of(address).intersection(lists),
+            _ => ListSet::EMPTY,
+        }
+    }
+
+    /// The names of lists, separated by commas.
+    pub(crate) fn names_of(&self, lists: ListSet) -> String {
+        let names = lists.iter().filter_map(|list| self.names.get(list.index()));
+        names.map(String::as_str).collect::<Vec<_>>().join(",")
+    }
+
+    /// Asks for room for the recipients of a message on its way; what is done with those for whom there is none.
+    pub(crate) fn reserve(&self, sending: &Sending<'_>) -> Result<Option<LimitEffect>, Panicked> {
+        guarded(|| over(self.sending.reserve(sending)))
+    }
+
+    /// The message is at its end; what is done with it if it is too much.
+    pub(crate) fn settle(&self, sending: &Sending<'_>) -> Result<Option<LimitEffect>, Panicked> {
+        guarded(|| over(self.sending.settle(sending)))
+    }
+
+    /// The message is given up.
+    pub(crate) fn release(&self, session: &str, instance: &str) -> Result<(), Panicked> {
+        guarded(|| self.sending.release(session, instance))
+    }
+}
+
+/// The effect of a limit that was exceeded; what is only noted passes.
+fn over(outcome: Outcome) -> Option<LimitEffect> {
+    match outcome {
+        Outcome::Pass | Outcome::Noted(_) => None,
+        Outcome::Over(exceeded) => Some(exceeded.effect),
+    }
+}
+
+/// A call of the node. If it panics the client is let through: a fault of ours never refuses.
+pub(crate) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, Panicked> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|_| Panicked)
+}

@@ -1,0 +1,209 @@
+use std::sync::Arc;
+
+use base::Timestamp;
+use rules::limits::{LimitEffect, Sending};
+
+use super::request::{Request, State};
+use super::session::{Open, PolicySession};
+use crate::counting::counts;
+use crate::policy::{Cause, Node, OVER_LIMIT, Panicked, Refusal, Settings};
+use crate::session::Protocol;
+
+/// The name of the connection for the limits: none, because Postfix asks about one message on several connections, and
+/// its `instance` is unique.
+pub(crate) const SESSION: &str = "";
+
+/// The gate: one action for each request.
+pub struct Gate {
+    node: Node,
+    settings: Settings,
+    counters: Counters,
+}
+
+/// What Postfix shall do: an action of access(5).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Action {
+    /// Nothing: what stands behind this check decides.
+    Dunno,
+    /// Refuse, with these words.
+    Reject(&'static str),
+    /// Refuse for now, unless something behind this check refuses for good.
+    DeferIfPermit(&'static str),
+    /// Refuse for now, at once.
+    Defer(&'static str),
+    /// Refuse, and end the connection.
+    Drop(&'static str),
+    /// Take the message, and keep it back.
+    Hold(&'static str),
+    /// Put a header of Ratter's before the message; the names of lists, separated by commas.
+    Mark(String),
+}
+
+counts! {
+    /// Requests that were understood.
+    Asked = "asked",
+    /// Answered with `DUNNO`.
+    Passed = "passed",
+    /// Answered with a refusal of the client or its login.
+    Refused = "refused",
+    /// Recipients and messages beyond a limit that were refused.
+    OverLimit = "over_limit",
+    /// Recipients and messages beyond a limit that were held.
+    Held = "held",
+    /// Messages that were marked as from a listed address.
+    Marked = "marked",
+    /// Requests that were not understood, or too long; answered with `DUNNO`.
+    Malformed = "malformed",
+    /// Requests during which something of ours panicked; answered with `DUNNO`.
+    Panics = "panics",
+}
+
+impl Gate {
+    /// A gate in front of `node`.
+    pub fn new(node: Node, settings: Settings) -> Self {
+        Self { node, settings, counters: Counters::default() }
+    }
+
+    /// What was counted so far.
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Answers one request without the empty line at its end; `open` is what is known of the connection.
+    pub fn answer(&self, now: Timestamp, text: &str, open: &mut Open) -> Action {
+        let Ok(request) = Request::parse(text) else { return self.not_understood() };
+        self.counters.add(Count::Asked);
+        let action = self.decide(now, &request, open).unwrap_or_else(|Panicked| {
+            self.counters.add(Count::Panics);
+            Action::Dunno
+        });
+        if action == Action::Dunno {
+            self.counters.add(Count::Passed);
+        }
+        action
+    }
+
+    /// The neutral answer to what is no request.
+    pub(super) fn not_understood(&self) -> Action {
+        self.counters.add(Count::Malformed);
+        Action::Dunno
+    }
+
+    /// The message that is on its way on a connection is given up, if there is one.
+    pub(super) fn give_up(&self, open: &mut Open) {
+        if let Some(instance) = open.take()
+            && self.node.release(SESSION, &instance).is_err()
+        {
+            self.counters.add(Count::Panics);
+        }
+    }
+
+    fn decide(&self, now: Timestamp, request: &Request<'_>, open: &mut Open) -> Result<Action, Panicked> {
+        if request.state.is_before_message() || !open.is_about(request.instance) {
+            self.give_up(open);
+        }
+        if let Some(cause) = self.node.refused(now, &self.settings, request.address, request.login)? {
+            self.counters.add(Count::Refused);
+            return Ok(self.refusal(request.state, cause));
+        }
+        if let Some(effect) = self.count(request, open)? {
+            return Ok(self.beyond(request.state, effect));
+        }
+        Ok(self.mark(request, open))
+    }
+
+    /// Reserves room for a recipient, or charges a message at its end.
+    fn count(&self, request: &Request<'_>, open: &mut Open) -> Result<Option<LimitEffect>, Panicked> {
+        let Request { queue_id, instance, address, .. } = *request;
+        if instance.is_empty() {
+            return Ok(None);
+        }
+        if !queue_id.is_empty() && open.is_new_in_queue() {
+            self.node.messages.remember(queue_id, address, instance);
+        }
+        let sending = |recipients| Sending {
+            session: SESSION,
+            instance,
+            message: "",
+            login: request.login,
+            address,
+            sender: Some(request.sender).filter(|sender| !sender.is_empty()),
+            recipients,
+        };
+        match request.state {
+            // The same check may stand in several of Postfix' restrictions, which then asks for each.
+            State::Recipient if open.has_just_asked(instance, request.recipient) => Ok(None),
+            State::Recipient => {
+                let over = self.node.reserve(&sending(1))?;
+                if over.is_none() {
+                    open.asked(instance, request.recipient);
+                }
+                Ok(over)
+            }
+            // Postfix may be set up to ask here and not at each recipient.
+            State::Data if !open.is_known(instance) && request.recipients > 0 => {
+                let over = self.node.reserve(&sending(request.recipients))?;
+                if over.is_none() {
+                    open.asked(instance, "");
+                }
+                Ok(over)
+            }
+            State::EndOfMessage => {
+                // It is charged, or refused and given back: either way nothing is on its way any more.
+                open.take();
+                self.node.settle(&sending(request.recipients.max(1)))
+            }
+            State::Connect | State::Hello | State::Mail | State::Data | State::Other => Ok(None),
+        }
+    }
+
+    fn refusal(&self, state: State, cause: Cause) -> Action {
+        let text = cause.text();
+        match (self.settings.refusal, cause) {
+            (Refusal::Defer, _) | (_, Cause::ForNow) => for_now(state, text),
+            (Refusal::Reject, _) | (Refusal::Drop, Cause::Login) => Action::Reject(text),
+            (Refusal::Drop, Cause::Address) => Action::Drop(text),
+        }
+    }
+
+    fn beyond(&self, state: State, effect: LimitEffect) -> Action {
+        let (count, action) = match effect {
+            LimitEffect::Note => (Count::Passed, Action::Dunno),
+            LimitEffect::Hold => (Count::Held, Action::Hold(OVER_LIMIT)),
+            LimitEffect::Defer => (Count::OverLimit, for_now(state, OVER_LIMIT)),
+            LimitEffect::Refuse => (Count::OverLimit, Action::Reject(OVER_LIMIT)),
+        };
+        self.counters.add(count);
+        action
+    }
+
+    /// Marks a message once, at its first recipient.
+    fn mark(&self, request: &Request<'_>, open: &mut Open) -> Action {
+        if request.state != State::Recipient || !open.is_unmarked() {
+            return Action::Dunno;
+        }
+        let lists = self.node.lists_of(self.settings.mark_lists, request.address, request.login);
+        if lists.is_empty() {
+            return Action::Dunno;
+        }
+        self.counters.add(Count::Marked);
+        Action::Mark(self.node.names_of(lists))
+    }
+}
+
+/// A refusal for now. Only at the steps before `DATA` Postfix looks at what the checks behind ours say first.
+const fn for_now(state: State, text: &'static str) -> Action {
+    match state {
+        State::Data | State::EndOfMessage | State::Other => Action::Defer(text),
+        State::Connect | State::Hello | State::Mail | State::Recipient => Action::DeferIfPermit(text),
+    }
+}
+
+/// The gate as a protocol of the shell.
+impl Protocol for Arc<Gate> {
+    type Session = PolicySession;
+
+    fn open(&self) -> PolicySession {
+        PolicySession::new(self.clone())
+    }
+}

@@ -1,0 +1,148 @@
+//! What mail servers ask about mail: Postfix' policy delegation, and milter.
+
+use std::sync::Arc;
+
+use base::{Address, Decision, Event, ListId, ListSet, Timestamp};
+use gates::policy::{Node, Refusal, Settings};
+use gates::session::{Protocol, Session};
+use gates::{Lists, Messages, milter, postfix};
+use rules::limits::{
+    Bucket, By, Cost, Limit, LimitEffect, LimitMode, Limiter, LoginTags, Outcome, Part, Rate, Sending, SendingDoor,
+    Unkept,
+};
+use rules::{Door, Question};
+
+use crate::Target;
+
+const NOW: Timestamp = Timestamp::from_secs(1_795_247_055);
+
+pub(crate) fn targets() -> Vec<Target> {
+    vec![policy(), milter()]
+}
+
+/// Lets everybody in, has everybody on a list, and holds what is beyond a real limit.
+struct World(Limiter);
+
+impl Door for World {
+    fn ask(&self, _: Timestamp, _: &Question<'_>) -> Decision {
+        Decision::PASS
+    }
+
+    fn observe(&self, _: &Event<'_>) -> Decision {
+        Decision::PASS
+    }
+}
+
+impl SendingDoor for World {
+    fn reserve(&self, sending: &Sending<'_>) -> Outcome {
+        self.0.reserve(NOW, sending)
+    }
+
+    fn settle(&self, sending: &Sending<'_>) -> Outcome {
+        self.0.settle(NOW, sending)
+    }
+
+    fn release(&self, session: &str, instance: &str) {
+        self.0.release(NOW, session, instance);
+    }
+}
+
+impl Lists for World {
+    fn lists_of(&self, _: Address) -> ListSet {
+        ListSet::EMPTY.with(ListId::new(1))
+    }
+}
+
+fn node() -> (Node, Settings) {
+    let bucket = Rate::parse("1 / 1min").ok().and_then(|rate| Bucket::new(10, rate).ok());
+    let limit = Limit {
+        name: "per-user".into(),
+        by: By { first: Part::Login, second: None },
+        cost: Cost::Recipient,
+        mode: LimitMode::Strict,
+        buckets: bucket.into_iter().collect(),
+        effect: LimitEffect::Hold,
+        tags: LoginTags::Drop,
+        except_logins: Box::default(),
+        except_networks: Box::default(),
+    };
+    let world = Arc::new(World(Limiter::new(vec![limit], 1000, [7; 16], Box::new(Unkept))));
+    let node = Node {
+        door: world.clone(),
+        sending: world.clone(),
+        lists: world,
+        messages: Arc::new(Messages::default()),
+        names: ["blocked", "dyna"].map(str::to_owned).into(),
+        reads_log: false,
+    };
+    let refuse_lists = ListSet::EMPTY;
+    (node, Settings { refusal: Refusal::Reject, refuse_lists, mark_lists: ListSet::EMPTY.with(ListId::new(1)) })
+}
+
+/// Has a session read the input in two pieces; what it answers.
+fn answers<S: Session>(mut session: S, input: &[u8]) -> Vec<u8> {
+    let mut output = Vec::new();
+    for mut rest in [&input[..input.len() / 3], &input[input.len() / 3..]] {
+        while !rest.is_empty() && !session.is_closing() {
+            let space = session.space();
+            let count = space.len().min(rest.len());
+            space[..count].copy_from_slice(&rest[..count]);
+            session.filled(count);
+            rest = &rest[count..];
+            while session.serve(NOW) > 0 || !session.output().is_empty() {
+                output.extend_from_slice(session.output());
+                session.written();
+            }
+        }
+    }
+    session.ended(NOW);
+    output
+}
+
+fn policy() -> Target {
+    let at = |state: &str| {
+        format!(
+            "request=smtpd_access_policy\nprotocol_state={state}\nclient_address=203.0.113.7\nsender=alice@example.org\n\
+             recipient=bob@example.net\nrecipient_count=2\nqueue_id=Q1\ninstance=2bf5.6b014d5e.addba.0\n\
+             sasl_username=alice@example.org\n\n"
+        )
+    };
+    let seeds = [at("CONNECT"), at("RCPT").repeat(3), at("RCPT") + &at("DATA") + &at("END-OF-MESSAGE") + &at("MAIL")];
+    let (node, settings) = node();
+    let gate = Arc::new(postfix::Gate::new(node, settings));
+    Target::new("gate-policy", seeds.map(String::into_bytes).into(), move |input| {
+        let output = answers(gate.open(), input);
+        assert!(output.is_empty() || output.starts_with(b"action=") && output.ends_with(b"\n\n"));
+        assert!(!output.windows(9).any(|word| word == b"action=OK"), "it skips other checks");
+    })
+}
+
+fn milter() -> Target {
+    let packet = |packet: &[u8]| [&(packet.len() as u32).to_be_bytes(), packet].concat();
+    let packets: [&[u8]; 10] = [
+        b"O\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff",
+        b"Cclient.example\x004\x9cA203.0.113.7\0",
+        b"DM{auth_authen}\0alice\0",
+        b"M<alice@example.org>\0",
+        b"DR{rcpt_mailer}\0error\0{rcpt_host}\x005.1.1\0",
+        b"R<bob@example.net>\0",
+        b"LX-Ratter-Verdict\0pass\0",
+        b"DEi\0Q1\0",
+        b"E",
+        b"A",
+    ];
+    let seeds = vec![packets.map(packet).concat(), packet(packets[0])];
+    let (node, settings) = node();
+    let gate = Arc::new(milter::Gate::new(node, settings));
+    Target::new("gate-milter", seeds, move |input| {
+        let mut rest = &answers(gate.open(), input)[..];
+        while !rest.is_empty() {
+            let whole = rest.split_first_chunk::<4>().and_then(|(length, packet)| {
+                let length = u32::from_be_bytes(*length) as usize;
+                (length > 0).then(|| packet.split_at_checked(length)).flatten()
+            });
+            let Some((_, after)) = whole else { panic!("an answer is no packet") };
+            rest = after;
+        }
+    })
+}
