@@ -8,17 +8,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each room may depend on (`ARCHITECTURE.md`, "The rooms"). Only the binary sees every room.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("base", &[]),
     ("sensors", &["base"]),
     ("listings", &["base"]),
-    ("rdns", &["base"]),
+    ("resolver", &[]),
+    ("rdns", &["base", "resolver"]),
     ("rules", &["base", "listings"]),
     ("store", &["base", "listings", "rules"]),
-    ("dnsbl", &["base", "listings"]),
+    ("dnsbl", &["base", "listings", "resolver"]),
     ("gates", &["base", "rules"]),
     ("console", &["base"]),
-    ("ratter", &["base", "sensors", "listings", "rdns", "rules", "store", "dnsbl", "gates", "console"]),
+    ("ratter", &["base", "sensors", "listings", "resolver", "rdns", "rules", "store", "dnsbl", "gates", "console"]),
 ];
 
 /// Rooms whose core may not know of threads, sockets and runtimes: those stand behind the feature `io`.
