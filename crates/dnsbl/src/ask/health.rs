@@ -2,14 +2,11 @@
 
 use core::fmt;
 use core::net::Ipv4Addr;
-use core::time::Duration;
 
 use base::Timestamp;
 
 use super::{Cause, List, Verdict};
 
-/// While a list finds somebody listed it is tested at least so often: what it says is only as good as its last test.
-const FRESH_FOR: Duration = Duration::from_mins(1);
 /// Answers in a row that say nothing, after which the list is tested at once.
 const FAILURES_MAX: u32 = 8;
 /// Into so many parts the time between two tests is cut for the first try after a failure; each later one takes twice as long.
@@ -120,8 +117,10 @@ pub(super) struct Watch {
     round: Option<[Option<Verdict>; 4]>,
     /// When the next round begins.
     due: Timestamp,
-    /// When the last round ended.
-    tested: Timestamp,
+    /// The last round that it passed.
+    passed: u64,
+    /// The round that somebody waits for.
+    wanted: u64,
     failed_rounds: u32,
     failures: u32,
     /// Rounds so far; the made-up name is another in each.
@@ -136,7 +135,8 @@ impl Watch {
             epoch: 0,
             round: None,
             due: begin,
-            tested: begin,
+            passed: 0,
+            wanted: 0,
             failed_rounds: 0,
             failures: 0,
             rounds: 0,
@@ -182,13 +182,13 @@ impl Watch {
             return None;
         }
         self.round = None;
-        self.tested = now;
         self.failures = 0;
         match fault(entry, loopback, anything, keyless) {
             Some(fault) => self.failed(now, list, fault),
             None => {
                 self.failed_rounds = 0;
-                self.due = now.plus(list.test_every);
+                self.passed = self.rounds;
+                self.due = if self.wanted > self.rounds { now } else { now.plus(list.test_every) };
                 let was = self.health;
                 if !matches!(was, Health::Working { .. }) {
                     self.health = Health::Working { since: now };
@@ -208,19 +208,25 @@ impl Watch {
                     self.test_at_once(now);
                 }
             }
-            Verdict::NotListed => self.failures = 0,
-            Verdict::Listed(_) => {
-                self.failures = 0;
-                if self.tested.plus(FRESH_FOR.min(list.test_every)) <= now {
-                    self.test_at_once(now);
-                }
-            }
+            Verdict::NotListed | Verdict::Listed(_) => self.failures = 0,
         }
         None
     }
 
+    /// Asks for a round that begins after this moment, and returns its number.
+    pub(super) fn want_round(&mut self, now: Timestamp) -> u64 {
+        self.wanted = self.rounds + 1;
+        self.test_at_once(now);
+        self.wanted
+    }
+
+    /// The last round that the list passed.
+    pub(super) const fn passed(&self) -> u64 {
+        self.passed
+    }
+
     /// Begins the next round now, unless one runs.
-    pub(super) fn test_at_once(&mut self, now: Timestamp) {
+    fn test_at_once(&mut self, now: Timestamp) {
         self.due = self.due.min(now);
     }
 

@@ -112,6 +112,17 @@ struct Open {
     epoch: u64,
 }
 
+/// Somebody was found listed, which counts when the list has passed a test that began after it said so: nobody is refused by
+/// a list, or through a resolver, that has just begun to list the world.
+#[derive(Debug)]
+struct Held {
+    list: usize,
+    address: Address,
+    verdict: Verdict,
+    until: Timestamp,
+    round: u64,
+}
+
 /// The lists, their health, what they said, and what they are being asked.
 #[derive(Debug)]
 pub struct Machine {
@@ -122,6 +133,7 @@ pub struct Machine {
     asked: BTreeSet<(usize, Address)>,
     ready: VecDeque<Job>,
     open: BTreeMap<QuestionId, Open>,
+    held: Vec<Held>,
     deadlines: BTreeSet<(Timestamp, QuestionId)>,
     told: VecDeque<Output>,
     next_id: u64,
@@ -141,6 +153,7 @@ impl Machine {
             asked: BTreeSet::new(),
             ready: VecDeque::new(),
             open: BTreeMap::new(),
+            held: Vec::new(),
             deadlines: BTreeSet::new(),
             told: VecDeque::new(),
             next_id: 0,
@@ -255,17 +268,39 @@ impl Machine {
                 watch.probed(now, list, probe, verdict)
             }
             What::About(address) => {
-                self.asked.remove(&(job.list, address));
                 match verdict {
                     Verdict::Listed(_) => self.counters.listed += 1,
                     Verdict::NotListed => self.counters.not_listed += 1,
                     Verdict::Unknown(_) => self.counters.unknown += 1,
                 }
-                self.cache.insert(now.plus(span), (job.list, epoch, address), verdict);
-                if epoch == watch.epoch() { watch.answered(now, list, verdict) } else { None }
+                let is_current = epoch == watch.epoch();
+                if matches!(verdict, Verdict::Listed(_)) && is_current && self.held.len() < QUEUED_MAX {
+                    let (until, round) = (now.plus(span), watch.want_round(now));
+                    self.held.push(Held { list: job.list, address, verdict, until, round });
+                } else {
+                    self.asked.remove(&(job.list, address));
+                    if !matches!(verdict, Verdict::Listed(_)) {
+                        self.cache.insert(now.plus(span), (job.list, epoch, address), verdict);
+                    }
+                }
+                if is_current { watch.answered(now, list, verdict) } else { None }
             }
         };
+        self.let_go(job.list);
         self.told.extend(changed.map(|health| Output::Changed(job.list, health)));
+    }
+
+    /// What was held of a list counts if it has passed its test, and is forgotten if it is off.
+    fn let_go(&mut self, place: usize) {
+        let (_, watch) = &self.lists[place];
+        let is_off = matches!(watch.health(), Health::Off { .. });
+        let is_over = |held: &mut Held| held.list == place && (is_off || held.round <= watch.passed());
+        for held in self.held.extract_if(.., is_over) {
+            self.asked.remove(&(place, held.address));
+            if !is_off {
+                self.cache.insert(held.until, (place, watch.epoch(), held.address), held.verdict);
+            }
+        }
     }
 
     fn begin_tests(&mut self, now: Timestamp) {

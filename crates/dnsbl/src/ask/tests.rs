@@ -231,23 +231,28 @@ fn a_wrong_key_is_told_from_a_dead_list() {
 }
 
 #[test]
-fn what_was_said_before_a_list_was_off_is_forgotten() {
+fn a_list_that_begins_to_list_the_world_is_found_out_before_anybody_is_refused() {
     let mut scene = Scene::new(list());
     scene.pass(Duration::from_secs(10));
     scene.wrong = Some(records(&["127.0.0.2"]));
-    assert!(matches!(scene.want("192.0.2.1"), Standing::Known(Verdict::Listed(_))));
-    // The first listing after a minute has the list tested, which finds out.
-    scene.pass(Duration::from_secs(61));
-    scene.want("192.0.2.2");
-    scene.answer();
-    scene.pass(Duration::from_secs(1));
+    assert_eq!(scene.want("192.0.2.1"), Standing::Known(Verdict::Unknown(Cause::Off)));
     assert_eq!(scene.fault(), Some(Fault::ListsLoopback));
     scene.wrong = None;
     scene.pass(Duration::from_mins(2));
     assert!(matches!(scene.health(), Health::Working { .. }));
-    for who in ["192.0.2.1", "192.0.2.2"] {
-        assert_eq!(scene.want(who), Standing::Known(Verdict::NotListed), "{who}");
+    assert_eq!(scene.want("192.0.2.1"), Standing::Known(Verdict::NotListed));
+}
+
+#[test]
+fn whoever_is_found_listed_while_a_test_runs_waits_for_the_next() {
+    let mut scene = Scene::new(list());
+    scene.pass(Duration::from_secs(10));
+    for (name, who) in [("1.2.0.192", "192.0.2.1"), ("2.2.0.192", "192.0.2.2")] {
+        scene.table.insert(format!("{name}.bl.example.org"), records(&["127.0.0.43"]));
+        assert!(matches!(scene.want(who), Standing::Known(Verdict::Listed(_))), "{who}");
     }
+    let tests = scene.asked.iter().filter(|name| *name == "2.0.0.127.bl.example.org").count();
+    assert_eq!(tests, 3, "one at the start, one for each of the two");
 }
 
 #[test]

@@ -17,6 +17,9 @@ use crate::ask::{Counters, Health, Input, List, Lists, Machine, Output, Question
 /// How long the thread sleeps at most: clocks step.
 const SLEEP_MAX: Duration = Duration::from_secs(10);
 
+/// How long somebody who waits for an answer sleeps at most before he looks again.
+const BEAT: Duration = Duration::from_millis(20);
+
 /// Why nobody can be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum AskerError {
@@ -90,22 +93,35 @@ impl Asker {
 
     /// The same, waiting until all are known, for so long at most.
     pub fn wait(&self, address: Address, lists: Lists, patience: Duration) -> Vec<(usize, Standing)> {
+        self.wait_until(patience, || {
+            let known = self.look((self.shared.clock)(), address, lists);
+            let is_whole = known.iter().all(|(_, standing)| *standing != Standing::Open);
+            (known, is_whole)
+        })
+    }
+
+    /// Waits until each list has been tested, for so long at most.
+    pub fn wait_for_tests(&self, patience: Duration) {
+        self.wait_until(patience, || ((), self.health().iter().all(|health| *health != Health::Untested)));
+    }
+
+    fn wait_until<T>(&self, patience: Duration, look: impl Fn() -> (T, bool)) -> T {
         let end = Instant::now() + patience;
         loop {
-            let known = self.look((self.shared.clock)(), address, lists);
+            let (seen, is_enough) = look();
             let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() || known.iter().all(|(_, standing)| *standing != Standing::Open) {
-                return known;
+            if is_enough || left.is_zero() {
+                return seen;
             }
             // An answer between the look and the wait costs one beat, so that none is missed for long.
-            let beat = left.min(Duration::from_millis(20));
+            let beat = left.min(BEAT);
             drop(self.shared.answered.wait_timeout(self.shared.lock(), beat).unwrap_or_else(PoisonError::into_inner));
         }
     }
 
-    /// The lists with their health, in the order in which they were given.
-    pub fn health(&self) -> Vec<(String, Health)> {
-        self.shared.lock().lists().map(|(list, health)| (list.name.clone(), health)).collect()
+    /// The health of the lists, in the order in which they were given.
+    pub fn health(&self) -> Vec<Health> {
+        self.shared.lock().lists().map(|(_, health)| health).collect()
     }
 
     /// What was counted, and how many verdicts are remembered.

@@ -24,7 +24,7 @@ const MEANING_BYTES_MAX: usize = 200;
 const KEY_BYTES_MAX: usize = 1024;
 
 const WEIGHT: RangeInclusive<u64> = 0..=1000;
-const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(10);
+const TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(10);
 const TEST_EVERY: RangeInclusive<Duration> = Duration::from_secs(1)..=days(1);
 const TARPIT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(100);
 /// A mail server that waits for more than a second keeps its own clients waiting.
@@ -34,20 +34,18 @@ const TIMEOUT_USUAL: Duration = Duration::from_secs(2);
 const TEST_EVERY_USUAL: Duration = Duration::from_mins(15);
 const THRESHOLD_USUAL: u32 = 5;
 const TARPIT_USUAL: Duration = Duration::from_secs(10);
-/// Half a second: most lists answer within it, and Dovecot waits for 2 s.
-const WAIT_USUAL: Duration = Duration::from_millis(500);
+/// Lists answer within it, and Dovecot waits for 2 s.
+const WAIT_USUAL: Duration = Duration::from_secs(1);
 
 /// A gate that can ask lists.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AskingGate {
     /// `[gate.dovecot]`.
     Dovecot,
-    /// `[gate.line]`.
-    Line,
 }
 
 impl AskingGate {
-    const NAMES: [(&'static str, Self); 2] = [("dovecot", Self::Dovecot), ("line", Self::Line)];
+    const NAMES: [(&'static str, Self); 1] = [("dovecot", Self::Dovecot)];
 }
 
 /// A list that is asked, and by whom.
@@ -155,7 +153,7 @@ fn one(section: &Section<'_>, presets: &[AskedList]) -> Option<AskedList> {
     let needs_key = section.optional("needs-key", &boolean());
     let key = key(section);
 
-    let needs_key = needs_key.or(known.map(|known| known.needs_key)).unwrap_or_default();
+    let needs_key = needs_key.or_else(|| known.map(|known| known.needs_key)).unwrap_or_default();
     if needs_key && !section.has("key-file") {
         let fault = Fault::error(section.header(), "this list answers nobody without a key");
         section.desk.report(fault.hint("put the key of your account into a file, and set `key-file`".to_owned()));
@@ -183,7 +181,10 @@ fn one(section: &Section<'_>, presets: &[AskedList]) -> Option<AskedList> {
         v4,
         v6,
         codes: if codes.is_empty() { usual?.codes.clone() } else { codes },
-        test: test.map(|test| Address::new(test.into())).or(usual.map(|usual| usual.test)).unwrap_or(TEST_ENTRY),
+        test: test
+            .map(|test| Address::new(test.into()))
+            .or_else(|| usual.map(|usual| usual.test))
+            .unwrap_or(TEST_ENTRY),
         timeout: timeout.unwrap_or(TIMEOUT_USUAL),
         test_every: test_every.unwrap_or(TEST_EVERY_USUAL),
     };

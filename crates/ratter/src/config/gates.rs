@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use gates::io::Place;
 
-use super::ask::{self, AskPolicy};
 use super::diagnose::Fault;
 use super::dovecot::{self, DovecotGate};
 use super::forms::{Form, Mismatch, read_socket};
@@ -26,8 +25,6 @@ pub struct Gates {
 pub struct LineGate {
     /// Where it listens.
     pub listen: Vec<Place>,
-    /// What it does about addresses that are on other people's lists; none asks none.
-    pub ask: Option<AskPolicy>,
 }
 
 pub(super) fn read(section: &Section<'_>) -> Gates {
@@ -36,9 +33,8 @@ pub(super) fn read(section: &Section<'_>) -> Gates {
 
 fn line(section: &Section<'_>) -> LineGate {
     let listen = section.required_each("listen", &place(section));
-    let ask = section.part("ask", |section| Some(ask::policy(section)));
     note_places(section, &listen, "[gate.line]");
-    LineGate { ask, listen: listen.into_iter().map(|place| place.value).collect() }
+    LineGate { listen: listen.into_iter().map(|place| place.value).collect() }
 }
 
 /// An address with a port, or the path of a unix socket.

@@ -50,6 +50,7 @@ pub use self::dovecot::{DovecotGate, Secret};
 pub use self::find::{Ports, Source, control_socket, find, parse_duration};
 pub use self::gates::{Gates, LineGate};
 pub use self::limits::Limits;
+pub(crate) use self::listeners::is_public;
 pub use self::lists::List;
 pub use self::login::{LoginGuard, Profile};
 pub use self::node::{LogFormat, Node};
@@ -147,7 +148,7 @@ pub fn load(path: Option<&Path>, text: &str, probe: &dyn Probe) -> Result<Config
 }
 
 /// Sections of which `default.toml` has none, with what is required in them.
-const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[[ask]]\n[gate.line]\n[gate.dovecot.ask]\n[gate.line.ask]\n[reports]\n[[reporter]]\n\
+const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[[ask]]\ncodes = [{}]\n[gate.line]\n[gate.dovecot.ask]\n[reports]\n[[reporter]]\n\
      [dnsbl.access]\n[[dnsbl.zone]]\n[[dnsbl.transfer.allow]]\n[[dnsbl.transfer.notify]]\n[dnsbl.static]\n";
 
 /// Every key there is, such as `rule.distinct.of`, with its default as `default.toml` writes it.
