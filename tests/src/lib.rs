@@ -16,6 +16,7 @@ pub mod dns;
 pub mod dovecot;
 pub mod http;
 pub mod imap;
+pub mod liar;
 pub mod lines;
 pub mod place;
 pub mod policy;

@@ -51,6 +51,11 @@ pub enum Reason {
         /// When the listing ends; none if it does not by itself.
         until: Option<Timestamp>,
     },
+    /// Other people's lists have the address.
+    ListedElsewhere {
+        /// What their codes weigh together.
+        weight: u32,
+    },
     /// The client would be held, but as many are held already as the mail server can bear.
     TarpitsFull,
 }

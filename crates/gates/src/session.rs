@@ -35,6 +35,11 @@ pub trait Session: Send {
     /// Whether the connection shall be closed once its output is written.
     fn is_closing(&self) -> bool;
 
+    /// Whether the next answer waits for something: [`Session::serve`] wants to be called again soon, without more input.
+    fn is_waiting(&self) -> bool {
+        false
+    }
+
     /// Whether the client stands between two requests, where it may stay for long.
     fn is_idle(&self) -> bool;
 

@@ -8,8 +8,9 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base::{Address, Timestamp};
-use rdns::io::{Resolver, Servers};
+use rdns::io::Resolver;
 use rdns::ptr::{Found, Settings};
+use resolver::io::Servers;
 
 const CONFIG: &str = r#"
 options {

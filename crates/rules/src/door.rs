@@ -1,11 +1,20 @@
 //! The one door: what gates ask and everybody tells.
 
+use core::time::Duration;
+
 use base::{Address, Decision, Event, Timestamp};
 
 /// Answers gates and takes events from everybody.
 pub trait Door: Send + Sync {
     /// Whether a client may go on. Asking counts nothing: mail servers ask twice for one attempt.
     fn ask(&self, now: Timestamp, question: &Question<'_>) -> Decision;
+
+    /// How long at most it is worth waiting before the question is asked, because an answer that it rests on is on its
+    /// way; none if nothing is. A gate that can wait looks again a little later; one that cannot asks at once, and is
+    /// answered by what is known.
+    fn patience(&self, _now: Timestamp, _question: &Question<'_>) -> Option<Duration> {
+        None
+    }
 
     /// Takes note of an event, and says what is to be done about its subjects now.
     fn observe(&self, event: &Event<'_>) -> Decision;

@@ -1,5 +1,6 @@
-//! Sockets and threads around [`crate::serve`].
+//! Sockets and threads around [`crate::serve`], and around [`crate::ask`].
 
+mod ask;
 mod files;
 mod mirror;
 mod mmsg;
@@ -27,6 +28,7 @@ use crate::transfer::TransferTotals;
 use tcp::{Tcp, TcpCounters};
 use udp::UdpCounters;
 
+pub use ask::{Asker, AskerError};
 pub use files::{Stamp, read_whole, stamp, write_whole};
 pub use reload::{DatasetFiles, Gates, ReloadError, Reloaded, StaticFiles, ZoneFiles};
 pub use tcp::{TCP_CONNECTIONS_MAX, TCP_CONNECTIONS_PER_CLIENT_MAX, TCP_IDLE};

@@ -91,7 +91,10 @@ impl Service for Gate {
             self.counters.add(Count::OddFields);
         }
         match command {
-            Command::Allow => write_status(reply, self.allow(now, &body)),
+            Command::Allow => match self.allow(now, &body, reply.waited) {
+                Some(answer) => write_status(reply, answer),
+                None => reply.is_later = true,
+            },
             Command::Report => {
                 self.report(now, &body);
                 write_ok(reply);
@@ -135,18 +138,21 @@ impl Gate {
         warnings
     }
 
-    /// The status that answers `allow`.
-    fn allow(&self, now: Timestamp, body: &Request<'_>) -> Answer {
-        self.counters.add(match body.stage {
-            Stage::Before => Count::AskedBefore,
-            Stage::After => Count::AskedAfter,
-        });
+    /// The status that answers `allow`; none if it is worth waiting for.
+    fn allow(&self, now: Timestamp, body: &Request<'_>, waited: Duration) -> Option<Answer> {
         let question = Question {
             address: body.remote,
             login: non_empty(&body.login),
             stage: body.stage,
             service: &body.protocol,
         };
+        if self.guarded(|door| door.patience(now, &question)).flatten().is_some_and(|patience| waited < patience) {
+            return None;
+        }
+        self.counters.add(match body.stage {
+            Stage::Before => Count::AskedBefore,
+            Stage::After => Count::AskedAfter,
+        });
         let decision = self.guarded(|door| door.ask(now, &question)).unwrap_or(Decision::PASS);
         let (answer, count) = match (decision.verdict, body.stage) {
             (Verdict::Tarpit(span), Stage::Before) if !span.is_zero() => {
@@ -160,7 +166,7 @@ impl Gate {
             (Verdict::Defer, _) => (Answer::Pass, Count::DeferPassed),
         };
         self.counters.add(count);
-        answer
+        Some(answer)
     }
 
     fn report(&self, now: Timestamp, body: &Request<'_>) {
@@ -214,7 +220,7 @@ impl Gate {
     }
 
     /// A call of the door. If it panics there is no answer, and the client is let through: a fault of ours never refuses.
-    fn guarded(&self, call: impl FnOnce(&dyn Door) -> Decision) -> Option<Decision> {
+    fn guarded<T>(&self, call: impl FnOnce(&dyn Door) -> T) -> Option<T> {
         let outcome = catch_unwind(AssertUnwindSafe(|| call(self.door.as_ref())));
         if outcome.is_err() {
             self.counters.add(Count::DoorPanics);

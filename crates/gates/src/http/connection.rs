@@ -1,4 +1,5 @@
 use core::mem::MaybeUninit;
+use core::time::Duration;
 
 use base::Timestamp;
 
@@ -23,6 +24,8 @@ pub struct Connection {
     body: Vec<u8>,
     closing: bool,
     fault: Option<Fault>,
+    /// Since when the request at the front is put off.
+    waits_since: Option<Timestamp>,
 }
 
 /// Where in a request the connection stands.
@@ -40,6 +43,8 @@ enum Step {
     Answered,
     /// More bytes are needed.
     Hungry,
+    /// The request is put off.
+    Later,
 }
 
 impl Default for Connection {
@@ -58,6 +63,7 @@ impl Connection {
             body: Vec::new(),
             closing: false,
             fault: None,
+            waits_since: None,
         }
     }
 
@@ -77,7 +83,7 @@ impl Connection {
         while !self.closing && self.output.len() < OUTPUT_BYTES_MAX {
             match self.step(now, service) {
                 Ok(Step::Answered) => answered += 1,
-                Ok(Step::Hungry) => break,
+                Ok(Step::Hungry | Step::Later) => break,
                 Err(fault) => self.fail(fault),
             }
         }
@@ -100,6 +106,11 @@ impl Connection {
     /// Whether the connection shall be closed once its output is written.
     pub fn is_closing(&self) -> bool {
         self.closing
+    }
+
+    /// Whether the request at the front is put off, so that [`Connection::serve`] wants to be called again soon.
+    pub fn is_waiting(&self) -> bool {
+        self.waits_since.is_some()
     }
 
     /// Whether the client stands between two requests, where it may stay for long.
@@ -145,9 +156,10 @@ impl Connection {
             && let Some(body) = unread.get(head.length..head.length + size)
         {
             let request = Request::new(&request, body);
-            answer(&mut self.output, &mut self.body, &head, |reply| service.answer(now, &request, reply));
-            self.finish(&head, head.length + size);
-            return Ok(Step::Answered);
+            let waited = self.waits_since.map_or(Duration::ZERO, |since| now.since(since));
+            let fill = |reply: &mut Reply<'_>| service.answer(now, &request, reply);
+            let is_answered = answer(&mut self.output, &mut self.body, &head, waited, fill);
+            return Ok(self.finish(now, &head, head.length + size, is_answered));
         }
         if head.expects {
             self.output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -173,16 +185,25 @@ impl Connection {
         // The head was read before, so that reading it again finds it; only its borrows are new.
         let (_, request) = head::parse(&unread[..head.length], &mut slots)?.ok_or(Fault::Malformed)?;
         let request = Request::new(&request, &unread[head.length..body_end]);
-        answer(&mut self.output, &mut self.body, &head, |reply| service.answer(now, &request, reply));
-        self.finish(&head, body_end);
-        Ok(Step::Answered)
+        let waited = self.waits_since.map_or(Duration::ZERO, |since| now.since(since));
+        let fill = |reply: &mut Reply<'_>| service.answer(now, &request, reply);
+        let is_answered = answer(&mut self.output, &mut self.body, &head, waited, fill);
+        Ok(self.finish(now, &head, body_end, is_answered))
     }
 
-    /// Drops an answered request of `length` bytes from the input.
-    fn finish(&mut self, head: &Head, length: usize) {
+    /// Drops an answered request of `length` bytes from the input, or notes since when it is put off.
+    fn finish(&mut self, now: Timestamp, head: &Head, length: usize, is_answered: bool) -> Step {
+        if !is_answered {
+            // A body in chunks was decoded in place, so that from now on it is one of known size.
+            self.reading = Reading::Body(Head { framing: Framing::Sized(length - head.length), ..*head });
+            self.waits_since.get_or_insert(now);
+            return Step::Later;
+        }
+        self.waits_since = None;
         self.input.consume(length);
         self.reading = Reading::Head { searched: 0 };
         self.closing = head.after == After::Close;
+        Step::Answered
     }
 
     fn fail(&mut self, fault: Fault) {
@@ -194,12 +215,21 @@ impl Connection {
     }
 }
 
-/// Has a reply filled, and writes it.
-fn answer(output: &mut Vec<u8>, body: &mut Vec<u8>, head: &Head, fill: impl FnOnce(&mut Reply<'_>)) {
+/// Has a reply filled, and writes it unless it is put off; returns whether it is written.
+fn answer(
+    output: &mut Vec<u8>,
+    body: &mut Vec<u8>,
+    head: &Head,
+    waited: Duration,
+    fill: impl FnOnce(&mut Reply<'_>),
+) -> bool {
     body.clear();
-    let mut reply = Reply { status: Status::Ok, body };
+    let mut reply = Reply { status: Status::Ok, body, waited, is_later: false };
     fill(&mut reply);
-    reply::write(output, reply.status, reply.body, head.after, head.bodiless);
+    if !reply.is_later {
+        reply::write(output, reply.status, reply.body, head.after, head.bodiless);
+    }
+    !reply.is_later
 }
 
 /// Whether an empty line lies in `bytes`, with either line end, as the parser takes both.

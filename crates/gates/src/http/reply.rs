@@ -63,6 +63,10 @@ pub struct Reply<'a> {
     pub status: Status,
     /// Its body, JSON; empty at first. The memory is the connection's and used again.
     pub body: &'a mut Vec<u8>,
+    /// How long the request has been put off so far.
+    pub waited: Duration,
+    /// Whether it is put off: nothing is written, and the service is called again with the same request a little later.
+    pub is_later: bool,
 }
 
 /// What becomes of the connection after a reply.

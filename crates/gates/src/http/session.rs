@@ -55,6 +55,10 @@ impl Session for HttpSession {
         self.connection.is_closing()
     }
 
+    fn is_waiting(&self) -> bool {
+        self.connection.is_waiting()
+    }
+
     fn is_idle(&self) -> bool {
         self.connection.is_idle()
     }

@@ -245,6 +245,40 @@ fn every_cut_in_two_gives_the_same_answers() {
     assert_eq!(converse(&bytes).0, whole, "byte by byte");
 }
 
+/// Puts each request off until it has waited for 20 ms.
+struct Patient;
+
+impl Service for Patient {
+    fn answer(&self, _now: Timestamp, request: &Request<'_>, reply: &mut Reply<'_>) {
+        reply.is_later = reply.waited.as_millis() < 20;
+        reply.body.extend_from_slice(request.body());
+    }
+}
+
+#[test]
+fn a_request_that_is_put_off_is_answered_later_and_once() {
+    let sized = b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\none".as_slice();
+    let chunked = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\non\r\n1\r\ne\r\n0\r\n\r\n".as_slice();
+    for request in [sized, chunked] {
+        let mut connection = Connection::new();
+        // The second request came with the first, and its time begins when the first is answered.
+        for byte in request.iter().chain(request) {
+            connection.space()[0] = *byte;
+            connection.filled(1);
+        }
+        let answered = [0, 5, 19, 20, 25, 39, 40].map(|at| {
+            let before = connection.output().len();
+            connection.serve(Timestamp::from_millis(at), &Patient);
+            (connection.output().len() > before, connection.is_waiting())
+        });
+        let (later, now) = ((false, true), (true, true));
+        assert_eq!(answered, [later, later, later, now, later, later, (true, false)]);
+        let output = String::from_utf8_lossy(connection.output()).into_owned();
+        assert_eq!(output.matches("one").count(), 2, "{output}");
+        assert!(connection.is_idle());
+    }
+}
+
 proptest! {
     #[test]
     fn any_cuts_give_the_same_answers(mut cuts in prop::collection::vec(0..=STREAM.len(), 0..12)) {

@@ -36,6 +36,8 @@ impl Default for Limits {
 /// How long what a client sends after its last reply is read and dropped: closing with unread bytes would take the reply
 /// back, because the system sends a reset then.
 const LINGER_MAX: Duration = Duration::from_secs(1);
+/// How often it is looked whether an answer that waits for something can be given.
+const WAIT_STEP: Duration = Duration::from_millis(5);
 /// Pause after the system refused a connection, for want of descriptors mostly.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -251,7 +253,11 @@ async fn converse<S: Session>(mut stream: Stream, mut client: Client<S>) -> io::
             return Ok(());
         }
         client.session.filled(count);
-        let answered = answer(&mut stream, &mut client).await?;
+        let mut answered = answer(&mut stream, &mut client).await?;
+        while client.session.is_waiting() {
+            tokio::time::sleep(WAIT_STEP).await;
+            answered += answer(&mut stream, &mut client).await?;
+        }
         if client.session.is_closing() {
             if client.session.is_faulty() {
                 bump(&client.shared.tallies.faulty);

@@ -191,6 +191,7 @@ const fn reason_word(reason: Reason) -> &'static str {
         Reason::KnownAddress => "known-address",
         Reason::AddressListed { .. } => "address-listed",
         Reason::LoginListed { .. } => "login-listed",
+        Reason::ListedElsewhere { .. } => "listed-elsewhere",
         Reason::TarpitsFull => "tarpits-full",
     }
 }

@@ -1,7 +1,9 @@
 //! The command line. Each command has a file of its own; this one reads the arguments and turns errors into exit codes.
 
+mod ask;
 mod check;
 mod client;
+mod doctor;
 mod duration;
 mod export;
 mod import;
@@ -73,6 +75,10 @@ enum Command {
     Parse(parse::Arguments),
     /// Show the commonest kinds of log lines in which nothing was found
     Unknown(unknown::Arguments),
+    /// Ask other people's lists for addresses
+    Ask(ask::Arguments),
+    /// Look whether all that Ratter leans on works, and say what to do about what does not
+    Doctor(doctor::Arguments),
     /// Hand what others report to the running node
     Report(report::Arguments),
     /// Judge reverse names
@@ -124,6 +130,8 @@ pub fn main() -> ExitCode {
         Command::Replay(replay) => replay::replay(config, &replay, &show),
         Command::Parse(parse) => parse::parse(config, &parse),
         Command::Unknown(unknown) => unknown::unknown(config, &unknown, &show),
+        Command::Ask(ask) => ask::ask(config, &ask, &show),
+        Command::Doctor(doctor) => doctor::doctor(config, &doctor, &show),
         Command::Report(report) => report::report(&report, &show),
         Command::Rdns(rdns) => rdns::rdns(&rdns),
         Command::Import(import) => import::import(config, &import, &show),

@@ -13,6 +13,7 @@ use ::dnsbl::serve::NSID_BYTES_MAX;
 use ::dnsbl::transfer;
 
 pub use self::access::CookieSecrets;
+pub(super) use self::access::private_text;
 pub use self::statics::{StaticZone, Statics};
 pub use self::zones::Combined;
 

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::net::SocketAddr;
 
+use super::ask::{self, AskPolicy};
 use super::diagnose::Fault;
 use super::forms::{Form, Mismatch, socket, text};
 use super::listeners::{is_public, reason};
@@ -22,6 +23,8 @@ pub struct DovecotGate {
     pub api_header: String,
     /// `auth_policy_hash_nonce` of Dovecot, by which constant password hashes are recognised.
     pub nonce: Option<String>,
+    /// What it does about addresses that are on other people's lists; none asks none.
+    pub ask: Option<AskPolicy>,
 }
 
 /// A password or key, which no output shows.
@@ -50,6 +53,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<DovecotGate> {
     let api_key = secret(section, "api-key", "api-key-file");
     let api_header = section.setting("api-header", &header_name());
     let nonce = section.optional("nonce", &text("the nonce that Dovecot has", SECRET_BYTES_MAX));
+    let ask = section.part("ask", |section| Some(ask::policy(section)));
 
     let listen = listen?;
     section.desk.listens(section.place("listen"), listen, Transport::Tcp);
@@ -59,7 +63,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<DovecotGate> {
         let hint = "listen on 127.0.0.1, or set `password-file` and give Dovecot the same password";
         section.desk.report(fault.label("reachable from outside, without a password").hint(hint.to_owned()));
     }
-    Some(DovecotGate { listen, password, api_key, api_header: api_header?, nonce })
+    Some(DovecotGate { listen, password, api_key, api_header: api_header?, nonce, ask })
 }
 
 /// A secret from `key`, or from the file that `file_key` names.

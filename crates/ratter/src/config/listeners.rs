@@ -67,7 +67,7 @@ pub(super) fn reason(error: &io::Error) -> String {
 }
 
 /// Whether strangers can reach a listener there: neither loopback nor an address of a private network.
-pub(super) fn is_public(address: IpAddr) -> bool {
+pub(crate) fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(v4) => !(v4.is_loopback() || v4.is_private() || v4.is_link_local()),
         IpAddr::V6(v6) => !(v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local()),

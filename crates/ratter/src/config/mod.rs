@@ -9,6 +9,7 @@
 //! Defaults stand in `default.toml`, which is also what runs when there is no file; they are read by the same code. Every
 //! key is documented in `docs/configuration.md`, and a test compares the two.
 
+mod ask;
 mod console;
 mod diagnose;
 mod dnsbl;
@@ -41,6 +42,7 @@ use ::rules::limits::Limit;
 use ::sensors::patterns::Pattern;
 use toml::de::DeTable;
 
+pub use self::ask::{AskEffect, AskPolicy, AskedList, AskingGate, asked_by};
 pub use self::console::Console;
 pub use self::diagnose::{Fault, Faults, Severity};
 pub use self::dnsbl::{Combined, CookieSecrets, Dnsbl, NameServer, StaticZone, Statics};
@@ -48,6 +50,7 @@ pub use self::dovecot::{DovecotGate, Secret};
 pub use self::find::{Ports, Source, control_socket, find, parse_duration};
 pub use self::gates::{Gates, LineGate};
 pub use self::limits::Limits;
+pub(crate) use self::listeners::is_public;
 pub use self::lists::List;
 pub use self::login::{LoginGuard, Profile};
 pub use self::node::{LogFormat, Node};
@@ -90,6 +93,8 @@ pub struct Config {
     pub patterns: Vec<Pattern>,
     /// The listener for reports of others, if it is wanted.
     pub reports: Option<Reports>,
+    /// Other people's lists; the place of one is that of [`::dnsbl::ask::Lists`].
+    pub asks: Vec<AskedList>,
     /// The protocols by which mail servers ask.
     pub gates: Gates,
     /// The rules; the place of one is its [`base::RuleId`].
@@ -143,9 +148,9 @@ pub fn load(path: Option<&Path>, text: &str, probe: &dyn Probe) -> Result<Config
 }
 
 /// Sections of which `default.toml` has none, with what is required in them.
-const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[gate.line]\n[gate.postfix]\n\
-     [gate.milter]\n[reports]\n[[reporter]]\n[dnsbl.access]\n[[dnsbl.zone]]\n[[dnsbl.transfer.allow]]\n\
-     [[dnsbl.transfer.notify]]\n[dnsbl.static]\n";
+const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[[ask]]\ncodes = [{}]\n[gate.line]\n\
+     [gate.postfix]\n[gate.milter]\n[gate.dovecot.ask]\n[reports]\n[[reporter]]\n[dnsbl.access]\n[[dnsbl.zone]]\n\
+     [[dnsbl.transfer.allow]]\n[[dnsbl.transfer.notify]]\n[dnsbl.static]\n";
 
 /// Every key there is, such as `rule.distinct.of`, with its default as `default.toml` writes it.
 pub fn keys() -> BTreeMap<String, Option<&'static str>> {
@@ -190,6 +195,7 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
     let sensors = file.part("sensor", |section| Some(sensors::read(section, state))).unwrap_or_default();
     let patterns = patterns::read(file);
     let reports = reports::read(file);
+    let asks = ask::read(file);
     let wants_shipped = file.always("rules", |section| section.setting("shipped", &boolean()));
     let (lists, rules) = read_rules(file, defaults, wants_shipped == Some(true));
     let gates = file.part("gate", |section| Some(gates::read(section, &lists))).unwrap_or_default();
@@ -207,6 +213,7 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
         syslogs: sensors.syslogs,
         patterns,
         reports,
+        asks,
         gates,
         rules,
         sending,

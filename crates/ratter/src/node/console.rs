@@ -225,7 +225,16 @@ impl Node {
         let of_gate = of_gate.into_iter().map(str::to_owned);
         let outlet = self.outlets.get().and_then(|outlets| outlets.dnsbl.as_ref());
         let of_files = outlet.map(super::DnsblOutlet::warnings).unwrap_or_default();
-        self.warnings.iter().cloned().chain(of_files).chain(of_clock).chain(of_sensors).chain(of_gate).collect()
+        let of_lists = self.asking().map(super::Asking::warnings).unwrap_or_default();
+        self.warnings
+            .iter()
+            .cloned()
+            .chain(of_files)
+            .chain(of_lists)
+            .chain(of_clock)
+            .chain(of_sensors)
+            .chain(of_gate)
+            .collect()
     }
 }
 

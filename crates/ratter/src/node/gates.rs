@@ -16,9 +16,10 @@ use console::api::GateStatus;
 use console::metrics::Metric;
 use rules::Door;
 
+use super::asking::AskingDoor;
 use super::{Node, convert};
 use crate::clock;
-use crate::config::Config;
+use crate::config::{AskPolicy, AskingGate, Config, asked_by};
 
 /// What answers mail servers.
 pub(super) struct Gates {
@@ -42,7 +43,8 @@ pub(super) fn start(config: &Config, node: &Arc<Node>) -> anyhow::Result<Gates> 
         let listener = TcpListener::bind(gate.listen)
             .with_context(|| format!("Dovecot's gate cannot listen at {}", gate.listen))?;
         let settings = convert::dovecot_settings(gate);
-        anyhow::Ok(DovecotGate::start_on(listener, settings, door.clone(), clock::now, limits)?)
+        let door = door_of(config, node, gate.ask, AskingGate::Dovecot);
+        anyhow::Ok(DovecotGate::start_on(listener, settings, door, clock::now, limits)?)
     });
     let line = config.gates.line.as_ref().map(|gate| {
         let listeners = listeners(&gate.listen, "the line gate")?;
@@ -75,6 +77,14 @@ pub(super) fn start(config: &Config, node: &Arc<Node>) -> anyhow::Result<Gates> 
 fn listeners(places: &[Place], who: &str) -> anyhow::Result<Vec<Listener>> {
     let bind = |place| Listener::bind(place).with_context(|| format!("{who} cannot listen at {place}"));
     places.iter().map(bind).collect()
+}
+
+/// The node's door, which asks lists too if the gate wants that.
+fn door_of(config: &Config, node: &Arc<Node>, policy: Option<AskPolicy>, gate: AskingGate) -> Arc<dyn Door> {
+    match policy {
+        Some(policy) => Arc::new(AskingDoor { node: node.clone(), lists: asked_by(&config.asks, gate), policy }),
+        None => node.clone(),
+    }
 }
 
 /// The counts at Dovecot's gate that are reports.

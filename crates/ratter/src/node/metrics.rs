@@ -17,6 +17,7 @@ impl Node {
         metrics.extend(self.sending_metrics());
         metrics.extend(self.store_metrics());
         metrics.extend(self.resolver_metrics());
+        metrics.extend(self.asking().into_iter().flat_map(super::Asking::metrics));
         metrics
     }
 

@@ -6,6 +6,7 @@
 //!  control ── console::Node ───┘
 //! ```
 
+mod asking;
 mod bulk;
 mod console;
 mod convert;
@@ -44,6 +45,7 @@ use tracing::debug;
 
 use ::console::api::Happening;
 
+pub(crate) use asking::{Asked, Asking};
 pub(crate) use keeper::Keeper;
 pub(crate) use replay::replay;
 pub(crate) use sensing::{open_log, zone_of_log};
@@ -80,6 +82,7 @@ pub(crate) struct Node {
     sensors: RwLock<Vec<Arc<SensorGauge>>>,
     patterns: Arc<Patterns>,
     names_judge: reverse::Judge,
+    asking: Option<Asking>,
     warnings: Vec<String>,
     /// How far back events are kept, for `why`.
     history: Duration,

@@ -186,7 +186,11 @@ impl Replay {
         let (by, rule, until) = match decision.reason {
             Reason::AddressListed { rule, until, .. } => ("address", rule, until),
             Reason::LoginListed { rule, until, .. } => ("login", rule, until),
-            Reason::Unlisted | Reason::NeverListed | Reason::KnownAddress | Reason::TarpitsFull => return,
+            Reason::Unlisted
+            | Reason::NeverListed
+            | Reason::KnownAddress
+            | Reason::ListedElsewhere { .. }
+            | Reason::TarpitsFull => return,
         };
         if decision.verdict == Verdict::Pass {
             return;

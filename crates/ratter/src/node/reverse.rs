@@ -5,8 +5,9 @@ use std::hash::RandomState;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use ::rdns::classify::{Class, Classifier, Conventions};
-use ::rdns::io::{Resolver, Servers, ServersError, system_servers};
+use ::rdns::io::Resolver;
 use ::rdns::ptr::{Found, Settings};
+use ::resolver::io::{Servers, ServersError, system_servers};
 use base::{Address, Network, Subject, Timestamp};
 use rules::{BY_REVERSE_NAME, ReverseName};
 use tracing::{info, warn};

@@ -79,6 +79,7 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         sensors: RwLock::default(),
         patterns: Arc::new(Patterns::new(config.patterns.clone())),
         names_judge: super::reverse::Judge::new(),
+        asking: super::Asking::start(&config.resolver, &config.asks)?,
         warnings: config.warnings.iter().map(|fault| fault.title.clone()).collect(),
         history: config.limits.history,
         store_trusted_from: AtomicU64::new(0),

@@ -40,6 +40,16 @@ impl Engine {
         self.refuse(now, address, stage, &block, reason)
     }
 
+    /// Whether the login's owner is known by this address.
+    pub fn knows(&self, now: Timestamp, address: Address, login: &str) -> bool {
+        CanonicalLogin::new(login).is_some_and(|login| self.is_owner(now, Some(address), login.as_str()))
+    }
+
+    /// Whether one more client from this address may be held so long; then it counts as held.
+    pub fn may_hold(&self, now: Timestamp, address: Address, span: Duration) -> bool {
+        hold(&self.tarpits).enter(now, Some(self.keys.network(address.aggregate())), span)
+    }
+
     /// Whether the address is one that lets the login's owner in.
     fn is_owner(&self, now: Timestamp, address: Option<Address>, login: &str) -> bool {
         let (Some(_), Some(address)) = (self.settings.known_for, address) else { return false };

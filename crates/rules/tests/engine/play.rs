@@ -220,6 +220,7 @@ pub(crate) fn told(decision: Decision) -> String {
         Reason::KnownAddress => " known",
         Reason::AddressListed { .. } => " address",
         Reason::LoginListed { .. } => " login",
+        Reason::ListedElsewhere { .. } => " elsewhere",
         Reason::TarpitsFull => " full",
     };
     verdict + reason

@@ -176,7 +176,7 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 /// The text of a file with secrets; it is a fault if everybody on this machine can read it.
-pub(super) fn private_text(
+pub(in crate::config) fn private_text(
     section: &Section<'_>,
     key: &'static str,
     path: &std::path::Path,
