@@ -144,7 +144,8 @@ pub fn load(path: Option<&Path>, text: &str, probe: &dyn Probe) -> Result<Config
 
 /// Sections of which `default.toml` has none, with what is required in them.
 const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[gate.line]\n[reports]\n[[reporter]]\n\
-     [dnsbl.access]\n[[dnsbl.zone]]\n[[dnsbl.transfer.allow]]\n[[dnsbl.transfer.notify]]\n[dnsbl.static]\n";
+     [dnsbl.access]\n[[dnsbl.zone]]\n[[dnsbl.transfer.allow]]\n[[dnsbl.transfer.notify]]\n[dnsbl.static]\n\
+     [[dnsbl.mirror]]\n";
 
 /// Every key there is, such as `rule.distinct.of`, with its default as `default.toml` writes it.
 pub fn keys() -> BTreeMap<String, Option<&'static str>> {
