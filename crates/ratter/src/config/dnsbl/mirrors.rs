@@ -33,9 +33,6 @@ fn one(section: &Section<'_>) -> Option<Source> {
         let fault = section.wrong("keys", "keys that sign nothing");
         section.desk.report(fault.label("without a name").hint("name one of them in `key`".to_owned()));
     }
-    if section.has("primaries") && primaries.is_empty() {
-        section.desk.report(section.wrong("primaries", "a mirror of nobody").label("at least one is wanted"));
-    }
     if let Some(surplus) = primaries.get(PRIMARIES_MAX) {
         let fault = Fault::error(surplus.place.clone(), format!("more than {PRIMARIES_MAX} primaries"));
         section.desk.report(fault.label("one too many"));
