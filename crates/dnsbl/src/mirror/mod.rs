@@ -88,7 +88,8 @@ pub struct Mirrors {
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) source: Source,
-    labels: usize,
+    /// How many labels its name has.
+    pub(crate) labels: usize,
     held: ArcSwapOption<Held>,
     /// Milliseconds: from then on the content is not served any more.
     expires: AtomicU64,

@@ -60,7 +60,7 @@ impl DnsblOutlet {
             responder = responder.with_statics(Arc::clone(statics));
         }
         if !settings.mirrors.is_empty() {
-            let mirrors = Mirrors::new(settings.mirrors.iter().cloned()).map_err(|fault| cannot_serve(vec![fault]))?;
+            let mirrors = Mirrors::new(settings.mirrors.iter().cloned()).map_err(|fault| cannot_serve(&[fault]))?;
             responder = responder.with_mirrors(Arc::new(mirrors));
         }
         if let (Some(transfers), Some(history)) = (&settings.transfers, kept.history) {
