@@ -1,5 +1,7 @@
 //! Sockets and threads around [`crate::serve`].
 
+mod body;
+mod feed;
 mod files;
 mod mirror;
 mod mmsg;
@@ -27,6 +29,7 @@ use crate::transfer::TransferTotals;
 use tcp::{Tcp, TcpCounters};
 use udp::UdpCounters;
 
+pub use feed::{FEED_CONNECTIONS_MAX, FEED_CONNECTIONS_PER_CLIENT_MAX, FeedServer};
 pub use files::{Stamp, read_whole, stamp, write_whole};
 pub use reload::{DatasetFiles, Gates, ReloadError, Reloaded, StaticFiles, ZoneFiles};
 pub use tcp::{TCP_CONNECTIONS_MAX, TCP_CONNECTIONS_PER_CLIENT_MAX, TCP_IDLE};

@@ -7,7 +7,7 @@ use ::console::metrics::Metric;
 use anyhow::{Context as _, anyhow};
 use base::Timestamp;
 use dnsbl::access::{Access, AccessSettings, KeySecret};
-use dnsbl::io::Server;
+use dnsbl::io::{FeedServer, Server};
 use dnsbl::mirror::{MirrorState, Mirrors};
 use dnsbl::serve::{Outcome, Responder, Totals, Zones};
 use dnsbl::transfer::{History, TransferTotals, Transfers};
@@ -29,6 +29,7 @@ pub(super) struct DnsblOutlet {
     responder: Arc<Responder>,
     keys: Keys,
     files: Option<FileZones>,
+    feed: Option<FeedServer>,
 }
 
 /// What the server needs to know that was kept.
@@ -55,6 +56,7 @@ impl DnsblOutlet {
             .map_err(|faults| cannot_serve(&faults))?;
         let access = Arc::new(access);
         let keys = Keys::restore(Arc::clone(&access), secret, kept.keys);
+        let feed = super::feed::start(config, node, &access, kept.history.as_ref())?;
         let mut responder = Responder::with_access(zones, access);
         if let Some(statics) = statics {
             responder = responder.with_statics(Arc::clone(statics));
@@ -71,7 +73,7 @@ impl DnsblOutlet {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let threads = settings.threads.unwrap_or(processors);
         let server = Server::start(&settings.listen, Arc::clone(&responder), &node.book, threads)?;
-        Ok(Self { origin: settings.origin.clone(), server, responder, keys, files })
+        Ok(Self { origin: settings.origin.clone(), server, responder, keys, files, feed })
     }
 
     /// What was asked with keys since the last time, if it is time to keep it.
@@ -149,6 +151,7 @@ impl DnsblOutlet {
         metrics.extend(self.responder.transfers().map(|own| transfer_metrics(&own.totals())).into_iter().flatten());
         metrics.extend(self.file_metrics());
         metrics.extend(mirror_metrics(&self.mirrors()));
+        metrics.extend(self.feed.iter().flat_map(super::feed::metrics));
         metrics
     }
 
