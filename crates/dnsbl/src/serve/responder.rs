@@ -239,8 +239,7 @@ impl Responder {
         if reply.is_truncated() {
             counters.count_truncated();
         }
-        // Codes in place of a refusal stand in an answer; without them it is what they stand for.
-        let rcode = if reply.rcode == Rcode::NoError { Rcode::Refused } else { reply.rcode };
+        let rcode = reply.rcode;
         let length = reply.finish();
         let Filled { outcome, zone, limits } = filled;
         let portion = match limits {
@@ -256,15 +255,19 @@ impl Responder {
         short.authoritative = true;
         match (portion, outcome) {
             (Portion::None, _) => short.is_silent = true,
+            (Portion::Small, Outcome::Denied | Outcome::Refused | Outcome::NotImplemented | Outcome::BadVersion)
+                if rcode != Rcode::NoError || cookie.is_none() =>
+            {
+                // Codes in place of a refusal stand in an answer; without them it is what they stand for.
+                short.rcode = if rcode == Rcode::NoError { Rcode::Refused } else { rcode };
+                short.authoritative = false;
+            }
             // The cookie that goes with it proves the address as well as a stream would (RFC 7873 section 5.2.3).
             (Portion::Truncated | Portion::Small, _) if cookie.is_some() => {
                 (short.rcode, short.authoritative) = (Rcode::BadCookie, false);
             }
             (Portion::Small, Outcome::Unlisted) => short.rcode = Rcode::NxDomain,
             (Portion::Small, Outcome::NoData) => {}
-            (Portion::Small, Outcome::Denied | Outcome::Refused | Outcome::NotImplemented | Outcome::BadVersion) => {
-                (short.rcode, short.authoritative) = (rcode, false);
-            }
             _ => {
                 counters.count_truncated();
                 short.truncate();
