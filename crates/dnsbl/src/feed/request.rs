@@ -9,7 +9,7 @@ pub const HEAD_BYTES_MAX: usize = 8 * 1024;
 const HEADERS_MAX: usize = 64;
 
 /// Longest that a request for changes waits for one.
-pub const WAIT_MAX: Duration = Duration::from_secs(60);
+pub const WAIT_MAX: Duration = Duration::from_mins(1);
 
 /// How a body is packed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,7 +70,7 @@ impl Request {
         }
         let is_1_1 = parsed.version == Some(1);
         let (path, query) =
-            parsed.path.unwrap_or_default().split_once('?').unwrap_or((parsed.path.unwrap_or_default(), ""));
+            parsed.path.unwrap_or_default().split_once('?').unwrap_or_else(|| (parsed.path.unwrap_or_default(), ""));
         let list = path.strip_prefix("/feed/").filter(|list| !list.is_empty()).ok_or(Wrong::NotFound)?;
         let mut request = Self {
             list: list.to_owned(),

@@ -1,4 +1,5 @@
 //! Bodies on their way out: packed, in chunks, and not to those who do not take them.
+#![expect(clippy::disallowed_methods, reason = "the shell has a clock, and threads")]
 
 use core::time::Duration;
 use std::io::{self, Write};
@@ -40,10 +41,9 @@ impl<'a> Paced<'a> {
 impl Write for Paced<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let began = Instant::now();
-        let written = self.stream.write(bytes).map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
-            _ => error,
-        })?;
+        let is_late = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
+        let written = self.stream.write(bytes);
+        let written = written.map_err(|error| if is_late(&error) { io::ErrorKind::TimedOut.into() } else { error })?;
         self.waited += began.elapsed();
         self.written += written;
         let allowed = WRITE_MAX.as_millis() + self.written as u128 * 1000 / RATE_MIN;

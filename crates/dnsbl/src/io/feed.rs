@@ -1,4 +1,5 @@
 //! The listener of [`crate::feed`]: HTTP/1.1, a thread for each connection, and a bound for everything.
+#![expect(clippy::disallowed_methods, reason = "the shell has a clock, and threads")]
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::time::Duration;
