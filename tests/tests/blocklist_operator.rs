@@ -234,3 +234,50 @@ impl Rbldnsd {
         Self { _process: process, dig }
     }
 }
+
+/// The length of a question without a cookie, and the reply to it.
+fn datagram(node: &Node, name: &str, kind: u8, has_edns: bool) -> (usize, Vec<u8>) {
+    let mut message = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(has_edns)];
+    for label in name.split('.') {
+        message.push(u8::try_from(label.len()).expect("a short label"));
+        message.extend_from_slice(label.as_bytes());
+    }
+    message.extend_from_slice(&[0, 0, kind, 0, 1]);
+    if has_edns {
+        message.extend_from_slice(&[0, 0, 41, 0x10, 0, 0, 0, 0, 0, 0, 0]);
+    }
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    socket.set_read_timeout(Some(std::time::Duration::from_secs(10))).expect("a timeout");
+    socket.send_to(&message, node.addresses().dns).expect("sent");
+    let mut reply = vec![0; 4096];
+    let length = socket.recv(&mut reply).expect("a reply");
+    reply.truncate(length);
+    (message.len(), reply)
+}
+
+#[test]
+fn nobody_gains_by_forging_clients() {
+    let mut node = node("auth", "");
+    let names = [
+        entry(LISTED, "auth", ORIGIN),
+        entry(LISTED, "all", ORIGIN),
+        entry("192.0.2.77", "auth", ORIGIN),
+        entry("127.0.0.2", "all", ORIGIN),
+        entry("127.0.0.1", "dyna", ORIGIN),
+        format!("0.192.auth.{ORIGIN}"),
+        format!("auth.{ORIGIN}"),
+        ORIGIN.to_owned(),
+        "example.com".to_owned(),
+    ];
+    // A, NS, SOA, MX, TXT, AAAA, DS, ANY.
+    for (name, kind) in names.iter().flat_map(|name| [1, 2, 6, 15, 16, 28, 43, 255].map(|kind| (name, kind))) {
+        for has_edns in [false, true] {
+            let (asked, reply) = datagram(&node, name, kind, has_edns);
+            assert!(2 * reply.len() <= 3 * asked, "{name} {kind}: {} octets for {asked}", reply.len());
+        }
+    }
+    // Whoever has a cookie, as `dig` gets one, learns all; so does whoever comes by TCP.
+    let answer = node.dig().ask(&names[2], "A");
+    assert_eq!((answer.status.as_str(), answer.authority[0].kind.as_str()), ("NXDOMAIN", "SOA"));
+    node.stop();
+}

@@ -130,6 +130,27 @@ pub struct DnsblStatus {
     /// The zones that are answered from files.
     #[serde(default)]
     pub files: Vec<FileZoneStatus>,
+    /// The zones that are taken from other servers.
+    #[serde(default)]
+    pub mirrors: Vec<MirrorStatus>,
+}
+
+/// A zone that is taken from another server, in [`DnsblStatus`].
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct MirrorStatus {
+    /// Its name.
+    pub name: String,
+    /// The serial of what is held; none before the first transfer, and when its time was over.
+    pub serial: Option<u32>,
+    /// Records that are held.
+    pub records: u64,
+    /// When this state came.
+    pub since: Option<String>,
+    /// Until when it is served if no primary can be reached.
+    pub expires: Option<String>,
+    /// What kept the last attempt from success, if anything did.
+    pub fault: Option<String>,
 }
 
 /// What was done for secondaries, in [`DnsblStatus`].

@@ -3,11 +3,12 @@
 //!
 //! Start at [`serve::Responder::answer`]; [`access`] says whom it answers; `io` puts sockets and threads around it.
 //! [`datasets`] reads and writes files of lists, [`statics`] are the zones that are answered from them;
-//! [`transfer`] gives zones to other servers, and [`mirror`] takes them from there.
+//! [`feed`] gives lists away as files; [`transfer`] gives zones to other servers, and [`mirror`] takes them from there.
 
 pub mod access;
 pub mod ask;
 pub mod datasets;
+pub mod feed;
 pub mod mirror;
 pub mod serve;
 pub mod statics;

@@ -49,8 +49,8 @@ fn rules(policy: Policy, refusal: Refusal) -> ZoneAccess {
 
 /// A world where one zone wants keys and all the others are limited.
 pub(crate) fn strict_world() -> World {
-    let limit = Some(Limit { per_second: 10, slip: 2, is_strict: true });
-    let limited = ZoneAccess { limit, ..ZoneAccess::default() };
+    let limit = Some(Limit { per_second: 10, slip: 2 });
+    let limited = ZoneAccess { limit, is_strict: true, ..ZoneAccess::default() };
     world(&[
         ("auth", rules(Policy::Key, Refusal::Codes)),
         ("spam", limited),
@@ -193,11 +193,11 @@ pub(crate) fn with_cookie(question: &str, cookie: &[u8]) -> Vec<u8> {
 
 #[test]
 fn who_shows_our_cookie_is_not_limited() {
-    let limit = Some(Limit { per_second: 2, slip: 1, is_strict: true });
-    let world = world(&[("auth", ZoneAccess { limit, ..ZoneAccess::default() })]);
+    let limit = Some(Limit { per_second: 2, slip: 1 });
+    let world = world(&[("auth", ZoneAccess { limit, is_strict: true, ..ZoneAccess::default() })]);
     let question = "1.2.0.192.auth TXT";
     let first = world.raw(UDP, &with_cookie(question, &[7; 8]));
-    assert_eq!(text(&first), "NOERROR aa tc; edns 1232 cookie=24");
+    assert_eq!(text(&first), "BADCOOKIE; edns 1232 cookie=24", "asked again with it, the answer is whole");
     let cookie = &first[first.len() - 24..];
     assert_eq!(cookie[..8], [7; 8]);
     for _ in 0..20 {
@@ -205,34 +205,68 @@ fn who_shows_our_cookie_is_not_limited() {
         assert!(reply.starts_with("NOERROR aa; ") && reply.ends_with("cookie=24"), "{reply}");
     }
     let forged = [&cookie[..23], &[cookie[23] ^ 1]].concat();
-    assert_eq!(text(&world.raw(UDP, &with_cookie(question, &forged))), "NOERROR aa tc; edns 1232 cookie=24");
+    assert_eq!(text(&world.raw(UDP, &with_cookie(question, &forged))), "BADCOOKIE; edns 1232 cookie=24");
     assert!(world.ask("1.2.0.192.auth TXT +tcp").starts_with("NOERROR aa; "));
     assert_eq!(text(&world.raw(UDP, &with_cookie("1.2.0.192.auth A", &[7; 7]))), "FORMERR");
 }
 
+/// Asks one by one and in a batch, which is how datagrams come.
+fn both_ways(world: &World, message: &[u8]) -> [Vec<u8>; 2] {
+    let mut buffers = [[0; 1600]];
+    buffers[0][..message.len()].copy_from_slice(message);
+    let (mut lengths, asker) = ([message.len()], asker(UDP));
+    let snapshot = world.book.snapshot();
+    let client = |_| asker.address;
+    world.responder.answer_batch(&snapshot, asker.now, &mut buffers, &mut lengths, client, &world.counters);
+    [world.raw(UDP, message), buffers[0][..lengths[0]].to_vec()]
+}
+
 #[test]
 fn forged_clients_gain_nothing() {
-    let limit = Some(Limit { per_second: 1000, slip: 2, is_strict: true });
-    let all = ["auth", "all", "dyna", "@"].map(|zone| (zone, ZoneAccess { limit, ..ZoneAccess::default() }));
-    let world = world(&all);
-    let names = ["1.2.0.192.auth", "9.2.0.192.auth", "2.0.0.127.all", "all", "@", "192.auth", "1.2.0.192.x", "ns1.dns"];
+    let strict = |policy, refusal, limit| ZoneAccess { is_strict: true, limit, ..rules(policy, refusal) };
+    let limit = Some(Limit { per_second: 100_000, slip: 2 });
+    let world = world(&[
+        ("auth", strict(Policy::Open, Refusal::Refused, limit)),
+        ("all", strict(Policy::Open, Refusal::Refused, None)),
+        ("dyna", strict(Policy::Key, Refusal::Refused, None)),
+        ("spam", strict(Policy::Key, Refusal::Codes, None)),
+        ("@", strict(Policy::Open, Refusal::Refused, None)),
+    ]);
+    let addresses =
+        ["1.2.0.192", "9.2.0.192", "2.0.0.127", "1.0.0.127", "192", "0.0.192", "1.100.51.198", "x", "256.2.0.192"];
+    let zones = ["auth", "all", "dyna", "spam", "goodkey1.auth", "otherkey.auth", "endedkey.dyna", "goodkey1.all", "x"];
+    let of_zones = zones.iter().flat_map(|zone| addresses.iter().map(move |address| format!("{address}.{zone}")));
+    let names = of_zones.chain(zones.into_iter().chain(["@", "ns1.dns", "dns", "example.com."]).map(str::to_owned));
     for name in names {
-        for kind in ["A", "TXT", "ANY", "SOA", "NS", "AAAA"] {
-            for options in ["", "+edns", "+edns=4096 +do", "+nsid"] {
-                let message = query(&format!("{name} {kind} {options}"));
-                let reply = world.raw(UDP, &message);
-                assert!(2 * reply.len() <= 3 * message.len(), "{name} {kind} {options}: {}", text(&reply));
+        for kind in ["A", "TXT", "ANY", "SOA", "NS", "AAAA", "MX", "DS", "AXFR", "IXFR"] {
+            for options in ["", "+edns", "+edns=4096 +do", "+nsid", "+v1", "+ch", "+opcode=2", "+opcode=4", "+unknown"]
+            {
+                let mut messages = vec![query(&format!("{name} {kind} {options}"))];
+                if options == "+edns" {
+                    messages.push(with_cookie(&format!("{name} {kind}"), &[7; 8]));
+                    messages.push(with_cookie(&format!("{name} {kind}"), &[7; 24]));
+                }
+                for message in messages {
+                    for reply in both_ways(&world, &message) {
+                        assert!(2 * reply.len() <= 3 * message.len(), "{name} {kind} {options}: {}", text(&reply));
+                    }
+                }
             }
         }
     }
-    // A name that does not exist is still said not to.
+    // A name that does not exist is still said not to, and a listing is told.
     assert_eq!(world.ask("9.2.0.192.auth A"), "NXDOMAIN aa");
+    assert_eq!(world.ask("9.2.0.192.all A"), "NXDOMAIN aa");
+    assert_eq!(world.ask("0.192.all A"), "NOERROR aa");
     assert_eq!(world.ask("1.2.0.192.auth A"), "NOERROR aa; 1.2.0.192.auth 2043 A 127.0.0.43");
+    assert_eq!(world.ask("1.2.0.192.all A"), "NOERROR aa tc", "two codes are too much");
+    // By TCP everything is said.
+    assert!(world.ask("9.2.0.192.all A +tcp").starts_with("NXDOMAIN aa | all 150 SOA "));
 }
 
 #[test]
 fn a_flood_gets_less_than_it_sends() {
-    let limit = Some(Limit { per_second: 10, slip: 4, is_strict: false });
+    let limit = Some(Limit { per_second: 10, slip: 4 });
     let world = world(&[("auth", ZoneAccess { limit, ..ZoneAccess::default() })]);
     let message = query("1.2.0.192.auth TXT +edns");
     let replies: Vec<_> = (0..1000).map(|_| world.raw(UDP, &message)).collect();
@@ -283,9 +317,10 @@ proptest! {
     fn a_batch_is_answered_as_its_messages_are(
         questions in prop::collection::vec((question(), 0_usize..400), 1..=BATCH_MAX),
         policy in 0_usize..3,
+        is_strict: bool,
     ) {
         let policy = [Policy::Open, Policy::Key, Policy::OpenBelow(1000)][policy];
-        let rules = [("auth", rules(policy, Refusal::Codes))];
+        let rules = ["auth", "dyna"].map(|zone| (zone, ZoneAccess { is_strict, ..rules(policy, Refusal::Codes) }));
         let (single, batched) = (world(&rules), world(&rules));
         let mut buffers = vec![[0xee; 1600]; questions.len()];
         let mut lengths = vec![0; questions.len()];

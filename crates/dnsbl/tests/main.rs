@@ -12,6 +12,9 @@ mod differential;
 #[cfg(feature = "io")]
 mod dig;
 #[cfg(test)]
+#[cfg(feature = "io")]
+mod floods;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 #[cfg(feature = "io")]

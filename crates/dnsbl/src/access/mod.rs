@@ -59,7 +59,8 @@ pub struct Access {
 }
 
 /// The rules of zones that are not known here.
-static OPEN: Rules = Rules { policy: Policy::Open, networks: None, refusal: Refusal::Refused, limit: None };
+static OPEN: Rules =
+    Rules { policy: Policy::Open, networks: None, refusal: Refusal::Refused, limit: None, is_strict: false };
 
 /// The rules of one zone.
 #[derive(Debug)]
@@ -69,6 +70,7 @@ struct Rules {
     networks: Option<Acl>,
     refusal: Refusal,
     limit: Option<Limit>,
+    is_strict: bool,
 }
 
 /// The permits of networks: the tree of lists, with a list for each permit.
@@ -351,13 +353,19 @@ impl Access {
 
     /// How much of a reply of `reply` octets to a question of `question` octets goes to a client that may be forged.
     pub(crate) fn meter(&self, zone: usize, client: Address, now: Timestamp, question: usize, reply: usize) -> Portion {
-        let Some(limit) = self.rules(zone).limit else { return Portion::Whole };
-        if !self.is_below(zone, client, now, limit.per_second, b'r') {
+        if let Some(limit) = self.rules(zone).limit
+            && !self.is_below(zone, client, now, limit.per_second, b'r')
+        {
             let turn = self.slips.fetch_add(1, Ordering::Relaxed);
             let is_slip = limit.slip > 0 && turn.is_multiple_of(u64::from(limit.slip));
             return if is_slip { Portion::Truncated } else { Portion::None };
         }
-        if limit.is_strict && 2 * reply > 3 * question { Portion::Small } else { Portion::Whole }
+        if self.is_strict(zone) && is_amplified(question, reply) { Portion::Small } else { Portion::Whole }
+    }
+
+    /// Whether replies to clients that may be forged are short in the zone.
+    pub(crate) fn is_strict(&self, zone: usize) -> bool {
+        self.rules(zone).is_strict
     }
 
     /// `what` tells replies from questions, which have rates of their own.
@@ -368,6 +376,11 @@ impl Access {
         hasher.write(&[zone as u8, what]);
         limiter.take(hasher.finish(), now.as_millis().wrapping_mul(1000), Rate::per_second(rate))
     }
+}
+
+/// Whether a reply has so many more octets than its question that forging clients gains something.
+pub(crate) const fn is_amplified(question: usize, reply: usize) -> bool {
+    2 * reply > 3 * question
 }
 
 fn check(zone: &str, rules: &ZoneAccess, faults: &mut Vec<AccessError>) {
@@ -384,7 +397,7 @@ fn check(zone: &str, rules: &ZoneAccess, faults: &mut Vec<AccessError>) {
 
 impl Rules {
     fn new(settings: &ZoneAccess) -> Self {
-        let ZoneAccess { policy, networks, refusal, limit } = settings;
+        let ZoneAccess { policy, networks, refusal, limit, is_strict } = settings;
         let networks = (!networks.is_empty()).then(|| {
             let mut changes = Changes::default();
             for (network, permit) in networks {
@@ -394,7 +407,7 @@ impl Rules {
             tree.apply(&mut changes);
             Acl(tree)
         });
-        Self { policy: *policy, networks, refusal: *refusal, limit: *limit }
+        Self { policy: *policy, networks, refusal: *refusal, limit: *limit, is_strict: *is_strict }
     }
 }
 

@@ -32,6 +32,10 @@ pub struct ZoneAccess {
     pub refusal: Refusal,
     /// The most that is sent to a client that may be a forged one.
     pub limit: Option<Limit>,
+    /// Whether no reply over UDP to a client that may be a forged one has more than one and a half times the octets of
+    /// its question: a negative one comes without its SOA record then, which nobody can remember, and others say "come
+    /// by TCP", or by the cookie that goes with them.
+    pub is_strict: bool,
 }
 
 /// What a question needs. A name at the zone's own level (SOA, NS) is told to everybody.
@@ -77,9 +81,6 @@ pub struct Limit {
     pub per_second: u32,
     /// Beyond that each such reply says "come by TCP", and the rest is dropped; 0: all are dropped, 1: none is.
     pub slip: u8,
-    /// Whether no reply has more than one and a half times the octets of its question: a negative one comes without
-    /// its SOA record then, which nobody can remember, and others say "come by TCP".
-    pub is_strict: bool,
 }
 
 /// A fault of [`AccessSettings`].

@@ -75,7 +75,7 @@ fn the_narrowest_network_counts() {
 fn faults() {
     let network = "192.0.2.0/24".parse().unwrap();
     let twice = ZoneAccess { networks: vec![(network, Permit::Free), (network, Permit::Refuse)], ..rules(Policy::Key) };
-    let no_rate = Limit { per_second: 0, slip: 2, is_strict: false };
+    let no_rate = Limit { per_second: 0, slip: 2 };
     let cases = [
         (vec![("noptr", rules(Policy::Key))], "no zone `noptr` is served"),
         (vec![("auth", rules(Policy::Key)), ("auth", rules(Policy::Open))], "zone `auth` has two sets of rules"),
@@ -127,9 +127,9 @@ fn faults_of_keys_leave_the_others_in_force() {
 #[test]
 fn replies_are_measured() {
     use Portion::{None, Small, Truncated, Whole};
-    let limit = |slip, is_strict| Some(Limit { per_second: 4, slip, is_strict });
+    let limit = |slip| Some(Limit { per_second: 4, slip });
     let portions = |slip, is_strict, reply| {
-        let zone = ZoneAccess { limit: limit(slip, is_strict), ..ZoneAccess::default() };
+        let zone = ZoneAccess { limit: limit(slip), is_strict, ..ZoneAccess::default() };
         let access = access(vec![("auth", zone)]).unwrap();
         let client = "192.0.2.1".parse().unwrap();
         (0..8).map(|_| access.meter(1, client, Timestamp::from_secs(9), 100, reply)).collect::<Vec<_>>()

@@ -9,6 +9,7 @@
 //! that is taken for a whole one unlists whatever the other half had; what rbldnsd itself only passes over (an entry
 //! twice, a range that is larger than `$MAXRANGE4`) is a warning here too.
 
+mod about;
 mod access;
 mod entries;
 mod fault;
@@ -22,6 +23,7 @@ mod unpack;
 mod values;
 mod write;
 
+pub use about::About;
 pub use access::{Access, AccessRule};
 pub use entries::{Body, Dataset, Ip4Entry, Ip6Entry, NameEntry, Part, Record, RecordData};
 pub use fault::{FAULTS_MAX, Fault, Report};

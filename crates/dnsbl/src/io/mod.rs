@@ -1,6 +1,8 @@
 //! Sockets and threads around [`crate::serve`], and around [`crate::ask`].
 
 mod ask;
+mod body;
+mod feed;
 mod files;
 mod mirror;
 mod mmsg;
@@ -29,6 +31,7 @@ use tcp::{Tcp, TcpCounters};
 use udp::UdpCounters;
 
 pub use ask::{Asker, AskerError};
+pub use feed::{FEED_CONNECTIONS_MAX, FEED_CONNECTIONS_PER_CLIENT_MAX, FeedServer};
 pub use files::{Stamp, read_whole, stamp, write_whole};
 pub use reload::{DatasetFiles, Gates, ReloadError, Reloaded, StaticFiles, ZoneFiles};
 pub use tcp::{TCP_CONNECTIONS_MAX, TCP_CONNECTIONS_PER_CLIENT_MAX, TCP_IDLE};

@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering;
 
 use super::copy::{Entry, Look};
 use super::{Held, Mirrors, Slot};
-use crate::serve::name::NAME_BYTES_MAX;
+use crate::serve::name::{NAME_BYTES_MAX, is_same};
 use crate::serve::query::{Query, code};
 use crate::serve::reply::{Rcode, Reply, Section};
 use crate::serve::{Asker, Outcome};
@@ -24,34 +24,45 @@ enum Standing<'a> {
 }
 
 impl Mirrors {
-    /// Answers a question of a mirrored zone; none if it belongs to no such zone, or to a zone of the book below it, whose
-    /// name has `book_labels` labels.
-    pub(crate) fn answer(
-        &self,
-        query: &Query<'_>,
-        asker: &Asker,
-        book_labels: usize,
-        reply: &mut Reply<'_>,
-    ) -> Option<Outcome> {
+    /// The mirrored zone that the question belongs to; none if it belongs to no such zone, or to a zone of the book below
+    /// it, whose name has `book_labels` labels.
+    pub(crate) fn slot_for(&self, query: &Query<'_>, book_labels: usize) -> Option<&Slot> {
         let is_of = |slot: &&Slot| {
             let is_parents = query.kind == code::DS && query.name.labels() == slot.labels;
             query.name.is_within(&slot.source.zone, slot.labels) && !is_parents
         };
-        let slot = self.slots.iter().find(is_of).filter(|slot| slot.labels >= book_labels)?;
-        let guard = slot.held.load();
-        let expires = slot.expires.load(Ordering::Relaxed);
+        self.slots.iter().find(is_of).filter(|slot| slot.labels >= book_labels)
+    }
+}
+
+impl Slot {
+    /// Answers a question of this zone, of which so many labels before the zone's name are a key.
+    pub(crate) fn answer(&self, query: &Query<'_>, asker: &Asker, key_labels: usize, reply: &mut Reply<'_>) -> Outcome {
+        let guard = self.held.load();
+        let expires = self.expires.load(Ordering::Relaxed);
         let Some(held) = guard.as_ref().filter(|_| asker.now.as_millis() < expires) else {
             // Another server of the zone may be better off.
             reply.rcode = Rcode::ServFail;
-            return Some(Outcome::Refused);
+            return Outcome::Refused;
         };
-        Some(held.answer(query, slot.labels, reply))
+        held.answer(query, self.labels, key_labels, reply)
+    }
+
+    /// Whether the question is about one of the zone's own servers, or a name on the way to it: whoever looks for the
+    /// zone needs that, and has no key for it.
+    pub(crate) fn is_about_server(&self, query: &Query<'_>) -> bool {
+        let guard = self.held.load();
+        let Some(Look::Here(apex)) = guard.as_ref().map(|held| held.copy.look(&[])) else { return false };
+        apex.of(code::NS).any(|server| {
+            let above = server.data.len().checked_sub(query.name.wire().len());
+            above.is_some_and(|at| is_label_start(server.data, at) && is_same(&server.data[at..], query.name.wire()))
+        })
     }
 }
 
 impl Held {
-    fn answer(&self, query: &Query<'_>, zone_labels: usize, reply: &mut Reply<'_>) -> Outcome {
-        let labels = query.name.labels() - zone_labels;
+    fn answer(&self, query: &Query<'_>, zone_labels: usize, key_labels: usize, reply: &mut Reply<'_>) -> Outcome {
+        let labels = query.name.labels() - zone_labels - key_labels;
         let mut key = [0; NAME_BYTES_MAX];
         let mut ends = [0; NAME_BYTES_MAX / 2];
         let mut at = 0;
@@ -76,7 +87,7 @@ impl Held {
             Standing::Cut(entry) => {
                 reply.authoritative = false;
                 let above = ends.iter().filter(|end| usize::from(**end) <= entry.key.len()).count();
-                let name = query.name.suffix_start(zone_labels + above);
+                let name = query.name.suffix_start(zone_labels + key_labels + above);
                 entry.of(code::NS).for_each(|r| reply.record(Section::Authority, name, code::NS, r.ttl, r.data));
                 Outcome::Apex
             }
@@ -151,4 +162,13 @@ fn records(entry: Entry<'_>, kind: u16, reply: &mut Reply<'_>) -> Outcome {
         count += 1;
     }
     if count > 0 { Outcome::Listed } else { Outcome::NoData }
+}
+
+/// Whether a label begins at `at` in an uncompressed name.
+fn is_label_start(wire: &[u8], at: usize) -> bool {
+    let mut start = 0;
+    while start < at {
+        start += 1 + usize::from(wire[start]);
+    }
+    start == at
 }

@@ -40,8 +40,11 @@ pub const MIRRORS_MAX: usize = 64;
 /// Most primaries of one zone.
 pub const PRIMARIES_MAX: usize = 16;
 
+/// What a zone may have if nothing else is wanted: some 20 million addresses with their texts.
+pub const ZONE_BYTES_MAX: usize = 2 << 30;
+
 /// A zone that is taken from others.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Source {
     /// Its name.
     pub zone: Name,
@@ -52,7 +55,7 @@ pub struct Source {
 }
 
 /// A server that has a zone.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Primary {
     /// Where it listens by TCP.
     pub address: SocketAddr,
@@ -85,7 +88,8 @@ pub struct Mirrors {
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) source: Source,
-    labels: usize,
+    /// How many labels its name has.
+    pub(crate) labels: usize,
     held: ArcSwapOption<Held>,
     /// Milliseconds: from then on the content is not served any more.
     expires: AtomicU64,

@@ -15,7 +15,7 @@ use super::reply::{Extras, REPLY_BYTES_MIN, Rcode, Reply, Section, header_only};
 use super::text::{AddressText, TEXT_BYTES_MAX};
 use super::zones::{Host, Zone, Zones};
 use crate::access::{Access, CLIENT_BYTES, Judged, KeySet, Permit, Portion, Reason, Refusal, SERVER_BYTES, Verdict};
-use crate::mirror::Mirrors;
+use crate::mirror::{self, Mirrors};
 use crate::statics::{Slot, Statics};
 use crate::transfer::Transfers;
 
@@ -110,7 +110,7 @@ impl Responder {
 
     /// A responder that answers those whom `access`, which was made for these zones, lets ask.
     pub fn with_access(zones: Zones, access: Arc<Access>) -> Self {
-        let plan = Plan::new(&zones, |zone| !access.is_particular(zone));
+        let plan = Plan::new(&zones, |zone| !access.is_particular(zone), |zone| access.is_strict(zone));
         Self { zones, plan, access, transfers: None, statics: None, mirrors: None }
     }
 
@@ -134,12 +134,13 @@ impl Responder {
 
     /// Plain are the zones that nothing else answers for.
     fn new_plan(&self) -> Plan {
-        Plan::new(&self.zones, |zone| {
+        let is_plain = |zone: usize| {
             let name = &self.zones.all[zone].name;
             let is_others = self.statics.as_ref().is_some_and(|statics| statics.is_below(name))
                 || self.mirrors.as_ref().is_some_and(|mirrors| mirrors.is_below(name));
             !self.access.is_particular(zone) && !is_others
-        })
+        };
+        Plan::new(&self.zones, is_plain, |zone| self.access.is_strict(zone))
     }
 
     /// The zones that are taken from others.
@@ -238,28 +239,39 @@ impl Responder {
         if reply.is_truncated() {
             counters.count_truncated();
         }
+        let rcode = reply.rcode;
         let length = reply.finish();
         let Filled { outcome, zone, limits } = filled;
         let portion = match limits {
             Some(zone) if !is_known => self.access.meter(zone, asker.address, asker.now, message.len(), length),
             _ => Portion::Whole,
         };
-        counters.count(if portion == Portion::Whole { outcome } else { Outcome::Limited }, zone);
+        counters
+            .count(if matches!(portion, Portion::Whole | Portion::Small) { outcome } else { Outcome::Limited }, zone);
         if portion == Portion::Whole {
             return length;
         }
-        let mut short = Reply::begin(&query, out, limit, extras);
+        let mut short = Reply::begin(&query, out, limit, Extras { nsid: &[], cookie });
         short.authoritative = true;
         match (portion, outcome) {
             (Portion::None, _) => short.is_silent = true,
+            (Portion::Small, Outcome::Denied | Outcome::Refused | Outcome::NotImplemented | Outcome::BadVersion)
+                if rcode != Rcode::NoError || cookie.is_none() =>
+            {
+                // Codes in place of a refusal stand in an answer; without them it is what they stand for.
+                short.rcode = if rcode == Rcode::NoError { Rcode::Refused } else { rcode };
+                short.authoritative = false;
+            }
             // The cookie that goes with it proves the address as well as a stream would (RFC 7873 section 5.2.3).
-            (Portion::Truncated, _) if cookie.is_some() => {
+            (Portion::Truncated | Portion::Small, _) if cookie.is_some() => {
                 (short.rcode, short.authoritative) = (Rcode::BadCookie, false);
             }
             (Portion::Small, Outcome::Unlisted) => short.rcode = Rcode::NxDomain,
             (Portion::Small, Outcome::NoData) => {}
-            (Portion::Small, Outcome::Denied) => (short.rcode, short.authoritative) = (Rcode::Refused, false),
-            _ => short.truncate(),
+            _ => {
+                counters.count_truncated();
+                short.truncate();
+            }
         }
         short.finish()
     }
@@ -279,8 +291,7 @@ impl Responder {
 
     /// Decides what the reply is and writes its records.
     fn fill(&self, turn: &Turn<'_>, query: &Query<'_>, reply: &mut Reply<'_>) -> Filled {
-        let elsewhere = |outcome| Filled { outcome, zone: None, limits: None };
-        let not_the_books = |outcome| Filled { outcome, zone: None, limits: Some(0) };
+        let elsewhere = |outcome| Filled { outcome, zone: None, limits: Some(0) };
         if query.is_other_operation {
             reply.rcode = Rcode::NotImp;
             return elsewhere(Outcome::NotImplemented);
@@ -298,9 +309,9 @@ impl Responder {
         let book_labels = place.map_or(0, |place| place.zone.labels);
         if is_ours
             && let Some(mirrors) = &self.mirrors
-            && let Some(outcome) = mirrors.answer(query, turn.asker, book_labels, reply)
+            && let Some(slot) = mirrors.slot_for(query, book_labels)
         {
-            return not_the_books(outcome);
+            return self.fill_from_mirror(slot, place.map_or(0, |place| place.index), turn, query, reply);
         }
         if is_ours
             && let Some(statics) = &self.statics
@@ -329,6 +340,32 @@ impl Responder {
         Filled { outcome, zone: Some(place.index), limits: (permit != Permit::Free).then_some(place.index) }
     }
 
+    /// Answers from a mirrored zone, for which the rules of the book's zone number `index` hold: that of its name or
+    /// above it, or the origin's.
+    fn fill_from_mirror(
+        &self,
+        slot: &mirror::Slot,
+        index: usize,
+        turn: &Turn<'_>,
+        query: &Query<'_>,
+        reply: &mut Reply<'_>,
+    ) -> Filled {
+        let permit = self.access.permit(index, turn.asker.address);
+        let filled = |outcome| Filled { outcome, zone: None, limits: (permit != Permit::Free).then_some(index) };
+        let labels = query.name.labels() - slot.labels;
+        if matches!(permit, Permit::Refuse | Permit::Ignore) {
+            reply.is_silent = permit == Permit::Ignore;
+            return filled(self.deny(index, host(query, labels), turn, query, reply, Reason::Network));
+        }
+        if labels == 0 || slot.is_about_server(query) {
+            return filled(slot.answer(query, turn.asker, 0, reply));
+        }
+        match self.admit_to_names(index, labels, permit, turn, query) {
+            Ok(key_labels) => filled(slot.answer(query, turn.asker, key_labels, reply)),
+            Err((reason, address)) => filled(self.deny(index, address, turn, query, reply, reason)),
+        }
+    }
+
     /// Answers from files alone, whom the zone's rules let ask.
     fn fill_from_files(&self, slot: &Slot, turn: &Turn<'_>, query: &Query<'_>, reply: &mut Reply<'_>) -> Filled {
         let index = self.zones.all.len() + slot.place;
@@ -342,17 +379,33 @@ impl Responder {
         if labels == 0 {
             return filled(Statics::answer(slot, query, turn.asker, 0, reply));
         }
+        match self.admit_to_names(index, labels, permit, turn, query) {
+            Ok(key_labels) => filled(Statics::answer(slot, query, turn.asker, key_labels, reply)),
+            Err((reason, address)) => filled(self.deny(index, address, turn, query, reply, reason)),
+        }
+    }
+
+    /// [`Responder::admit`] for a zone that may have names too: how many labels are a key, or why there is no answer
+    /// about which address.
+    fn admit_to_names(
+        &self,
+        index: usize,
+        labels: usize,
+        permit: Permit,
+        turn: &Turn<'_>,
+        query: &Query<'_>,
+    ) -> Result<usize, (Reason, Option<Address>)> {
         // Only a part of an address is a step on the way; a name of a list of names is none.
         let is_whole = |labels| {
             host(query, labels).is_some() || networks(&query.name, labels).into_iter().flatten().next().is_none()
         };
         let (verdict, key_labels) = self.admit(index, labels, permit, turn, query, is_whole);
         if let Verdict::Refuse(reason) = verdict {
-            return filled(self.deny(index, host(query, labels - key_labels), turn, query, reply, reason));
+            return Err((reason, host(query, labels - key_labels)));
         }
         // In a list of names the label before the zone's name may be a long one of the name.
         let is_known = key_labels > 0 && self.access.knows(query.name.label(labels - 1), turn.keys);
-        filled(Statics::answer(slot, query, turn.asker, usize::from(is_known), reply))
+        Ok(usize::from(is_known))
     }
 
     /// Whether the client may ask what stands below the zone's own name, and how many labels of it are its key.

@@ -145,6 +145,32 @@ impl History {
         Some(ring.steps.range(first..last).filter(|step| members.contains(step.list)).copied().collect())
     }
 
+    /// What changed on `list` after the change `from`: until which change, and the networks with whether they are on
+    /// it then. Changes after `most` are left for the next time. `None` if `from` is too long ago, or is still to come.
+    pub(crate) fn changes_of(&self, list: ListId, from: u64, most: usize) -> Option<(u64, Vec<(Network, bool)>)> {
+        let ring = self.ring();
+        if from > ring.newest || from < ring.complete_after || from < ring.renewed[list.index()] {
+            return None;
+        }
+        let mut until = ring.of_lists[list.index()].max(from);
+        // What a network was before, and is now.
+        let mut networks: BTreeMap<Network, (bool, bool)> = BTreeMap::new();
+        let first =
+            if until == from { ring.steps.len() } else { ring.steps.partition_point(|step| step.serial <= from) };
+        let (mut taken, mut last) = (0, from);
+        for step in ring.steps.range(first..).filter(|step| step.list == list) {
+            if taken >= most && step.serial != last {
+                until = last;
+                break;
+            }
+            networks.entry(step.network).or_insert((step.was_listed, false)).1 = !step.was_listed;
+            (taken, last) = (taken + 1, step.serial);
+        }
+        drop(ring);
+        let changed = networks.into_iter().filter(|(_, (was, is))| was != is);
+        Some((until, changed.map(|(network, (_, is))| (network, is)).collect()))
+    }
+
     fn ring(&self) -> MutexGuard<'_, Ring> {
         // A panic elsewhere leaves the ring as whole as any other moment.
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)

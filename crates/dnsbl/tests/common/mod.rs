@@ -238,6 +238,7 @@ pub(crate) fn text(reply: &[u8]) -> String {
         5 => "REFUSED",
         9 => "NOTAUTH",
         16 => "BADVERS",
+        23 => "BADCOOKIE",
         other => panic!("rcode {other}"),
     };
     let flags = [

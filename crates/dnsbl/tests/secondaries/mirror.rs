@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use dnsbl::access::{
+    Access, AccessSettings, KeyRecord, KeySecret, Limit, Per, Permit, Policy, Quota, ZoneAccess, ZoneLabel,
+};
 use dnsbl::io::Server;
 use dnsbl::mirror::{MirrorState, Mirrors, Primary as From, Source};
 use dnsbl::serve::{Name, Responder, Zones};
@@ -17,7 +20,7 @@ use super::peers::{Kind, Peer, free_port};
 use super::primary::{Primary, SECRET, answer, records, serial_of, wait_until};
 use super::relay::Relay;
 use super::{CHANGES_PER_SECOND, SECONDS, ZONES};
-use crate::common::{book, settings};
+use crate::common::{book, query, settings, text};
 
 /// A server that has nothing but what it takes from others.
 struct Mirror {
@@ -27,12 +30,16 @@ struct Mirror {
 
 impl Mirror {
     fn start(port: u16, primaries: &[SocketAddr], secret: &str, bytes_max: usize) -> Self {
+        Self::start_with(Responder::new(Zones::new(&settings()).unwrap()), port, primaries, secret, bytes_max)
+    }
+
+    fn start_with(responder: Responder, port: u16, primaries: &[SocketAddr], secret: &str, bytes_max: usize) -> Self {
         let key = Key::parse(&format!("hmac-sha256:mirror:{secret}")).unwrap();
         let primaries: Vec<From> =
             primaries.iter().map(|address| From { address: *address, key: Some(key.clone()) }).collect();
         let source = |zone: &str| Source { zone: Name::parse(zone).unwrap(), primaries: primaries.clone(), bytes_max };
         let mirrors = Arc::new(Mirrors::new(ZONES[..2].iter().map(|zone| source(zone))).unwrap());
-        let responder = Responder::new(Zones::new(&settings()).unwrap()).with_mirrors(Arc::clone(&mirrors));
+        let responder = responder.with_mirrors(Arc::clone(&mirrors));
         let listen = (Ipv4Addr::LOCALHOST, port).into();
         let server = Server::start(&[listen], Arc::new(responder), &Arc::new(book()), 1).unwrap();
         Self { server, mirrors }
@@ -188,6 +195,83 @@ fn a_mirror_of_bind() {
 #[test]
 fn a_mirror_of_powerdns() {
     of_a_peer(Kind::PowerDns);
+}
+
+#[test]
+fn forged_clients_gain_nothing_from_mirrored_zones() {
+    let limit = Some(Limit { per_second: 100_000, slip: 2 });
+    let rules = vec![(ZoneLabel::Others, ZoneAccess { limit, is_strict: true, ..ZoneAccess::default() })];
+    let access = AccessSettings { zones: rules, cookie_secrets: vec![[3; 16]] };
+    let zones = Zones::new(&settings()).unwrap();
+    let access = Access::new(&zones, None, &access, KeySecret::new([5; 16]), [6; 16]).unwrap();
+    let port = free_port();
+    let primary = Primary::start(7, port);
+    primary.list_a_little();
+    let responder = Responder::with_access(zones, Arc::new(access));
+    let mirror = Mirror::start_with(responder, port, &[primary.address()], SECRET, 1 << 30);
+    let has_both = || mirror.states().iter().all(|state| state.serial.is_some());
+    wait_until(Duration::from_secs(20), has_both, || format!("{:?}", mirror.states()));
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    socket.connect(mirror.address()).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let mut reply = [0; 4096];
+    for name in ["1.2.0.192.all", "9.2.0.192.all", "2.0.0.127.all", "all", "0.192.all", "*.100.51.198.dyna"] {
+        for kind in ["A", "TXT", "ANY", "SOA", "NS", "AAAA"] {
+            for options in ["", "+edns", "+edns=4096 +do", "+nsid"] {
+                let message = query(&format!("{name} {kind} {options}"));
+                socket.send(&message).unwrap();
+                let length = socket.recv(&mut reply).unwrap();
+                assert!(2 * length <= 3 * message.len(), "{name} {kind} {options}: {length} for {}", message.len());
+            }
+        }
+    }
+}
+
+#[test]
+fn keys_and_networks_hold_for_mirrored_zones() {
+    let zones = Zones::new(&settings()).unwrap();
+    let zone = |label: &str, rules| (ZoneLabel::Named(label.into()), rules);
+    let refused = vec![("127.0.0.0/8".parse().unwrap(), Permit::Refuse)];
+    let rules = vec![
+        zone("all", ZoneAccess { policy: Policy::Key, ..ZoneAccess::default() }),
+        zone("dyna", ZoneAccess { networks: refused, ..ZoneAccess::default() }),
+    ];
+    let access = AccessSettings { zones: rules, cookie_secrets: Vec::new() };
+    let secret = KeySecret::new([5; 16]);
+    let access = Access::new(&zones, None, &access, secret, [6; 16]).unwrap();
+    let (name, owner) = ("goodkey1".to_owned(), "somebody".to_owned());
+    let quota = Some(Quota { questions: 2, per: Per::Day });
+    access
+        .set_keys(vec![KeyRecord { hash: secret.hash(b"goodkey1"), name, owner, zones: None, quota, until: None }])
+        .unwrap();
+    let port = free_port();
+    let primary = Primary::start(7, port);
+    primary.list_a_little();
+    let responder = Responder::with_access(zones, Arc::new(access));
+    let mirror = Mirror::start_with(responder, port, &[primary.address()], SECRET, 1 << 30);
+    let has_both = || mirror.states().iter().all(|state| state.serial.is_some());
+    wait_until(Duration::from_secs(20), has_both, || format!("{:?}", mirror.states()));
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    socket.connect(mirror.address()).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let cases = [
+        ("1.2.0.192.all A", "REFUSED"),
+        ("0.192.goodkey1.all A", "NOERROR aa |"),
+        ("1.2.0.192.otherkey.all A", "REFUSED"),
+        ("1.2.0.192.goodkey1.all A", "NOERROR aa; 1.2.0.192.goodkey1.all"),
+        ("9.2.0.192.goodkey1.all A", "NXDOMAIN aa"),
+        ("1.2.0.192.goodkey1.all A", "REFUSED"),
+        ("all NS", "NOERROR aa; "),
+        ("1.2.0.192.dyna A", "REFUSED"),
+        ("dyna SOA", "REFUSED"),
+    ];
+    for (question, wanted) in cases {
+        socket.send(&query(question)).unwrap();
+        let mut reply = [0; 4096];
+        let length = socket.recv(&mut reply).unwrap();
+        let got = text(&reply[..length]);
+        assert!(got.starts_with(wanted), "{question}: {got}");
+    }
 }
 
 #[test]

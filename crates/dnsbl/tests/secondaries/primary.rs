@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base::{Address, Evidence, ListId, Maker, Network, Subject, Timestamp, Until};
 use dnsbl::io::Server;
@@ -202,6 +202,9 @@ impl Primary {
             .replace("{unknown}", &format!("-y hmac-sha256:nobody:{SECRET}"))
             .replace("{other}", &format!("-y hmac-sha512:mirror:{SECRET}"))
             .replace("dig ", &at);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let off = |by: i64| now.wrapping_add_signed(by).to_string();
+        let filled = [600, -600, 200].iter().fold(filled, |text, by| text.replace(&format!("{{{by:+}}}"), &off(*by)));
         let mut words = filled.split_whitespace();
         let program = words.next().unwrap();
         let output = Command::new(program).args(words).output().expect("dig is installed");

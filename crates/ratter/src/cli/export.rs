@@ -1,10 +1,9 @@
 use std::io::Write;
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use console::api::Status;
-use dnsbl::datasets::{Form, Head, Row, Writer};
+use dnsbl::datasets::Form;
 use dnsbl::io::write_whole;
 use listings::networks::Decoder;
 use serde::Serialize;
@@ -12,7 +11,7 @@ use serde::Serialize;
 use super::client::{Client, escaped};
 use super::show::{Show, complain};
 use super::{Failure, Outcome};
-use crate::config::{self, Config, List};
+use crate::config;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -55,8 +54,11 @@ pub(crate) fn export(path: Option<&Path>, arguments: &Arguments, show: &Show) ->
     // The serial comes first: a file is never older than it says.
     let serial = client.get::<Status>("/v1/status")?.ok_or_else(gone)?.serial;
     let stream = client.download(&format!("/v1/export?list={}", escaped(&arguments.list)))?.ok_or_else(gone)?;
-    let about = About::of(&config, &arguments.list, serial);
-    let write = |out: &mut dyn Write| about.write(arguments.format, &stream, out);
+    let about = crate::node::about(&config, &arguments.list);
+    let write = |out: &mut dyn Write| {
+        let networks = Decoder::new(&stream[..]).map(|network| network.map_err(std::io::Error::other));
+        about.write(arguments.format, serial as u32, networks, out)
+    };
     let (written, skipped) = match &arguments.output {
         Some(file) => write_whole(file, write).with_context(|| format!("{} cannot be written", file.display()))?,
         None => write(&mut std::io::BufWriter::new(std::io::stdout().lock())).context("the list cannot be written")?,
@@ -70,68 +72,4 @@ pub(crate) fn export(path: Option<&Path>, arguments: &Arguments, show: &Show) ->
         show.value(&exported, |it| format!("{} networks of {} are in {}", it.written, it.list, it.file))?;
     }
     Ok(Outcome::Done)
-}
-
-/// What the configuration says of a list, for the head of a file.
-struct About<'a> {
-    list: &'a str,
-    zone: String,
-    primary: String,
-    contact: String,
-    code: Ipv4Addr,
-    /// In rbldnsd's way.
-    text: String,
-    /// With `{ip}` for the network.
-    reason: String,
-    ttl: u32,
-    serial: u32,
-}
-
-/// The code of a list that is not published: what rbldnsd answers where a file says nothing.
-const CODE_DEFAULT: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-
-/// The text of a list whose configuration gives none.
-const TEXT_DEFAULT: &str = "{ip} is on {list}";
-
-impl<'a> About<'a> {
-    fn of(config: &Config, name: &'a str, serial: u64) -> Self {
-        let list: Option<&List> = config.lists.iter().find(|list| list.name == name);
-        let dnsbl = config.dnsbl.as_ref();
-        let origin = dnsbl.map_or("invalid", |dnsbl| &dnsbl.origin);
-        let text = list.and_then(|list| list.text.as_deref()).unwrap_or(TEXT_DEFAULT);
-        let link = dnsbl.and_then(|dnsbl| dnsbl.lookup.as_deref()).unwrap_or_default();
-        let reason = text.replace("{url}", link).replace("{list}", name).trim_end().to_owned();
-        let ttl = list.and_then(|list| list.ttl).or_else(|| dnsbl.map(|dnsbl| dnsbl.ttl)).unwrap_or_default();
-        Self {
-            list: name,
-            zone: format!("{name}.{origin}"),
-            primary: dnsbl.and_then(|dnsbl| dnsbl.ns.first()).map_or(&config.node.name, |server| &server.name).clone(),
-            contact: dnsbl
-                .map_or_else(|| format!("hostmaster@{origin}"), |dnsbl| dnsbl.contact.clone())
-                .replace('@', "."),
-            code: list.and_then(|list| list.code).unwrap_or(CODE_DEFAULT),
-            // In rbldnsd's templates a dollar sign is the address.
-            text: reason.replace('$', "$$").replace("{ip}", "$"),
-            reason,
-            ttl: u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX).max(1),
-            serial: serial as u32,
-        }
-    }
-
-    /// Writes the networks of a stream; how many were written, and how many have no place in the form.
-    fn write(&self, form: Form, stream: &[u8], out: &mut dyn Write) -> std::io::Result<(u64, u64)> {
-        let Self { zone, primary, contact, code, text, ttl, serial, .. } = self;
-        let head = Head { zone, primary, contact, serial: *serial, code: *code, text, ttl: *ttl };
-        let mut writer = Writer::new(form, &head, out)?;
-        let has_reason = matches!(form, Form::Csv | Form::Ndjson);
-        for network in Decoder::new(stream) {
-            let network = network.map_err(std::io::Error::other)?;
-            let reason = if has_reason { self.reason.replace("{ip}", &network.to_string()) } else { String::new() };
-            let row = Row { network, is_excluded: false, code: None, list: self.list, reason: &reason, until: None };
-            writer.row(&row)?;
-        }
-        let counts = writer.counts();
-        writer.into_inner().flush()?;
-        Ok(counts)
-    }
 }

@@ -1,6 +1,7 @@
 //! `[dnsbl]`: the zone under which lists are published.
 
 mod access;
+mod mirrors;
 mod secondaries;
 mod statics;
 mod zones;
@@ -9,6 +10,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use ::dnsbl::access::{ZoneAccess, ZoneLabel};
+use ::dnsbl::mirror;
 use ::dnsbl::serve::NSID_BYTES_MAX;
 use ::dnsbl::transfer;
 
@@ -55,6 +57,8 @@ pub struct Dnsbl {
     pub transfers: Option<transfer::Settings>,
     /// The zones from files, if there are any.
     pub statics: Option<Statics>,
+    /// The zones that are taken from other servers.
+    pub mirrors: Vec<mirror::Source>,
 }
 
 /// A server of the zone.
@@ -88,6 +92,7 @@ pub(super) fn read(section: &Section<'_>, node_name: Option<&str>, lists: &Lists
     let cookie_secrets = access::cookie_secrets(section);
     let transfers = section.part("transfer", |section| Some(secondaries::read(section)));
     let statics = section.part("static", |section| Some(statics::read(section)));
+    let mirrors = mirrors::read(section);
     // A wrong origin has been told; what stands below it is read all the same.
     let zones = zones::read(section, origin.as_deref().unwrap_or("invalid"), lists, statics.as_ref());
 
@@ -123,6 +128,7 @@ pub(super) fn read(section: &Section<'_>, node_name: Option<&str>, lists: &Lists
         access: zones.access,
         transfers,
         statics,
+        mirrors,
         origin,
     })
 }

@@ -14,6 +14,7 @@ mod console;
 mod diagnose;
 mod dnsbl;
 mod dovecot;
+mod feed;
 mod find;
 mod forms;
 mod gates;
@@ -47,6 +48,7 @@ pub use self::console::Console;
 pub use self::diagnose::{Fault, Faults, Severity};
 pub use self::dnsbl::{Combined, CookieSecrets, Dnsbl, NameServer, StaticZone, Statics};
 pub use self::dovecot::{DovecotGate, Secret};
+pub use self::feed::Feed;
 pub use self::find::{Ports, Source, control_socket, find, parse_duration};
 pub use self::gates::{Gates, LineGate};
 pub use self::limits::Limits;
@@ -105,6 +107,8 @@ pub struct Config {
     pub sending: Vec<Limit>,
     /// The DNS zone, if lists are published.
     pub dnsbl: Option<Dnsbl>,
+    /// The listener for subscribers to lists, if it is wanted.
+    pub feed: Option<Feed>,
     /// The console, if it is wanted.
     pub console: Option<Console>,
     /// What somebody should look at, though it keeps nothing from running.
@@ -150,7 +154,7 @@ pub fn load(path: Option<&Path>, text: &str, probe: &dyn Probe) -> Result<Config
 /// Sections of which `default.toml` has none, with what is required in them.
 const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[[ask]]\ncodes = [{}]\n[gate.line]\n\
      [gate.postfix]\n[gate.milter]\n[gate.dovecot.ask]\n[reports]\n[[reporter]]\n[dnsbl.access]\n[[dnsbl.zone]]\n\
-     [[dnsbl.transfer.allow]]\n[[dnsbl.transfer.notify]]\n[dnsbl.static]\n";
+     [[dnsbl.transfer.allow]]\n[[dnsbl.transfer.notify]]\n[dnsbl.static]\n[[dnsbl.mirror]]\n[feed]\n";
 
 /// Every key there is, such as `rule.distinct.of`, with its default as `default.toml` writes it.
 pub fn keys() -> BTreeMap<String, Option<&'static str>> {
@@ -202,6 +206,8 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
     let sending = read_sending(file, defaults);
     let name = node.as_ref().map(|node| node.name.as_str());
     let dnsbl = file.part("dnsbl", |section| dnsbl::read(section, name, &lists));
+    let feed = file.part("feed", feed::read);
+    feed::check(file);
     let console = file.part("console", console::read);
     Some(Config {
         node: node?,
@@ -219,6 +225,7 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
         sending,
         lists: lists.into_lists(),
         dnsbl,
+        feed,
         console,
         warnings: Faults::new(String::new(), String::new(), Vec::new()),
     })

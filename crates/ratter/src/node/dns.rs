@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use ::console::api::{DnsblStatus, Fault, KeyView, KeyWish, NewKey, RevokeWish, TransferStatus};
+use ::console::api::{DnsblStatus, Fault, KeyView, KeyWish, MirrorStatus, NewKey, RevokeWish, TransferStatus};
 use ::console::metrics::Metric;
 use anyhow::{Context as _, anyhow};
 use base::Timestamp;
 use dnsbl::access::{Access, AccessSettings, KeySecret};
-use dnsbl::io::Server;
+use dnsbl::io::{FeedServer, Server};
+use dnsbl::mirror::{MirrorState, Mirrors};
 use dnsbl::serve::{Outcome, Responder, Totals, Zones};
 use dnsbl::transfer::{History, TransferTotals, Transfers};
 use store::KeptKey;
@@ -28,6 +29,7 @@ pub(super) struct DnsblOutlet {
     responder: Arc<Responder>,
     keys: Keys,
     files: Option<FileZones>,
+    feed: Option<FeedServer>,
 }
 
 /// What the server needs to know that was kept.
@@ -54,9 +56,14 @@ impl DnsblOutlet {
             .map_err(|faults| cannot_serve(&faults))?;
         let access = Arc::new(access);
         let keys = Keys::restore(Arc::clone(&access), secret, kept.keys);
+        let feed = super::feed::start(config, node, &access, kept.history.as_ref())?;
         let mut responder = Responder::with_access(zones, access);
         if let Some(statics) = statics {
             responder = responder.with_statics(Arc::clone(statics));
+        }
+        if !settings.mirrors.is_empty() {
+            let mirrors = Mirrors::new(settings.mirrors.iter().cloned()).map_err(|fault| cannot_serve(&[fault]))?;
+            responder = responder.with_mirrors(Arc::new(mirrors));
         }
         if let (Some(transfers), Some(history)) = (&settings.transfers, kept.history) {
             let transfers = Transfers::new(transfers.clone(), history).map_err(|faults| cannot_serve(&faults))?;
@@ -66,7 +73,7 @@ impl DnsblOutlet {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let threads = settings.threads.unwrap_or(processors);
         let server = Server::start(&settings.listen, Arc::clone(&responder), &node.book, threads)?;
-        Ok(Self { origin: settings.origin.clone(), server, responder, keys, files })
+        Ok(Self { origin: settings.origin.clone(), server, responder, keys, files, feed })
     }
 
     /// What was asked with keys since the last time, if it is time to keep it.
@@ -99,13 +106,21 @@ impl DnsblOutlet {
             keys: self.keys.in_force(),
             transfers: self.responder.transfers().map(|own| transfers(own.totals())),
             files: self.files.as_ref().map(FileZones::status).unwrap_or_default(),
+            mirrors: self.mirrors().into_iter().map(mirror_status).collect(),
         }
+    }
+
+    fn mirrors(&self) -> Vec<MirrorState> {
+        self.responder.mirrors().map(|mirrors| mirrors.states()).unwrap_or_default()
     }
 
     /// What somebody should look at.
     pub(super) fn warnings(&self) -> Vec<String> {
         let files = self.files.as_ref().map(FileZones::status).unwrap_or_default();
-        files.into_iter().filter_map(|zone| Some(format!("zone {}: {}", zone.name, zone.fault?))).collect()
+        let files = files.into_iter().filter_map(|zone| Some(format!("zone {}: {}", zone.name, zone.fault?)));
+        let mirrors = self.mirrors().into_iter();
+        let mirrors = mirrors.filter_map(|mirror| Some(format!("mirrored zone {}: {}", mirror.zone, mirror.fault?)));
+        files.chain(mirrors).collect()
     }
 
     pub(super) fn metrics(&self, node: &Node) -> Vec<Metric> {
@@ -135,6 +150,8 @@ impl DnsblOutlet {
         metrics.extend(self.key_metrics());
         metrics.extend(self.responder.transfers().map(|own| transfer_metrics(&own.totals())).into_iter().flatten());
         metrics.extend(self.file_metrics());
+        metrics.extend(mirror_metrics(&self.mirrors()));
+        metrics.extend(self.feed.iter().flat_map(super::feed::metrics));
         metrics
     }
 
@@ -162,6 +179,45 @@ impl DnsblOutlet {
                 .by("zone", faulty),
         ]
     }
+}
+
+fn mirror_status(state: MirrorState) -> MirrorStatus {
+    MirrorStatus {
+        name: state.zone,
+        serial: state.serial,
+        records: state.records,
+        since: state.since.map(|since| since.to_string()),
+        expires: state.expires.map(|expires| expires.to_string()),
+        fault: state.fault,
+    }
+}
+
+fn mirror_metrics(mirrors: &[MirrorState]) -> Vec<Metric> {
+    if mirrors.is_empty() {
+        return Vec::new();
+    }
+    let by = |value: fn(&MirrorState) -> u64| {
+        mirrors.iter().map(|mirror| (mirror.zone.clone(), value(mirror))).collect::<Vec<_>>()
+    };
+    let sum = |value: fn(&MirrorState) -> u64| mirrors.iter().map(value).sum::<u64>();
+    let ends = [
+        ("whole", sum(|mirror| mirror.whole)),
+        ("incremental", sum(|mirror| mirror.incremental)),
+        ("current", sum(|mirror| mirror.current)),
+        ("failed", sum(|mirror| mirror.failed)),
+    ];
+    let heard = [("heeded", sum(|mirror| mirror.announced)), ("refused", sum(|mirror| mirror.strangers))];
+    vec![
+        Metric::gauge("dns_mirror_records", "Records of mirrored zones", 0).by("zone", by(|mirror| mirror.records)),
+        Metric::gauge("dns_mirror_bytes", "Octets of the records of mirrored zones", 0)
+            .by("zone", by(|mirror| mirror.bytes)),
+        Metric::gauge("dns_mirror_faulty", "1 while the last attempt to look for a newer zone has failed", 0)
+            .by("zone", by(|mirror| u64::from(mirror.fault.is_some()))),
+        Metric::counter("dns_mirror_attempts", "Attempts to look for newer zones, by what became of them", 0)
+            .by("end", ends.map(|(end, value)| (end.to_owned(), value))),
+        Metric::counter("dns_mirror_announcements", "Announcements of others, by whether they were heeded", 0)
+            .by("end", heard.map(|(end, value)| (end.to_owned(), value))),
+    ]
 }
 
 fn transfer_metrics(totals: &TransferTotals) -> Vec<Metric> {

@@ -11,6 +11,7 @@ mod bulk;
 mod console;
 mod convert;
 mod dns;
+mod feed;
 mod gates;
 mod globs;
 mod journal;
@@ -46,6 +47,7 @@ use tracing::debug;
 use ::console::api::Happening;
 
 pub(crate) use asking::{Asked, Asking};
+pub(crate) use feed::about;
 pub(crate) use keeper::Keeper;
 pub(crate) use replay::replay;
 pub(crate) use sensing::{open_log, zone_of_log};

@@ -64,7 +64,7 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
     let book = Arc::new(Book::new(never));
     let engine = Engine::new(convert::engine_settings(config), Arc::clone(&book), restored.secret);
     restore(&book, &engine, &mut restored);
-    let wants_history = config.dnsbl.as_ref().is_some_and(|dnsbl| dnsbl.transfers.is_some());
+    let wants_history = config.dnsbl.as_ref().is_some_and(|dnsbl| dnsbl.transfers.is_some() || config.feed.is_some());
     let history = wants_history.then(|| Arc::new(History::starting_at(restored.serial)));
     let (happenings, _) = broadcast::channel(HAPPENINGS_QUEUED_MAX);
     let node = Arc::new(Node {

@@ -49,21 +49,16 @@ pub(super) fn read(section: &Section<'_>) -> ZoneAccess {
     let slip = section.optional("slip", &number(0..=10));
     let strict = section.optional("strict", &boolean());
 
-    for key in ["slip", "strict"] {
-        if section.has(key) && !section.has("replies") {
-            let fault = Fault::error(section.key_place(key), format!("`{key}` without a limit of replies"));
-            section.desk.report(fault.label("limits nothing").hint("add `replies = \"20/s\"`".to_owned()));
-        }
+    if section.has("slip") && !section.has("replies") {
+        let fault = Fault::error(section.key_place("slip"), "`slip` without a limit of replies");
+        section.desk.report(fault.label("limits nothing").hint("add `replies = \"20/s\"`".to_owned()));
     }
     ZoneAccess {
         policy: read_policy(section, policy, rate),
         networks,
         refusal: refusal.unwrap_or_default(),
-        limit: replies.map(|per_second| Limit {
-            per_second,
-            slip: slip.unwrap_or(SLIP),
-            is_strict: strict.unwrap_or_default(),
-        }),
+        limit: replies.map(|per_second| Limit { per_second, slip: slip.unwrap_or(SLIP) }),
+        is_strict: strict.unwrap_or(true),
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) fn read(section: &Section<'_>) -> Settings {
 }
 
 /// The keys of the file, each in a line as `dig -y` takes it. What is wrong is told without the secret.
-fn keys(section: &Section<'_>) -> Vec<Key> {
+pub(super) fn keys(section: &Section<'_>) -> Vec<Key> {
     let Some(path) = section.optional("keys", &section.desk.path("/etc/ratter/tsig.keys")) else { return Vec::new() };
     let Some(text) = private_text(section, "keys", &path, KEYS_BYTES_MAX) else { return Vec::new() };
     let mut keys: Vec<Key> = Vec::new();
@@ -52,7 +52,7 @@ fn keys(section: &Section<'_>) -> Vec<Key> {
     keys
 }
 
-fn is_named(key: &Key, name: &str) -> bool {
+pub(super) fn is_named(key: &Key, name: &str) -> bool {
     key.name().to_string().eq_ignore_ascii_case(name)
 }
 
@@ -75,7 +75,7 @@ fn notify(section: &Section<'_>, keys: &[Key]) -> Option<Notify> {
 }
 
 /// The name of a key of the file.
-fn key(section: &Section<'_>, keys: &[Key]) -> Option<String> {
+pub(super) fn key(section: &Section<'_>, keys: &[Key]) -> Option<String> {
     let name = section.optional("key", &domain())?;
     if !keys.iter().any(|key| is_named(key, &name)) {
         let names: Vec<_> = keys.iter().map(|key| key.name().to_string()).collect();

@@ -42,7 +42,7 @@ pub(super) const ALL: &str = "all";
 const ORIGIN: &str = "@";
 
 pub(super) fn read(section: &Section<'_>, origin: &str, lists: &Lists, statics: Option<&Statics>) -> Zones {
-    let others = section.part("access", |section| Some(access::read(section)));
+    let others = section.always("access", |section| Some(access::read(section)));
     let entries: Vec<Entry> =
         section.tables("zone", |section| one(section, origin, lists)).into_iter().flatten().collect();
     let book = book_zones(origin, lists, &entries);
