@@ -9,6 +9,7 @@
 //! Defaults stand in `default.toml`, which is also what runs when there is no file; they are read by the same code. Every
 //! key is documented in `docs/configuration.md`, and a test compares the two.
 
+mod actions;
 mod console;
 mod diagnose;
 mod dnsbl;
@@ -41,6 +42,7 @@ use ::rules::limits::Limit;
 use ::sensors::patterns::Pattern;
 use toml::de::DeTable;
 
+pub use self::actions::{Actions, MapFile};
 pub use self::console::Console;
 pub use self::diagnose::{Fault, Faults, Severity};
 pub use self::dnsbl::{Combined, CookieSecrets, Dnsbl, NameServer, StaticZone, Statics};
@@ -100,6 +102,8 @@ pub struct Config {
     pub sending: Vec<Limit>,
     /// The DNS zone, if lists are published.
     pub dnsbl: Option<Dnsbl>,
+    /// What is done outside when the book changes.
+    pub actions: Actions,
     /// The console, if it is wanted.
     pub console: Option<Console>,
     /// What somebody should look at, though it keeps nothing from running.
@@ -143,7 +147,7 @@ pub fn load(path: Option<&Path>, text: &str, probe: &dyn Probe) -> Result<Config
 }
 
 /// Sections of which `default.toml` has none, with what is required in them.
-const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[gate.line]\n[reports]\n[[reporter]]\n\
+const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[gate.line]\n[[action.map]]\n[reports]\n[[reporter]]\n\
      [dnsbl.access]\n[[dnsbl.zone]]\n[[dnsbl.transfer.allow]]\n[[dnsbl.transfer.notify]]\n[dnsbl.static]\n";
 
 /// Every key there is, such as `rule.distinct.of`, with its default as `default.toml` writes it.
@@ -195,6 +199,7 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
     let sending = read_sending(file, defaults);
     let name = node.as_ref().map(|node| node.name.as_str());
     let dnsbl = file.part("dnsbl", |section| dnsbl::read(section, name, &lists));
+    let actions = file.part("action", |section| Some(actions::read(section, &lists, file.has("console"))));
     let console = file.part("console", console::read);
     Some(Config {
         node: node?,
@@ -211,6 +216,7 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
         sending,
         lists: lists.into_lists(),
         dnsbl,
+        actions: actions.unwrap_or_default(),
         console,
         warnings: Faults::new(String::new(), String::new(), Vec::new()),
     })

@@ -6,6 +6,7 @@
 //!  control ── console::Node ───┘
 //! ```
 
+mod actions;
 mod bulk;
 mod console;
 mod convert;
@@ -76,6 +77,8 @@ pub(crate) struct Node {
     store: Store,
     /// The limits on sending; gates ask them through [`rules::limits::SendingDoor`].
     sending: SendingLimits,
+    /// What is done outside; it follows the journal.
+    actions: Arc<actions::Actions>,
     happenings: broadcast::Sender<Happening>,
     sensors: RwLock<Vec<Arc<SensorGauge>>>,
     patterns: Arc<Patterns>,
