@@ -76,14 +76,10 @@ fn map_file(section: &Section<'_>, lists: &Lists) -> Option<MapFile> {
     let name = section.required("name", &name());
     let path = section.required("path", &section.desk.path("/var/lib/ratter-maps/blocked.cidr"));
     let format = section.required("format", &word(Format::NAMES));
-    let chosen = section.each("lists", &any_list(lists));
+    let chosen = section.optional_each("lists", &any_list(lists));
     let answer = section.optional("answer", &answer());
     let is_served = section.optional("serve", &boolean());
 
-    if section.has("lists") && chosen.is_empty() {
-        let fault = section.wrong("lists", "a map of no list would always be empty").label("no list");
-        section.desk.report(fault.hint("leave it out for `[\"blocked\"]`".to_owned()));
-    }
     let has_answer = format.is_none_or(|format| [Format::PostfixCidr, Format::PostfixAccess].contains(&format));
     if section.has("answer") && !has_answer {
         let fault =
@@ -92,12 +88,12 @@ fn map_file(section: &Section<'_>, lists: &Lists) -> Option<MapFile> {
     }
     let path = path?;
     check_path(section, &path);
-    let lists: ListSet = chosen.into_iter().map(|list| list.value).collect();
+    let chosen = chosen.map(|lists| lists.into_iter().map(|list| list.value).collect());
     Some(MapFile {
         name: name?,
         path,
         style: Style { format: format?, answer: answer.unwrap_or_else(|| ANSWER.to_owned()) },
-        lists: if lists.is_empty() { ListSet::EMPTY.with(ListId::BLOCKED) } else { lists },
+        lists: chosen.unwrap_or(ListSet::EMPTY.with(ListId::BLOCKED)),
         is_served: is_served.unwrap_or(false),
     })
 }
