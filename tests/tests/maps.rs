@@ -1,7 +1,5 @@
 //! Map files of a running node, read by the programs that they are for.
 
-#![expect(clippy::disallowed_methods, reason = "tests look at what is written")]
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

@@ -19,7 +19,8 @@ const KILLS_SOAK: u32 = 100_000;
 /// The states of `examples/map_writer.rs`.
 fn states() -> BTreeSet<String> {
     let hosts = |number: u32| 100..120 + number * 40;
-    let text = |number| hosts(number).map(|host| format!("203.0.113.{host}\n198.51.{host}.0/24\n")).collect();
+    let lines = |host| [format!("203.0.113.{host}\n"), format!("198.51.{host}.0/24\n")];
+    let text = |number| hosts(number).flat_map(lines).collect();
     (0..4).map(text).collect()
 }
 

@@ -21,7 +21,7 @@ fn clock() -> Timestamp {
 
 fn list(book: &Book, subject: &str) {
     let subject: Subject = subject.parse().expect("a subject");
-    let until = Until::At(clock().plus(Duration::from_secs(600)));
+    let until = Until::At(clock().plus(Duration::from_mins(10)));
     let (maker, evidence) = (Maker::Rule(RuleId(0)), Evidence::default());
     book.list(clock(), Wish { subject, list: ListId::BLOCKED, until, maker, evidence }).expect("it can be listed");
 }
