@@ -1,7 +1,7 @@
-//! What Ratter does outside: map files that mail servers read, and notices to people and programs.
+//! What Ratter does outside when the book changes: map files that mail servers read.
 //!
 //! ```text
-//!  Book ── journal ──> io::Worker (a thread an action) ── Action: what is to be done ──> file, mail, program
+//!  Book ── journal ──> io::Worker (a thread an action) ── Action: what is to be done ──> file
 //!                          │  bounded queue, pauses, attempts again
 //!                          └─ Health: how far behind, what failed ──> status, metrics
 //! ```

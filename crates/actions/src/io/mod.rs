@@ -1,6 +1,6 @@
 //! The threads that carry actions out.
 
-#![expect(clippy::disallowed_methods, reason = "this is the shell that owns files, threads, sockets and programs")]
+#![expect(clippy::disallowed_methods, reason = "this is the shell that owns files and threads")]
 
 mod file;
 mod map;
