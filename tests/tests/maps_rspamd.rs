@@ -58,6 +58,13 @@ multimap {{
     }
 }
 
+impl Drop for Rspamd {
+    fn drop(&mut self) {
+        // Killed, it would leave its workers behind.
+        self.process.end();
+    }
+}
+
 #[test]
 fn rspamd_finds_who_is_blocked_and_nobody_else() {
     let place = Place::new("rspamd");
