@@ -35,6 +35,9 @@ pub struct Status {
     pub reporters: Vec<ReporterStatus>,
     /// The DNS server, if it is switched on.
     pub dnsbl: Option<DnsblStatus>,
+    /// What is done outside.
+    #[serde(default)]
+    pub actions: Vec<ActionStatus>,
     /// What the engine counted since the start.
     pub engine: EngineStatus,
     /// The store.
@@ -179,6 +182,30 @@ pub struct FileZoneStatus {
     pub entries: Option<usize>,
     /// Why newer files are not served, if they are not.
     pub fault: Option<String>,
+}
+
+/// Something that is done outside, in [`Status`].
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct ActionStatus {
+    /// Its name in the configuration.
+    pub name: String,
+    /// What it does, and where.
+    pub what: String,
+    /// Milliseconds since the oldest change that is not carried out; 0 if there is none.
+    pub behind_ms: u64,
+    /// Why the last attempt failed, if it did.
+    pub fault: Option<String>,
+    /// How often it was carried out since the start.
+    pub done: u64,
+    /// Attempts that failed since the start.
+    pub failed: u64,
+    /// Changes that found no room in its queue since the start.
+    pub shed: u64,
+    /// Listings that it keeps outside now.
+    pub entries: usize,
+    /// Listings that it cannot tell, or has no room for.
+    pub left_out: usize,
 }
 
 /// What the engine counted, in [`Status`].

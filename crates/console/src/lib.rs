@@ -7,6 +7,7 @@
 //! ```text
 //! ratter why … ── HTTP/1.1 over the unix socket ──> io::control ──> Node
 //! Prometheus  ── HTTP/1.1 over TCP ──────────────> io::metrics ──> Node
+//! rspamd      ── GET /maps/NAME ─────────────────────────┘
 //! ```
 
 pub mod api;
@@ -18,6 +19,15 @@ use base::Subject;
 
 /// Writes a list, which may take long and locks nothing.
 pub type Export = Box<dyn FnOnce(&mut dyn std::io::Write) -> std::io::Result<()> + Send>;
+
+/// A map as it is served.
+#[derive(Clone, Debug)]
+pub struct MapText {
+    /// The text.
+    pub text: std::sync::Arc<[u8]>,
+    /// What names this text among all that the map ever had, in double quotes (RFC 9110 section 8.8.3).
+    pub etag: String,
+}
 
 /// A running node as the console sees it. All calls but those that say otherwise are short: they may take locks, but
 /// never wait for a network.
@@ -54,4 +64,7 @@ pub trait Node: Send + Sync + 'static {
 
     /// What is counted.
     fn metrics(&self) -> Vec<metrics::Metric>;
+
+    /// The map of that name, if it is served and has been written.
+    fn map(&self, name: &str) -> Option<MapText>;
 }

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use console::api::Status;
+use console::api::{ActionStatus, Status};
 
 use super::client::Client;
 use super::show::{Show, printable, table};
@@ -34,6 +34,9 @@ fn text(status: &Status) -> String {
             [r.name.clone(), r.weight.to_string(), today, r.known.to_string(), r.over.to_string()]
         });
         parts.push(table(["REPORTER", "WEIGHT", "TODAY", "SENT AGAIN", "TOO MANY"], rows));
+    }
+    if !status.actions.is_empty() {
+        parts.push(table(["ACTION", "STATE", "COUNTED"], status.actions.iter().map(action)));
     }
     let engine = &status.engine;
     parts.push(format!(
@@ -80,4 +83,16 @@ fn inputs(status: &Status) -> Vec<[String; 3]> {
         [format!("zone {}", zone.name), state.to_owned(), format!("{} entries", zone.entries.unwrap_or_default())]
     });
     sensors.chain(gates).chain(dnsbl).chain(transfers).chain(files).collect()
+}
+
+fn action(action: &ActionStatus) -> [String; 3] {
+    let state = match (&action.fault, action.behind_ms) {
+        (Some(_), behind) => format!("failing, {} s behind", behind.div_ceil(1000)),
+        (None, 0) => "up to date".to_owned(),
+        (None, behind) => format!("{behind} ms behind"),
+    };
+    let more = [(action.entries as u64, "entries"), (action.left_out as u64, "left out"), (action.shed, "shed")];
+    let more = more.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}"));
+    let counted = format!("{} done, {} failed{}", action.done, action.failed, more.collect::<String>());
+    [format!("{} {}", action.name, action.what), state, counted]
 }

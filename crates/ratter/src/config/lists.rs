@@ -89,6 +89,11 @@ impl Lists {
         self.entries.iter().filter(|entry| entry.code.is_some()).map(|entry| entry.name.as_str())
     }
 
+    /// The names of all.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|entry| entry.name.as_str())
+    }
+
     /// The list of that name.
     pub(super) fn find(&self, name: &str) -> Option<ListId> {
         self.entries.iter().position(|entry| entry.name == name).map(ListId::new)

@@ -10,6 +10,7 @@
 //! key is documented in `docs/configuration.md`, and a test compares the two.
 
 mod ask;
+mod actions;
 mod console;
 mod diagnose;
 mod dnsbl;
@@ -44,6 +45,7 @@ use ::sensors::patterns::Pattern;
 use toml::de::DeTable;
 
 pub use self::ask::{AskEffect, AskPolicy, AskedList, AskingGate, asked_by};
+pub use self::actions::{Actions, MapFile};
 pub use self::console::Console;
 pub use self::diagnose::{Fault, Faults, Severity};
 pub use self::dnsbl::{Combined, CookieSecrets, Dnsbl, NameServer, StaticZone, Statics};
@@ -109,6 +111,8 @@ pub struct Config {
     pub dnsbl: Option<Dnsbl>,
     /// The listener for subscribers to lists, if it is wanted.
     pub feed: Option<Feed>,
+    /// What is done outside when the book changes.
+    pub actions: Actions,
     /// The console, if it is wanted.
     pub console: Option<Console>,
     /// What somebody should look at, though it keeps nothing from running.
@@ -153,8 +157,8 @@ pub fn load(path: Option<&Path>, text: &str, probe: &dyn Probe) -> Result<Config
 
 /// Sections of which `default.toml` has none, with what is required in them.
 const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[[ask]]\ncodes = [{}]\n[gate.line]\n\
-     [gate.postfix]\n[gate.milter]\n[gate.dovecot.ask]\n[reports]\n[[reporter]]\n[dnsbl.access]\n[[dnsbl.zone]]\n\
-     [[dnsbl.transfer.allow]]\n[[dnsbl.transfer.notify]]\n[dnsbl.static]\n[[dnsbl.mirror]]\n[feed]\n";
+     [gate.postfix]\n[gate.milter]\n[gate.dovecot.ask]\n[[action.map]]\n[reports]\n[[reporter]]\n[dnsbl.access]\n\
+     [[dnsbl.zone]]\n[[dnsbl.transfer.allow]]\n[[dnsbl.transfer.notify]]\n[dnsbl.static]\n[[dnsbl.mirror]]\n[feed]\n";
 
 /// Every key there is, such as `rule.distinct.of`, with its default as `default.toml` writes it.
 pub fn keys() -> BTreeMap<String, Option<&'static str>> {
@@ -208,6 +212,7 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
     let dnsbl = file.part("dnsbl", |section| dnsbl::read(section, name, &lists));
     let feed = file.part("feed", feed::read);
     feed::check(file);
+    let actions = file.part("action", |section| Some(actions::read(section, &lists, file.has("console"))));
     let console = file.part("console", console::read);
     Some(Config {
         node: node?,
@@ -226,6 +231,7 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
         lists: lists.into_lists(),
         dnsbl,
         feed,
+        actions: actions.unwrap_or_default(),
         console,
         warnings: Faults::new(String::new(), String::new(), Vec::new()),
     })

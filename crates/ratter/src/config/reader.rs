@@ -186,6 +186,12 @@ impl<'a> Section<'a> {
         self.fit_each(key, found, form)
     }
 
+    /// The values of an array that may be left out, but has something in it if it is there.
+    pub(super) fn optional_each<T>(&self, key: &'static str, form: &Form<'_, T>) -> Option<Vec<Placed<T>>> {
+        self.note(key, None);
+        self.has(key).then(|| self.required_each(key, form))
+    }
+
     /// A table that may be left out, which leaves out what it stands for.
     pub(super) fn part<T>(&self, key: &'static str, read: impl FnOnce(&Self) -> Option<T>) -> Option<T> {
         self.known.borrow_mut().insert(key);

@@ -3,13 +3,13 @@
 use std::io::Read;
 use std::time::Duration;
 
-use ::console::Export;
 use ::console::api::{
     DnsblStatus, EngineStatus, Fault, GateStatus, HistoryView, ImportWish, Imported, KeyView, KeyWish, KnownAddress,
     LevelView, ListStatus, ListWish, ListingView, NewKey, REASON_BYTES_MAX, ReverseNameView, RevokeWish, SensorStatus,
     Status, StoreStatus, UnlistWish, Why, WishedSpan,
 };
 use ::console::metrics::Metric;
+use ::console::{Export, MapText};
 use base::{Address, Evidence, ListId, Maker, Subject, Timestamp, Until};
 use listings::{Refusal, Wish};
 use rules::{BY_REVERSE_NAME, Level};
@@ -46,6 +46,7 @@ impl ::console::Node for Node {
                 .and_then(|outlets| outlets.reports.as_ref())
                 .map_or_else(Vec::new, super::reports::ReportsOutlet::reporters),
             dnsbl: self.dnsbl_status(),
+            actions: self.actions.status(clock::now()),
             engine: EngineStatus {
                 counted: counters.counted,
                 duplicates: counters.duplicate,
@@ -167,6 +168,10 @@ impl ::console::Node for Node {
     fn metrics(&self) -> Vec<Metric> {
         self.collect_metrics()
     }
+
+    fn map(&self, name: &str) -> Option<MapText> {
+        self.actions.map(name)
+    }
 }
 
 impl Node {
@@ -234,6 +239,7 @@ impl Node {
             .chain(of_clock)
             .chain(of_sensors)
             .chain(of_gate)
+            .chain(self.actions.warnings())
             .collect()
     }
 }

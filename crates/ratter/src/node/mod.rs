@@ -7,6 +7,7 @@
 //! ```
 
 mod asking;
+mod actions;
 mod bulk;
 mod console;
 mod convert;
@@ -80,6 +81,8 @@ pub(crate) struct Node {
     store: Store,
     /// The limits on sending; gates ask them through [`rules::limits::SendingDoor`].
     sending: SendingLimits,
+    /// What is done outside; it follows the journal.
+    actions: Arc<actions::Actions>,
     happenings: broadcast::Sender<Happening>,
     sensors: RwLock<Vec<Arc<SensorGauge>>>,
     patterns: Arc<Patterns>,

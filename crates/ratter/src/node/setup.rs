@@ -13,6 +13,7 @@ use store::{Limits, Opened, Restored, Store};
 use tokio::sync::broadcast;
 use tracing::{info, warn};
 
+use super::actions::Actions;
 use super::dns::{DnsblOutlet, Kept};
 use super::names::Names;
 use super::reports::ReportsOutlet;
@@ -42,6 +43,7 @@ impl Drop for Running {
         if let Err(error) = self.node.store.close() {
             warn!(%error, "not everything is in the file; log lines will be read again at the next start");
         }
+        self.node.actions.stop();
     }
 }
 
@@ -66,15 +68,17 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
     restore(&book, &engine, &mut restored);
     let wants_history = config.dnsbl.as_ref().is_some_and(|dnsbl| dnsbl.transfers.is_some() || config.feed.is_some());
     let history = wants_history.then(|| Arc::new(History::starting_at(restored.serial)));
+    let actions = Arc::new(Actions::start(config, &names, &book, now)?);
     let (happenings, _) = broadcast::channel(HAPPENINGS_QUEUED_MAX);
     let node = Arc::new(Node {
         name: config.node.name.clone(),
         started: now,
         sending: SendingLimits::open(config, restored.secret)?,
-        store: start_store(opened, &book, &names, &happenings, history.clone())?,
+        store: start_store(opened, &book, &names, &happenings, history.clone(), &actions)?,
         names,
         book,
         engine,
+        actions,
         happenings: happenings.clone(),
         sensors: RwLock::default(),
         patterns: Arc::new(Patterns::new(config.patterns.clone())),
@@ -138,9 +142,14 @@ fn start_store(
     names: &Arc<Names>,
     happenings: &broadcast::Sender<Happening>,
     history: Option<Arc<History>>,
+    actions: &Arc<Actions>,
 ) -> anyhow::Result<Store> {
-    let (book, names, tell) = (Arc::clone(book), Arc::clone(names), happenings.clone());
-    Ok(opened.start(move |entries| journal::drain(&book, &names, &tell, history.as_deref(), entries))?)
+    let (book, names, tell, actions) = (Arc::clone(book), Arc::clone(names), happenings.clone(), Arc::clone(actions));
+    Ok(opened.start(move |entries| {
+        let before = entries.len();
+        journal::drain(&book, &names, &tell, history.as_deref(), entries);
+        actions.push(&entries[before..]);
+    })?)
 }
 
 fn start_outlets(config: &Config, node: &Arc<Node>, kept: Kept) -> anyhow::Result<Outlets> {
