@@ -13,6 +13,7 @@ mod rdns;
 mod replay;
 mod report;
 mod run;
+mod setup;
 mod show;
 mod status;
 mod unknown;
@@ -73,6 +74,8 @@ enum Command {
     Parse(parse::Arguments),
     /// Show the commonest kinds of log lines in which nothing was found
     Unknown(unknown::Arguments),
+    /// Set up a mail server to ask Ratter: print its files, write them, prove them
+    Setup(setup::Arguments),
     /// Hand what others report to the running node
     Report(report::Arguments),
     /// Judge reverse names
@@ -124,6 +127,7 @@ pub fn main() -> ExitCode {
         Command::Replay(replay) => replay::replay(config, &replay, &show),
         Command::Parse(parse) => parse::parse(config, &parse),
         Command::Unknown(unknown) => unknown::unknown(config, &unknown, &show),
+        Command::Setup(setup) => setup::setup(config, &setup, &show),
         Command::Report(report) => report::report(&report, &show),
         Command::Rdns(rdns) => rdns::rdns(&rdns),
         Command::Import(import) => import::import(config, &import, &show),

@@ -45,6 +45,7 @@ use tracing::debug;
 use ::console::api::Happening;
 
 pub(crate) use keeper::Keeper;
+pub(crate) use random::octets as random_octets;
 pub(crate) use replay::replay;
 pub(crate) use sensing::{open_log, zone_of_log};
 pub(crate) use setup::{Running, start};
