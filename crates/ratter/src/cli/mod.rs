@@ -9,6 +9,7 @@ mod import_list;
 mod key;
 mod listings;
 mod parse;
+mod password;
 mod rdns;
 mod replay;
 mod report;
@@ -74,6 +75,8 @@ enum Command {
     Parse(parse::Arguments),
     /// Show the commonest kinds of log lines in which nothing was found
     Unknown(unknown::Arguments),
+    /// Judge passwords and make new ones
+    Password(password::Arguments),
     /// Set up a mail server to ask Ratter: print its files, write them, prove them
     Setup(setup::Arguments),
     /// Hand what others report to the running node
@@ -92,6 +95,8 @@ pub(crate) enum Outcome {
     Done,
     /// There was nothing to show or to undo.
     NothingFound,
+    /// What was asked about is refused, and the output says why.
+    Refused,
 }
 
 /// Why a command failed.
@@ -127,6 +132,7 @@ pub fn main() -> ExitCode {
         Command::Replay(replay) => replay::replay(config, &replay, &show),
         Command::Parse(parse) => parse::parse(config, &parse),
         Command::Unknown(unknown) => unknown::unknown(config, &unknown, &show),
+        Command::Password(password) => password::password(&password, &show),
         Command::Setup(setup) => setup::setup(config, &setup, &show),
         Command::Report(report) => report::report(&report, &show),
         Command::Rdns(rdns) => rdns::rdns(&rdns),
@@ -136,6 +142,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::NothingFound) => ExitCode::from(3),
+        Ok(Outcome::Refused) => ExitCode::FAILURE,
         Err(Failure::Usage(text)) => {
             show::complain(&text);
             ExitCode::from(2)
