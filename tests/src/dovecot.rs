@@ -80,7 +80,7 @@ impl Setup {
     /// Adds lines to the end of the configuration.
     #[must_use]
     pub fn with(mut self, lines: &str) -> Self {
-        self.more = lines.to_owned();
+        lines.clone_into(&mut self.more);
         self
     }
 

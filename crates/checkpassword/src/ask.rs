@@ -123,7 +123,7 @@ mod tests {
             (b"0 pass unlisted\n", Verdict::Pass),
             (b"-1 refuse address-listed\n", Verdict::Refuse),
             (b"-2 defer x\n", Verdict::Defer),
-            (b"60 tarpit login-listed\n", Verdict::Wait(Duration::from_secs(60))),
+            (b"60 tarpit login-listed\n", Verdict::Wait(Duration::from_mins(1))),
             (b"0 error bad-address\n", Verdict::Pass),
             (b"-7 x\n", Verdict::Pass),
             (b"\n", Verdict::Pass),
