@@ -1,5 +1,5 @@
 # `make run` and `make test` are all that a newcomer needs; the others are for those who work here.
-.PHONY: run test packages lint unit docs bench bench-bulk soak fuzz clean
+.PHONY: run test packages lint unit docs bench bench-bulk soak fuzz helpers clean
 
 # Builds and starts a node that needs nothing installed and no root.
 run:
@@ -19,7 +19,7 @@ lint:
 
 # The binary is built first: the black-box tests start it.
 unit:
-	cargo build --locked --quiet --package ratter
+	cargo build --locked --quiet --package ratter --package ratter-checkpassword
 	cargo test --workspace --all-features --locked --quiet -- --format=terse
 
 docs:
@@ -43,6 +43,13 @@ soak:
 # Everything that reads bytes from outside, led by what the code does: an hour in all (`sh fuzz/run.sh 600` for less).
 fuzz:
 	sh fuzz/run.sh
+
+# The helpers that Dovecot runs once per login, linked statically: they start before a dynamic linker would be done.
+helpers:
+	for helper in ratter-checkpassword ratter-postlogin; do \
+		cargo rustc --release --locked --package ratter-checkpassword --bin $$helper -- -C target-feature=+crt-static \
+			|| exit 1; \
+	done
 
 clean:
 	cargo clean

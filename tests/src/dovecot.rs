@@ -35,6 +35,7 @@ pub struct Setup {
     username_chars: Option<&'static str>,
     failure_delay: &'static str,
     log_elements: Option<&'static str>,
+    more: String,
 }
 
 impl Setup {
@@ -45,7 +46,14 @@ impl Setup {
 
     /// A server that asks nobody.
     pub fn alone() -> Self {
-        Self { policy: None, auth_verbose: false, username_chars: None, failure_delay: "0 secs", log_elements: None }
+        Self {
+            policy: None,
+            auth_verbose: false,
+            username_chars: None,
+            failure_delay: "0 secs",
+            log_elements: None,
+            more: String::new(),
+        }
     }
 
     /// Lets `auth` log each wrong password, which it does not by default.
@@ -66,6 +74,13 @@ impl Setup {
     #[must_use]
     pub fn failure_delay(mut self, delay: &'static str) -> Self {
         self.failure_delay = delay;
+        self
+    }
+
+    /// Adds lines to the end of the configuration.
+    #[must_use]
+    pub fn with(mut self, lines: &str) -> Self {
+        lines.clone_into(&mut self.more);
         self
     }
 
@@ -162,6 +177,12 @@ impl Dovecot {
         });
     }
 
+    /// Lets it read its configuration again, and waits until it has.
+    pub fn reload(&mut self) {
+        self.process.signal(Signal::HUP);
+        self.wait_logged("SIGHUP received", 1);
+    }
+
     /// What it has to complain about the auth policy server: answers that it does not understand, or that never came.
     pub fn complaints(&self) -> Vec<String> {
         let log = text_of(&self.log());
@@ -191,7 +212,7 @@ fn configuration(place: &Place, setup: &Setup, imap: SocketAddr, pop3: SocketAdd
     TEMPLATE
         .replace("@LOG_ELEMENTS@", &elements)
         .replace("@FAILURE_DELAY@", setup.failure_delay)
-        .replace("@POLICY@", &policy.replace("@NONCE@", NONCE))
+        .replace("@POLICY@", &(policy.replace("@NONCE@", NONCE) + &setup.more))
         .replace("@BASE@", &place.path().display().to_string())
         .replace("@IMAP@", &imap.port().to_string())
         .replace("@POP3@", &pop3.port().to_string())

@@ -25,6 +25,13 @@ pub const NONCE: &str = "localrandomstring";
 /// Name under which the nodes publish their lists.
 pub const ORIGIN: &str = "bl.example.org";
 
+/// A helper program, built beside the node's.
+pub fn helper(name: &str) -> PathBuf {
+    let path = binary().with_file_name(name);
+    assert!(path.is_file(), "{} is not built: `cargo build -p ratter-checkpassword` first", path.display());
+    path
+}
+
 /// The built program: the one that the variable `RATTER_BIN` names, else the one that stands beside the test programs.
 pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("RATTER_BIN") {

@@ -11,10 +11,12 @@ mod import_list;
 mod key;
 mod listings;
 mod parse;
+mod password;
 mod rdns;
 mod replay;
 mod report;
 mod run;
+mod setup;
 mod show;
 mod status;
 mod unknown;
@@ -79,6 +81,10 @@ enum Command {
     Ask(ask::Arguments),
     /// Look whether all that Ratter leans on works, and say what to do about what does not
     Doctor(doctor::Arguments),
+    /// Judge passwords and make new ones
+    Password(password::Arguments),
+    /// Set up a mail server to ask Ratter: print its files, write them, prove them
+    Setup(setup::Arguments),
     /// Hand what others report to the running node
     Report(report::Arguments),
     /// Judge reverse names
@@ -95,6 +101,8 @@ pub(crate) enum Outcome {
     Done,
     /// There was nothing to show or to undo.
     NothingFound,
+    /// What was asked about is refused, and the output says why.
+    Refused,
 }
 
 /// Why a command failed.
@@ -132,6 +140,8 @@ pub fn main() -> ExitCode {
         Command::Unknown(unknown) => unknown::unknown(config, &unknown, &show),
         Command::Ask(ask) => ask::ask(config, &ask, &show),
         Command::Doctor(doctor) => doctor::doctor(config, &doctor, &show),
+        Command::Password(password) => password::password(&password, &show),
+        Command::Setup(setup) => setup::setup(config, &setup, &show),
         Command::Report(report) => report::report(&report, &show),
         Command::Rdns(rdns) => rdns::rdns(&rdns),
         Command::Import(import) => import::import(config, &import, &show),
@@ -140,6 +150,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::NothingFound) => ExitCode::from(3),
+        Ok(Outcome::Refused) => ExitCode::FAILURE,
         Err(Failure::Usage(text)) => {
             show::complain(&text);
             ExitCode::from(2)

@@ -9,8 +9,8 @@
 //! Defaults stand in `default.toml`, which is also what runs when there is no file; they are read by the same code. Every
 //! key is documented in `docs/configuration.md`, and a test compares the two.
 
-mod ask;
 mod actions;
+mod ask;
 mod console;
 mod diagnose;
 mod dnsbl;
@@ -44,8 +44,8 @@ use ::rules::limits::Limit;
 use ::sensors::patterns::Pattern;
 use toml::de::DeTable;
 
-pub use self::ask::{AskEffect, AskPolicy, AskedList, AskingGate, asked_by};
 pub use self::actions::{Actions, MapFile};
+pub use self::ask::{AskEffect, AskPolicy, AskedList, AskingGate, asked_by};
 pub use self::console::Console;
 pub use self::diagnose::{Fault, Faults, Severity};
 pub use self::dnsbl::{Combined, CookieSecrets, Dnsbl, NameServer, StaticZone, Statics};

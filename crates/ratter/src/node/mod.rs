@@ -6,8 +6,8 @@
 //!  control ── console::Node ───┘
 //! ```
 
-mod asking;
 mod actions;
+mod asking;
 mod bulk;
 mod console;
 mod convert;
@@ -50,6 +50,7 @@ use ::console::api::Happening;
 pub(crate) use asking::{Asked, Asking};
 pub(crate) use feed::about;
 pub(crate) use keeper::Keeper;
+pub(crate) use random::octets as random_octets;
 pub(crate) use replay::replay;
 pub(crate) use sensing::{open_log, zone_of_log};
 pub(crate) use setup::{Running, start};

@@ -1,0 +1,38 @@
+//! `ratter-postlogin PROTOCOL GATE PROGRAM …`: runs between Dovecot's login and the mailbox (`script-login`), and says
+//! goodbye to a client that the node refuses.
+
+use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, ExitCode};
+
+use checkpassword::ask::{Verdict, ask};
+use checkpassword::password::{MISUSED, TEMPORARY, first};
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let [protocol, gate, next @ ..] = arguments.as_slice() else { return ExitCode::from(MISUSED) };
+    let (Some(protocol), Some(gate), [program, rest @ ..]) = (protocol.to_str(), gate.to_str(), next) else {
+        return ExitCode::from(MISUSED);
+    };
+    let variable = |name: &str| std::env::var_os(name);
+    let (address, login) = (first(&["IP"], variable), first(&["USER"], variable));
+    let names =
+        [("address", address.as_slice()), ("login", &login), ("service", protocol.as_bytes()), ("stage", b"after")];
+    match ask(gate, "check", &names) {
+        // Nobody who is in already is held.
+        Verdict::Pass | Verdict::Wait(_) => {}
+        Verdict::Refuse | Verdict::Defer => {
+            // The client may have gone: then it is gone.
+            drop(std::io::stdout().write_all(goodbye(protocol)));
+            return ExitCode::SUCCESS;
+        }
+    }
+    // It returns only if there is nothing to run.
+    drop(Command::new(program).args(rest).exec());
+    ExitCode::from(TEMPORARY)
+}
+
+/// The words tell a guesser nothing that a full server would not say too.
+fn goodbye(protocol: &str) -> &'static [u8] {
+    if protocol.starts_with("pop3") { b"-ERR [SYS/TEMP] Try again later.\r\n" } else { b"* BYE Try again later.\r\n" }
+}

@@ -1,0 +1,152 @@
+//! `ratter setup SERVER`: the mail server's side of a gate, printed, installed, and proved by a probe.
+//!
+//! Each server has a file of its own here, which makes a [`Recipe`] from Ratter's configuration; what is done with a
+//! recipe is the same for all of them.
+
+mod dovecot;
+mod install;
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::client::Client;
+use super::show::Show;
+use super::{Failure, Outcome};
+use crate::config::{self, Config};
+use install::Change;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    server: Server,
+
+    /// Write the files where the server reads them; each that is replaced is kept beside it as FILE.old
+    #[arg(long, global = true)]
+    write: bool,
+
+    /// Try it: let the server ask the running node, and say what came back
+    #[arg(long, global = true)]
+    probe: bool,
+}
+
+/// The servers there are recipes for.
+#[derive(clap::Subcommand)]
+enum Server {
+    /// Dovecot: auth policy, and if wanted checkpassword, Lua and post-login
+    Dovecot(dovecot::Arguments),
+}
+
+impl Server {
+    fn recipe(&self, asked: &Asked<'_>) -> Result<Recipe, Failure> {
+        match self {
+            Self::Dovecot(arguments) => dovecot::recipe(arguments, asked),
+        }
+    }
+}
+
+/// What a recipe is made from.
+struct Asked<'a> {
+    /// Ratter's configuration: where the gates listen, and their secrets.
+    config: &'a Config,
+    /// The file it was read from, if there is one.
+    path: Option<&'a Path>,
+}
+
+/// A mail server's side of a gate.
+struct Recipe {
+    /// The server's name, for people.
+    name: &'static str,
+    /// Files that are ours as a whole; the admin's own files are never changed.
+    files: Vec<Planned>,
+    /// What is left to the admin, in order: sentences, with lines to copy.
+    steps: Vec<String>,
+    /// Goes through the server to the running node, and says in a sentence what came back. It fails if the server did
+    /// not ask, or the node did not hear.
+    probe: Box<Probe>,
+}
+
+/// A recipe's probe.
+type Probe = dyn FnOnce(&Client) -> anyhow::Result<String>;
+
+/// A file that is ours as a whole.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Planned {
+    path: PathBuf,
+    /// Permissions, such as 0o600 for what holds a secret.
+    mode: u32,
+    /// Its text, which holds [`MARK`] near its start, in a comment.
+    text: String,
+}
+
+/// The words by which a file is known to be ours, and may be replaced.
+const MARK: &str = "Written by `ratter setup";
+
+/// The first line of a file that `ratter setup SERVER` writes; `comment` begins a comment in its language.
+fn heading(comment: &str, server: &str) -> String {
+    format!("{comment} {MARK} {server}`, which replaces it as a whole: keep what is yours elsewhere.\n")
+}
+
+/// What `ratter setup --json` prints.
+#[derive(Serialize)]
+struct Report {
+    server: &'static str,
+    files: Vec<FileReport>,
+    steps: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probe: Option<String>,
+}
+
+#[derive(Serialize)]
+struct FileReport {
+    path: String,
+    mode: String,
+    /// What was done with it, if it was asked to be written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<Change>,
+    text: String,
+}
+
+/// `ratter setup SERVER`.
+pub(crate) fn setup(path: Option<&Path>, arguments: &Arguments, show: &Show) -> Result<Outcome, Failure> {
+    let (config, _) = config::find(path, config::Ports::NotTried).map_err(Failure::Usage)?;
+    let recipe = arguments.server.recipe(&Asked { config: &config, path })?;
+    let changes = if arguments.write {
+        install::write_all(&recipe.files)?.into_iter().map(Some).collect()
+    } else {
+        vec![None; recipe.files.len()]
+    };
+    let files = recipe.files.iter().zip(changes).map(|(file, change)| FileReport {
+        path: file.path.display().to_string(),
+        mode: format!("{:04o}", file.mode),
+        change,
+        text: file.text.clone(),
+    });
+    let mut report = Report { server: recipe.name, files: files.collect(), steps: recipe.steps, probe: None };
+    if !arguments.probe {
+        show.value(&report, text)?;
+        return Ok(Outcome::Done);
+    }
+    // A server that must first be told to read its files again cannot be probed in the same run: the files that were
+    // written are shown even if the probe then fails.
+    if !show.is_json() && arguments.write {
+        show.value(&report, text)?;
+    }
+    let said = (recipe.probe)(&Client::of(path)?)?;
+    report.probe = Some(said);
+    show.value(&report, |report| report.probe.clone().unwrap_or_default())?;
+    Ok(Outcome::Done)
+}
+
+fn text(report: &Report) -> String {
+    let files = report.files.iter().map(|file| match file.change {
+        None => format!("--- {} (mode {})\n{}\n", file.path, file.mode, file.text),
+        Some(change) => format!("{}: {}\n", file.path, change.words()),
+    });
+    let steps = report.steps.iter().zip(1..).map(|(step, number)| {
+        let step = step.trim_end().replace('\n', "\n   ");
+        format!("{number}. {step}\n")
+    });
+    let heading = if report.steps.is_empty() { "" } else { "\nTo do:\n" };
+    files.chain([heading.to_owned()]).chain(steps).collect()
+}
