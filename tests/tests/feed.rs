@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use console::api::NewKey;
 use ratter_tests::place::free_port;
@@ -150,7 +150,8 @@ fn who_waits_is_told_when_it_happens() {
 fn codings_are_what_others_read() {
     let feed = Feed::start();
     let file = feed.node.addresses().state.join("many.txt");
-    let many: String = (0..40_000).map(|at| format!("203.0.{}.{}\n", at / 200, at % 200)).collect();
+    let many: Vec<_> = (0..40_000).map(|at| format!("203.0.{}.{}\n", at / 200, at % 200)).collect();
+    let many = many.concat();
     write(&file, &many);
     let path = file.display().to_string();
     feed.node.cli(&["import", "--list", "auth", "--replace", "--reason", "a test", &path]).with_code(0);
@@ -212,11 +213,9 @@ fn bad_clients_are_cut_and_others_served() {
         assert!(said.starts_with("HTTP/1.1 40"), "{junk:?}: {said}");
     }
     let mut endless = connect();
-    let began = Instant::now();
     // A head without an end is cut by its length, long before anybody's patience.
-    while endless.write_all(&[b'a'; 1024]).is_ok() {
-        assert!(began.elapsed() < Duration::from_secs(60), "still read");
-    }
+    let kilobytes = (0..100_000).take_while(|_| endless.write_all(&[b'a'; 1024]).is_ok()).count();
+    assert!(kilobytes < 100_000, "still read");
     // More than a network may hold are turned away.
     let more: Vec<TcpStream> = (0..40).map(|_| connect()).collect();
     let is_ended = |stream: &TcpStream| {
