@@ -117,7 +117,7 @@ fn imports_are_steps_or_renew_their_list() {
     for (list, count) in [(OTHER, 2), (LIST, 5), (LIST, 3), (LIST, 7), (OTHER, many), (LIST, 1), (LIST, 2)] {
         let bulk = Bulk { list, since: Timestamp::EPOCH, until: Until::Never, maker: maker() };
         let address = |n: u32| Network::containing(Address::new(std::net::IpAddr::V4((10 << 24 | n).into())), 32);
-        book.replace(Timestamp::EPOCH, bulk, (0..count).map(|n| Ok::<_, ()>(address(n)))).unwrap();
+        book.replace(Timestamp::EPOCH, bulk, (0..count).map(|n| Ok::<_, ()>(address(n))), None).unwrap();
         trees.push((book.serial(), book.snapshot().tree().clone()));
     }
     book.drain_journal(&mut entries);

@@ -29,6 +29,10 @@ pub(crate) struct ListArguments {
     /// Why; it is kept with the listing and shown by `ratter why`
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+
+    /// Also a network that is wider than a /16, or a /32 of IPv6
+    #[arg(long, requires = "subject")]
+    force: bool,
 }
 
 #[derive(clap::Args)]
@@ -57,6 +61,7 @@ pub(crate) fn list(config: Option<&Path>, arguments: &ListArguments, show: &Show
     let wish = ListWish {
         subject: subject.clone(),
         list: arguments.on.clone().unwrap_or_else(|| BLOCKED.to_owned()),
+        force: arguments.force,
         span,
         reason: arguments.reason.clone().unwrap_or_default(),
         person: person(),

@@ -13,6 +13,7 @@ use ::dnsbl::serve::NSID_BYTES_MAX;
 use ::dnsbl::transfer;
 
 pub use self::access::CookieSecrets;
+pub(crate) use self::statics::SHRINK_DEFAULT;
 pub use self::statics::{StaticZone, Statics};
 pub use self::zones::Combined;
 

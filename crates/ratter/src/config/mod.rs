@@ -43,6 +43,7 @@ use toml::de::DeTable;
 
 pub use self::console::Console;
 pub use self::diagnose::{Fault, Faults, Severity};
+pub(crate) use self::dnsbl::SHRINK_DEFAULT;
 pub use self::dnsbl::{Combined, CookieSecrets, Dnsbl, NameServer, StaticZone, Statics};
 pub use self::dovecot::{DovecotGate, Secret};
 pub use self::find::{Ports, Source, control_socket, find, parse_duration};
