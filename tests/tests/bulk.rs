@@ -114,7 +114,11 @@ fn a_wrong_file_takes_nothing_off() {
     let good = file(&node, "good", "198.51.100.1\n198.51.100.2\n198.51.100.3\n203.0.113.0/24\n");
     import(&node, &[&good, "--replace"]);
     let cases = [
-        ("other.csv", "network,list\n198.51.100.1,other\n198.51.100.9,other\n", "no row is for imported, 2 name another list"),
+        (
+            "other.csv",
+            "network,list\n198.51.100.1,other\n198.51.100.9,other\n",
+            "no row is for imported, 2 name another list",
+        ),
         ("private", "10.0.0.0/8\n192.0.2.65\n", "2 networks are never listed there"),
         ("cut", "198.51.100.1\n", "1 networks would come in the place of 4, which is more than 50 % away"),
     ];

@@ -134,7 +134,9 @@ fn what_no_published_list_takes_is_in_no_bulk() {
 fn a_bulk_that_changes_too_much_is_refused() {
     let book = book();
     let many = |count: u8| -> Vec<Network> { networks(&(0..count).map(|n| format!("20.0.0.{n}")).collect::<Vec<_>>()) };
-    let try_it = |input: Vec<Network>, percent| book.replace(at(1), bulk(DYNA, END), input.into_iter().map(Ok::<_, Infallible>), percent);
+    let try_it = |input: Vec<Network>, percent| {
+        book.replace(at(1), bulk(DYNA, END), input.into_iter().map(Ok::<_, Infallible>), percent)
+    };
     let only_never = networks(&["10.0.0.1", "192.0.2.64"]);
     assert_eq!(try_it(only_never.clone(), Some(50)), Err(ReplaceError::Empty { never: 2 }));
     assert_eq!(try_it(many(10), Some(50)).map(|done| done.listed), Ok(10), "nothing was there to be compared with");

@@ -42,9 +42,9 @@ pub(super) const ALL: &str = "all";
 const ORIGIN: &str = "@";
 
 pub(super) fn read(section: &Section<'_>, origin: &str, lists: &Lists, statics: Option<&Statics>) -> Zones {
-    let others = section.part("access", |section| Some(access::read(section)));
+    let others = section.part("access", |section| Some(access::read(section, None)));
     let entries: Vec<Entry> =
-        section.tables("zone", |section| one(section, origin, lists)).into_iter().flatten().collect();
+        section.tables("zone", |section| one(section, origin, lists, others.as_ref())).into_iter().flatten().collect();
     let book = book_zones(origin, lists, &entries);
     if let Some(statics) = statics {
         refuse_hidden(section, origin, &book, statics);
@@ -83,11 +83,11 @@ pub(super) fn read(section: &Section<'_>, origin: &str, lists: &Lists, statics: 
     zones
 }
 
-fn one(section: &Section<'_>, origin: &str, lists: &Lists) -> Option<Entry> {
+fn one(section: &Section<'_>, origin: &str, lists: &Lists, others: Option<&ZoneAccess>) -> Option<Entry> {
     let name = section.required("name", &zone_name(origin));
     let has_lists = section.has("lists");
     let given = section.each("lists", &published(lists));
-    let access = access::read(section);
+    let access = access::read(section, others);
     if has_lists && given.is_empty() {
         section.desk.report(section.wrong("lists", "a zone without lists").label("at least one is wanted"));
     }
