@@ -1,6 +1,6 @@
 //! `[[dnsbl.zone]]`: who may ask in one zone, and zones that answer for several lists.
 
-use ::dnsbl::access::{ZoneAccess, ZoneLabel};
+use ::dnsbl::access::{Policy, ZoneAccess, ZoneLabel};
 use ::dnsbl::datasets::Kind;
 use ::dnsbl::serve::ZONES_MAX;
 use base::ListId;
@@ -80,7 +80,32 @@ pub(super) fn read(section: &Section<'_>, origin: &str, lists: &Lists, statics: 
         }
         zones.access.push((ZoneLabel::Named(name.clone()), entry.access.clone()));
     }
+    warn_of_back_doors(section, lists, &entries, &zones);
     zones
+}
+
+/// Warns of lists that want a key while another zone tells the same without one.
+fn warn_of_back_doors(section: &Section<'_>, lists: &Lists, entries: &[Entry], zones: &Zones) {
+    let wants_key = |zone: &str| {
+        let named = |label: &ZoneLabel| matches!(label, ZoneLabel::Named(name) if name == zone);
+        let own = zones.access.iter().find(|(label, _)| named(label));
+        let rules = own.or_else(|| zones.access.iter().find(|(label, _)| *label == ZoneLabel::Others));
+        rules.is_some_and(|(_, rules)| rules.policy == Policy::Key)
+    };
+    for entry in entries.iter().filter(|entry| entry.access.policy == Policy::Key) {
+        let Some(list) = lists.published().find(|name| *name == entry.name.value).and_then(|name| lists.find(name))
+        else {
+            continue;
+        };
+        let combined = zones.combined.iter().filter(|zone| zone.lists.contains(&list)).map(|zone| zone.name.as_str());
+        for zone in [ALL].into_iter().chain(combined).filter(|zone| !wants_key(zone)) {
+            let name = &entry.name.value;
+            let title = format!("`{name}` wants a key, and `{zone}` tells what is on it without one");
+            let fault = Fault::warning(entry.name.place.clone(), title);
+            let hint = format!("write a `[[dnsbl.zone]]` named `{zone}` with `policy = \"key\"`");
+            section.desk.report(fault.label("can be asked without a key").hint(hint));
+        }
+    }
 }
 
 fn one(section: &Section<'_>, origin: &str, lists: &Lists, others: Option<&ZoneAccess>) -> Option<Entry> {
