@@ -109,6 +109,38 @@ fn a_file_with_a_fault_changes_nothing() {
 }
 
 #[test]
+fn a_wrong_file_takes_nothing_off() {
+    let node = Node::start(&config());
+    let good = file(&node, "good", "198.51.100.1\n198.51.100.2\n198.51.100.3\n203.0.113.0/24\n");
+    import(&node, &[&good, "--replace"]);
+    let cases = [
+        (
+            "other.csv",
+            "network,list\n198.51.100.1,other\n198.51.100.9,other\n",
+            "no row is for imported, 2 name another list",
+        ),
+        ("private", "10.0.0.0/8\n192.0.2.65\n", "2 networks are never listed there"),
+        ("cut", "198.51.100.1\n", "1 networks would come in the place of 4, which is more than 50 % away"),
+    ];
+    for (name, text, wanted) in cases {
+        let bad = file(&node, name, text);
+        let said = node.cli(&["import", &bad, "--list", "imported", "--replace"]).with_code(1);
+        assert!(said.err.contains(wanted), "{name}: {said:?}");
+        assert_eq!(node.listed("imported").len(), 4, "{name}");
+    }
+    let cut = file(&node, "cut", "198.51.100.1\n");
+    assert_eq!(import(&node, &[&cut, "--replace", "--force"]).removed, 3);
+
+    // A slip of the pen lists no half of the world; whoever takes an address off learns of the network around it.
+    let wide = ["list", "20.0.0.0/15", "--on", "imported", "--reason", "wide"];
+    let said = node.cli(&wide).with_code(1);
+    assert!(said.err.contains("wider than a /16"), "{said:?}");
+    node.cli(&[&wide[..], &["--force"]].concat()).with_code(0);
+    let said = node.cli(&["unlist", "20.1.2.3"]).with_code(3);
+    assert!(said.out.contains("20.0.0.0/15 is on imported still, and holds 20.1.2.3"), "{said:?}");
+}
+
+#[test]
 fn what_is_exported_can_be_imported() {
     let node = Node::start(&config());
     let text = "198.51.100.1\n203.0.113.0/24\n2001:db8:1::/64\n";
@@ -120,9 +152,9 @@ fn what_is_exported_can_be_imported() {
         let out = node.place().join(&format!("out.{format}"));
         let out = out.to_str().expect("a path of letters");
         node.cli(&["export", "--list", "imported", "--format", format, "--output", out]).with_code(0);
-        let done = import(&node, &[out, "--format", format, "--replace"]);
+        let done = import(&node, &[out, "--format", format, "--replace", "--force"]);
         assert_eq!(done.listed, networks, "{format}");
-        import(&node, &[&list, "--replace"]);
+        import(&node, &[&list, "--replace", "--force"]);
     }
     let zone = node.cli(&["export", "--list", "imported", "--format", "rpz"]).with_code(0);
     assert!(zone.out.contains("\n24.0.113.0.203.rpz-client-ip CNAME rpz-drop.\n"), "{zone:?}");
@@ -136,7 +168,7 @@ fn killed_while_a_list_comes_it_has_the_old_or_the_new() {
         (0..count).map(|n| format!("{network}.{}.{}.{}\n", n >> 16, n >> 8 & 255, n & 255)).collect::<Vec<_>>().concat()
     };
     let counts = [20_000, 30_000];
-    let files = [0, 1].map(|at| file(&node, &format!("list-{at}"), &lines(10 + at as u32, counts[at])));
+    let files = [0, 1].map(|at| file(&node, &format!("list-{at}"), &lines(20 + at as u32, counts[at])));
     let done = import(&node, &[&files[0], "--replace"]);
     assert_eq!((done.listed, done.saved), (20_000, true));
     let mut has = 0;
@@ -148,7 +180,7 @@ fn killed_while_a_list_comes_it_has_the_old_or_the_new() {
         node.kill();
         let was_told = command.wait().success();
         node.start_again();
-        let seen = ["10.0.0.1", "10.0.78.31", "11.0.0.1", "11.0.117.47"].map(|address| answers(&node, address));
+        let seen = ["20.0.0.1", "20.0.78.31", "21.0.0.1", "21.0.117.47"].map(|address| answers(&node, address));
         has = usize::from(seen == [false, false, true, true]);
         let old = [true, true, false, false];
         assert!(has == 1 || seen == old, "{seen:?}");

@@ -376,6 +376,9 @@ pub struct ListWish {
     pub subject: String,
     /// On which list.
     pub list: String,
+    /// Whether also a network is listed that is wider than a /16, or a /32 of IPv6.
+    #[serde(default)]
+    pub force: bool,
     /// For how long.
     pub span: WishedSpan,
     /// Why, in the person's words.
@@ -417,6 +420,9 @@ pub struct ImportWish {
     pub list: String,
     /// Whether what was imported to it before goes; if not, each network becomes a listing of its own.
     pub replace: bool,
+    /// Whether that is done however much the list shrinks or grows by it.
+    #[serde(default)]
+    pub force: bool,
     /// For how long.
     pub span: WishedSpan,
     /// Why, in the person's words.

@@ -75,7 +75,7 @@ fn load(file: &str) -> Result<Book, String> {
     let book = Book::new(NeverList::new([], []));
     let maker = Maker::Person { name: "bench".into(), reason: "bench".into() };
     let bulk = Bulk { list: LIST, since: Timestamp::EPOCH, until: Until::Never, maker };
-    let done = book.replace(Timestamp::EPOCH, bulk, networks.into_iter().map(Ok::<_, Infallible>));
+    let done = book.replace(Timestamp::EPOCH, bulk, networks.into_iter().map(Ok::<_, Infallible>), None);
     let listed = done.map_err(|error| format!("{error:?}"))?.listed;
     eprintln!("{listed} networks are listed");
     Ok(book)

@@ -293,7 +293,7 @@ fn broken_messages() {
         if length < 12 { assert!(reply.is_empty()) } else { assert_eq!(text(&reply), "FORMERR rd", "{length}") }
     }
     let behind = [&good[..], &[0]].concat();
-    assert_eq!(text(&world.raw(Transport::Tcp, &behind)), "FORMERR rd");
+    assert_eq!(text(&world.raw(Transport::Tcp, &behind)), "FORMERR rd; edns 1232");
     let mut signed = query("1.2.0.192.dyna A");
     signed[11] = 1;
     signed.extend_from_slice(&[1, b'k', 0, 0, 250, 0, 255, 0, 0, 0, 0, 0, 0]);

@@ -296,6 +296,56 @@ fn every_key_is_documented_with_its_default() {
 }
 
 #[test]
+fn zones_take_over_what_they_do_not_say_themselves() {
+    let text = r#"
+[node]
+state = "/s"
+name = "n.example.net"
+[dnsbl]
+origin = "bl.example.org"
+listen = ["127.0.0.1:5300"]
+[dnsbl.access]
+free = ["192.0.2.0/26"]
+refused = ["192.0.2.0/24"]
+ignored = ["198.51.100.0/24"]
+replies = "9/s"
+strict = true
+[[dnsbl.zone]]
+name = "auth"
+slip = 5
+ignored = []
+[[dnsbl.zone]]
+name = "spam"
+policy = "key"
+replies = "7/s"
+strict = false
+free = ["192.0.2.0/24"]
+"#;
+    let config = good(text);
+    let dnsbl = config.dnsbl.as_ref().unwrap();
+    let seen: Vec<String> = dnsbl
+        .access
+        .iter()
+        .map(|(_, rules)| {
+            let networks: Vec<_> =
+                rules.networks.iter().map(|(network, permit)| format!("{network} {permit:?}")).collect();
+            let limit = rules.limit.unwrap();
+            format!("{} {} {}; {}", limit.per_second, limit.slip, rules.is_strict, networks.join(", "))
+        })
+        .collect();
+    let wanted = [
+        "9 2 true; 192.0.2.0/26 Free, 192.0.2.0/24 Refuse, 198.51.100.0/24 Ignore",
+        "9 5 true; 192.0.2.0/26 ByPolicy, 192.0.2.0/24 Refuse",
+        "7 2 false; 192.0.2.0/24 Free, 192.0.2.0/26 ByPolicy, 198.51.100.0/24 Ignore",
+    ];
+    assert_eq!(seen, wanted);
+    let warnings = config.warnings.to_string();
+    assert!(warnings.contains("`spam` wants a key, and `all` tells what is on it without one"), "{warnings}");
+    let nameless = good(&text.replace("name = \"n.example.net\"\n", "").replace("127.0.0.1:", "192.0.2.53:"));
+    assert!(nameless.warnings.to_string().contains("is called `localhost.`"), "{}", nameless.warnings);
+}
+
+#[test]
 fn every_example_of_the_guide_is_valid() {
     let guide = include_str!("../../../docs/configuration.md");
     let examples: Vec<_> = guide.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();

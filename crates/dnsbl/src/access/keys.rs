@@ -240,10 +240,6 @@ impl KeySet {
         Self { keys: records.into_iter().take(KEYS_MAX).map(key).collect() }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.keys.is_empty()
-    }
-
     pub(crate) fn has(&self, hash: KeyHash) -> bool {
         self.keys.contains_key(&hash)
     }

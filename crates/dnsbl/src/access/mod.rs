@@ -88,7 +88,7 @@ const PERMITS: [Permit; 4] = [Permit::Free, Permit::ByPolicy, Permit::Refuse, Pe
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Verdict {
     Answer,
-    /// As if the name did not exist: a key where nobody wants one.
+    /// As the name is: what has the form of a key is none that is known, where nobody wants one.
     Nothing,
     Refuse(Reason),
 }
@@ -295,10 +295,10 @@ impl Access {
         self.keys.load()
     }
 
-    /// Whether a label before the zone's name is a key: one that is too long for a part of an address, where keys are
-    /// wanted or given.
-    pub(crate) fn takes_key(&self, zone: usize, label: &[u8], keys: &KeySet) -> bool {
-        label.len() >= KEY_LABEL_BYTES_MIN && (self.rules(zone).policy != Policy::Open || !keys.is_empty())
+    /// Whether a label before the zone's name has the form of a key: letters, digits and `-`, too many of them for a part of an
+    /// address.
+    pub(crate) fn takes_key(label: &[u8]) -> bool {
+        label.len() >= KEY_LABEL_BYTES_MIN && label.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
     }
 
     /// Whether there is such a key.

@@ -222,14 +222,15 @@ impl Building {
             Kind::Combined => Body::Parts(Vec::new()),
             Kind::Acl => Body::Access(Vec::new()),
         };
-        let (values, defaults) = (Values::default(), Defaults::default());
+        let values = Values::default();
+        let defaults = if kind == Kind::Acl { Defaults::of_clients() } else { Defaults::default() };
         Self { kind, header, values, body, defaults, has_default: false, access: Access::Ignore }
     }
 
     /// Default values hold up to the end of a file.
     fn start_file(&mut self) {
         if !matches!(self.kind, Kind::Ip4TSet | Kind::Ip6TSet) {
-            self.defaults = Defaults::default();
+            self.defaults.forget();
             self.access = Access::Ignore;
         }
     }

@@ -61,13 +61,15 @@ const RECENT: usize = 32;
 #[derive(Debug)]
 pub(super) struct Defaults {
     value: Value,
+    /// Whether any address may be a return code.
+    any_code: bool,
     id: Option<ValueId>,
     recent: [(Vec<u8>, ValueId); RECENT],
 }
 
 impl Default for Defaults {
     fn default() -> Self {
-        Self { value: Value::built_in(), id: None, recent: [const { (Vec::new(), EXCLUDED) }; RECENT] }
+        Self { value: Value::built_in(), any_code: false, id: None, recent: [const { (Vec::new(), EXCLUDED) }; RECENT] }
     }
 }
 
@@ -79,10 +81,20 @@ impl Value {
 }
 
 impl Defaults {
+    /// Those of a dataset of clients, whose values are no listings: refusals are 127.255.255.x by custom.
+    pub(super) fn of_clients() -> Self {
+        Self { any_code: true, ..Self::default() }
+    }
+
+    /// The built-in value again.
+    pub(super) fn forget(&mut self) {
+        *self = Self { any_code: self.any_code, ..Self::default() };
+    }
+
     /// A line that begins with a colon: the value of the entries that follow.
     pub(super) fn set(&mut self, line: &[u8], at: usize) -> Result<(), Wrong> {
-        *self = Self::default();
-        self.value = parse(line, at, &self.value)?;
+        self.forget();
+        self.value = parse(line, at, &self.value, self.any_code)?;
         Ok(())
     }
 
@@ -104,7 +116,7 @@ impl Defaults {
         if *known != EXCLUDED && *text == rest {
             return Ok(*known);
         }
-        let id = values.add(parse(line, at, &self.value)?);
+        let id = values.add(parse(line, at, &self.value, self.any_code)?);
         text.clear();
         text.extend_from_slice(rest);
         *known = id;
@@ -126,7 +138,7 @@ pub(super) fn is_over(line: &[u8], at: usize) -> bool {
 }
 
 /// `:A:TXT`, `:A`, `:A:` or `TXT`.
-fn parse(line: &[u8], at: usize, default: &Value) -> Result<Value, Wrong> {
+fn parse(line: &[u8], at: usize, default: &Value, any_code: bool) -> Result<Value, Wrong> {
     if line.get(at) != Some(&b':') {
         return Ok(Value { code: default.code, text: cut(&line[at..]) });
     }
@@ -134,6 +146,9 @@ fn parse(line: &[u8], at: usize, default: &Value) -> Result<Value, Wrong> {
         .map_err(|wrong| wrong.hint("a value is `:127.0.0.2:text`, `:2:text`, `:2` or a text alone"))?;
     let end = skip_space(line, end);
     let code = Ipv4Addr::from_bits(code);
+    if !any_code {
+        check(code).map_err(|what| Wrong::new(at + 1, what))?;
+    }
     if line.get(end) == Some(&b':') {
         let from = skip_space(line, end + 1);
         let text = if is_over(line, from) { Box::default() } else { cut(&line[from..]) };
@@ -143,6 +158,16 @@ fn parse(line: &[u8], at: usize, default: &Value) -> Result<Value, Wrong> {
         return Ok(Value { code, text: default.text.clone() });
     }
     Err(Wrong::new(end, "a colon is wanted between the return code and the text"))
+}
+
+/// Whether an address may be the return code of a listing (RFC 5782 section 2.3, RFC 6471 section 3.4).
+fn check(code: Ipv4Addr) -> Result<(), &'static str> {
+    match code.octets() {
+        [127, 255, 255, _] => Err("return codes 127.255.255.x say that somebody may not ask"),
+        [127, 0, 0, 1] => Err("the return code 127.0.0.1 stands for no listing"),
+        [127, ..] => Ok(()),
+        _ => Err("return codes are in 127.0.0.0/8"),
+    }
 }
 
 /// A text's first 255 octets, as DNS takes no more of it.
@@ -177,6 +202,10 @@ mod tests {
         check(&mut defaults, ":0:", None);
         check(&mut defaults, ":x:", None);
         check(&mut defaults, ":6 x", None);
+        check(&mut defaults, ":127.255.255.254:x", None);
+        check(&mut defaults, ":1:x", None);
+        check(&mut defaults, ":192.0.2.1:x", None);
+        check(&mut Defaults::of_clients(), ":127.255.255.254:x", Some(("127.255.255.254", "x")));
         defaults.set(b":7", 0).unwrap();
         check(&mut defaults, "", Some(("127.0.0.7", "")));
         assert_eq!(values.get(EXCLUDED), None);

@@ -33,6 +33,9 @@ fn the_last_good_content_stays() {
     let path = folder.path().join("list");
     let mut files = files(&path);
     assert_eq!(files.poll(NOW).errors.len(), 1, "there is no file yet");
+    put(&path, &format!("{HEAD}0.0.0.0/0\n"));
+    let first = files.poll(NOW);
+    assert!(first.zones.is_empty() && first.errors[0].to_string().contains("list 127.0.0.1"), "{first:?}");
     put(&path, &format!("{HEAD}192.0.2.1\n192.0.2.2\n"));
     let first = files.poll(NOW);
     assert!(first.errors.is_empty() && first.zones.len() == 2 && first.zones[0].1 == 3);

@@ -7,7 +7,7 @@ use super::counters::Counters;
 use super::plain::Plain;
 use super::reply::UDP_BYTES_MAX;
 use super::responder::{Asker, Responder, Transport, Turn, soa_serial};
-use crate::access::KeySet;
+use crate::access::{Access, KeySet};
 
 /// Most messages of a batch.
 pub const BATCH_MAX: usize = 64;
@@ -81,6 +81,6 @@ impl Responder {
     fn admits(&self, plain: &Plain, message: &[u8], keys: &KeySet, now: Timestamp) -> bool {
         let zone = self.plan.zone(plain);
         let Some(key) = plain.key(message) else { return self.access.is_open(zone) };
-        self.access.takes_key(zone, key, keys) && self.access.opens(zone, key, keys, now)
+        Access::takes_key(key) && self.access.opens(zone, key, keys, now)
     }
 }

@@ -157,6 +157,36 @@ impl<'a> Query<'a> {
     }
 }
 
+/// What the OPT record says of a message that is no query, where one stands in its additional part: the reply has one too then
+/// (RFC 6891 section 6.1.1), and a message without a question that carries a cookie asks for ours (RFC 7873 section 5.4).
+pub(crate) struct Stray {
+    /// The cookie of a message that is without fault but for the question that it has not.
+    pub(crate) cookie: Option<Cookie>,
+}
+
+impl Stray {
+    /// None without an OPT record, or with more than one, or where what stands before it cannot be read.
+    pub(crate) fn read(message: &[u8]) -> Option<Self> {
+        let header = message.first_chunk::<HEADER_BYTES>()?;
+        let count = |at: usize| u32::from(u16::from_be_bytes([header[at], header[at + 1]]));
+        let mut at = HEADER_BYTES;
+        for _ in 0..count(4) {
+            at = skip_name(message, at)? + 4;
+        }
+        let (before, mut opt) = (count(6) + count(8), None);
+        for index in 0..before + count(10) {
+            let record = Record::read(message, at)?;
+            at = record.end;
+            if record.kind == code::OPT && (index < before || !record.at_root || opt.replace(record).is_some()) {
+                return None;
+            }
+        }
+        let opt = opt?;
+        let is_alone = count(4) == 0 && before == 0 && count(10) == 1 && at == message.len() && header[2] & 0x78 == 0;
+        Some(Self { cookie: Edns::read(&opt).filter(|_| is_alone).and_then(|edns| edns.cookie) })
+    }
+}
+
 /// One record, as far as it matters here.
 struct Record<'a> {
     at_root: bool,
@@ -245,6 +275,30 @@ mod tests {
         ];
         for (what, counts, kind, tail, wanted) in cases {
             assert_eq!(Query::parse(&message(counts, kind, tail)).map(|_| ()), wanted, "{what}");
+        }
+    }
+
+    #[test]
+    fn opt_records_of_what_is_no_query() {
+        let cookie = [0, 0, 41, 4, 0xd0, 0, 0, 0, 0, 0, 12, 0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8];
+        let alone = |opt: &[u8]| [&[1, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1], opt].concat();
+        let cases = [
+            ("octets behind", message([1, 0, 0, 1], 1, &[OPT, &[0]].concat()), Some(false)),
+            (
+                "two questions",
+                message([2, 0, 0, 1], 1, &[&[1, b'a', 0, 0, 1, 0, 1], &cookie[..]].concat()),
+                Some(false),
+            ),
+            ("two OPT", message([1, 0, 0, 2], 1, &[OPT, OPT].concat()), None),
+            ("none", message([1, 0, 0, 0], 1, &[0]), None),
+            ("cut off", message([1, 0, 0, 1], 1, &OPT[..10]), None),
+            ("an OPT as answer", message([1, 1, 0, 0], 1, OPT), None),
+            ("a cookie cut off", alone(&cookie[..22]), None),
+            ("no question", alone(OPT), Some(false)),
+            ("no question and a cookie", alone(&cookie), Some(true)),
+        ];
+        for (what, message, wanted) in cases {
+            assert_eq!(Stray::read(&message).map(|stray| stray.cookie.is_some()), wanted, "{what}");
         }
     }
 

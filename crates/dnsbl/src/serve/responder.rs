@@ -10,8 +10,8 @@ use super::address::{Prefix, networks, v4_host, v6_host};
 use super::counters::{Counters, Outcome};
 use super::name::{Name, is_same};
 use super::plain::Plan;
-use super::query::{Fault, Query, code};
-use super::reply::{Extras, REPLY_BYTES_MIN, Rcode, Reply, Section, header_only};
+use super::query::{Cookie, Fault, Query, Stray, code};
+use super::reply::{Extras, REPLY_BYTES_MIN, Rcode, Reply, Section, header_and_opt, header_only};
 use super::text::{AddressText, TEXT_BYTES_MAX};
 use super::zones::{Host, Zone, Zones};
 use crate::access::{Access, CLIENT_BYTES, Judged, KeySet, Permit, Portion, Reason, Refusal, SERVER_BYTES, Verdict};
@@ -219,10 +219,7 @@ impl Responder {
                 counters.count(Outcome::NotImplemented, None);
                 return header_only(message, Rcode::NotImp, out);
             }
-            Err(Fault::Format) => {
-                counters.count(Outcome::Malformed, None);
-                return header_only(message, Rcode::FormErr, out);
-            }
+            Err(Fault::Format) => return self.no_query(turn, message, out),
         };
         if let Some(transfers) = self.transfers.as_ref().filter(|_| Transfers::is_for(&query, asker.transport)) {
             return transfers.reply(asker, message, out, |message, out| self.answer_in(turn, message, out));
@@ -232,7 +229,7 @@ impl Responder {
             (Transport::Udp { max }, Some(edns)) => usize::from(max.min(edns.udp_bytes)).max(REPLY_BYTES_MIN),
             (Transport::Udp { .. }, None) => REPLY_BYTES_MIN,
         };
-        let (cookie, is_known) = self.cookie(asker, &query);
+        let (cookie, is_known) = self.cookie(asker, query.edns.and_then(|edns| edns.cookie));
         let extras = Extras { nsid: &self.zones.nsid, cookie };
         let mut reply = Reply::begin(&query, out, limit, extras);
         let filled = self.fill(turn, &query, &mut reply);
@@ -276,10 +273,24 @@ impl Responder {
         short.finish()
     }
 
+    /// The reply to a message that is no query: a cookie for one that asks for nothing else, FORMERR for all others.
+    fn no_query(&self, turn: &Turn<'_>, message: &[u8], out: &mut [u8]) -> usize {
+        let stray = Stray::read(message);
+        if let Some(cookie) = self.cookie(turn.asker, stray.as_ref().and_then(|stray| stray.cookie)).0 {
+            turn.counters.count(Outcome::NoData, None);
+            return header_and_opt(message, Rcode::NoError, Some(cookie), out);
+        }
+        turn.counters.count(Outcome::Malformed, None);
+        match stray {
+            Some(_) => header_and_opt(message, Rcode::FormErr, None, out),
+            None => header_only(message, Rcode::FormErr, out),
+        }
+    }
+
     /// The cookie that goes back to the client, and whether its address is known not to be forged.
-    fn cookie(&self, asker: &Asker, query: &Query<'_>) -> (Option<[u8; CLIENT_BYTES + SERVER_BYTES]>, bool) {
+    fn cookie(&self, asker: &Asker, cookie: Option<Cookie>) -> (Option<[u8; CLIENT_BYTES + SERVER_BYTES]>, bool) {
         let is_stream = asker.transport == Transport::Tcp;
-        let (Some(cookies), Some(cookie)) = (self.access.cookies(), query.edns.and_then(|edns| edns.cookie)) else {
+        let (Some(cookies), Some(cookie)) = (self.access.cookies(), cookie) else {
             return (None, is_stream);
         };
         let mut whole = [0; CLIENT_BYTES + SERVER_BYTES];
@@ -328,7 +339,7 @@ impl Responder {
         let serial = soa_serial(turn.snapshot.serial());
         let permit = self.access.permit(place.index, turn.asker.address);
         let (mut outcome, key_labels) = self.fill_from(place, permit, turn, query, reply, serial);
-        if let Some(statics) = &self.statics {
+        if let Some(statics) = self.statics.as_ref().filter(|_| reply.error.is_none()) {
             outcome = statics.combine(query, turn.asker, (place.zone.labels, key_labels), outcome, reply);
         }
         if matches!(outcome, Outcome::Unlisted | Outcome::NoData) {
@@ -355,14 +366,14 @@ impl Responder {
         let labels = query.name.labels() - slot.labels;
         if matches!(permit, Permit::Refuse | Permit::Ignore) {
             reply.is_silent = permit == Permit::Ignore;
-            return filled(self.deny(index, host(query, labels), turn, query, reply, Reason::Network));
+            return filled(self.deny(index, Some(labels), turn, query, reply, Reason::Network));
         }
         if labels == 0 || slot.is_about_server(query) {
             return filled(slot.answer(query, turn.asker, 0, reply));
         }
-        match self.admit_to_names(index, labels, permit, turn, query) {
+        match self.admit_to_names(index, labels, permit, turn, query, false) {
             Ok(key_labels) => filled(slot.answer(query, turn.asker, key_labels, reply)),
-            Err((reason, address)) => filled(self.deny(index, address, turn, query, reply, reason)),
+            Err((reason, left)) => filled(self.deny(index, Some(left), turn, query, reply, reason)),
         }
     }
 
@@ -374,19 +385,23 @@ impl Responder {
         let labels = query.name.labels() - slot.labels;
         if matches!(permit, Permit::Refuse | Permit::Ignore) {
             reply.is_silent = permit == Permit::Ignore;
-            return filled(self.deny(index, host(query, labels), turn, query, reply, Reason::Network));
+            let outcome = self.deny(index, Some(labels), turn, query, reply, Reason::Network);
+            return filled(Statics::deny(slot, query, outcome, reply));
         }
         if labels == 0 {
             return filled(Statics::answer(slot, query, turn.asker, 0, reply));
         }
-        match self.admit_to_names(index, labels, permit, turn, query) {
+        match self.admit_to_names(index, labels, permit, turn, query, slot.is_of_addresses()) {
             Ok(key_labels) => filled(Statics::answer(slot, query, turn.asker, key_labels, reply)),
-            Err((reason, address)) => filled(self.deny(index, address, turn, query, reply, reason)),
+            Err((reason, left)) => {
+                let outcome = self.deny(index, Some(left), turn, query, reply, reason);
+                filled(Statics::deny(slot, query, outcome, reply))
+            }
         }
     }
 
-    /// [`Responder::admit`] for a zone that may have names too: how many labels are a key, or why there is no answer
-    /// about which address.
+    /// [`Responder::admit`] for a zone that may have names too: how many labels are a key, or why there is no
+    /// answer, and how many labels stand before the zone and the key.
     fn admit_to_names(
         &self,
         index: usize,
@@ -394,14 +409,21 @@ impl Responder {
         permit: Permit,
         turn: &Turn<'_>,
         query: &Query<'_>,
-    ) -> Result<usize, (Reason, Option<Address>)> {
+        is_of_addresses: bool,
+    ) -> Result<usize, (Reason, usize)> {
         // Only a part of an address is a step on the way; a name of a list of names is none.
         let is_whole = |labels| {
             host(query, labels).is_some() || networks(&query.name, labels).into_iter().flatten().next().is_none()
         };
         let (verdict, key_labels) = self.admit(index, labels, permit, turn, query, is_whole);
-        if let Verdict::Refuse(reason) = verdict {
-            return Err((reason, host(query, labels - key_labels)));
+        let left = labels - key_labels;
+        match verdict {
+            Verdict::Refuse(reason) => return Err((reason, left)),
+            // What would be a key of this form before an address is a mistaken one: silence would say "not listed".
+            Verdict::Nothing if is_of_addresses && host(query, left).is_some() => {
+                return Err((Reason::KeyUnknown, left));
+            }
+            Verdict::Nothing | Verdict::Answer => {}
         }
         // In a list of names the label before the zone's name may be a long one of the name.
         let is_known = key_labels > 0 && self.access.knows(query.name.label(labels - 1), turn.keys);
@@ -420,7 +442,7 @@ impl Responder {
         is_whole: impl Fn(usize) -> bool,
     ) -> (Verdict, usize) {
         let label = query.name.label(labels - 1);
-        let key = self.access.takes_key(zone, label, turn.keys).then_some(label);
+        let key = Access::takes_key(label).then_some(label);
         let key_labels = usize::from(key.is_some());
         if permit != Permit::ByPolicy || turn.is_admitted {
             return (Verdict::Answer, key_labels);
@@ -442,10 +464,10 @@ impl Responder {
         let zone = place.zone;
         let labels = query.name.labels() - zone.labels;
         let has_entries = !zone.members.is_empty() || self.is_shared(zone);
-        let subject = |labels| if has_entries { host(query, labels) } else { None };
         if matches!(permit, Permit::Refuse | Permit::Ignore) {
             reply.is_silent = permit == Permit::Ignore;
-            return (self.deny(place.index, subject(labels), turn, query, reply, Reason::Network), 0);
+            let labels = has_entries.then_some(labels);
+            return (self.deny(place.index, labels, turn, query, reply, Reason::Network), 0);
         }
         if let Some(outcome) = self.beside_entries(place, labels, query, reply, serial) {
             return (outcome, 0);
@@ -459,9 +481,13 @@ impl Responder {
         let address = host(query, labels);
         match verdict {
             Verdict::Answer => {}
+            // Whoever mistypes a key, or has one no more, is not told that nobody is listed.
+            Verdict::Nothing if address.is_some() && !self.has_names(zone) => {
+                return (self.deny(place.index, Some(labels), turn, query, reply, Reason::KeyUnknown), key_labels);
+            }
             Verdict::Nothing => return (Outcome::Unlisted, 0),
             Verdict::Refuse(reason) => {
-                return (self.deny(place.index, address, turn, query, reply, reason), key_labels);
+                return (self.deny(place.index, Some(labels), turn, query, reply, reason), key_labels);
             }
         }
         if labels == 0 {
@@ -484,6 +510,12 @@ impl Responder {
     /// Whether files have a part in the zone.
     fn is_shared(&self, zone: &Zone) -> bool {
         self.statics.as_ref().is_some_and(|statics| statics.shares(&zone.name))
+    }
+
+    /// Whether files have other names than addresses in the zone.
+    fn has_names(&self, zone: &Zone) -> bool {
+        let slot = self.statics.as_ref().and_then(|statics| statics.slot(&zone.name));
+        slot.is_some_and(|slot| !slot.is_of_addresses())
     }
 
     /// Answers what everybody may know: the zone's own name, a cut below it, and name servers.
@@ -510,17 +542,21 @@ impl Responder {
         is_above.then_some(Outcome::NoData)
     }
 
-    /// Tells a client that it may not ask, in the words that the operator wants.
+    /// Tells a client that it may not ask, in the words that the operator wants. Codes stand where an address has `labels`
+    /// labels before the zone and the key; a resolver that comes there label by label (RFC 9156) finds the way open.
     fn deny(
         &self,
         zone: usize,
-        address: Option<Address>,
+        labels: Option<usize>,
         turn: &Turn<'_>,
         query: &Query<'_>,
         reply: &mut Reply<'_>,
         reason: Reason,
     ) -> Outcome {
         turn.counters.count_refusal(turn.asker.address, reason);
+        reply.error = Some((PROHIBITED, reason.text()));
+        let address = labels.and_then(|labels| host(query, labels));
+        let is_step = |labels| labels == 0 || networks(&query.name, labels).into_iter().flatten().next().is_some();
         match (self.access.refusal(zone), address) {
             // Whoever tests a list by it would take the code for a listing of everybody.
             (Refusal::Codes, Some(address)) if address.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST) => {
@@ -536,9 +572,10 @@ impl Responder {
                 data[1..=text.len()].copy_from_slice(text);
                 reply.answer(code::TXT, DENIED_TTL, &data[..=text.len()]);
             }
+            (Refusal::Codes, Some(_)) => return Outcome::NoData,
+            (Refusal::Codes, None) if labels.is_some_and(is_step) => return Outcome::NoData,
             _ => (reply.rcode, reply.authoritative) = (Rcode::Refused, false),
         }
-        reply.error = Some((PROHIBITED, reason.text()));
         Outcome::Denied
     }
 

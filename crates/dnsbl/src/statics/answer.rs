@@ -116,6 +116,20 @@ impl Statics {
         outcome
     }
 
+    /// Makes the reply to somebody who may not ask in a zone from files alone complete: what is negative has the SOA.
+    pub(crate) fn deny(slot: &Slot, query: &Query<'_>, outcome: Outcome, reply: &mut Reply<'_>) -> Outcome {
+        let guard = slot.content.load();
+        let Some(apex) = guard.as_ref().and_then(|content| content.apex.as_ref()) else { return outcome };
+        if matches!(outcome, Outcome::Unlisted | Outcome::NoData) {
+            reply.authoritative = true;
+            reply.records(Section::Authority, &apex.negative, query.name.suffix_start(slot.labels), apex.serial);
+        }
+        if outcome == Outcome::Unlisted {
+            reply.rcode = Rcode::NxDomain;
+        }
+        outcome
+    }
+
     /// Adds to the reply of a zone of the book, whose name has `labels` labels and `key_labels` of a key before them,
     /// what files have for it. Returns the outcome of both.
     pub(crate) fn combine(

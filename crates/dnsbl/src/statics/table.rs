@@ -58,6 +58,23 @@ pub(super) enum Found<'t> {
     Nothing,
 }
 
+/// What a question has to do with the test entries.
+enum Test {
+    Listed,
+    Unlisted,
+    /// There is one below.
+    Above,
+}
+
+/// 127.0.0.1 in its mapped form; 127.0.0.2 is the address behind it.
+const LOCALHOST: u128 = 0xffff_7f00_0001;
+
+/// The name that every list of names has (RFC 5782 section 5), as tables have names.
+const NAME_LISTED: &[u8] = b"\x04test";
+
+/// The name that none has.
+const NAME_UNLISTED: &[u8] = b"\x07invalid";
+
 impl Table {
     /// The table of a dataset that is neither `combined` nor `acl`; `None` for those.
     pub(super) fn new(dataset: &Dataset) -> Option<Self> {
@@ -110,13 +127,20 @@ impl Table {
         matches!(self.body, Bodies::Ip4 { .. })
     }
 
-    /// Whether this address is listed.
+    /// Whether nothing but addresses has names in it.
+    pub(super) const fn is_of_addresses(&self) -> bool {
+        matches!(self.body, Bodies::Ip4 { .. } | Bodies::Ip6 { .. })
+    }
+
+    /// Whether the files list this address, one of IPv4 also in its mapped form.
     pub fn lists(&self, address: Address) -> bool {
         let asked = match address.ip() {
-            IpAddr::V4(v4) => Asked { ip4: Some(v4.to_bits()), ..Asked::NOTHING },
+            IpAddr::V4(v4) => {
+                Asked { ip4: Some(v4.to_bits()), ip6: Some(v4.to_ipv6_mapped().to_bits()), ..Asked::NOTHING }
+            }
             IpAddr::V6(v6) => Asked { ip6: Some(v6.to_bits()), ..Asked::NOTHING },
         };
-        matches!(self.find(&asked), Found::Listed(..))
+        matches!(self.find_in_files(&asked), Found::Listed(..))
     }
 
     /// Gives each network of an address table with its first code, as `ip4trie` and `ip6trie` take them; an excluded one
@@ -159,7 +183,46 @@ impl Table {
         single.into_iter().chain(several)
     }
 
+    /// What is in the files, and the test entries of RFC 5782 section 5, which are in every table that has an answer:
+    /// 127.0.0.2 or `test` gets the first answer if the files have none for it, and 127.0.0.1 or `invalid` never gets any.
     pub(super) fn find(&self, asked: &Asked<'_>) -> Found<'_> {
+        let found = self.find_in_files(asked);
+        match self.test(asked) {
+            Some(Test::Unlisted) => Found::Nothing,
+            Some(Test::Listed) if !matches!(found, Found::Listed(..)) && !self.answers.is_empty() => {
+                let entry = matches!(self.body, Bodies::Names(_)).then_some(NAME_LISTED);
+                Found::Listed(1, entry)
+            }
+            Some(Test::Above) if matches!(found, Found::Nothing) && !self.answers.is_empty() => Found::Above,
+            _ => found,
+        }
+    }
+
+    /// What the question has to do with test entries.
+    fn test(&self, asked: &Asked<'_>) -> Option<Test> {
+        let host = |bits: u128| match bits.wrapping_sub(LOCALHOST) {
+            0 => Some(Test::Unlisted),
+            1 => Some(Test::Listed),
+            _ => None,
+        };
+        let mapped = |bits: u32| Ipv4Addr::from_bits(bits).to_ipv6_mapped().to_bits();
+        let holds = |base: u128, length: u8| ((LOCALHOST + 1) ^ base).leading_zeros() >= length.into();
+        match &self.body {
+            Bodies::Ip4 { .. } => {
+                let is_above = || asked.part4.iter().flatten().any(|(base, length)| holds(mapped(*base), 96 + length));
+                asked.ip4.map_or_else(|| is_above().then_some(Test::Above), |bits| host(mapped(bits)))
+            }
+            Bodies::Ip6 { .. } => {
+                let is_above = || asked.part6.is_some_and(|(base, length)| holds(base, length));
+                asked.ip6.map_or_else(|| is_above().then_some(Test::Above), host)
+            }
+            Bodies::Names(_) if asked.key == NAME_LISTED => Some(Test::Listed),
+            Bodies::Names(_) if asked.key == NAME_UNLISTED => Some(Test::Unlisted),
+            Bodies::Names(_) | Bodies::Records(_) => None,
+        }
+    }
+
+    fn find_in_files(&self, asked: &Asked<'_>) -> Found<'_> {
         match &self.body {
             Bodies::Ip4 { hosts, networks } => {
                 let set = asked.ip4.and_then(|ip4| hosts.get(ip4).or_else(|| networks.get(ip4)));

@@ -114,13 +114,25 @@ impl Statics {
         slot.is_some()
     }
 
-    fn slot(&self, zone: &Name) -> Option<&Slot> {
+    /// The place of the zone with this name.
+    pub(crate) fn slot(&self, zone: &Name) -> Option<&Slot> {
         self.slots.iter().find(|slot| slot.name.wire().eq_ignore_ascii_case(zone.wire()))
     }
 
     /// Whether one of the zones is the zone of this name or below it.
     pub(crate) fn is_below(&self, zone: &Name) -> bool {
         self.slots.iter().any(|slot| slot.name.is_within(zone.wire()))
+    }
+}
+
+impl Slot {
+    /// Whether nothing but addresses has names in it.
+    pub(crate) fn is_of_addresses(&self) -> bool {
+        let guard = self.content.load();
+        let tables = |content: &Content| {
+            content.datasets.iter().flat_map(|dataset| &dataset.parts).all(|(_, t)| t.is_of_addresses())
+        };
+        guard.as_ref().is_none_or(|content| tables(content))
     }
 }
 

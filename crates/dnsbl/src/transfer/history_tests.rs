@@ -118,14 +118,14 @@ fn imports_are_steps_or_renew_their_list() {
     // Each import is of the first `count` addresses of a network.
     for (list, count) in [(OTHER, 2), (LIST, 5), (LIST, 3), (LIST, 7), (OTHER, many), (LIST, 1), (LIST, 2)] {
         let bulk = Bulk { list, since: Timestamp::EPOCH, until: Until::Never, maker: maker() };
-        let address = |n: u32| Network::containing(Address::new(std::net::IpAddr::V4((10 << 24 | n).into())), 32);
-        book.replace(Timestamp::EPOCH, bulk, (0..count).map(|n| Ok::<_, ()>(address(n)))).unwrap();
+        let address = |n: u32| Network::containing(Address::new(std::net::IpAddr::V4((20 << 24 | n).into())), 32);
+        book.replace(Timestamp::EPOCH, bulk, (0..count).map(|n| Ok::<_, ()>(address(n))), None).unwrap();
         trees.push((book.serial(), book.snapshot().tree().clone()));
     }
     book.drain_journal(&mut entries);
     history.record(&entries);
     let (serial, now) = trees.last().unwrap();
-    let lists_of = |tree: &Tree, n: u8| tree.lists_of(Address::new([10, 0, 0, n].into()));
+    let lists_of = |tree: &Tree, n: u8| tree.lists_of(Address::new([20, 0, 0, n].into()));
     for (index, (then, tree)) in trees.iter().enumerate() {
         let past = history.past(now, *serial, set(LIST), soa_serial(*then)).expect("all of it was kept");
         for n in 0..9 {

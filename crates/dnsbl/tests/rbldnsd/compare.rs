@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::questions::Question;
 
 /// The differences that `docs/rbldnsd.md` names.
-pub(super) const DIFFERENCES: [&str; 14] = [
+pub(super) const DIFFERENCES: [&str; 15] = [
     "opt",
     "ns-in-authority",
     "any",
@@ -20,6 +20,7 @@ pub(super) const DIFFERENCES: [&str; 14] = [
     "operations",
     "behind-the-question",
     "flags",
+    "test-entries",
 ];
 
 /// Most octets of a text in an answer of rbldnsd.
@@ -91,6 +92,10 @@ fn content(question: &Question, ours: &Reply, theirs: &Reply, names: &mut Vec<&'
         names.push("truncation");
         let is_known = ours.answers.is_empty() && question.edns.unwrap_or(0) < 1232 && !theirs.answers.is_empty();
         return if is_known { Ok(()) } else { Err("truncated".into()) };
+    }
+    if is_test(question) && (ours.rcode, &ours.answers) != (theirs.rcode, &theirs.answers) {
+        names.push("test-entries");
+        return Ok(());
     }
     if (ours.rcode, theirs.rcode) == (0, 3) && is_ours_nothing && ours.soa == theirs.soa {
         names.push("empty-non-terminal");
@@ -212,4 +217,11 @@ fn decode(bytes: &[u8]) -> Result<Reply, String> {
         }
     }
     if at == bytes.len() { Ok(reply) } else { Err("octets behind the reply".into()) }
+}
+
+/// Whether it asks for one of the test entries of RFC 5782 section 5, or for a name on the way to one.
+fn is_test(question: &Question) -> bool {
+    let name = question.labels.iter().map(|label| label.to_ascii_lowercase()).collect::<Vec<_>>().join(&b'.');
+    let texts: [&[u8]; 5] = [b"127.", b"0.0.7.f.f.f.f.", b"7.f.f.f.f.0", b"test.", b"invalid."];
+    texts.iter().any(|text| name.windows(text.len()).any(|part| part == *text))
 }

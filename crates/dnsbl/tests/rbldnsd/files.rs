@@ -98,7 +98,7 @@ fn specials(random: &mut Random) -> String {
 }
 
 fn default_line(random: &mut Random) -> String {
-    let lines = [":3:default $", ":127.0.0.4", ":5 : spaced $1", ":6:", ":1.2:odd $$ $9"];
+    let lines = [":3:default $", ":127.0.0.4", ":5 : spaced $1", ":6:", ":127.1.2:odd $$ $9"];
     format!("{}\n", random.pick(&lines))
 }
 

@@ -55,9 +55,15 @@ fn nibbles(words: [u16; 8]) -> String {
     (0..32).map(|n| format!("{:x}", bits >> (4 * n) & 15)).collect::<Vec<_>>().join(".")
 }
 
+/// Test entries, and names on the way to them.
+const TESTS: [&str; 6] = ["2.0.0.127", "1.0.0.127", "0.0.127", "127", "test", "invalid"];
+
 /// A name that means something in one of the zones.
 fn sensible(random: &mut Random) -> String {
     let (zone, datasets) = random.pick(&ZONES);
+    if random.once_in(40) {
+        return format!("{}.{zone}", random.pick(&TESTS));
+    }
     let below = match random.pick(datasets).0 {
         "ip4set" | "ip4tset" | "ip4trie" => {
             let [a, b, c, d] = ip4(random);

@@ -57,6 +57,18 @@ pub enum ReplaceError<E> {
     Refused(Refusal),
     /// The list takes no bulk, because it is `blocked`.
     List,
+    /// The list would have nothing by imports; the never-list refused so many.
+    Empty {
+        /// How many the never-list refused.
+        never: usize,
+    },
+    /// The list would shrink or grow by more than was allowed.
+    Changed {
+        /// How many networks the bulk in force has.
+        before: usize,
+        /// How many the new one would have.
+        after: usize,
+    },
 }
 
 /// The tree that comes in the place of the one in force. What happens meanwhile happens to both.
@@ -106,6 +118,9 @@ impl Book {
     /// and go meanwhile, and memory is needed for what differs. A network that a rule or a person listed for itself
     /// keeps that listing and is not of the bulk; what somebody takes off the list meanwhile stays off it.
     ///
+    /// `percent_max` is by how much of what it has the bulk may shrink or grow, and with it a bulk of nothing is refused:
+    /// such a list is mostly the end of a download that broke off, or the wrong file. None allows everything.
+    ///
     /// # Errors
     /// Says why everything is as it was.
     pub fn replace<E>(
@@ -113,6 +128,7 @@ impl Book {
         now: Timestamp,
         bulk: Bulk,
         networks: impl IntoIterator<Item = Result<Network, E>>,
+        percent_max: Option<u8>,
     ) -> Result<Replacement, ReplaceError<E>> {
         if bulk.list == ListId::BLOCKED {
             return Err(ReplaceError::List);
@@ -121,7 +137,7 @@ impl Book {
             return Err(ReplaceError::Refused(Refusal::OverBeforeItBegan));
         }
         let turn = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.replace_in_turn(&turn, now, bulk.list, Some(bulk), networks.into_iter())
+        self.replace_in_turn(&turn, now, (bulk.list, Some(bulk)), networks.into_iter(), percent_max)
     }
 
     /// Replaces bulks that are over at `now` by nothing, and says how many listings that were.
@@ -139,7 +155,7 @@ impl Book {
         let over: Vec<ListId> = self.writer().bulks.iter().flatten().filter(is_over).map(|it| it.bulk.list).collect();
         let none = core::iter::empty::<Result<Network, core::convert::Infallible>>;
         over.into_iter()
-            .filter_map(|list| self.replace_in_turn(&turn, now, list, None, none()).ok())
+            .filter_map(|list| self.replace_in_turn(&turn, now, (list, None), none(), None).ok())
             .map(|it| it.removed)
             .sum()
     }
@@ -148,15 +164,18 @@ impl Book {
         &self,
         _turn: &MutexGuard<'_, ()>,
         now: Timestamp,
-        list: ListId,
-        bulk: Option<Bulk>,
+        (list, bulk): (ListId, Option<Bulk>),
         networks: impl Iterator<Item = Result<Network, E>>,
+        percent_max: Option<u8>,
     ) -> Result<Replacement, ReplaceError<E>> {
         let tree = self.writer().begin(list);
         let merged = self.merge(list, &tree, networks);
         let mut writer = self.writer();
         let mut pending = writer.pending.take().expect("it was begun, and nobody else has the turn");
         let mut replacement = merged?;
+        if let Some(percent_max) = percent_max {
+            judge(writer.bulk_count(list), &pending, replacement.never, percent_max)?;
+        }
         let own = writer.own_networks(list, &mut pending.own);
         let Pending { tree, steps, count, .. } = pending;
         let content = Content { tree: tree.clone(), list, own: own.into(), length: count };
@@ -190,7 +209,7 @@ impl Book {
             while let Some(gone) = old.next_if(|old| *old < network) {
                 self.edit(&mut edits, (gone, false));
             }
-            if self.never.covers(&Subject::Network(network)) {
+            if self.never.covers_on(&Subject::Network(network), list) {
                 result.never += 1;
                 if result.refused.len() < REFUSED_KEPT_MAX {
                     result.refused.push(network);
@@ -220,12 +239,22 @@ impl Book {
     }
 
     /// Takes back a bulk that was in force when the process ended; after [`Book::restore`]. It makes no journal entry.
-    /// Networks that have records of their own, and those on the never-list now, are left out.
+    /// Networks that have records of their own, and those that may not be on the list now, are left out.
     pub fn restore_bulk(&self, bulk: Bulk, networks: impl IntoIterator<Item = Network>) {
         let mut writer = self.writer();
         writer.restore_bulk(&self.never, bulk, networks.into_iter());
         writer.publish(&self.current);
     }
+}
+
+/// Whether a bulk may take the place of one of `before` networks.
+fn judge<E>(before: usize, pending: &Pending, never: usize, percent_max: u8) -> Result<(), ReplaceError<E>> {
+    let after = pending.count;
+    if after == 0 && pending.own.is_empty() {
+        return Err(ReplaceError::Empty { never });
+    }
+    let is_large = before.abs_diff(after).saturating_mul(100) > before.saturating_mul(usize::from(percent_max));
+    if before > 0 && is_large { Err(ReplaceError::Changed { before, after }) } else { Ok(()) }
 }
 
 impl Writer {
@@ -270,7 +299,7 @@ impl Writer {
         let (mut count, mut waiting) = (0, 0);
         for network in networks {
             let subject = Subject::Network(network);
-            if never.covers(&subject) {
+            if never.covers_on(&subject, list) {
                 self.refused_never += 1;
                 continue;
             }

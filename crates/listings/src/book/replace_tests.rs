@@ -23,14 +23,14 @@ fn bulk(list: ListId, until: Until) -> Bulk {
     Bulk { list, since: at(1), until, maker: Maker::Person { name: "ann".into(), reason: "import of a".into() } }
 }
 
-fn networks(texts: &[&str]) -> Vec<Network> {
-    let mut networks: Vec<Network> = texts.iter().map(|text| text.parse().unwrap()).collect();
+fn networks<T: AsRef<str>>(texts: &[T]) -> Vec<Network> {
+    let mut networks: Vec<Network> = texts.iter().map(|text| text.as_ref().parse().unwrap()).collect();
     networks.sort_unstable();
     networks
 }
 
 fn replace(book: &Book, bulk: Bulk, networks: &[Network]) -> Result<Replacement, ReplaceError<Infallible>> {
-    book.replace(at(1), bulk, networks.iter().copied().map(Ok))
+    book.replace(at(1), bulk, networks.iter().copied().map(Ok), None)
 }
 
 fn wish(text: &str, list: ListId, maker: Maker) -> Wish {
@@ -114,8 +114,45 @@ fn what_is_wrong_changes_nothing() {
     let over = Refusal::OverBeforeItBegan;
     assert_eq!(replace(&book, bulk(DYNA, Until::At(at(1))), &good), Err(ReplaceError::Refused(over)));
     let cut = [Ok("203.0.113.1".parse().unwrap()), Err("cut")];
-    assert_eq!(book.replace(at(2), bulk(DYNA, END), cut), Err(ReplaceError::Input("cut")));
+    assert_eq!(book.replace(at(2), bulk(DYNA, END), cut, None), Err(ReplaceError::Input("cut")));
     assert_eq!((book.serial(), book.count(DYNA), lists_of(&book, "203.0.113.1")), (1, 2, 0));
+}
+
+#[test]
+fn what_no_published_list_takes_is_in_no_bulk() {
+    let book = book();
+    let input = networks(&["10.0.0.0/8", "192.168.1.1", "100.64.0.0/10", "198.41.0.4", "fd00::/8", "203.0.113.1"]);
+    let done = replace(&book, bulk(DYNA, END), &input).unwrap();
+    assert_eq!((done.listed, done.never, lists_of(&book, "10.1.2.3"), lists_of(&book, "198.41.0.4")), (1, 5, 0, 0));
+    // A file of an older version may have them, and the table too.
+    let restored = Book::seeded(NeverList::new([], []), 2);
+    restored.restore_bulk(bulk(DYNA, END), input);
+    assert_eq!((restored.count(DYNA), lists_of(&restored, "203.0.113.1"), lists_of(&restored, "10.1.2.3")), (1, 2, 0));
+}
+
+#[test]
+fn a_bulk_that_changes_too_much_is_refused() {
+    let book = book();
+    let many = |count: u8| -> Vec<Network> { networks(&(0..count).map(|n| format!("20.0.0.{n}")).collect::<Vec<_>>()) };
+    let try_it = |input: Vec<Network>, percent| {
+        book.replace(at(1), bulk(DYNA, END), input.into_iter().map(Ok::<_, Infallible>), percent)
+    };
+    let only_never = networks(&["10.0.0.1", "192.0.2.64"]);
+    assert_eq!(try_it(only_never.clone(), Some(50)), Err(ReplaceError::Empty { never: 2 }));
+    assert_eq!(try_it(many(10), Some(50)).map(|done| done.listed), Ok(10), "nothing was there to be compared with");
+    let cases = [(4, false), (16, false), (0, false), (5, true), (7, true), (10, true), (15, true)];
+    for (count, is_taken) in cases {
+        let before = book.count(DYNA);
+        let done = try_it(many(count), Some(50));
+        let wanted = match count {
+            0 => Err(ReplaceError::Empty { never: 0 }),
+            _ if is_taken => Ok(usize::from(count)),
+            _ => Err(ReplaceError::Changed { before, after: count.into() }),
+        };
+        assert_eq!(done.map(|done| done.listed), wanted, "{count}");
+        assert_eq!(book.count(DYNA), if is_taken { count.into() } else { before });
+    }
+    assert_eq!(try_it(only_never, None).map(|done| (done.listed, done.removed)), Ok((0, 15)), "who means it gets it");
 }
 
 #[test]
@@ -136,7 +173,7 @@ fn changes_go_on_while_a_bulk_is_replaced() {
         assert_eq!(lists_of(&book, "20.0.0.5"), 0, "nothing of it is seen before all of it");
         Ok::<_, Infallible>(*network)
     });
-    let done = book.replace(at(2), bulk(DYNA, END), slowly).unwrap();
+    let done = book.replace(at(2), bulk(DYNA, END), slowly, None).unwrap();
     assert_eq!((done.listed, done.own), (2, 2));
     let seen = [1, 2, 3, 4, 5, 6, 9].map(|n| lists_of(&book, &format!("20.0.0.{n}")));
     assert_eq!(seen, [2, 0, 2, 0, 2, 2, 4]);
@@ -149,8 +186,8 @@ fn changes_go_on_while_a_bulk_is_replaced() {
 fn large_differences_are_not_told_one_by_one() {
     let book = book();
     let many = (0..=STEPS_MAX as u32)
-        .map(|n| Network::containing(Address::new(std::net::IpAddr::V4((n + (10 << 24)).into())), 32));
-    let done = book.replace(at(1), bulk(DYNA, END), many.map(Ok::<_, Infallible>)).unwrap();
+        .map(|n| Network::containing(Address::new(std::net::IpAddr::V4((n + (20 << 24)).into())), 32));
+    let done = book.replace(at(1), bulk(DYNA, END), many.map(Ok::<_, Infallible>), None).unwrap();
     assert_eq!((done.listed, done.added), (STEPS_MAX + 1, STEPS_MAX + 1));
     let Some(Change::Replaced(last)) = entries(&book).pop().map(|entry| entry.change) else { panic!() };
     assert_eq!((last.steps, last.content.len()), (None, STEPS_MAX + 1));
@@ -230,7 +267,7 @@ proptest! {
                     for network in &input {
                         model.entry((*network, list.index())).or_insert((end, true));
                     }
-                    book.replace(now, bulk(list, end), input.into_iter().map(Ok::<_, Infallible>)).unwrap();
+                    book.replace(now, bulk(list, end), input.into_iter().map(Ok::<_, Infallible>), None).unwrap();
                 }
                 Step::List(n, first, by_rule) => {
                     let list = if first { DYNA } else { AUTH };

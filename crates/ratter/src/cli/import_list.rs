@@ -13,6 +13,7 @@ use super::show::{Show, complain, printable};
 use super::{Failure, Outcome, duration, listings as people};
 use crate::clock;
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(clap::Args)]
 #[group(id = "of-list", multiple = true)]
 pub(crate) struct Arguments {
@@ -31,6 +32,10 @@ pub(crate) struct Arguments {
     /// Take out what was imported to the list before and is not in these files
     #[arg(long)]
     replace: bool,
+
+    /// With --replace: however much the list shrinks or grows by it
+    #[arg(long, requires = "replace")]
+    force: bool,
 
     /// For how long, such as 1h or 7d [default: the list's own lifetime]
     #[arg(long = "for", value_name = "SPAN", value_parser = duration::parse, conflicts_with = "for_ever")]
@@ -109,9 +114,15 @@ pub(super) fn import(config: Option<&Path>, arguments: &Arguments, show: &Show) 
         show.value(&read, |read| format!("{} networks; nothing was changed", read.networks))?;
         return Ok(if networks.is_empty() { Outcome::NothingFound } else { Outcome::Done });
     }
+    if networks.is_empty() {
+        let others = read.of_other_lists;
+        let why = format!("nothing was imported: no row is for {}, {others} name another list", arguments.list);
+        return Err(anyhow!(why).into());
+    }
     let wish = ImportWish {
         list: arguments.list.clone(),
         replace: arguments.replace,
+        force: arguments.force,
         span: match (arguments.span, arguments.for_ever) {
             (Some(span), _) => WishedSpan::Seconds(span.as_secs()),
             (None, true) => WishedSpan::Endless,

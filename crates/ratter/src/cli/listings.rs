@@ -2,7 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use base::Subject;
-use console::api::{ListWish, ListingView, UnlistWish, WishedSpan};
+use console::api::{ListWish, ListingView, UnlistWish, Why, WishedSpan};
 
 use super::client::{Client, escaped};
 use super::show::{Show, printable, table};
@@ -29,6 +29,10 @@ pub(crate) struct ListArguments {
     /// Why; it is kept with the listing and shown by `ratter why`
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+
+    /// Also a network that is wider than a /16, or a /32 of IPv6
+    #[arg(long, requires = "subject")]
+    force: bool,
 }
 
 #[derive(clap::Args)]
@@ -57,6 +61,7 @@ pub(crate) fn list(config: Option<&Path>, arguments: &ListArguments, show: &Show
     let wish = ListWish {
         subject: subject.clone(),
         list: arguments.on.clone().unwrap_or_else(|| BLOCKED.to_owned()),
+        force: arguments.force,
         span,
         reason: arguments.reason.clone().unwrap_or_default(),
         person: person(),
@@ -73,16 +78,29 @@ pub(crate) fn list(config: Option<&Path>, arguments: &ListArguments, show: &Show
 pub(crate) fn unlist(config: Option<&Path>, arguments: &UnlistArguments, show: &Show) -> Result<Outcome, Failure> {
     check_subject(&arguments.subject)?;
     let wish = UnlistWish { subject: arguments.subject.clone(), list: arguments.on.clone(), person: person() };
-    let gone = Client::of(config)?.post::<Vec<ListingView>>("/v1/unlist", &wish)?.unwrap_or_default();
+    let client = Client::of(config)?;
+    let gone = client.post::<Vec<ListingView>>("/v1/unlist", &wish)?.unwrap_or_default();
+    let around = still_around(&client, arguments)?;
     show.value(&gone, |gone| {
-        let lines = gone.iter().map(|l| format!("{} is off {}", printable(&l.subject), l.list));
+        let subject = printable(&arguments.subject);
+        let mut lines: Vec<String> =
+            gone.iter().map(|l| format!("{} is off {}", printable(&l.subject), l.list)).collect();
         if gone.is_empty() {
-            format!("{} was not listed", printable(&arguments.subject))
-        } else {
-            lines.collect::<Vec<_>>().join("\n")
+            lines.push(format!("{subject} was not listed"));
         }
+        let still = |l: &ListingView| format!("{} is on {} still, and holds {subject}", printable(&l.subject), l.list);
+        lines.extend(around.iter().map(still));
+        lines.join("\n")
     })?;
     Ok(if gone.is_empty() { Outcome::NothingFound } else { Outcome::Done })
+}
+
+/// The listings of networks around the subject, which are left as they are.
+fn still_around(client: &Client, arguments: &UnlistArguments) -> Result<Vec<ListingView>, Failure> {
+    let path = format!("/v1/why?subject={}", escaped(&arguments.subject));
+    let listings = client.get::<Why>(&path)?.map(|why| why.listings).unwrap_or_default();
+    let is_meant = |l: &ListingView| arguments.on.as_ref().is_none_or(|list| *list == l.list);
+    Ok(listings.into_iter().filter(is_meant).collect())
 }
 
 fn show_all(client: &Client, list: Option<&str>, show: &Show) -> Result<Outcome, Failure> {

@@ -16,6 +16,7 @@ use ::dnsbl::transfer;
 
 pub use self::access::CookieSecrets;
 pub(super) use self::access::private_text;
+pub(crate) use self::statics::SHRINK_DEFAULT;
 pub use self::statics::{StaticZone, Statics};
 pub use self::zones::Combined;
 
@@ -110,6 +111,13 @@ pub(super) fn read(section: &Section<'_>, node_name: Option<&str>, lists: &Lists
         section.desk.report(fault.label(label));
     }
     let ns = if section.has("ns") { ns } else { own_name(section, node_name) };
+    // A server that only this machine asks needs no name.
+    let is_public = listen.iter().any(|address| !address.value.ip().is_loopback());
+    if is_public && !section.has("ns") && node_name.is_none_or(|name| name == "localhost") {
+        let fault = Fault::warning(section.header(), "the zones' name server is called `localhost.`");
+        let hint = "name it: `ns = [\"ns1.example.org\"]`, or `name` in `[node]`".to_owned();
+        section.desk.report(fault.label("no `ns`, and the node has no name").hint(hint));
+    }
     let is_zone = |label: &str| {
         label == zones::ALL || lists.find(label).is_some() || zones.combined.iter().any(|zone| zone.name == label)
     };

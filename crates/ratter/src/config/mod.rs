@@ -48,6 +48,7 @@ pub use self::actions::{Actions, MapFile};
 pub use self::ask::{AskEffect, AskPolicy, AskedList, AskingGate, asked_by};
 pub use self::console::Console;
 pub use self::diagnose::{Fault, Faults, Severity};
+pub(crate) use self::dnsbl::SHRINK_DEFAULT;
 pub use self::dnsbl::{Combined, CookieSecrets, Dnsbl, NameServer, StaticZone, Statics};
 pub use self::dovecot::{DovecotGate, Secret};
 pub use self::feed::Feed;

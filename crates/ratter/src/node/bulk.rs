@@ -13,6 +13,7 @@ use tracing::warn;
 use super::Node;
 use super::console::{check_person, check_reason, refused_in_words, until};
 use crate::clock;
+use crate::config::SHRINK_DEFAULT;
 
 /// How long the answer to an import waits until all of it is in the file: ten million networks take some seconds.
 const SAVE_PATIENCE: Duration = Duration::from_mins(2);
@@ -30,7 +31,7 @@ pub(super) fn import(node: &Node, wish: &ImportWish, input: &mut dyn Read) -> Re
     let maker = Maker::Person { name: wish.person.as_str().into(), reason: reason.into() };
     let networks = Decoder::new(input);
     let mut imported = if wish.replace {
-        replace(node, now, Bulk { list, since: now, until, maker }, networks)?
+        replace(node, now, Bulk { list, since: now, until, maker }, networks, wish.force)?
     } else {
         add(node, now, &Bulk { list, since: now, until, maker }, networks)?
     };
@@ -51,11 +52,21 @@ fn replace(
     now: Timestamp,
     bulk: Bulk,
     networks: impl Iterator<Item = Result<Network, Malformed>>,
+    is_forced: bool,
 ) -> Result<Imported, Fault> {
-    let done = node.book.replace(now, bulk, networks).map_err(|error| match error {
+    let percent_max = (!is_forced).then_some(SHRINK_DEFAULT);
+    let done = node.book.replace(now, bulk, networks, percent_max).map_err(|error| match error {
         ReplaceError::Input(malformed) => Fault::bad(format!("nothing was changed: {malformed}")),
         ReplaceError::Order(network) => Fault::bad(format!("nothing was changed: {network} is out of order")),
         ReplaceError::Refused(refusal) => Fault::refused(format!("nothing was changed: {}", refused_in_words(refusal))),
+        ReplaceError::Empty { never } => Fault::refused(format!(
+            "nothing was changed: nothing would be on the list by this import, {never} networks are never listed there; \
+             `--force` takes everything off that was imported before"
+        )),
+        ReplaceError::Changed { before, after } => Fault::refused(format!(
+            "nothing was changed: {after} networks would come in the place of {before}, which is more than {SHRINK_DEFAULT} % \
+             away; `--force` does it"
+        )),
         ReplaceError::List => Fault::bad(
             "what is imported to `blocked` is not replaced as a whole; import without `--replace`".to_owned(),
         ),

@@ -113,6 +113,9 @@ impl ::console::Node for Node {
             let message = format!("{} is published by DNS, which knows no logins; `blocked` takes them", info.name);
             return Err(Fault::refused(message));
         }
+        if !wish.force {
+            check_width(&subject)?;
+        }
         let now = clock::now();
         let reason = check_reason(&wish.reason)?;
         let until = until(wish.span, now, info.lifetime);
@@ -251,6 +254,16 @@ fn parse_subject(text: &str) -> Result<Subject, Fault> {
         Subject::Network(network) if network.is_host() => Address::new(network.base()).aggregate().into(),
         Subject::Network(_) | Subject::Login(_) => subject,
     })
+}
+
+/// Refuses what is mostly a slip of the pen: a network of more than 65,536 IPv4 addresses, or more than a provider's IPv6.
+fn check_width(subject: &Subject) -> Result<(), Fault> {
+    let Subject::Network(network) = subject else { return Ok(()) };
+    let narrow_enough = if network.base().is_ipv4() { 16 } else { 32 };
+    if network.length() >= narrow_enough {
+        return Ok(());
+    }
+    Err(Fault::refused(format!("{network} is wider than a /{narrow_enough}; `--force` lists it all the same")))
 }
 
 /// The name of whoever gives an order, as he gives it: who may use the socket may use any name, so that it is no proof.

@@ -1,5 +1,6 @@
 //! The thread that looks whether the files of zones have changed.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -22,8 +23,9 @@ pub(super) struct FileZones {
     thread: Option<JoinHandle<()>>,
 }
 
-#[derive(Default)]
 struct Shared {
+    /// Nothing has been looked at yet.
+    is_first: AtomicBool,
     is_stopped: Mutex<bool>,
     signal: Condvar,
     status: Mutex<Vec<FileZoneStatus>>,
@@ -35,7 +37,7 @@ impl FileZones {
     pub(super) fn start(settings: &config::Statics, zones: &Zones) -> anyhow::Result<Self> {
         let mut files =
             StaticFiles::new(zone_files(settings, zones)?).map_err(|fault| anyhow!("[dnsbl.static]: {fault}"))?;
-        let (statics, shared) = (Arc::clone(files.statics()), Arc::new(Shared::default()));
+        let (statics, shared) = (Arc::clone(files.statics()), Arc::new(Shared::new()));
         shared.look(&mut files);
         let (for_thread, pause) = (Arc::clone(&shared), settings.check);
         let thread = std::thread::Builder::new().name("dns-files".into());
@@ -66,6 +68,15 @@ impl Drop for FileZones {
 }
 
 impl Shared {
+    fn new() -> Self {
+        Self {
+            is_first: AtomicBool::new(true),
+            is_stopped: Mutex::default(),
+            signal: Condvar::default(),
+            status: Mutex::default(),
+        }
+    }
+
     fn watch(&self, mut files: StaticFiles, pause: Duration) {
         let mut is_stopped = self.is_stopped.lock().unwrap_or_else(PoisonError::into_inner);
         while !*is_stopped {
@@ -84,16 +95,26 @@ impl Shared {
             warn!("{}", warning.to_string().trim_end());
         }
         for fault in errors {
-            error!("zones from files are served as they were: {}", fault.to_string().trim_end());
+            error!("files of zones are not taken: {}", fault.to_string().trim_end());
         }
         for (zone, entries) in zones {
             info!(zone = %zone, entries, "loaded");
         }
         let faults = files.faults();
+        // What was served before the process began is not known here any more.
+        let has_nothing = |name: &Name| files.statics().content(name).is_none();
+        if self.is_first.swap(false, Ordering::Relaxed) {
+            for (name, _) in faults.iter().filter(|(name, _)| has_nothing(name)) {
+                error!(zone = %name, "nothing is served from files until they are right; a zone from files alone answers SERVFAIL");
+            }
+        }
         let status = |name: &Name| FileZoneStatus {
             name: name.to_string(),
             entries: files.statics().content(name).map(|content| content.len()),
-            fault: faults.iter().find(|(zone, _)| *zone == name).map(|(_, fault)| (*fault).to_owned()),
+            fault: faults.iter().find(|(zone, _)| *zone == name).map(|(_, fault)| {
+                let state = if has_nothing(name) { "nothing is served from files" } else { "served as before" };
+                format!("{state}: {fault}")
+            }),
         };
         let status = files.statics().names().map(status).collect();
         *self.status.lock().unwrap_or_else(PoisonError::into_inner) = status;

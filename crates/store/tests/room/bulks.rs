@@ -50,7 +50,7 @@ fn network(n: u8) -> Network {
 fn replace(book: &Book, networks: impl IntoIterator<Item = Network>) {
     let mut networks: Vec<Network> = networks.into_iter().collect();
     networks.sort_unstable();
-    book.replace(Timestamp::EPOCH, bulk(), networks.into_iter().map(Ok::<_, Infallible>)).unwrap();
+    book.replace(Timestamp::EPOCH, bulk(), networks.into_iter().map(Ok::<_, Infallible>), None).unwrap();
 }
 
 fn list(book: &Book, n: u8) {

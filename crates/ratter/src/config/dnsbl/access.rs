@@ -38,18 +38,21 @@ impl fmt::Debug for CookieSecrets {
     }
 }
 
-/// The rules of a section.
-pub(super) fn read(section: &Section<'_>) -> ZoneAccess {
+/// The rules of a section. What it does not say of networks that may not ask and of limits is as in `others`; a policy and
+/// networks that are free of it belong to the section alone.
+pub(super) fn read(section: &Section<'_>, others: Option<&ZoneAccess>) -> ZoneAccess {
     let policies = [("open", Word::Open), ("key", Word::Key), ("open-below", Word::OpenBelow)];
     let policy = section.optional("policy", &word(policies));
     let rate = section.optional("rate", &per_second());
-    let networks = permits(section);
+    let mut networks = permits(section);
+    networks.extend(inherited(section, &networks, others));
+    let of_others = others.and_then(|others| others.limit);
     let refusal = section.optional("refusal", &word([("refused", Refusal::Refused), ("code", Refusal::Codes)]));
     let replies = section.optional("replies", &per_second());
     let slip = section.optional("slip", &number(0..=10));
     let strict = section.optional("strict", &boolean());
 
-    if section.has("slip") && !section.has("replies") {
+    if section.has("slip") && !section.has("replies") && of_others.is_none() {
         let fault = Fault::error(section.key_place("slip"), "`slip` without a limit of replies");
         section.desk.report(fault.label("limits nothing").hint("add `replies = \"20/s\"`".to_owned()));
     }
@@ -57,9 +60,26 @@ pub(super) fn read(section: &Section<'_>) -> ZoneAccess {
         policy: read_policy(section, policy, rate),
         networks,
         refusal: refusal.unwrap_or_default(),
-        limit: replies.map(|per_second| Limit { per_second, slip: slip.unwrap_or(SLIP) }),
-        is_strict: strict.unwrap_or(true),
+        limit: replies.or_else(|| of_others.map(|limit| limit.per_second)).map(|per_second| Limit {
+            per_second,
+            slip: slip.or_else(|| of_others.map(|limit| limit.slip)).unwrap_or(SLIP),
+        }),
+        is_strict: strict.or_else(|| others.map(|others| others.is_strict)).unwrap_or(true),
     }
+}
+
+/// The networks of `others` that may not ask, with the exceptions in them, unless the section has `own` ones for that key or
+/// names the network itself. A network that is free elsewhere needs here what the policy says.
+fn inherited(section: &Section<'_>, own: &[(Network, Permit)], others: Option<&ZoneAccess>) -> Vec<(Network, Permit)> {
+    let says = |permit| match permit {
+        Permit::Refuse => section.has("refused"),
+        Permit::Ignore => section.has("ignored"),
+        Permit::Free | Permit::ByPolicy => false,
+    };
+    let here = |permit| if permit == Permit::Free { Permit::ByPolicy } else { permit };
+    let others = others.into_iter().flat_map(|others| &others.networks);
+    let others = others.filter(|(network, permit)| !says(*permit) && own.iter().all(|(known, _)| known != network));
+    others.map(|(network, permit)| (*network, here(*permit))).collect()
 }
 
 /// A policy as it is written.

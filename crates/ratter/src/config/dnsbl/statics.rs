@@ -42,8 +42,9 @@ const CHECK: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_
 /// How often they are looked at if nothing is set: looking costs nothing, and nobody need send a signal.
 const CHECK_DEFAULT: Duration = Duration::from_secs(5);
 
-/// By how many percent a content may shrink if nothing is set: more is mostly the end of a download that broke off.
-const SHRINK_DEFAULT: u8 = 50;
+/// By how many percent a content may shrink if nothing is set, and a list by an import: more is mostly the end of a download
+/// that broke off.
+pub(crate) const SHRINK_DEFAULT: u8 = 50;
 
 /// Most files of one dataset.
 const FILES_MAX: usize = 64;

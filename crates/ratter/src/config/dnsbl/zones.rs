@@ -1,6 +1,6 @@
 //! `[[dnsbl.zone]]`: who may ask in one zone, and zones that answer for several lists.
 
-use ::dnsbl::access::{ZoneAccess, ZoneLabel};
+use ::dnsbl::access::{Policy, ZoneAccess, ZoneLabel};
 use ::dnsbl::datasets::Kind;
 use ::dnsbl::serve::ZONES_MAX;
 use base::ListId;
@@ -42,9 +42,9 @@ pub(super) const ALL: &str = "all";
 const ORIGIN: &str = "@";
 
 pub(super) fn read(section: &Section<'_>, origin: &str, lists: &Lists, statics: Option<&Statics>) -> Zones {
-    let others = section.always("access", |section| Some(access::read(section)));
+    let others = section.always("access", |section| Some(access::read(section, None)));
     let entries: Vec<Entry> =
-        section.tables("zone", |section| one(section, origin, lists)).into_iter().flatten().collect();
+        section.tables("zone", |section| one(section, origin, lists, others.as_ref())).into_iter().flatten().collect();
     let book = book_zones(origin, lists, &entries);
     if let Some(statics) = statics {
         refuse_hidden(section, origin, &book, statics);
@@ -80,14 +80,39 @@ pub(super) fn read(section: &Section<'_>, origin: &str, lists: &Lists, statics: 
         }
         zones.access.push((ZoneLabel::Named(name.clone()), entry.access.clone()));
     }
+    warn_of_back_doors(section, lists, &entries, &zones);
     zones
 }
 
-fn one(section: &Section<'_>, origin: &str, lists: &Lists) -> Option<Entry> {
+/// Warns of lists that want a key while another zone tells the same without one.
+fn warn_of_back_doors(section: &Section<'_>, lists: &Lists, entries: &[Entry], zones: &Zones) {
+    let wants_key = |zone: &str| {
+        let named = |label: &ZoneLabel| matches!(label, ZoneLabel::Named(name) if name == zone);
+        let own = zones.access.iter().find(|(label, _)| named(label));
+        let rules = own.or_else(|| zones.access.iter().find(|(label, _)| *label == ZoneLabel::Others));
+        rules.is_some_and(|(_, rules)| rules.policy == Policy::Key)
+    };
+    for entry in entries.iter().filter(|entry| entry.access.policy == Policy::Key) {
+        let Some(list) = lists.published().find(|name| *name == entry.name.value).and_then(|name| lists.find(name))
+        else {
+            continue;
+        };
+        let combined = zones.combined.iter().filter(|zone| zone.lists.contains(&list)).map(|zone| zone.name.as_str());
+        for zone in [ALL].into_iter().chain(combined).filter(|zone| !wants_key(zone)) {
+            let name = &entry.name.value;
+            let title = format!("`{name}` wants a key, and `{zone}` tells what is on it without one");
+            let fault = Fault::warning(entry.name.place.clone(), title);
+            let hint = format!("write a `[[dnsbl.zone]]` named `{zone}` with `policy = \"key\"`");
+            section.desk.report(fault.label("can be asked without a key").hint(hint));
+        }
+    }
+}
+
+fn one(section: &Section<'_>, origin: &str, lists: &Lists, others: Option<&ZoneAccess>) -> Option<Entry> {
     let name = section.required("name", &zone_name(origin));
     let has_lists = section.has("lists");
     let given = section.each("lists", &published(lists));
-    let access = access::read(section);
+    let access = access::read(section, others);
     if has_lists && given.is_empty() {
         section.desk.report(section.wrong("lists", "a zone without lists").label("at least one is wanted"));
     }
