@@ -76,7 +76,8 @@ pub(crate) fn export(path: Option<&Path>, arguments: &Arguments, show: &Show) ->
 struct About<'a> {
     list: &'a str,
     zone: String,
-    primary: String,
+    /// The primary one first.
+    servers: Vec<String>,
     contact: String,
     code: Ipv4Addr,
     /// In rbldnsd's way.
@@ -84,6 +85,7 @@ struct About<'a> {
     /// With `{ip}` for the network.
     reason: String,
     ttl: u32,
+    negative_ttl: u32,
     serial: u32,
 }
 
@@ -101,11 +103,13 @@ impl<'a> About<'a> {
         let text = list.and_then(|list| list.text.as_deref()).unwrap_or(TEXT_DEFAULT);
         let link = dnsbl.and_then(|dnsbl| dnsbl.lookup.as_deref()).unwrap_or_default();
         let reason = text.replace("{url}", link).replace("{list}", name).trim_end().to_owned();
+        let servers: Vec<String> = dnsbl.iter().flat_map(|dnsbl| &dnsbl.ns).map(|server| server.name.clone()).collect();
+        let seconds = |span: std::time::Duration| u32::try_from(span.as_secs()).unwrap_or(u32::MAX).max(1);
         let ttl = list.and_then(|list| list.ttl).or_else(|| dnsbl.map(|dnsbl| dnsbl.ttl)).unwrap_or_default();
         Self {
             list: name,
             zone: format!("{name}.{origin}"),
-            primary: dnsbl.and_then(|dnsbl| dnsbl.ns.first()).map_or(&config.node.name, |server| &server.name).clone(),
+            servers: if servers.is_empty() { vec![config.node.name.clone()] } else { servers },
             contact: dnsbl
                 .map_or_else(|| format!("hostmaster@{origin}"), |dnsbl| dnsbl.contact.clone())
                 .replace('@', "."),
@@ -113,15 +117,27 @@ impl<'a> About<'a> {
             // In rbldnsd's templates a dollar sign is the address.
             text: reason.replace('$', "$$").replace("{ip}", "$"),
             reason,
-            ttl: u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX).max(1),
+            ttl: seconds(ttl),
+            negative_ttl: seconds(dnsbl.map_or(ttl, |dnsbl| dnsbl.negative_ttl)),
             serial: serial as u32,
         }
     }
 
     /// Writes the networks of a stream; how many were written, and how many have no place in the form.
     fn write(&self, form: Form, stream: &[u8], out: &mut dyn Write) -> std::io::Result<(u64, u64)> {
-        let Self { zone, primary, contact, code, text, ttl, serial, .. } = self;
-        let head = Head { zone, primary, contact, serial: *serial, code: *code, text, ttl: *ttl };
+        let Self { zone, contact, code, text, ttl, negative_ttl, serial, .. } = self;
+        let servers: Vec<&str> = self.servers.iter().map(String::as_str).collect();
+        let head = Head {
+            zone,
+            primary: servers[0],
+            servers: &servers,
+            contact,
+            serial: *serial,
+            code: *code,
+            text,
+            ttl: *ttl,
+            negative_ttl: *negative_ttl,
+        };
         let mut writer = Writer::new(form, &head, out)?;
         let has_reason = matches!(form, Form::Csv | Form::Ndjson);
         for network in Decoder::new(stream) {
