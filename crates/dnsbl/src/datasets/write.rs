@@ -212,12 +212,11 @@ fn json(text: &str) -> String {
 fn write_tests(form: Form, code: Ipv4Addr, out: &mut impl Write) -> io::Result<()> {
     let second = Ipv4Addr::new(127, 0, 0, 2);
     for entry in [Some(second), Some(code).filter(|code| *code != second)].into_iter().flatten() {
-        match form {
-            Form::Ip6Trie => {
-                let [.., high, low] = entry.to_ipv6_mapped().segments();
-                writeln!(out, "0:0:0:0:0:ffff:{high:x}:{low:x}/128")?;
-            }
-            _ => writeln!(out, "{entry}")?,
+        if form == Form::Ip6Trie {
+            let [.., high, low] = entry.to_ipv6_mapped().segments();
+            writeln!(out, "0:0:0:0:0:ffff:{high:x}:{low:x}/128")?;
+        } else {
+            writeln!(out, "{entry}")?;
         }
     }
     Ok(())

@@ -111,9 +111,9 @@ impl Shared {
         let status = |name: &Name| FileZoneStatus {
             name: name.to_string(),
             entries: files.statics().content(name).map(|content| content.len()),
-            fault: faults.iter().find(|(zone, _)| *zone == name).map(|(_, fault)| match has_nothing(name) {
-                true => format!("nothing is served from files: {fault}"),
-                false => format!("served as before: {fault}"),
+            fault: faults.iter().find(|(zone, _)| *zone == name).map(|(_, fault)| {
+                let what = if has_nothing(name) { "nothing is served from files" } else { "served as before" };
+                format!("{what}: {fault}")
             }),
         };
         let status = files.statics().names().map(status).collect();

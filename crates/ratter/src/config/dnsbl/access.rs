@@ -62,10 +62,10 @@ pub(super) fn read(section: &Section<'_>, others: Option<&ZoneAccess>) -> ZoneAc
         policy: read_policy(section, policy, rate),
         networks,
         refusal: refusal.unwrap_or_default(),
-        limit: replies.or(of_others.map(|limit| limit.per_second)).map(|per_second| Limit {
+        limit: replies.or_else(|| of_others.map(|limit| limit.per_second)).map(|per_second| Limit {
             per_second,
-            slip: slip.or(of_others.map(|limit| limit.slip)).unwrap_or(SLIP),
-            is_strict: strict.or(of_others.map(|limit| limit.is_strict)).unwrap_or_default(),
+            slip: slip.or_else(|| of_others.map(|limit| limit.slip)).unwrap_or(SLIP),
+            is_strict: strict.or_else(|| of_others.map(|limit| limit.is_strict)).unwrap_or_default(),
         }),
     }
 }
