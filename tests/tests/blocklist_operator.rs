@@ -198,6 +198,14 @@ fn rbldnsds_files_are_served_as_they_are() {
 
     write(&old, &format!("{HEAD}192.0.2.1\n192.0.2.3\n"));
     zone(&node, |zone| zone.name == "old.example.net" && zone.fault.is_none());
+    // The test entry of a list that has none of its own, and what nobody may list.
+    assert_eq!(dig.addresses(&entry("127.0.0.2", "old", "example.net")), ["127.0.0.2"]);
+    assert!(dig.addresses(&entry("127.0.0.1", "old", "example.net")).is_empty());
+    let expired = "$TIMESTAMP 2020:01:01:00:00:00 2021:01:01:00:00:00\n$MAXRANGE4 /24\n10.0.0.0/8\n";
+    write(&old, &format!("{HEAD}{expired}192.0.2.1\n192.0.2.3\n"));
+    let checked = node.cli(&["check"]).with_code(0).out;
+    assert!(checked.contains("zone old.example.net have expired") && checked.contains("10.0.0.0/8"), "{checked}");
+    write(&old, &format!("{HEAD}192.0.2.1\n192.0.2.3\n"));
     assert_eq!(dig.addresses(&entry("192.0.2.3", "old", "example.net")), ["127.0.0.2"]);
 }
 

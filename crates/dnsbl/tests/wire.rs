@@ -217,7 +217,7 @@ fn what_is_not_ours() {
             ("version.bind. TXT +ch", "REFUSED"),
             ("1.2.0.192.dyna A +ch", "REFUSED"),
             ("dyna AXFR +tcp", "REFUSED"),
-            ("dyna IXFR", "REFUSED"),
+            ("dyna IXFR", "FORMERR"),
             ("1.2.0.192.dyna A +opcode=4", "NOTIMP"),
             ("1.2.0.192.dyna A +opcode=5 +rd", "NOTIMP rd"),
             ("1.2.0.192.dyna A +opcode=15 +edns", "NOTIMP; edns 1232"),

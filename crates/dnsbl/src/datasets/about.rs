@@ -12,8 +12,8 @@ pub struct About {
     pub list: String,
     /// The name of its zone.
     pub zone: String,
-    /// The zone's first server.
-    pub primary: String,
+    /// The zone's servers, the primary one first; at least one.
+    pub servers: Vec<String>,
     /// Who looks after it, as a domain name.
     pub contact: String,
     /// What an address on it is answered with.
@@ -24,6 +24,8 @@ pub struct About {
     pub reason: String,
     /// How long answers may be remembered, in seconds.
     pub ttl: u32,
+    /// How long others may remember that somebody is not on it, in seconds.
+    pub negative_ttl: u32,
 }
 
 impl About {
@@ -36,8 +38,11 @@ impl About {
         networks: impl Iterator<Item = io::Result<Network>>,
         out: &mut dyn Write,
     ) -> io::Result<(u64, u64)> {
-        let Self { zone, primary, contact, code, text, ttl, .. } = self;
-        let head = Head { zone, primary, contact, serial, code: *code, text, ttl: *ttl };
+        let Self { zone, contact, text, .. } = self;
+        let servers: Vec<&str> = self.servers.iter().map(String::as_str).collect();
+        let primary = servers.first().copied().unwrap_or_default();
+        let (code, ttl, negative_ttl) = (self.code, self.ttl, self.negative_ttl);
+        let head = Head { zone, primary, servers: &servers, contact, serial, code, text, ttl, negative_ttl };
         let mut writer = Writer::new(form, &head, out)?;
         let has_reason = matches!(form, Form::Csv | Form::Ndjson);
         for network in networks {

@@ -71,6 +71,8 @@ pub struct Head<'a> {
     pub zone: &'a str,
     /// The primary name server.
     pub primary: &'a str,
+    /// All name servers.
+    pub servers: &'a [&'a str],
     /// The mail address of those who are responsible, as a name.
     pub contact: &'a str,
     /// The serial.
@@ -81,6 +83,8 @@ pub struct Head<'a> {
     pub text: &'a str,
     /// How long resolvers may remember an entry, in seconds.
     pub ttl: u32,
+    /// How long resolvers may remember that somebody is not listed, in seconds.
+    pub negative_ttl: u32,
 }
 
 /// Writes rows in one form. It buffers nothing.
@@ -96,19 +100,20 @@ pub struct Writer<W> {
 impl<W: Write> Writer<W> {
     /// Writes what stands before the rows.
     pub fn new(form: Form, head: &Head<'_>, mut out: W) -> io::Result<Self> {
-        let Head { zone, primary, contact, serial, code, text, ttl } = head;
+        let Head { zone, primary, servers, contact, serial, code, text, ttl, negative_ttl } = head;
         match form {
             Form::Ip4Set | Form::Ip4Trie | Form::Ip6Trie => {
-                writeln!(out, "$SOA {ttl} {primary} {contact} {serial} 10m 5m 1w {ttl}")?;
-                writeln!(out, "$NS {ttl} {primary}\n$TTL {ttl}\n:{code}:{}", one_line(text))?;
+                writeln!(out, "$SOA {negative_ttl} {primary} {contact} {serial} 10m 5m 1w {negative_ttl}")?;
+                writeln!(out, "$NS {ttl} {}\n$TTL {ttl}\n:{code}:{}", servers.join(" "), one_line(text))?;
+                write_tests(form, *code, &mut out)?;
             }
             Form::Csv => writeln!(out, "network,list,code,until,reason")?,
             Form::Rpz => {
                 writeln!(
                     out,
-                    "$ORIGIN {zone}.\n$TTL {ttl}\n@ SOA {primary}. {contact}. {serial} 600 300 604800 {ttl}"
+                    "$ORIGIN {zone}.\n$TTL {ttl}\n@ SOA {primary}. {contact}. {serial} 600 300 604800 {negative_ttl}"
                 )?;
-                writeln!(out, "@ NS {primary}.")?;
+                servers.iter().try_for_each(|server| writeln!(out, "@ NS {server}."))?;
             }
             Form::Plain | Form::Ndjson => {}
         }
@@ -203,6 +208,20 @@ fn json(text: &str) -> String {
     out
 }
 
+/// The entries by which clients test a list (RFC 5782 section 5): 127.0.0.2, and the list's own code.
+fn write_tests(form: Form, code: Ipv4Addr, out: &mut impl Write) -> io::Result<()> {
+    let second = Ipv4Addr::new(127, 0, 0, 2);
+    for entry in [Some(second), Some(code).filter(|code| *code != second)].into_iter().flatten() {
+        if form == Form::Ip6Trie {
+            let [.., high, low] = entry.to_ipv6_mapped().segments();
+            writeln!(out, "0:0:0:0:0:ffff:{high:x}:{low:x}/128")?;
+        } else {
+            writeln!(out, "{entry}")?;
+        }
+    }
+    Ok(())
+}
+
 /// The name that stands for a network in a response policy zone: the length, then the parts, the last one first, and
 /// for IPv6 `zz` for the longest run of zeros.
 fn rpz_name(network: Network) -> String {
@@ -235,11 +254,13 @@ mod tests {
     const HEAD: Head<'_> = Head {
         zone: "bl.example.org",
         primary: "ns.example.org",
+        servers: &["ns.example.org", "ns2.example.org"],
         contact: "admin.example.org",
         serial: 7,
         code: Ipv4Addr::new(127, 0, 0, 2),
         text: "see $\nnext",
         ttl: 300,
+        negative_ttl: 60,
     };
 
     fn written(form: Form) -> String {
@@ -262,12 +283,12 @@ mod tests {
 
     #[test]
     fn forms() {
-        let head = "$SOA 300 ns.example.org admin.example.org 7 10m 5m 1w 300\n$NS 300 ns.example.org\n$TTL 300\n\
+        let head = "$SOA 60 ns.example.org admin.example.org 7 10m 5m 1w 60\n$NS 300 ns.example.org ns2.example.org\n$TTL 300\n\
             :127.0.0.2:see $ next\n";
         let cases = [
-            (Form::Ip4Set, format!("{head}192.0.2.0/24\n!192.0.2.7\n")),
-            (Form::Ip4Trie, format!("{head}192.0.2.0/24\n!192.0.2.7\n")),
-            (Form::Ip6Trie, format!("{head}2001:db8::/32 :127.0.0.9\n")),
+            (Form::Ip4Set, format!("{head}127.0.0.2\n192.0.2.0/24\n!192.0.2.7\n")),
+            (Form::Ip4Trie, format!("{head}127.0.0.2\n192.0.2.0/24\n!192.0.2.7\n")),
+            (Form::Ip6Trie, format!("{head}0:0:0:0:0:ffff:7f00:2/128\n2001:db8::/32 :127.0.0.9\n")),
             (Form::Plain, "192.0.2.0/24\n2001:db8::/32\n".into()),
             (
                 Form::Csv,
@@ -286,7 +307,7 @@ mod tests {
             (
                 Form::Rpz,
                 "$ORIGIN bl.example.org.\n$TTL 300\n\
-                @ SOA ns.example.org. admin.example.org. 7 600 300 604800 300\n@ NS ns.example.org.\n\
+                @ SOA ns.example.org. admin.example.org. 7 600 300 604800 60\n@ NS ns.example.org.\n@ NS ns2.example.org.\n\
                 24.0.2.0.192.rpz-client-ip CNAME rpz-drop.\n32.7.2.0.192.rpz-client-ip CNAME rpz-passthru.\n\
                 32.zz.db8.2001.rpz-client-ip CNAME rpz-drop.\n"
                     .into(),

@@ -127,8 +127,9 @@ impl<'a> Query<'a> {
         let end = HEADER_BYTES + name.wire().len() + 4;
         let &[.., k0, k1, c0, c1] = message.get(..end)? else { return None };
         let (kind, class) = (u16::from_be_bytes([k0, k1]), u16::from_be_bytes([c0, c1]));
-        // Only a question for an incremental transfer has an authority record: the SOA that the client holds.
-        if count(8) > u16::from(kind == code::IXFR) || kind == code::OPT {
+        // Only a question for an incremental transfer has an authority record, the SOA that the client holds, and it has one
+        // (RFC 1995 section 3).
+        if count(8) != u16::from(kind == code::IXFR) || kind == code::OPT {
             return None;
         }
         let opening = &message[..end];
@@ -257,7 +258,7 @@ mod tests {
         let named_opt = [&[1, b'a'], OPT].concat();
         let other = [1, b'x', 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 1, 2, 3, 4];
         let tsig = [1, b'x', 0, 0, 250, 0, 255, 0, 0, 0, 0, 0, 0];
-        let cases: [Shape<'_>; 14] = [
+        let cases: [Shape<'_>; 15] = [
             ("plain", [1, 0, 0, 0], 1, &[], Ok(())),
             ("edns", [1, 0, 0, 1], 1, OPT, Ok(())),
             ("edns and another record", [1, 0, 0, 2], 1, &[OPT, &other].concat(), Ok(())),
@@ -268,6 +269,7 @@ mod tests {
             ("an answer", [1, 1, 0, 0], 1, &other, Err(Fault::Format)),
             ("an authority record", [1, 0, 1, 0], 1, &other, Err(Fault::Format)),
             ("an incremental transfer", [1, 0, 1, 0], 251, &other, Ok(())),
+            ("an incremental transfer from nowhere", [1, 0, 0, 0], 251, &[], Err(Fault::Format)),
             ("two OPT", [1, 0, 0, 2], 1, &two, Err(Fault::Format)),
             ("OPT with a name", [1, 0, 0, 1], 1, &named_opt, Err(Fault::Format)),
             ("octets behind", [1, 0, 0, 0], 1, &[0], Err(Fault::Format)),

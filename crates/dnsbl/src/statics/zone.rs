@@ -180,6 +180,11 @@ impl Compiled {
         self.entries == 0
     }
 
+    /// When it is not to be served any more (`$TIMESTAMP`).
+    pub fn expires(&self) -> Option<Timestamp> {
+        self.header.expires.map(Timestamp::from_secs)
+    }
+
     /// Whether one of the tables of the zone itself lists the address.
     pub fn lists(&self, address: Address) -> bool {
         self.parts.iter().filter(|(zone, _)| zone.is_empty()).any(|(_, table)| table.lists(address))

@@ -25,7 +25,7 @@ struct Report {
 pub(crate) fn check(path: Option<&Path>, show: &Show) -> Result<Outcome, Failure> {
     let (config, source) = config::find(path, config::Ports::TriedUnlessRunning).map_err(Failure::Usage)?;
     let statics = config.dnsbl.as_ref().and_then(|dnsbl| dnsbl.statics.as_ref());
-    let faults = statics.map(crate::node::faults_of_files).unwrap_or_default();
+    let (faults, of_files) = statics.map(crate::node::judge_files).unwrap_or_default();
     if !faults.is_empty() {
         return Err(Failure::Usage(faults.join("\n")));
     }
@@ -38,7 +38,7 @@ pub(crate) fn check(path: Option<&Path>, show: &Show) -> Result<Outcome, Failure
         patterns: config.patterns.len(),
         rules: config.rules.iter().map(|rule| rule.name.clone()).collect(),
         lists: config.lists.iter().map(|list| list.name.clone()).collect(),
-        warnings: config.warnings.iter().map(|fault| fault.title.clone()).collect(),
+        warnings: config.warnings.iter().map(|fault| fault.title.clone()).chain(of_files.iter().cloned()).collect(),
     };
     show.value(&report, |report| {
         let warnings = config.warnings.render(show.has_colours());
@@ -51,7 +51,8 @@ pub(crate) fn check(path: Option<&Path>, show: &Show) -> Result<Outcome, Failure
             report.lists.len(),
             report.lists.join(", ")
         );
-        if warnings.is_empty() { summary } else { format!("{warnings}\n{summary}") }
+        let warnings = core::iter::once(warnings).filter(|text| !text.is_empty()).chain(of_files.iter().cloned());
+        warnings.chain([summary]).collect::<Vec<_>>().join("\n")
     })?;
     Ok(Outcome::Done)
 }

@@ -16,6 +16,7 @@ use crate::clock;
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(clap::Args)]
 #[group(id = "of-list", multiple = true)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Arguments {
     /// Files with addresses and networks, also packed by gzip
     #[arg(required = true, value_name = "FILE")]

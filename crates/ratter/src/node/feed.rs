@@ -30,16 +30,19 @@ pub(crate) fn about(config: &Config, name: &str) -> About {
     let link = dnsbl.and_then(|dnsbl| dnsbl.lookup.as_deref()).unwrap_or_default();
     let reason = text.replace("{url}", link).replace("{list}", name).trim_end().to_owned();
     let ttl = list.and_then(|list| list.ttl).or_else(|| dnsbl.map(|dnsbl| dnsbl.ttl)).unwrap_or_default();
+    let servers: Vec<String> = dnsbl.iter().flat_map(|dnsbl| &dnsbl.ns).map(|server| server.name.clone()).collect();
+    let seconds = |span: core::time::Duration| u32::try_from(span.as_secs()).unwrap_or(u32::MAX).max(1);
     About {
         list: name.to_owned(),
         zone: format!("{name}.{origin}"),
-        primary: dnsbl.and_then(|dnsbl| dnsbl.ns.first()).map_or(&config.node.name, |server| &server.name).clone(),
+        servers: if servers.is_empty() { vec![config.node.name.clone()] } else { servers },
         contact: dnsbl.map_or_else(|| format!("hostmaster@{origin}"), |dnsbl| dnsbl.contact.clone()).replace('@', "."),
         code: list.and_then(|list| list.code).unwrap_or(CODE_DEFAULT),
         // In rbldnsd's templates a dollar sign is the address.
         text: reason.replace('$', "$$").replace("{ip}", "$"),
         reason,
-        ttl: u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX).max(1),
+        ttl: seconds(ttl),
+        negative_ttl: seconds(dnsbl.map_or(ttl, |dnsbl| dnsbl.negative_ttl)),
     }
 }
 

@@ -54,7 +54,7 @@ pub(crate) use random::octets as random_octets;
 pub(crate) use replay::replay;
 pub(crate) use sensing::{open_log, zone_of_log};
 pub(crate) use setup::{Running, start};
-pub(crate) use statics::faults_of_files;
+pub(crate) use statics::judge_files;
 
 use crate::clock;
 
