@@ -5,7 +5,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::duration;
 use super::show::{Show, printable, table};
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, service};
 use crate::{config, node};
 
 /// Most subjects and users that the text for people names; JSON names as many as were counted.
@@ -16,13 +16,17 @@ pub(crate) struct Arguments {
     /// Log files, oldest first; `-` is standard input
     #[arg(required = true, value_name = "LOG")]
     logs: Vec<PathBuf>,
+
+    /// The daemon that wrote the logs, such as `exim` or `roundcube`, where lines do not name it
+    #[arg(long, value_name = "NAME", value_parser = service)]
+    service: Option<String>,
 }
 
 /// `ratter replay LOG…`: what the configured rules would have done.
 pub(crate) fn replay(path: Option<&Path>, arguments: &Arguments, show: &Show) -> Result<Outcome, Failure> {
     let (config, _) = config::find(path, config::Ports::NotTried).map_err(Failure::Usage)?;
     let bar = progress_bar();
-    let would_have = node::replay(&config, &arguments.logs, &mut |log, lines| {
+    let would_have = node::replay(&config, &arguments.logs, arguments.service.as_deref(), &mut |log, lines| {
         bar.set_message(log.display().to_string());
         bar.set_position(lines);
     });

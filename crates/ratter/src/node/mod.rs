@@ -46,7 +46,7 @@ use ::console::api::Happening;
 
 pub(crate) use keeper::Keeper;
 pub(crate) use replay::replay;
-pub(crate) use sensing::{open_log, zone_of_log};
+pub(crate) use sensing::{open_log, reader_of_log};
 pub(crate) use setup::{Running, start};
 pub(crate) use statics::faults_of_files;
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 use ::console::api::SensorStatus;
 use anyhow::Context;
 use base::Timestamp;
+use sensors::patterns::Patterns;
 use sensors::tail::{self, Checkpoint};
 use sensors::{Reader, TimeZone, Timing};
 use store::Position;
@@ -70,7 +71,13 @@ impl SensorGauge {
 
     /// What somebody should look at.
     pub(crate) fn warning(&self, now: Timestamp) -> Option<String> {
-        let warning = self.progress().pulse.warning(now)?;
+        /// So many lines of a mail server's log tell something.
+        const LINES_TELLING: u64 = 1000;
+        let Progress { lines, events, pulse, .. } = self.progress();
+        let never = (events == 0 && lines >= LINES_TELLING).then(|| {
+            format!("{lines} lines and never an event; does the log want `service = \"…\"`? `ratter unknown` shows what they say")
+        });
+        let warning = never.or_else(|| pulse.warning(now))?;
         Some(format!("{}: {warning}", self.path.display()))
     }
 
@@ -167,8 +174,8 @@ impl Follower {
         });
         let progress = gauge.progress();
         let sensor = sensors::io::FileSensor::new(&file.path, start, kept);
-        let reader =
-            Reader::new(zone_of(file.time_zone.as_deref())?, Timing::Live).with_patterns(Arc::clone(&node.patterns));
+        let reader = Reader::new(zone_of(file.time_zone.as_deref())?, Timing::Live);
+        let reader = of_service(reader, file.service.as_deref())?.with_patterns(Arc::clone(&node.patterns));
         Ok(Self { sensor, reader, gauge, node, progress, kept })
     }
 
@@ -278,10 +285,22 @@ pub(super) fn zone_of(name: Option<&str>) -> anyhow::Result<TimeZone> {
     TimeZone::get(name).with_context(|| format!("the time zone {name} is not known here"))
 }
 
-/// The zone of a log file that is replayed: that of the sensor that follows it, if one does.
-pub(crate) fn zone_of_log(config: &Config, log: &Path) -> anyhow::Result<TimeZone> {
+/// The reader of a log that is said to be of that service.
+fn of_service(reader: Reader, service: Option<&str>) -> anyhow::Result<Reader> {
+    Ok(match service {
+        Some(service) => reader.with_service(service)?,
+        None => reader,
+    })
+}
+
+/// The reader of a log file that is replayed: in the zone of the sensor that follows it, if one does, and of that sensor's
+/// service, if none is given.
+pub(crate) fn reader_of_log(config: &Config, log: &Path, service: Option<&str>) -> anyhow::Result<Reader> {
     let sensor = config.sensors.iter().find(|sensor| sensor.path == log);
-    zone_of(sensor.and_then(|sensor| sensor.time_zone.as_deref()))
+    let zone = zone_of(sensor.and_then(|sensor| sensor.time_zone.as_deref()))?;
+    let service = service.or_else(|| sensor.and_then(|sensor| sensor.service.as_deref()));
+    let patterns = Arc::new(Patterns::new(config.patterns.clone()));
+    Ok(of_service(Reader::new(zone, Timing::Replay), service)?.with_patterns(patterns))
 }
 
 /// Opens a log file to be replayed, and tells when it was last written, which is what a stamp without a year is near to.
