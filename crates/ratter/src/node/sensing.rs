@@ -50,6 +50,8 @@ pub(crate) struct Progress {
     pub(crate) shed: u64,
     /// What keeps the file from being read, if anything does.
     pub(crate) fault: Option<String>,
+    /// Whether the file up to which it had read was gone at the start.
+    pub(crate) has_lost: bool,
     /// When it last told something, since the start.
     pub(crate) pulse: Pulse,
 }
@@ -73,7 +75,11 @@ impl SensorGauge {
     pub(crate) fn warning(&self, now: Timestamp) -> Option<String> {
         /// So many lines of a mail server's log tell something.
         const LINES_TELLING: u64 = 1000;
-        let Progress { lines, events, pulse, .. } = self.progress();
+        let Progress { lines, events, pulse, has_lost, .. } = self.progress();
+        if has_lost {
+            let lost = "the file that was read last is gone, and so are the lines that were written to it while Ratter was down";
+            return Some(format!("{}: {lost}", self.path.display()));
+        }
         let never = (events == 0 && lines >= LINES_TELLING).then(|| {
             format!("{lines} lines and never an event; does the log want `service = \"…\"`? `ratter unknown` shows what they say")
         });
@@ -202,6 +208,10 @@ impl Follower {
     fn begin(&mut self) -> std::io::Result<()> {
         const NOWHERE: Checkpoint = Checkpoint { device: 0, inode: 0, offset: 0, fingerprint: 0, lines: 0 };
         let checkpoint = self.sensor.open()?.or(self.kept).unwrap_or(NOWHERE);
+        self.progress.has_lost = self.sensor.counters().vanished > 0;
+        if self.progress.has_lost {
+            warn!(file = %self.gauge.path.display(), "the file that was read last is gone, with what was written to it since");
+        }
         let position = Some(self.position(checkpoint));
         self.node.store.push(store::Batch { position, ..store::Batch::default() });
         self.kept = Some(checkpoint);
