@@ -89,20 +89,10 @@ fn what_was_compressed_while_nobody_looked_is_read_on() {
         let path = folder.path().join("mail.log");
         let rotated = |name: &str| folder.path().join(format!("mail.log{name}"));
         let long = |first: u32| {
-            (first..first + 5000)
-                .map(|line| {
-                    format!(
-                        "{line} and so on
-"
-                    )
-                })
-                .collect::<String>()
+            let lines: Vec<_> = (first..first + 5000).map(|line| format!("{line} and so on\n")).collect();
+            lines.concat()
         };
-        append(
-            &rotated(".9"),
-            "never seen
-",
-        );
+        append(&rotated(".9"), "never seen\n");
         pack(program, &rotated(".9"));
         append(&path, &long(1));
         let mut sensor = FileSensor::new(&path, Start::Beginning, None);
@@ -113,16 +103,10 @@ fn what_was_compressed_while_nobody_looked_is_read_on() {
         append(&path, &long(10_001));
         fs::rename(&path, rotated(".2")).unwrap();
         pack(program, &rotated(".2"));
-        append(
-            &path, "between
-",
-        );
+        append(&path, "between\n");
         fs::rename(&path, rotated(".1")).unwrap();
         pack(program, &rotated(".1"));
-        append(
-            &path, "last
-",
-        );
+        append(&path, "last\n");
         // Killed in the middle of it, too.
         let mut read = Vec::new();
         while read.len() < 5002 {
@@ -131,21 +115,14 @@ fn what_was_compressed_while_nobody_looked_is_read_on() {
             read.extend(batch.lines.map(|line| String::from_utf8_lossy(line).into_owned()));
             checkpoint = Some(batch.checkpoint);
         }
-        let wanted = long(10_001)
-            + "between
-last
-";
+        let wanted = long(10_001) + "between\nlast\n";
         assert!(read.iter().eq(wanted.lines()), "{program} {}", rotated(".2").with_extension(ending).display());
 
         let mut sensor = FileSensor::new(&path, Start::End, checkpoint);
         assert_eq!(drain(&mut sensor).0, [""; 0], "{program}");
         fs::rename(&path, rotated(".0")).unwrap();
         fs::remove_file(rotated(".0")).unwrap();
-        append(
-            &path,
-            "after a loss
-",
-        );
+        append(&path, "after a loss\n");
         let mut sensor = FileSensor::new(&path, Start::End, checkpoint);
         assert_eq!((drain(&mut sensor).0, sensor.counters().vanished), (vec!["after a loss".to_owned()], 1));
     }

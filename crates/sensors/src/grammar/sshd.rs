@@ -22,7 +22,7 @@ use base::{Address, Channel, Event, Timestamp};
 use super::parts::{Recent, Told};
 use super::{Grammar, Sink, pam};
 use crate::frame::Frame;
-use crate::text::{address, contains, rsplit, split, split_only, take_while, word};
+use crate::text::{address, address_of_port, contains, digits, rsplit, split, split_only, take_while, word};
 use origin::{Behind, leading, origin, trailing};
 
 /// How many connections are remembered.
@@ -320,6 +320,12 @@ fn visit(text: &str) -> Option<Told<'_>> {
     if text.starts_with("refused connect from ") {
         let (_, client) = rsplit(text.strip_suffix(')')?, " (")?;
         return Some(Told::new(Connect, address(client)?));
+    }
+    // What sshd refuses for its own limits and, since 9.8, for earlier guesses.
+    if let Some(rest) = text.strip_prefix("drop connection #") {
+        let (_number, rest) = digits(rest)?;
+        let (client, _) = split(rest.strip_prefix(" from ")?, " on ")?;
+        return Some(Told::new(Connect, address_of_port(client)?));
     }
     let before = text.strip_suffix(" [preauth]")?;
     if let Some(rest) = before.strip_prefix("Received disconnect from ") {
