@@ -131,7 +131,7 @@ impl Reader {
         let frame = frame::read(line);
         let patterns = Arc::clone(&self.patterns);
         let Some(found) = patterns.read(line, &frame) else { return };
-        let time = self.time_of(found.stamp.unwrap_or(frame.time), now);
+        let time = self.time_of(found.stamp.filter(|stamp| *stamp != Stamp::Missing).unwrap_or(frame.time), now);
         self.counters.events += 1;
         out(Event {
             time,
