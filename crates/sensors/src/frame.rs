@@ -82,6 +82,16 @@ pub(crate) fn split<'a>(line: &'a [u8], before: &mut Before) -> Parts<'a> {
     parts
 }
 
+/// The text without the ISO stamp that a daemon writes into its message, too.
+pub(crate) fn without_stamp(text: &str) -> &str {
+    let is_stamp = matches!(text.as_bytes().first_chunk(), Some([b'0'..=b'9', _, _, _, b'-', _, _, b'-']));
+    if !is_stamp {
+        return text;
+    }
+    let (_, rest) = stamp::read(text.as_bytes());
+    text.get(text.len() - rest.len()..).map_or(text, str::trim_start)
+}
+
 fn split_whole(line: &[u8]) -> Parts<'_> {
     let (line, is_rfc5424) = priority(line);
     if is_rfc5424 && let Some(parts) = rfc5424(line) {

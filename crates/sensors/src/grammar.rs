@@ -144,6 +144,11 @@ pub fn services() -> Vec<&'static str> {
     all().iter().map(|grammar| grammar.name()).collect()
 }
 
+/// Whether a grammar is called so, by any of its names.
+pub fn is_service(name: &str) -> bool {
+    of_service(&all(), name).is_some()
+}
+
 /// The place of the grammar for a service: its name, another of its names, or such a name with something behind a
 /// hyphen (`exim-spam`, `roundcube-auth`), as other tools call it.
 pub(crate) fn of_service(grammars: &[Box<dyn Grammar>], service: &str) -> Option<usize> {

@@ -64,6 +64,8 @@ pub fn fail2ban(path: &str, kind: EventKind, read: &mut dyn FnMut(&str) -> Optio
     let ignored = ignored(&filter, &mut import);
     let prefix = filter.lines("prefregex").into_iter().find(|line| !line.text.is_empty());
     let daemon = filter.fill("<_daemon>").unwrap_or_default();
+    let date = filter.lines("datepattern").into_iter().find(|line| !line.text.is_empty());
+    let start = if date.is_some_and(|line| line.text.starts_with(r"^\[")) { BRACKETED } else { "^" };
     let entries: Vec<Line> = filter.lines("failregex").into_iter().filter(|line| !line.text.is_empty()).collect();
     if entries.is_empty() {
         return Err(format!("{path} has no `failregex`"));
@@ -73,11 +75,15 @@ pub fn fail2ban(path: &str, kind: EventKind, read: &mut dyn FnMut(&str) -> Optio
             .and_then(|text| split_prefix(&text, &daemon))
             .and_then(|(program, text)| Ok((program, tags::translate(&text)?)));
         let pattern = translated.and_then(|(program, regex)| {
+            let is_untagged = program.is_none();
             let pattern = Translated {
                 name: format!("{}-{}", stem(path), import.patterns.len() + 1),
                 origin: entry.origin.clone(),
                 program,
-                regex: tags::bounded(regex),
+                regex: tags::bounded(match regex.strip_prefix('^') {
+                    Some(rest) if is_untagged => format!("{start}{rest}"),
+                    _ => regex,
+                }),
                 unless: ignored.clone(),
             };
             check(&pattern, kind).map(|()| pattern)
@@ -94,7 +100,7 @@ pub fn fail2ban(path: &str, kind: EventKind, read: &mut dyn FnMut(&str) -> Optio
 fn ignored(filter: &Filter, import: &mut Import) -> Option<String> {
     let mut all = Vec::new();
     for line in filter.lines("ignoreregex").into_iter().filter(|line| !line.text.is_empty()) {
-        let text = line.text.replace(['^', PREFIX], "");
+        let text = line.text.replace(PREFIX, "");
         match tags::plain(if line.text.contains(PREFIX) { &text } else { &line.text }) {
             Ok(expression) => all.push(expression),
             Err(why) => import.left_out.push(LeftOut { origin: line.origin, text: line.text, why }),
@@ -119,6 +125,9 @@ fn combine(prefix: Option<&str>, entry: &str) -> Result<String, String> {
         None => format!("{before}.*{entry}"),
     })
 }
+
+/// A stamp in brackets, which fail2ban takes out of a line and Ratter's patterns see.
+const BRACKETED: &str = r"^\[(?P<time>[^\]]+)\] *";
 
 /// The program of an expression that begins with what syslog puts before a message, and the rest of it.
 fn split_prefix(text: &str, daemon: &str) -> Result<(Option<String>, String), String> {

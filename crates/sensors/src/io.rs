@@ -6,6 +6,7 @@ mod compressed;
 mod files;
 mod globs;
 mod journal;
+mod log;
 mod sensor;
 mod stream;
 mod syslog;

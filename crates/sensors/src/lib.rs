@@ -25,6 +25,6 @@ pub mod unknown;
 pub mod io;
 
 pub use frame::{Clock, Frame, Stamp, arrival};
-pub use grammar::{Grammar, services};
+pub use grammar::{Grammar, is_service, services};
 pub use jiff::tz::TimeZone;
 pub use reader::{Counters, Reader, Timing, UnknownService};

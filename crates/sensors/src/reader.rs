@@ -131,7 +131,7 @@ impl Reader {
         let frame = frame::read(line);
         let patterns = Arc::clone(&self.patterns);
         let Some(found) = patterns.read(line, &frame) else { return };
-        let time = self.time_of(found.stamp.unwrap_or(frame.time), now);
+        let time = self.time_of(found.stamp.filter(|stamp| *stamp != Stamp::Missing).unwrap_or(frame.time), now);
         self.counters.events += 1;
         out(Event {
             time,
@@ -163,7 +163,7 @@ impl Reader {
         let (speakers, program, message) = match self.readers(&parts) {
             Readers::None => return,
             Readers::Tagged(speakers) => (speakers, parts.program, parts.message),
-            Readers::Bare(service) => ([service, NOBODY, NOBODY], &b""[..], parts.bare),
+            Readers::Bare(service) => (only(service), &b""[..], parts.bare),
         };
         let (times, message) = repeated(message);
         let wants = |speaker: &u8| {
@@ -210,13 +210,14 @@ impl Reader {
             && let Some(grammar) = self.grammars.get(usize::from(service))
         {
             match grammar.hinted() {
-                _ if let Some([first, second, _]) = speakers.filter(|speakers| speakers.contains(&service)) => {
+                _ if let Some(mut speakers) = speakers.filter(|speakers| speakers.contains(&service)) => {
                     // It is asked first, then those that share its tag.
-                    let others = [first, second].map(|other| if other == service { NOBODY } else { other });
-                    let [first, second] = if others[0] == NOBODY { [others[1], NOBODY] } else { others };
-                    return Readers::Tagged([service, first, second]);
+                    if let Some(at) = speakers.iter().position(|speaker| *speaker == service) {
+                        speakers[..=at].rotate_right(1);
+                    }
+                    return Readers::Tagged(speakers);
                 }
-                Hinted::AnyTag if !parts.program.is_empty() => return Readers::Tagged([service, NOBODY, NOBODY]),
+                Hinted::AnyTag if !parts.program.is_empty() => return Readers::Tagged(only(service)),
                 Hinted::Bare => return Readers::Bare(service),
                 Hinted::Nothing | Hinted::AnyTag => {}
             }
@@ -255,11 +256,16 @@ const TAGS_MAX: usize = 256;
 /// Longest tag that is remembered, in bytes; grammars are asked about a longer one each time.
 const TAG_BYTES_MAX: usize = 46;
 
-/// How many grammars may speak for one tag: `imapd` is the process of three daemons.
-const SPEAKERS_MAX: usize = 3;
+/// How many grammars may speak for one tag: `imapd` is the process of three daemons, and may ask PAM.
+const SPEAKERS_MAX: usize = 4;
 
 /// No grammar has this place.
 const NOBODY: u8 = u8::MAX;
+
+/// The grammar of that place alone.
+const fn only(service: u8) -> [u8; SPEAKERS_MAX] {
+    [service, NOBODY, NOBODY, NOBODY]
+}
 
 #[derive(Clone, Copy)]
 struct Slot {

@@ -10,10 +10,10 @@
 //! | copy, then truncate | seen by the file being shorter than what was read of it, or by its first bytes; what was not read yet is read from the copy, if there is one |
 //! | truncate without a copy | the file is read from its beginning; what was not read yet is lost |
 //! | delete | the deleted file is read to its end; then one waits for the new one |
-//! | crash | goes on at the checkpoint, in the file it is about, wherever it was renamed to |
+//! | crash | goes on at the checkpoint, in the file it is about, wherever it was renamed to, and if it was compressed since, in what was made of it |
 //!
 //! What cannot be known: a file that was truncated and has since grown past the old place with the same first 256 bytes; lines
-//! between a copy and its truncation; with the checkpoint's own file gone, the files that were rotated after it.
+//! between a copy and its truncation; with the checkpoint's own file gone for good, the files that were rotated after it.
 
 #[cfg(test)]
 mod tests;
@@ -42,6 +42,8 @@ pub struct Rotated {
     pub id: FileId,
     /// When it was last written, in any unit that goes forward.
     pub written: u64,
+    /// Whether it was compressed since.
+    pub is_packed: bool,
 }
 
 /// How far a log has been read. It belongs into one transaction with what its lines caused.
@@ -119,6 +121,8 @@ pub struct Counters {
     pub rotations: u64,
     /// Times that the file was found truncated.
     pub truncations: u64,
+    /// Times that the checkpoint's file was gone, and no copy of it was there: what was written to it since is lost.
+    pub vanished: u64,
     /// Last lines without newline, of files that were left or truncated; they are not given out.
     pub torn: u64,
 }
@@ -240,6 +244,7 @@ impl<F> Tail<F> {
                 self.resume = None;
                 return Ok(true);
             }
+            self.counters.vanished = u64::from(checkpoint.offset > 0);
         }
         let opened = match source.current()? {
             Some(id) => source.open(id)?.map(|file| (id, file)),
@@ -302,6 +307,8 @@ fn next_file<S: Source>(source: &mut S, open: &Open<S::File>) -> Result<Option<F
         _ => return Ok(None),
     };
     let rotated = source.rotated()?;
+    // While a log is followed, what is compressed was read before. Only where reading goes on in such a file, others follow.
+    let is_packed = rotated.iter().any(|other| other.id == open.id && other.is_packed);
     let later = match rotated.iter().position(|other| other.id == open.id) {
         Some(at) => at + 1,
         // It was deleted, so that its place is known by its time only.
@@ -310,7 +317,8 @@ fn next_file<S: Source>(source: &mut S, open: &Open<S::File>) -> Result<Option<F
             rotated.iter().position(|other| other.written > written).unwrap_or(rotated.len())
         }
     };
-    let later = rotated.iter().skip(later).map(|other| other.id).filter(|id| *id != current);
+    let later = rotated.iter().skip(later).filter(|other| is_packed || !other.is_packed);
+    let later = later.map(|other| other.id).filter(|id| *id != current);
     for id in later.chain([current]) {
         if let Some(file) = source.open(id)?
             && source.size(&file)? > 0
@@ -329,6 +337,7 @@ fn resumed<S: Source>(source: &mut S, checkpoint: &Checkpoint) -> Result<Option<
     if let Some(open) = opened_at(source, id, offset, fingerprint)? {
         return Ok(Some(open));
     }
+    // It may have been compressed, which makes another file of it.
     if offset > 0
         && let Some(copy) = copy_of(source, id, offset, fingerprint)?
     {

@@ -124,7 +124,26 @@ pub(crate) fn named(text: &str) -> Option<(Address, &str)> {
 /// The address in brackets that `text` ends with, and what stands before.
 pub(crate) fn ending_bracket(text: &str) -> Option<(&str, Address)> {
     let (before, inside) = rsplit_byte(text.strip_suffix(']')?, b'[')?;
-    Some((before, address(inside)?))
+    Some((before, address(inside.strip_prefix("IPv6:").unwrap_or(inside))?))
+}
+
+/// What follows the mail address in `<…>` that `text` begins with: its local part may be quoted and then hold `>` itself.
+pub(crate) fn behind_path(text: &str) -> Option<&str> {
+    let inside = text.strip_prefix('<')?;
+    let quoted = inside.strip_prefix('"').map_or(Some(inside), behind_quote)?;
+    quoted.get(find_byte(quoted, b'>')? + 1..)
+}
+
+/// What follows the quote that closes `text`, in which a backslash protects the next character.
+pub(crate) fn behind_quote(text: &str) -> Option<&str> {
+    let mut is_protected = false;
+    let end = text.bytes().position(|byte| {
+        let closes = byte == b'"' && !is_protected;
+        is_protected = byte == b'\\' && !is_protected;
+        closes
+    });
+    steps::add(end.unwrap_or(text.len()));
+    text.get(end? + 1..)
 }
 
 /// The address of `ADDRESS:PORT` or `[ADDRESS]:PORT`, as a whole.
@@ -203,6 +222,22 @@ mod tests {
         ];
         for (text, wanted) in cases {
             assert_eq!(split_only(text, "): "), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_quoted_local_part_ends_no_path() {
+        let cases = [
+            ("<a@b>: c", Some(": c")),
+            ("<>: c", Some(": c")),
+            (r#"<"a>: b"@d>: c"#, Some(": c")),
+            (r#"<"a\">: b"@d>: c"#, Some(": c")),
+            (r#"<"a>: c"#, None),
+            ("<a", None),
+            ("a>", None),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(behind_path(text), wanted, "{text}");
         }
     }
 

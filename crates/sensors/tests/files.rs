@@ -49,7 +49,7 @@ fn a_day_of_a_log_file() {
     let (lines, checkpoint) = drain(&mut sensor);
     assert_eq!(lines, ["e", "f"]);
 
-    // Killed; rotated twice while down; compressed names are passed over.
+    // Killed; rotated twice while down. What was compressed before is passed over.
     drop(sensor);
     append(&path, "g\n");
     fs::rename(folder.path().join("mail.log.1"), folder.path().join("mail.log.3")).unwrap();
@@ -72,6 +72,60 @@ fn a_day_of_a_log_file() {
     append(&path, "l\n");
     let (lines, checkpoint) = drain(&mut sensor);
     assert_eq!((lines, checkpoint.unwrap().lines), (vec!["l".to_owned()], 12));
+}
+
+/// What the real program makes of a file, in its place.
+fn pack(program: &str, path: &Path) {
+    let mut command = std::process::Command::new(program);
+    let status = command.arg(if program == "zstd" { "--rm" } else { "-f" }).arg("-q").arg(path).status();
+    let status = status.unwrap_or_else(|error| panic!("{program}: {error}; install the Debian package of that name"));
+    assert!(status.success());
+}
+
+#[test]
+fn what_was_compressed_while_nobody_looked_is_read_on() {
+    for (program, ending) in [("gzip", "gz"), ("xz", "xz"), ("zstd", "zst")] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mail.log");
+        let rotated = |name: &str| folder.path().join(format!("mail.log{name}"));
+        let long = |first: u32| {
+            let lines: Vec<_> = (first..first + 5000).map(|line| format!("{line} and so on\n")).collect();
+            lines.concat()
+        };
+        append(&rotated(".9"), "never seen\n");
+        pack(program, &rotated(".9"));
+        append(&path, &long(1));
+        let mut sensor = FileSensor::new(&path, Start::Beginning, None);
+        let (lines, mut checkpoint) = drain(&mut sensor);
+        assert_eq!(lines.len(), 5000, "{program}");
+        drop(sensor);
+
+        append(&path, &long(10_001));
+        fs::rename(&path, rotated(".2")).unwrap();
+        pack(program, &rotated(".2"));
+        append(&path, "between\n");
+        fs::rename(&path, rotated(".1")).unwrap();
+        pack(program, &rotated(".1"));
+        append(&path, "last\n");
+        // Killed in the middle of it, too.
+        let mut read = Vec::new();
+        while read.len() < 5002 {
+            let mut sensor = FileSensor::new(&path, Start::End, checkpoint);
+            let batch = sensor.next(Duration::from_secs(5)).unwrap().expect("there is more");
+            read.extend(batch.lines.map(|line| String::from_utf8_lossy(line).into_owned()));
+            checkpoint = Some(batch.checkpoint);
+        }
+        let wanted = long(10_001) + "between\nlast\n";
+        assert!(read.iter().eq(wanted.lines()), "{program} {}", rotated(".2").with_extension(ending).display());
+
+        let mut sensor = FileSensor::new(&path, Start::End, checkpoint);
+        assert_eq!(drain(&mut sensor).0, [""; 0], "{program}");
+        fs::rename(&path, rotated(".0")).unwrap();
+        fs::remove_file(rotated(".0")).unwrap();
+        append(&path, "after a loss\n");
+        let mut sensor = FileSensor::new(&path, Start::End, checkpoint);
+        assert_eq!((drain(&mut sensor).0, sensor.counters().vanished), (vec!["after a loss".to_owned()], 1));
+    }
 }
 
 #[test]

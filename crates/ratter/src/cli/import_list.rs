@@ -13,7 +13,6 @@ use super::show::{Show, complain, printable};
 use super::{Failure, Outcome, duration, listings as people};
 use crate::clock;
 
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(clap::Args)]
 #[group(id = "of-list", multiple = true)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]

@@ -50,6 +50,12 @@ struct Arguments {
 const EXIT_CODES: &str =
     "Exit codes: 0 done, 1 failed, 2 wrong configuration or command line, 3 nothing found, 75 try again later.";
 
+/// The name of a service whose logs can be read.
+fn service(name: &str) -> Result<String, String> {
+    let known = || format!("known services: {}", sensors::services().join(", "));
+    if sensors::is_service(name) { Ok(name.to_owned()) } else { Err(known()) }
+}
+
 /// What mail servers understand as "try again" of a command that they pipe mail to (`sysexits.h`).
 const EX_TEMPFAIL: u8 = 75;
 

@@ -1,15 +1,12 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::Context;
 use base::{Event, Tally};
 use sensors::io::LineReader;
-use sensors::patterns::Patterns;
-use sensors::{Reader, Timing};
 use serde::Serialize;
 
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, service};
 use crate::{config, node};
 
 #[derive(clap::Args)]
@@ -19,7 +16,7 @@ pub(crate) struct Arguments {
     log: Option<PathBuf>,
 
     /// The daemon that wrote the log, such as `exim` or `roundcube`, where lines do not name it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = service)]
     service: Option<String>,
 }
 
@@ -71,12 +68,7 @@ pub(crate) fn parse(path: Option<&Path>, arguments: &Arguments) -> Result<Outcom
     let (config, _) = config::find(path, config::Ports::NotTried).map_err(Failure::Usage)?;
     let log = arguments.log.as_deref().unwrap_or_else(|| Path::new("-"));
     let (input, written) = node::open_log(log).with_context(|| format!("{} cannot be read", log.display()))?;
-    let patterns = Arc::new(Patterns::new(config.patterns.clone()));
-    let zone = node::zone_of_log(&config, log)?;
-    let mut reader = Reader::new(zone, Timing::Replay).with_patterns(patterns);
-    if let Some(service) = &arguments.service {
-        reader = reader.with_service(service).map_err(|error| Failure::Usage(format!("ratter: {error}")))?;
-    }
+    let mut reader = node::reader_of_log(&config, log, arguments.service.as_deref())?;
     let mut lines = LineReader::new(input);
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let (mut line, mut events) = (0, Vec::new());

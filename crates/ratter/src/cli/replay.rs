@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::duration;
 use super::show::{Show, printable, table};
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, service};
 use crate::{config, node};
 
 /// Most subjects and users that the text for people names; JSON names as many as were counted.
@@ -23,6 +23,10 @@ pub(crate) struct Arguments {
     /// Write a line of JSON for each attempt to log in, with the lists that it met
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+
+    /// The daemon that wrote the logs, such as `exim` or `roundcube`, where lines do not name it
+    #[arg(long, value_name = "NAME", value_parser = service)]
+    service: Option<String>,
 }
 
 /// `ratter replay LOG…`: what the configured rules would have done.
@@ -31,7 +35,7 @@ pub(crate) fn replay(path: Option<&Path>, arguments: &Arguments, show: &Show) ->
     let bar = progress_bar();
     let mut trace = arguments.trace.as_deref().map(open_trace).transpose()?;
     let writer = trace.as_mut().map(|trace| trace as &mut dyn Write);
-    let would_have = node::replay(&config, &arguments.logs, writer, &mut |log, lines| {
+    let would_have = node::replay(&config, &arguments.logs, arguments.service.as_deref(), writer, &mut |log, lines| {
         bar.set_message(log.display().to_string());
         bar.set_position(lines);
     });

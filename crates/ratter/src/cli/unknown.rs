@@ -1,15 +1,12 @@
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::Context;
 use sensors::io::LineReader;
-use sensors::patterns::Patterns;
 use sensors::unknown::{Cluster, Unknown};
-use sensors::{Reader, Timing};
 use serde::Serialize;
 
 use super::show::{Show, printable};
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, service};
 use crate::{config, node};
 
 #[derive(clap::Args)]
@@ -25,6 +22,10 @@ pub(crate) struct Arguments {
     /// Also kinds of lines that name no address and no failure
     #[arg(long)]
     all: bool,
+
+    /// The daemon that wrote the logs, such as `exim` or `roundcube`, where lines do not name it
+    #[arg(long, value_name = "NAME", value_parser = service)]
+    service: Option<String>,
 }
 
 /// What `ratter unknown --json` prints.
@@ -49,7 +50,6 @@ struct Kind {
 /// `ratter unknown [FILE…]`: the commonest kinds of lines in which nothing was found.
 pub(crate) fn unknown(path: Option<&Path>, arguments: &Arguments, show: &Show) -> Result<Outcome, Failure> {
     let (config, _) = config::find(path, config::Ports::NotTried).map_err(Failure::Usage)?;
-    let patterns = Arc::new(Patterns::new(config.patterns.clone()));
     let logs = if arguments.logs.is_empty() {
         config.sensors.iter().map(|sensor| sensor.path.clone()).filter(|log| log.is_file()).collect()
     } else {
@@ -58,8 +58,7 @@ pub(crate) fn unknown(path: Option<&Path>, arguments: &Arguments, show: &Show) -
     let (mut unknown, mut lines, mut understood) = (Unknown::new(), 0, 0);
     for log in &logs {
         let (input, written) = node::open_log(log).with_context(|| format!("{} cannot be read", log.display()))?;
-        let zone = node::zone_of_log(&config, log)?;
-        let mut reader = Reader::new(zone, Timing::Replay).with_patterns(Arc::clone(&patterns));
+        let mut reader = node::reader_of_log(&config, log, arguments.service.as_deref())?;
         let mut from = LineReader::new(input);
         while let Some(batch) = from.next_lines().with_context(|| format!("{} cannot be read on", log.display()))? {
             for line in batch {

@@ -21,6 +21,8 @@ pub struct FileSensor {
     pub from: Start,
     /// IANA name of the time zone of stamps without one; the system's if not given.
     pub time_zone: Option<String>,
+    /// The daemon whose log it is, where lines do not name it.
+    pub service: Option<String>,
 }
 
 /// Where reading begins.
@@ -86,6 +88,9 @@ pub(super) struct Sensors {
 
 /// Longest name of a systemd unit, in bytes.
 const UNIT_BYTES_MAX: usize = 255;
+
+/// Longest name of a service, in bytes.
+const SERVICE_BYTES_MAX: usize = 64;
 
 /// Longest name of a time zone; the longest there is has 32.
 const ZONE_BYTES_MAX: usize = 64;
@@ -181,6 +186,7 @@ fn file(section: &Section<'_>, state: Option<&Path>) -> Option<Placed<FileSensor
     let path = section.required("path", &section.desk.path("/var/log/mail.log"));
     let from = section.optional("from", &word([("start", Start::Start), ("end", Start::End)]));
     let time_zone = section.optional("time-zone", &time_zone(section.desk.probe));
+    let service = section.optional("service", &service());
     let path = path?;
     if !state.is_some_and(|state| path.starts_with(state)) {
         match section.desk.probe.can_follow(&path) {
@@ -198,7 +204,7 @@ fn file(section: &Section<'_>, state: Option<&Path>) -> Option<Placed<FileSensor
         }
     }
     let place = section.place("path");
-    Some(Placed { value: FileSensor { path, from: from.unwrap_or(Start::End), time_zone }, place })
+    Some(Placed { value: FileSensor { path, from: from.unwrap_or(Start::End), time_zone, service }, place })
 }
 
 fn follow_hint(error: &io::Error) -> Option<String> {
@@ -213,6 +219,15 @@ fn follow_hint(error: &io::Error) -> Option<String> {
         return None;
     };
     Some(hint.into())
+}
+
+fn service() -> Form<'static, String> {
+    let name = text("the name of a daemon, such as `exim`", SERVICE_BYTES_MAX);
+    Form::of_text(name.wants.clone(), move |given| {
+        let given = (name.read)(&toml::de::DeValue::String(given.into()))?;
+        let known = || format!("known are {}", ::sensors::services().join(", "));
+        if ::sensors::is_service(&given) { Ok(given) } else { Err(Mismatch::new("no such service").hint(known())) }
+    })
 }
 
 fn time_zone(probe: &dyn Probe) -> Form<'_, String> {

@@ -52,7 +52,7 @@ pub(crate) use feed::about;
 pub(crate) use keeper::Keeper;
 pub(crate) use random::octets as random_octets;
 pub(crate) use replay::replay;
-pub(crate) use sensing::{open_log, zone_of_log};
+pub(crate) use sensing::{open_log, reader_of_log};
 pub(crate) use setup::{Running, start};
 pub(crate) use statics::judge_files;
 

@@ -11,8 +11,6 @@ use base::{Event, EventKind, Listing, Login, Maker, Reason, Subject, Timestamp, 
 use listings::{Book, Change, NeverList};
 use rules::{Engine, Question, Stage};
 use sensors::io::LineReader;
-use sensors::patterns::Patterns;
-use sensors::{Reader, Timing};
 
 use super::names::Names;
 use super::{convert, sensing, views};
@@ -27,23 +25,22 @@ const USERS_MAX: usize = 1_000_000;
 /// Most days that are told apart: ten years. What lies beyond, in a log with wild stamps, counts in the sums alone.
 const DAYS_MAX: usize = 3660;
 
-/// Replays the files in the order given; `-` is standard input. `progress` is told how many lines of which file were read,
-/// every few thousand lines.
+/// Replays the files in the order given, of that service if one is named; `-` is standard input. `progress` is told how
+/// many lines of which file were read, every few thousand lines.
 ///
 /// `trace` gets one line of JSON for each attempt to log in: the line of the log, the event, and the lists that the address
 /// and the login were on by then.
 pub(crate) fn replay(
     config: &Config,
     logs: &[PathBuf],
+    service: Option<&str>,
     mut trace: Option<&mut dyn Write>,
     progress: &mut dyn FnMut(&Path, u64),
 ) -> anyhow::Result<WouldHave> {
     let mut replay = Replay::new(config);
-    let patterns = Arc::new(Patterns::new(config.patterns.clone()));
     for path in logs {
         let (input, written) = sensing::open_log(path).with_context(|| format!("{} cannot be read", path.display()))?;
-        let mut reader =
-            Reader::new(sensing::zone_of_log(config, path)?, Timing::Replay).with_patterns(Arc::clone(&patterns));
+        let mut reader = sensing::reader_of_log(config, path, service)?;
         let mut lines = LineReader::new(input);
         while let Some(batch) = lines.next_lines().with_context(|| format!("{} cannot be read on", path.display()))? {
             for line in batch {

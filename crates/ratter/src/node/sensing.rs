@@ -12,6 +12,7 @@ use std::time::Duration;
 use ::console::api::SensorStatus;
 use anyhow::Context;
 use base::Timestamp;
+use sensors::patterns::Patterns;
 use sensors::tail::{self, Checkpoint};
 use sensors::{Reader, TimeZone, Timing};
 use store::Position;
@@ -49,6 +50,8 @@ pub(crate) struct Progress {
     pub(crate) shed: u64,
     /// What keeps the file from being read, if anything does.
     pub(crate) fault: Option<String>,
+    /// Whether the file up to which it had read was gone at the start.
+    pub(crate) has_lost: bool,
     /// When it last told something, since the start.
     pub(crate) pulse: Pulse,
 }
@@ -70,7 +73,17 @@ impl SensorGauge {
 
     /// What somebody should look at.
     pub(crate) fn warning(&self, now: Timestamp) -> Option<String> {
-        let warning = self.progress().pulse.warning(now)?;
+        /// So many lines of a mail server's log tell something.
+        const LINES_TELLING: u64 = 1000;
+        let Progress { lines, events, pulse, has_lost, .. } = self.progress();
+        if has_lost {
+            let lost = "the file that was read last is gone, and so are the lines that were written to it while Ratter was down";
+            return Some(format!("{}: {lost}", self.path.display()));
+        }
+        let never = (events == 0 && lines >= LINES_TELLING).then(|| {
+            format!("{lines} lines and never an event; does the log want `service = \"…\"`? `ratter unknown` shows what they say")
+        });
+        let warning = never.or_else(|| pulse.warning(now))?;
         Some(format!("{}: {warning}", self.path.display()))
     }
 
@@ -167,8 +180,8 @@ impl Follower {
         });
         let progress = gauge.progress();
         let sensor = sensors::io::FileSensor::new(&file.path, start, kept);
-        let reader =
-            Reader::new(zone_of(file.time_zone.as_deref())?, Timing::Live).with_patterns(Arc::clone(&node.patterns));
+        let reader = Reader::new(zone_of(file.time_zone.as_deref())?, Timing::Live);
+        let reader = of_service(reader, file.service.as_deref())?.with_patterns(Arc::clone(&node.patterns));
         Ok(Self { sensor, reader, gauge, node, progress, kept })
     }
 
@@ -195,6 +208,10 @@ impl Follower {
     fn begin(&mut self) -> std::io::Result<()> {
         const NOWHERE: Checkpoint = Checkpoint { device: 0, inode: 0, offset: 0, fingerprint: 0, lines: 0 };
         let checkpoint = self.sensor.open()?.or(self.kept).unwrap_or(NOWHERE);
+        self.progress.has_lost = self.sensor.counters().vanished > 0;
+        if self.progress.has_lost {
+            warn!(file = %self.gauge.path.display(), "the file that was read last is gone, with what was written to it since");
+        }
         let position = Some(self.position(checkpoint));
         self.node.store.push(store::Batch { position, ..store::Batch::default() });
         self.kept = Some(checkpoint);
@@ -278,10 +295,22 @@ pub(super) fn zone_of(name: Option<&str>) -> anyhow::Result<TimeZone> {
     TimeZone::get(name).with_context(|| format!("the time zone {name} is not known here"))
 }
 
-/// The zone of a log file that is replayed: that of the sensor that follows it, if one does.
-pub(crate) fn zone_of_log(config: &Config, log: &Path) -> anyhow::Result<TimeZone> {
+/// The reader of a log that is said to be of that service.
+fn of_service(reader: Reader, service: Option<&str>) -> anyhow::Result<Reader> {
+    Ok(match service {
+        Some(service) => reader.with_service(service)?,
+        None => reader,
+    })
+}
+
+/// The reader of a log file that is replayed: in the zone of the sensor that follows it, if one does, and of that sensor's
+/// service, if none is given.
+pub(crate) fn reader_of_log(config: &Config, log: &Path, service: Option<&str>) -> anyhow::Result<Reader> {
     let sensor = config.sensors.iter().find(|sensor| sensor.path == log);
-    zone_of(sensor.and_then(|sensor| sensor.time_zone.as_deref()))
+    let zone = zone_of(sensor.and_then(|sensor| sensor.time_zone.as_deref()))?;
+    let service = service.or_else(|| sensor.and_then(|sensor| sensor.service.as_deref()));
+    let patterns = Arc::new(Patterns::new(config.patterns.clone()));
+    Ok(of_service(Reader::new(zone, Timing::Replay), service)?.with_patterns(patterns))
 }
 
 /// Opens a log file to be replayed, and tells when it was last written, which is what a stamp without a year is near to.

@@ -112,8 +112,8 @@ impl Shared {
             name: name.to_string(),
             entries: files.statics().content(name).map(|content| content.len()),
             fault: faults.iter().find(|(zone, _)| *zone == name).map(|(_, fault)| {
-                let state = if has_nothing(name) { "nothing is served from files" } else { "served as before" };
-                format!("{state}: {fault}")
+                let what = if has_nothing(name) { "nothing is served from files" } else { "served as before" };
+                format!("{what}: {fault}")
             }),
         };
         let status = files.statics().names().map(status).collect();
@@ -139,13 +139,25 @@ fn zone_files(settings: &config::Statics, zones: &Zones) -> anyhow::Result<Vec<Z
     settings.zones.iter().map(one).collect()
 }
 
-/// All that is wrong with the files now; for `ratter check`, which serves nothing.
-pub(crate) fn faults_of_files(settings: &config::Statics) -> Vec<String> {
+/// All that is wrong with the files now, and what somebody should know of them; for `ratter check`, which serves nothing.
+pub(crate) fn judge_files(settings: &config::Statics) -> (Vec<String>, Vec<String>) {
     let options = Options { host_bits: settings.host_bits, may_be_empty: settings.may_be_empty, ..Options::default() };
-    let datasets = settings.zones.iter().flat_map(|zone| &zone.datasets);
-    let read = |(kind, paths): &(_, Vec<_>)| {
-        let files = DatasetFiles { kind: *kind, paths: paths.clone(), options };
-        files.read(clock::now()).err().map(|fault| fault.to_string())
-    };
-    datasets.filter_map(read).collect()
+    let (mut faults, mut warnings, now) = (Vec::new(), Vec::new(), clock::now());
+    for zone in &settings.zones {
+        for (kind, paths) in &zone.datasets {
+            match (DatasetFiles { kind: *kind, paths: paths.clone(), options }).read(now) {
+                Err(fault) => faults.push(fault.to_string()),
+                Ok((compiled, report)) => {
+                    warnings.extend((!report.warnings.is_empty()).then(|| report.to_string().trim_end().to_owned()));
+                    if compiled.expires().is_some_and(|end| end <= now) {
+                        warnings.push(format!(
+                            "warning: the files of zone {} have expired: it answers SERVFAIL",
+                            zone.name
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    (faults, warnings)
 }

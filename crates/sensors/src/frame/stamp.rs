@@ -78,7 +78,8 @@ fn rfc3164(bytes: &[u8]) -> Option<(Stamp, usize)> {
     ((1..=31).contains(&day) && ends_well(bytes, at)).then_some((Stamp::Wall(civil), at))
 }
 
-/// `2026-11-21T07:44:14`, or with a space for the `T`; then a fraction and an offset if there are any.
+/// `2026-11-21T07:44:14`, or with a space for the `T`; then a fraction and an offset if there are any, this also behind a
+/// space.
 fn iso(bytes: &[u8]) -> Option<(Stamp, usize)> {
     let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T' | b't' | b' ', time @ ..] = bytes.first_chunk::<19>()? else {
         return None;
@@ -91,11 +92,17 @@ fn iso(bytes: &[u8]) -> Option<(Stamp, usize)> {
     let (hour, minute, second) = time_of_day(*time.first_chunk()?)?;
     let (millis, at) = fraction(bytes, 19);
     let civil = Civil { year: Some(year), month, day, hour, minute, second, millis };
-    let (stamp, at) = match offset(bytes, at) {
+    let (stamp, at) = match offset(bytes, at).or_else(|| spaced_offset(bytes, at)) {
         Some((seconds_east, at)) => (Stamp::Moment(moment(civil, seconds_east)?), at),
         None => (Stamp::Wall(civil), at),
     };
     ends_well(bytes, at).then_some((stamp, at))
+}
+
+/// The offset of ` +0100`, as Exim writes it (`log_timezone`).
+fn spaced_offset(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
+    let is_spaced = matches!(bytes.get(at..at + 2)?, b" +" | b" -");
+    offset(bytes, at + usize::from(is_spaced)).filter(|(_, end)| is_spaced && *end == at + 6)
 }
 
 /// `@` and 24 hexadecimal digits, as multilog writes: 8 bytes of seconds counted from 2^62 + 10 at the epoch (daemontools

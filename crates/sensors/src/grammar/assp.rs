@@ -15,7 +15,7 @@ use base::EventKind::{LoginFailed, ProtocolAbuse, RelayDenied, UnknownRecipient}
 
 use super::Hinted;
 use super::parts::{Lines, Told};
-use crate::text::{address, contains, split, word};
+use crate::text::{address, behind_path, behind_quote, split, word};
 
 pub(super) const ASSP: Lines = Lines {
     name: "assp",
@@ -46,12 +46,21 @@ fn told(text: &str) -> Option<Told<'_>> {
         LoginFailed
     } else if rest.starts_with("SSL negotiation with client failed: ") {
         ProtocolAbuse
-    } else if contains(rest, "relay attempt blocked for") {
+    } else if behind_envelope(rest).starts_with("relay attempt blocked for") {
         RelayDenied
-    } else if contains(rest, "invalid address rejected: ") {
+    } else if behind_envelope(rest).starts_with("invalid address rejected: ") {
         UnknownRecipient
     } else {
         return None;
     };
     Some(Told::new(kind, address(client)?))
+}
+
+/// What follows `<SENDER> [to: RECIPIENT ]`; nothing where they are not whole.
+fn behind_envelope(text: &str) -> &str {
+    let Some(rest) = behind_path(text).and_then(|rest| rest.strip_prefix(' ')) else { return "" };
+    match rest.strip_prefix("to: ") {
+        Some(recipient) => word(recipient.strip_prefix('"').map_or(Some(recipient), behind_quote).unwrap_or("")).1,
+        None => rest,
+    }
 }

@@ -14,7 +14,7 @@ use base::EventKind::{LoginFailed, LoginOk, ProtocolAbuse, RelayDenied, UnknownR
 
 use super::Hinted;
 use super::parts::{Lines, Told};
-use crate::text::{address, bracketed, contains, find_byte, rsplit};
+use crate::text::{address, behind_path, bracketed, contains, digits, find_byte, rsplit};
 
 pub(super) const COURIER: Lines = Lines {
     name: "courier",
@@ -61,16 +61,28 @@ fn is_end(text: &str) -> bool {
 
 fn smtp(text: &str) -> Option<Told<'_>> {
     let (client, rest) = text.split_at_checked(find_byte(text, b',')?)?;
-    let kind = if contains(rest, "535 Authentication failed") {
+    let rest = rest.strip_prefix(",port=").and_then(digits).map_or(rest, |(_, rest)| rest);
+    let answer = answer(rest)?;
+    let kind = if answer.starts_with("535 Authentication failed") {
         LoginFailed
-    } else if contains(rest, ": 513 Relaying denied") {
+    } else if answer.starts_with("513 Relaying denied") {
         RelayDenied
-    } else if contains(rest, ": 550 User ") && contains(rest, "unknown") {
+    } else if answer.starts_with("550 User ") && contains(answer, "unknown") {
         UnknownRecipient
-    } else if contains(rest, "502 ESMTP command error") {
+    } else if answer.starts_with("502 ESMTP command error") {
         ProtocolAbuse
     } else {
         return None;
     };
     Some(Told::new(kind, address(client)?))
+}
+
+/// The server's answer in `,msg="ANSWER",cmd: …` and `,from=<…>[,to=<…>]: ANSWER`.
+fn answer(text: &str) -> Option<&str> {
+    if let Some(answer) = text.strip_prefix(",msg=\"") {
+        return Some(answer);
+    }
+    let rest = text.strip_prefix(",from=").map_or(Some(text), behind_path)?;
+    let rest = rest.strip_prefix(",to=").map_or(Some(rest), behind_path)?;
+    rest.strip_prefix(": ")
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! badlogin: [NAME ][ADDRESS] plaintext LOGIN SASL(-13): authentication failure: checkpass failed
+//! badlogin: [NAME ][ADDRESS] plaintext LOGIN invalid user
 //! badlogin: [NAME ][ADDRESS] MECH [(LOGIN) ][SASL(-13): authentication failure: …]
 //! badlogin: NAME[ADDRESS] MECH authentication failure
 //! login: NAME [ADDRESS] LOGIN MECH User logged in[ SESSIONID=<…>]
@@ -40,16 +41,21 @@ fn told(text: &str) -> Option<Told<'_>> {
     }
     let (address, rest) = named(text.strip_prefix("badlogin: ")?)?;
     let (mechanism, rest) = word(rest.strip_prefix(' ')?);
+    if let Some(login) = rest.strip_suffix(" invalid user").filter(|_| mechanism == "plaintext") {
+        return Some(Told::new(LoginFailed, address).by(login));
+    }
     let is_refusal = rest == "authentication failure"
         || ["SASL(-13)", "SASL(-14)", "SASL(-20)"].iter().any(|code| contains(rest, code));
     if !is_refusal {
         return None;
     }
-    let login = if mechanism == "plaintext" {
-        rsplit(rest, " SASL(").map_or("", |(login, _)| login.trim_end_matches(" ["))
-    } else {
-        let inside = rest.strip_prefix('(').and_then(|rest| rsplit(rest, ") [SASL("));
-        inside.map_or("", |(login, _)| login)
+    let inside = rest.strip_prefix('(').and_then(|rest| rsplit(rest, ") [SASL("));
+    let login = match inside {
+        Some((login, _)) => login,
+        None if mechanism == "plaintext" => {
+            rsplit(rest, " SASL(").map_or("", |(login, _)| login.trim_end_matches(" ["))
+        }
+        None => "",
     };
     Some(Told::new(LoginFailed, address).by(login))
 }

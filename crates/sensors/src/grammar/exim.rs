@@ -26,8 +26,10 @@ use base::Timestamp;
 
 use super::parts::Told;
 use super::{Grammar, Hinted, Sink};
-use crate::frame::Frame;
-use crate::text::{address, bracketed, contains, digits, find, named, rsplit, split, split_only, take_while, word};
+use crate::frame::{Frame, without_stamp};
+use crate::text::{
+    address, behind_path, bracketed, contains, digits, find, named, rsplit, split, split_only, take_while, word,
+};
 use host::{Client, client};
 
 /// The grammar of Exim's logs.
@@ -69,10 +71,7 @@ impl Grammar for Exim {
 
 /// `[26221] `, where `log_selector` has `pid`, also behind a stamp that Exim writes into syslog.
 fn without_pid(text: &str) -> &str {
-    let text = match text.get(..20) {
-        Some(stamp) if stamp.as_bytes()[4] == b'-' && stamp.as_bytes()[13] == b':' => text.get(20..).unwrap_or(text),
-        _ => text,
-    };
+    let text = without_stamp(text);
     text.strip_prefix('[').and_then(digits).and_then(|(_, rest)| rest.strip_prefix("] ")).unwrap_or(text)
 }
 
@@ -148,9 +147,20 @@ fn told(text: &str) -> Option<Told<'_>> {
 
 /// `MECH authenticator failed for CLIENT: 535 Incorrect authentication data …`.
 fn authenticator(text: &str) -> Option<Told<'_>> {
+    const MARK: &str = ": 535 Incorrect authentication data";
     let (_mechanism, rest) = take_while(text, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-    let Client { address, rest } = client(rest.strip_prefix(" authenticator failed for ")?)?;
-    let rest = rest.strip_prefix(": 535 Incorrect authentication data")?;
+    let rest = rest.strip_prefix(" authenticator failed for ")?;
+    // Of a line with one mark, what follows it is not the client's name.
+    let (address, rest) = match split_only(rest, MARK) {
+        Some((before, rest)) => {
+            let Client { address, rest: end } = client(before)?;
+            end.is_empty().then_some((address, rest))?
+        }
+        None => {
+            let Client { address, rest } = client(rest)?;
+            (address, rest.strip_prefix(MARK)?)
+        }
+    };
     let login = match rest.strip_prefix(" (set_id=") {
         Some(login) => rsplit(login, ")").map_or(login, |(login, _)| login),
         None => "",
@@ -160,6 +170,11 @@ fn authenticator(text: &str) -> Option<Told<'_>> {
 
 /// `H=CLIENT … F=<…> rejected RCPT <…>: REASON`, and all else that begins with the client.
 fn rejected(text: &str) -> Option<Told<'_>> {
+    // Of a line with one mark, what follows it is not the client's name.
+    if let Some((before, what)) = split_only(text, " rejected ") {
+        let Client { address, .. } = client(before)?;
+        return Some(Told::new(rejection(what, before.ends_with(" temporarily"))?, address));
+    }
     let Client { address, rest } = client(text)?;
     if let Some(rest) = rest.strip_prefix(" sender verify fail for ") {
         return (!rest.is_empty()).then(|| Told::new(SpamSeen, address));
@@ -175,7 +190,27 @@ fn rejected(text: &str) -> Option<Told<'_>> {
 /// What the reason of a rejection says of the client; none if only that it should come again.
 fn rejection(what: &str, is_temporary: bool) -> Option<EventKind> {
     let what = what.to_ascii_lowercase();
-    let has = |text: &str| contains(&what, text);
+    // The recipient is the client's, and so no reason.
+    let behind_recipient = what.strip_prefix("rcpt ").and_then(behind_path);
+    let what = behind_recipient.unwrap_or(&what);
+    let has = |text: &str| contains(what, text);
+    // Ours or the recipient's: nothing is wrong with the client.
+    let ours = [
+        "quota",
+        "mailbox is full",
+        "mailbox full",
+        "over limit",
+        "too big",
+        "too large",
+        "message size",
+        "size limit",
+        "storage",
+        "disk space",
+        "insufficient",
+    ];
+    if ours.iter().any(|text| has(text)) {
+        return None;
+    }
     Some(if has("ratelimit") || has("rate limit") || has("too many") {
         RateExceeded
     } else if has("relay not permitted")

@@ -1,7 +1,7 @@
 //! `HAProxy` in front of web mail and administration pages, where it asks for a password itself (`http-request auth`).
 //!
 //! ```text
-//! ADDRESS:PORT [14/Nov/2015:22:45:11.608] FRONTEND BACKEND/<NOSRV> -1/-1/-1/-1/0 401 248 - - PR-- …
+//! ADDRESS:PORT [14/Nov/2015:22:45:11.608] FRONTEND BACKEND/<NOSRV> -1/-1/-1/-1/0 401 248 - - PR-- …    (since 1.7: 0/-1/-1/-1/0)
 //! ```
 //!
 //! The address stands first. A browser's first visit is answered with 401 as well, so that rules should allow for one.
@@ -10,7 +10,7 @@ use base::EventKind::LoginFailed;
 
 use super::Hinted;
 use super::parts::{Lines, Told};
-use crate::text::{address_of_port, contains, word};
+use crate::text::{address_of_port, digits, word};
 
 pub(super) const HAPROXY: Lines = Lines {
     name: "haproxy",
@@ -29,6 +29,8 @@ fn told(text: &str) -> Option<Told<'_>> {
     let (server, rest) = word(rest);
     let (timers, rest) = word(rest);
     let (status, _) = word(rest);
-    let is_refusal = server.ends_with("/<NOSRV>") && timers.starts_with("-1/-1/-1/-1/") && !contains(timers, "//");
+    // The first timer is that of the request since version 1.7, and of none before.
+    let waits = timers.strip_prefix("-1").or_else(|| Some(digits(timers)?.1));
+    let is_refusal = server.ends_with("/<NOSRV>") && waits.is_some_and(|waits| waits.starts_with("/-1/-1/-1/"));
     (is_refusal && status == "401").then(|| Told::new(LoginFailed, address))
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! pam_unix(SERVICE:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser=USER rhost=ADDRESS[  user=USER]
-//! (pam_unix) authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=ADDRESS
+//! (pam_unix)[[7]:] authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=ADDRESS
 //! ```
 //!
 //! Client text (`ruser`, `user`) stands on both sides of the address: a line with more than one `rhost=` is passed over.
@@ -14,7 +14,7 @@ use base::{Channel, Event, EventKind, Timestamp};
 use super::parts::Told;
 use super::{Grammar, Hinted, Sink};
 use crate::frame::Frame;
-use crate::text::{address, contains, is_name_byte, split, split_only, take_while, word};
+use crate::text::{address, contains, digits, is_name_byte, split, split_only, take_while, word};
 
 /// The grammar of PAM's lines.
 pub(super) struct Pam;
@@ -49,7 +49,12 @@ impl Grammar for Pam {
 /// Who was refused.
 pub(super) fn told(text: &str) -> Option<Told<'_>> {
     let rest = match text.strip_prefix("(pam_") {
-        Some(rest) => split(rest, ") ")?.1,
+        Some(rest) => {
+            let (_module, rest) = split(rest, ")")?;
+            // The process stands here where the tag is `vsftpd(pam_unix)[7]`.
+            let process = rest.strip_prefix('[').and_then(digits).and_then(|(_, rest)| rest.strip_prefix("]:"));
+            process.unwrap_or(rest)
+        }
         None => {
             let (_module, rest) = take_while(text.strip_prefix("pam_")?, is_name_byte);
             split(rest.strip_prefix('(')?, "): ")?.1

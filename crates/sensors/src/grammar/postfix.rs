@@ -27,7 +27,7 @@ use base::{Address, Tally, Timestamp};
 use super::parts::{Recent, Told};
 use super::{Grammar, Sink};
 use crate::frame::Frame;
-use crate::text::{address, contains, digits, find_byte, rsplit, split, take_while};
+use crate::text::{address, behind_path, contains, digits, find_byte, rsplit, split, take_while};
 
 /// How many messages of logins are remembered until they are delivered or bounce.
 const MESSAGES_MAX: usize = 65_536;
@@ -194,7 +194,10 @@ impl Postfix {
         let Some(message) = self.messages.get(Recent::<Message>::key(host, id, 0)) else { return };
         // What bounces of a stranger's message went to somebody whom this server did not refuse.
         let Some(login) = &message.login else { return };
-        let Some((before, _)) = split(rest, ", status=bounced (") else { return };
+        let Some((before, status)) = behind_recipients(rest).and_then(|rest| split(rest, ", status=")) else { return };
+        if !status.starts_with("bounced (") {
+            return;
+        }
         // Refused for what it is, not for whom it is to.
         let is_refused = rsplit(before, ", dsn=").is_some_and(|(_, dsn)| dsn.starts_with("5.7."));
         let kind = if is_refused { SpamSeen } else { UnknownRecipient };
@@ -209,6 +212,12 @@ fn queue_id(text: &str) -> (&str, &str) {
         Some(rest) => (id, rest),
         None => ("", text),
     }
+}
+
+/// What follows `to=<RECIPIENT>` and `, orig_to=<RECIPIENT>`.
+fn behind_recipients(text: &str) -> Option<&str> {
+    let rest = behind_path(text.strip_prefix("to=")?)?;
+    rest.strip_prefix(", orig_to=").map_or(Some(rest), behind_path)
 }
 
 /// `submission` for the services where users hand in mail, by their usual names; `smtp` for the others.

@@ -15,7 +15,7 @@ use base::EventKind::{self, LoginFailed, LoginOk, ProtocolAbuse, RelayDenied, Sp
 
 use super::Hinted;
 use super::parts::{Lines, Told};
-use crate::text::{address, contains, rsplit_byte, split, split_only, take_while, word};
+use crate::text::{address, contains, digits, rsplit_byte, split, split_only, take_while, word};
 
 pub(super) const QMAIL: Lines = Lines {
     name: "qmail",
@@ -32,7 +32,8 @@ pub(super) const QMAIL: Lines = Lines {
 fn told(text: &str) -> Option<Told<'_>> {
     // `1157520813.485077 `, which splogger writes, and the name of the program.
     let (number, rest) = take_while(text, |byte| byte.is_ascii_digit() || byte == b'.');
-    let text = if number.is_empty() { text } else { rest.strip_prefix(' ').unwrap_or(text) };
+    let is_stamp = number.find('.').is_some_and(|at| at >= 10);
+    let text = if is_stamp { rest.strip_prefix(' ').unwrap_or(text) } else { text };
     if text.starts_with("vchkpw") {
         return vchkpw(text);
     }
@@ -43,10 +44,11 @@ fn told(text: &str) -> Option<Told<'_>> {
     if text.starts_with("DENIED_") || text.starts_with("FAILED_AUTH ") {
         return spamdyke(text);
     }
-    let (first, rest) = word(text);
-    if let Some(rest) = rest.strip_prefix("badiprbl: ip ") {
-        return first.starts_with('4').then(|| Some(Told::new(SpamSeen, address(word(rest).0)?)))?;
+    let coded = digits(text).and_then(|(_, rest)| rest.strip_prefix(' '));
+    if let Some(rest) = coded.unwrap_or(text).strip_prefix("badiprbl: ip ") {
+        return Some(Told::new(SpamSeen, address(word(rest).0)?));
     }
+    let (first, rest) = word(text);
     if let Some(rest) = rest.strip_prefix("blocked ") {
         return rest.ends_with('-').then(|| Some(Told::new(SpamSeen, address(word(rest).0)?)))?;
     }
@@ -72,7 +74,7 @@ fn vchkpw(text: &str) -> Option<Told<'_>> {
     ];
     let kind = if refusals.iter().any(|refusal| what.starts_with(refusal)) {
         LoginFailed
-    } else if what.starts_with('(') && contains(what, " login success ") {
+    } else if what.starts_with("login success ") || what.starts_with('(') && contains(what, " login success ") {
         LoginOk
     } else {
         return None;

@@ -38,6 +38,12 @@ fn told(text: &str) -> Option<Told<'_>> {
         None => (LoginOk, text.strip_prefix("Successful login for ")?),
     };
     let (login, client) = if contains(rest, "(X-") { split_only(rest, " from ")? } else { rsplit(rest, " from ")? };
+    // The server behind it is down, which is no guess of the client.
+    let outages =
+        [". Could not connect to ", ". Empty startup greeting", ". Connection refused", ". Connection timed out"];
+    if outages.iter().any(|outage| contains(client, outage)) {
+        return None;
+    }
     let behind_login = if kind == LoginOk { " (ID: " } else { " against " };
     let login = rsplit(login, behind_login).map_or(login, |(login, _)| login);
     Some(Told::new(kind, leading(client)?).by(filled(login)?))

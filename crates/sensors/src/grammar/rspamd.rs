@@ -13,7 +13,7 @@ use base::EventKind::{RateExceeded, SpamSeen};
 
 use super::Hinted;
 use super::parts::{Lines, Told};
-use crate::text::{address, contains, rsplit, split, take_while};
+use crate::text::{address, behind_path, rsplit, split, take_while};
 
 pub(super) const RSPAMD: Lines = Lines {
     name: "rspamd",
@@ -41,13 +41,25 @@ fn told(text: &str) -> Option<Told<'_>> {
     let login = rest.strip_prefix("user: ").and_then(|rest| split(rest, ", ")).map_or("", |(login, _)| login);
     let kind = if is_rate_limit(rest) {
         RateExceeded
-    } else if [" (reject): [", " (add header): [", " (rewrite subject): ["].iter().any(|action| contains(rest, action))
-    {
+    } else if action(rest).is_some_and(|action| matches!(action, "reject" | "add header" | "rewrite subject")) {
         SpamSeen
     } else {
         return None;
     };
     Some(Told::new(kind, address(client)?).by(login).about(message))
+}
+
+/// The action in `[user: LOGIN, ][from: <SENDER>, ](default: T (ACTION): [20.00/15.00] …`.
+fn action(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix("user: ").map_or(Some(text), |rest| Some(split(rest, ", ")?.1))?;
+    let rest = match rest.strip_prefix("from: ") {
+        Some(rest) => behind_path(rest)?.strip_prefix(", ")?,
+        None => rest,
+    };
+    let (_metric, rest) = split(rest.strip_prefix('(')?, ": ")?;
+    let (_is_spam, rest) = rest.split_at_checked(1)?;
+    let (action, _) = split(rest.strip_prefix(" (")?, "): [")?;
+    Some(action)
 }
 
 /// What stands in `<…>, `, which holds no space, and what follows.

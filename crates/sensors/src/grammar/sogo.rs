@@ -7,6 +7,8 @@
 //!
 //! Behind proxies the addresses are those of `X-Forwarded-For`, to which each proxy adds whom it serves, and whose
 //! beginning the client may write. So the last address counts that is not of a private network, where the proxies are.
+//! A client in a private network itself, and any client where no proxy writes the header anew, may choose that address: the
+//! proxy in front of `SOGo` wants to set the header, not to add to it.
 
 use std::net::IpAddr;
 

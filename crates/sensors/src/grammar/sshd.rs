@@ -22,7 +22,7 @@ use base::{Address, Channel, Event, Timestamp};
 use super::parts::{Recent, Told};
 use super::{Grammar, Sink, pam};
 use crate::frame::Frame;
-use crate::text::{address, contains, rsplit, split, split_only, take_while, word};
+use crate::text::{address, address_of_port, contains, digits, rsplit, split, split_only, take_while, word};
 use origin::{Behind, leading, origin, trailing};
 
 /// How many connections are remembered.
@@ -138,7 +138,7 @@ impl Sshd {
             let (client, _) = split(rest, ";")?;
             self.connection(pid, address(rsplit(client, "-")?.0)?);
         } else if text.starts_with("Failed publickey for ") {
-            let (_, address) = origin(text, Behind::Nothing)?;
+            let (_, address) = origin(text, behind_key(text))?;
             self.connection(pid, address).keys += 1;
         } else if text.starts_with("Disconnecting: Too many authentication failures")
             || text.starts_with("Disconnecting authenticating user ")
@@ -220,10 +220,15 @@ fn told(text: &str) -> Option<Told<'_>> {
         let (method, rest) = word(rest);
         let is_invalid = rest.starts_with("for invalid user ") || rest.starts_with("for illegal user ");
         // A client offers its keys one by one; the wrong ones are no guesses.
-        if method == "publickey" && !is_invalid {
+        // Nor is the question which methods there are, with which many clients of real users begin.
+        if matches!(method, "publickey" | "none") && !is_invalid {
             return None;
         }
-        let behind = if method == "hostbased" { Behind::Anything } else { Behind::RemoteUser };
+        let behind = match method {
+            "hostbased" => Behind::Anything,
+            "publickey" => behind_key(rest),
+            _ => Behind::RemoteUser,
+        };
         let (before, address) = origin(rest.strip_prefix("for ")?, behind)?;
         return Some(Told::new(LoginFailed, address).by(login(before)));
     }
@@ -235,14 +240,24 @@ fn told(text: &str) -> Option<Told<'_>> {
     refused(text).or_else(|| abuse(text)).or_else(|| visit(text))
 }
 
+/// What a line about a key holds behind the address: the name in a certificate is the client's, and sshd writes the key of
+/// its authority behind that.
+fn behind_key(text: &str) -> Behind {
+    if contains(text, " CA ") { Behind::Anything } else { Behind::RemoteUser }
+}
+
 /// Logins that were refused before a password was checked.
 fn refused(text: &str) -> Option<Told<'_>> {
     let without = text.strip_suffix(" [preauth]").unwrap_or(text);
     let invalid = ["Invalid user ", "invalid user ", "Illegal user ", "illegal user "];
     if let Some(rest) = invalid.iter().find_map(|prefix| without.strip_prefix(prefix)) {
-        let (before, address) = match rest.strip_prefix("from ") {
-            Some(client) => ("", leading(client)?.0),
-            None => origin(rest, Behind::Nothing)?,
+        // A login may begin with `from `, too; only where it is empty is that sshd's own word.
+        let (before, address) = match origin(rest, Behind::Nothing) {
+            Some(found) => found,
+            None => {
+                let (address, behind) = leading(rest.strip_prefix("from ")?)?;
+                ("", behind.is_empty().then_some(address)?)
+            }
         };
         return Some(Told::new(LoginFailed, address).by(before));
     }
@@ -305,6 +320,12 @@ fn visit(text: &str) -> Option<Told<'_>> {
     if text.starts_with("refused connect from ") {
         let (_, client) = rsplit(text.strip_suffix(')')?, " (")?;
         return Some(Told::new(Connect, address(client)?));
+    }
+    // What sshd refuses for its own limits and, since 9.8, for earlier guesses.
+    if let Some(rest) = text.strip_prefix("drop connection #") {
+        let (_number, rest) = digits(rest)?;
+        let (client, _) = split(rest.strip_prefix(" from ")?, " on ")?;
+        return Some(Told::new(Connect, address_of_port(client)?));
     }
     let before = text.strip_suffix(" [preauth]")?;
     if let Some(rest) = before.strip_prefix("Received disconnect from ") {

@@ -65,6 +65,19 @@ fn lines_of_filters() {
     }
 }
 
+/// fail2ban takes the stamp out of a line; our patterns see one in brackets.
+#[test]
+fn a_stamp_in_brackets_stands_in_the_expression() {
+    let import = import(
+        "[Definition]\nfailregex = ^ Relay attempt from IP address <HOST>\nignoreregex = ^x\ndatepattern = ^\\[%%d/%%b/%%Y %%H:%%M:%%S\\]\n",
+    );
+    let [one] = import.patterns.as_slice() else { panic!("{import:?}") };
+    let regex = regex::Regex::new(&one.regex).unwrap();
+    assert!(regex.is_match("[21/Nov/2026 07:44:14] Relay attempt from IP address 198.51.100.7"), "{regex}");
+    assert!(!regex.is_match("[21/Nov/2026 07:44:14] x Relay attempt from IP address 198.51.100.7"), "{regex}");
+    assert_eq!(one.unless.as_deref(), Some("^x"));
+}
+
 #[test]
 fn a_whole_filter() {
     let import = import(

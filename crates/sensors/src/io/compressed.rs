@@ -10,7 +10,7 @@ use ruzstd::decoding::StreamingDecoder;
 
 /// The text of an opened file: what `.gz`, `.xz` and `.zst` hold, told by the first bytes and not by the name; of any other
 /// file the bytes as they are.
-pub fn decompressed(file: File) -> io::Result<Box<dyn Read>> {
+pub fn decompressed(file: File) -> io::Result<Box<dyn Read + Send>> {
     let mut file = BufReader::new(file);
     Ok(match form(io::BufRead::fill_buf(&mut file)?) {
         Form::Plain => Box::new(file),

@@ -4,13 +4,16 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::compressed::is_compressed_name;
+use super::log::{LogFile, Packed};
 use crate::tail::{FileId, Rotated, Source};
 
 /// The files of one log: the path, and in its directory what logrotate and others leave: its name with a number or a date
-/// (`mail.log.1`, `mail.log-20261121`). Compressed files are not read.
+/// (`mail.log.1`, `mail.log-20261121`), compressed or not
+/// (`mail.log.2.gz`).
 #[derive(Debug)]
 pub struct Files {
     path: PathBuf,
@@ -33,11 +36,15 @@ impl Files {
         let mut found = Vec::new();
         for entry in fs::read_dir(directory(&self.path))? {
             let entry = entry?;
-            let Some(age) = age(name, &entry.file_name()) else { continue };
+            let path = entry.path();
+            let plain = if is_compressed_name(&path) { path.file_stem() } else { path.file_name() };
+            let Some(age) = plain.and_then(|plain| age(name, plain)) else { continue };
             // A file may go between listing and looking.
             let Some(metadata) = existing(entry.metadata())? else { continue };
             if metadata.is_file() {
-                found.push((age, entry.path(), Rotated { id: id(&metadata), written: written(&metadata) }));
+                let (id, written) = (id(&metadata), written(&metadata));
+                let is_packed = is_compressed_name(&path);
+                found.push((age, path, Rotated { id, written, is_packed }));
             }
         }
         // Times of one tick are told apart by the names.
@@ -47,7 +54,7 @@ impl Files {
 }
 
 impl Source for Files {
-    type File = File;
+    type File = LogFile;
     type Error = io::Error;
 
     fn current(&mut self) -> io::Result<Option<FileId>> {
@@ -58,35 +65,34 @@ impl Source for Files {
         Ok(self.siblings()?.into_iter().map(|(_, rotated)| rotated).collect())
     }
 
-    fn open(&mut self, wanted: FileId) -> io::Result<Option<File>> {
+    fn open(&mut self, wanted: FileId) -> io::Result<Option<LogFile>> {
         if let Some(file) = open_if(&self.path, wanted)? {
-            return Ok(Some(file));
+            return Ok(Some(LogFile::Plain(file)));
         }
         for (path, rotated) in existing(self.siblings())?.unwrap_or_default() {
             if rotated.id == wanted
                 && let Some(file) = open_if(&path, wanted)?
             {
-                return Ok(Some(file));
+                return Ok(Some(if rotated.is_packed {
+                    LogFile::Packed(Packed::new(file)?)
+                } else {
+                    LogFile::Plain(file)
+                }));
             }
         }
         Ok(None)
     }
 
-    fn size(&mut self, file: &File) -> io::Result<u64> {
-        Ok(file.metadata()?.len())
+    fn size(&mut self, file: &LogFile) -> io::Result<u64> {
+        file.size()
     }
 
-    fn written(&mut self, file: &File) -> io::Result<u64> {
-        Ok(written(&file.metadata()?))
+    fn written(&mut self, file: &LogFile) -> io::Result<u64> {
+        Ok(written(&file.file().metadata()?))
     }
 
-    fn read_at(&mut self, file: &File, offset: u64, into: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match file.read_at(into, offset) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => return other,
-            }
-        }
+    fn read_at(&mut self, file: &LogFile, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        file.read_at(offset, into)
     }
 }
 

@@ -5,13 +5,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::log::LogFile;
 use super::{Files, Watch};
 use crate::tail::{Batch, Checkpoint, Counters, Progress, Start, Tail};
 
 /// Follows a log file; made to be asked in a loop by a thread of its own.
 #[derive(Debug)]
 pub struct FileSensor {
-    tail: Tail<std::fs::File>,
+    tail: Tail<LogFile>,
     files: Files,
     watch: Watch,
 }

@@ -55,7 +55,11 @@ impl Source for Disk {
     }
 
     fn rotated(&mut self) -> Result<Vec<Rotated>, Self::Error> {
-        Ok(self.rotated.iter().map(|inode| Rotated { id: id(*inode), written: self.written[inode] }).collect())
+        Ok(self
+            .rotated
+            .iter()
+            .map(|inode| Rotated { id: id(*inode), written: self.written[inode], is_packed: false })
+            .collect())
     }
 
     fn open(&mut self, id: FileId) -> Result<Option<u64>, Self::Error> {

@@ -5,7 +5,7 @@
 //! | `Sat Dec 28 19:03:53 2013` | `ctime()`: `OpenWebmail`, vsftpd, `ProFTPD` |
 //! | `Apr-07-13 07:14:36` | ASSP |
 //! | `2026/11/21 07:44:14` | nginx |
-//! | `22.06.2014 09:56:12`, `06/22/2014 09:56:12`, `22-06-2014 09:56:12` | Domino, `SquirrelMail` |
+//! | `22.06.2014 09:56:12`, `06/22/2014 09:56:12`, `22-06-2014 09:56:12` | Domino (also `07:44:14 AM`), `SquirrelMail` |
 //! | `1795247054`, `1795247054.120` | seconds since 1970 |
 //! | `[21-Nov-2026 07:44:14 +0100]: `, `[21/Nov/2026 07:44:14]`, `[21/Nov/2026:07:44:14 +0100]` | Roundcube, Kerio, Apache |
 //! | `[Thu Jul 11 01:21:41 2013]`, `[2026-11-21 07:44:14,112]` | Apache, Python |
@@ -171,13 +171,18 @@ fn year_at(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from(two_at(bytes, at)?) * 100 + u16::from(two_at(bytes, at + 2)?))
 }
 
-/// The reading of that day with the time of day at `at`.
+/// The reading of that day with the time of day at `at`, by a clock of 24 hours, or of twelve with `AM` or `PM`.
 fn wall(bytes: &[u8], year: u16, month: u8, day: u8, at: usize) -> Found {
     if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
     let (hour, minute, second) = time_of_day(*bytes.get(at..)?.first_chunk()?)?;
     let (millis, end) = fraction(bytes, at + 8);
+    let (hour, end) = match (bytes.get(end..end + 3), hour) {
+        (Some(b" AM"), 1..=12) => (hour % 12, end + 3),
+        (Some(b" PM"), 1..=12) => (hour % 12 + 12, end + 3),
+        _ => (hour, end),
+    };
     let civil = Civil { year: Some(year), month, day, hour, minute, second, millis };
     ends_well(bytes, end).then_some((Stamp::Wall(civil), end))
 }

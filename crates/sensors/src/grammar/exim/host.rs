@@ -3,19 +3,20 @@
 //! Why the address found is the true one or none: before it stand the reverse name, which holds neither space nor
 //! parenthesis, and HELO in parentheses. A HELO with a space in it (where junk is allowed) is no HELO here. One without
 //! space ends at the first parenthesis; if it went on behind that, with an address of its own, the true one would follow
-//! as `) [`: so where a HELO is there, a line with two of these is passed over.
+//! as `) [ADDRESS]`: so where a HELO is there, a line with two of these is passed over. Callers hand over as little as they can
+//! of what follows the client, so that no sender, recipient or login can have a line passed over.
 
 use base::Address;
 
-use crate::text::{bracketed, contains, digits, find_byte, take_while};
+use crate::text::{bracketed, digits, find_byte, split, take_while};
 
-/// A client's address and what follows it, behind ports and the local address.
+/// A client's address and what follows it, behind ports, the local address and what an ident server said.
 pub(super) struct Client<'a> {
     pub(super) address: Address,
     pub(super) rest: &'a str,
 }
 
-/// `[H=][NAME ][(HELO) ][ADDRESS][:PORT][ I=[LOCAL]:PORT][ Ci=N]` at the beginning of the text.
+/// `[H=][NAME ][(HELO) ][ADDRESS][:PORT][ I=[LOCAL]:PORT][ Ci=N][ U=IDENT]` at the beginning of the text.
 pub(super) fn client(text: &str) -> Option<Client<'_>> {
     let text = text.strip_prefix("H=").unwrap_or(text);
     let (name, rest) = take_while(text, |byte| !matches!(byte, b' ' | b'(' | b'[' | b'"'));
@@ -25,7 +26,7 @@ pub(super) fn client(text: &str) -> Option<Client<'_>> {
             let end = find_byte(helo, b')')?;
             let (helo, rest) = (helo.get(..end)?, helo.get(end..)?);
             let rest = rest.strip_prefix(") ")?;
-            if find_byte(helo, b' ').is_some() || contains(rest, ") [") {
+            if find_byte(helo, b' ').is_some() || has_another(rest) {
                 return None;
             }
             rest
@@ -42,7 +43,30 @@ pub(super) fn client(text: &str) -> Option<Client<'_>> {
         Some((_, rest)) => rest,
         None => rest,
     };
+    let rest = rest.strip_prefix(" U=").map_or(rest, behind_ident);
     Some(Client { address, rest })
+}
+
+/// What follows the ident, which the client's own server gave: it ends at a space, or at the colon before one.
+fn behind_ident(text: &str) -> &str {
+    let end = find_byte(text, b' ').unwrap_or(text.len());
+    let (ident, rest) = text.split_at_checked(end).unwrap_or((text, ""));
+    if ident.ends_with(':') { text.get(end - 1..).unwrap_or(rest) } else { rest }
+}
+
+/// Whether a client's address follows a parenthesis here, too.
+fn has_another(text: &str) -> bool {
+    /// Further ones than this are doubt enough.
+    const MARKS_MAX: usize = 8;
+    let mut rest = text;
+    for _ in 0..MARKS_MAX {
+        let Some((_, after)) = split(rest, ") ") else { return false };
+        if bracketed(after).is_some() {
+            return true;
+        }
+        rest = after;
+    }
+    true
 }
 
 /// The text without `:PORT`.

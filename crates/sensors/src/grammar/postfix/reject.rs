@@ -12,7 +12,7 @@ use base::EventKind::{self, Connect, ProtocolAbuse, RateExceeded, RelayDenied, S
 
 use super::super::parts::Told;
 use super::client;
-use crate::text::{contains, digits, find, split, word};
+use crate::text::{behind_path, contains, digits, find, word};
 
 /// Reads what stands behind the queue id.
 pub(super) fn told(text: &str) -> Option<Told<'_>> {
@@ -26,7 +26,6 @@ pub(super) fn told(text: &str) -> Option<Told<'_>> {
     }
     let (address, rest) = client(rest.strip_prefix("from ")?)?;
     let answer = rest.strip_prefix(": ")?;
-    let answer = find(answer, "; from=<").and_then(|end| answer.get(..end)).unwrap_or(answer);
     let kind = if is_milter { of_milter(answer) } else { of_postfix(answer) };
     Some(Told::new(kind?, address))
 }
@@ -42,9 +41,14 @@ fn parts(answer: &str) -> (&str, &str, &str) {
     if is_status { (code, status, text) } else { (code, "", rest) }
 }
 
+/// The answer without what Postfix writes behind it.
+fn before_envelope(text: &str) -> &str {
+    find(text, "; from=<").and_then(|end| text.get(..end)).unwrap_or(text)
+}
+
 fn of_milter(answer: &str) -> Option<EventKind> {
     let (code, status, text) = parts(answer);
-    let text = text.to_ascii_lowercase();
+    let text = before_envelope(text).to_ascii_lowercase();
     if contains(&text, "ratelimit") || contains(&text, "rate limit") {
         return Some(RateExceeded);
     }
@@ -54,12 +58,10 @@ fn of_milter(answer: &str) -> Option<EventKind> {
 fn of_postfix(answer: &str) -> Option<EventKind> {
     let (code, status, text) = parts(answer);
     // The item; a recipient or a HELO.
-    let reason = match text.strip_prefix('<').and_then(|item| split(item, ">: ")) {
-        Some((_, reason)) => reason,
-        None => text,
-    };
+    let reason = behind_path(text).and_then(|rest| rest.strip_prefix(": "));
+    let reason = before_envelope(reason.unwrap_or(text));
     let has = |text: &str| contains(reason, text);
-    if has("reylist") {
+    if has("reylist") || has("ailbox full") || has("ailbox is full") || has("uota") {
         return None;
     }
     if has("blocked using") {
@@ -93,6 +95,6 @@ fn of_postfix(answer: &str) -> Option<EventKind> {
         "Sender address rejected",
         "Command rejected",
     ];
-    let is_fault = faults.iter().any(|fault| has(fault)) || contains(text, "Service unavailable");
+    let is_fault = faults.iter().any(|fault| has(fault)) || has("Service unavailable");
     (is_fault || code.starts_with('5')).then_some(ProtocolAbuse)
 }

@@ -92,12 +92,13 @@ fn failure(reason: &str) -> Option<EventKind> {
         "Internal ",
         "out of memory",
         "no mechanism available",
+        "Connection refused",
     ];
     if is_ours.iter().any(|ours| reason.starts_with(ours)) {
         None
     } else if reason.starts_with("Invalid authentication mechanism") {
         // Not one that was offered: no password was tried.
-        Some(ProtocolAbuse)
+        Some(Connect)
     } else {
         Some(LoginFailed)
     }

@@ -3,7 +3,8 @@
 //! The login may hold a whole ` from ADDRESS port N ssh2`. Since the server writes nothing of the client's behind the
 //! address, but for two old methods, the last ` from ` that an address follows is the true one. These two are host-based
 //! authentication (`client user "…"`) and rhosts of protocol 1 (`ssh1: ruser …`): there the client's names stand behind.
-//! Host-based lines are read only if one ` from ADDRESS` is there. In a line of `ssh1: ruser`, an address without port is
+//! Host-based lines, and those of keys with a certificate, whose name is the client's, are read only if one ` from ADDRESS` is
+//! there. In a line of `ssh1: ruser`, an address without port is
 //! not sshd's; if an earlier one has the full form, it is the true one, unless the last has it too.
 
 use base::Address;
@@ -57,6 +58,10 @@ fn last(text: &str) -> Option<(&str, Found)> {
     for _ in 0..CANDIDATES_MAX {
         let (before, _) = rsplit(rest, " from ")?;
         let client = text.get(before.len() + " from ".len()..)?;
+        // The server did not know: what stands before is the login.
+        if client.starts_with("UNKNOWN") {
+            return None;
+        }
         if let Some(found) = found(client) {
             return Some((before, found));
         }

@@ -322,7 +322,7 @@ fn postfix_sasl() {
         ),
         (
             "postfix/smtpd[7]: warning: unknown[198.51.100.7]: SASL X authentication failed: Invalid authentication mechanism",
-            "protocol-abuse smtp front 1 198.51.100.7 - -",
+            "connect smtp front 1 198.51.100.7 - -",
         ),
         (
             "postfix/smtpd[7]: warning: unknown[198.51.100.7]: SASL LOGIN authentication failed: Connection lost to authentication server",
