@@ -59,7 +59,7 @@ fn not_by_a_person() {
     for subject in
         [OFFICE, "203.0.113.0/28", "203.0.112.0/20", "0.0.0.0/0", "127.0.0.1", "::1", "login:postmaster@example.org"]
     {
-        let said = node.cli(&["list", subject, "--for", "1h", "--reason", "a test"]).with_code(1);
+        let said = node.cli(&["list", subject, "--for", "1h", "--reason", "a test", "--force"]).with_code(1);
         assert!(said.err.contains("never-list"), "{said:?}");
     }
     assert!(node.all_listings().is_empty());

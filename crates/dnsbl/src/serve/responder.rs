@@ -1,5 +1,7 @@
 //! From a query to its reply: a pure function of the zones, the snapshot and the query.
 
+mod admission;
+
 use core::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -14,9 +16,9 @@ use super::query::{Cookie, Fault, Query, Stray, code};
 use super::reply::{Extras, REPLY_BYTES_MIN, Rcode, Reply, Section, header_and_opt, header_only};
 use super::text::{AddressText, TEXT_BYTES_MAX};
 use super::zones::{Host, Zone, Zones};
-use crate::access::{Access, CLIENT_BYTES, Judged, KeySet, Permit, Portion, Reason, Refusal, SERVER_BYTES, Verdict};
-use crate::mirror::{self, Mirrors};
-use crate::statics::{Slot, Statics};
+use crate::access::{Access, CLIENT_BYTES, KeySet, Permit, Portion, Reason, SERVER_BYTES, Verdict};
+use crate::mirror::Mirrors;
+use crate::statics::Statics;
 use crate::transfer::Transfers;
 
 /// How a query came, and so how large its reply may be.
@@ -72,12 +74,6 @@ struct Filled {
     /// The zone whose limits of replies hold: the origin's for zones that are not the book's.
     limits: Option<usize>,
 }
-
-/// How long resolvers may remember that they may not ask, in seconds.
-const DENIED_TTL: u32 = 60;
-
-/// The extended error "prohibited" (RFC 8914 section 4.19).
-const PROHIBITED: u16 = 18;
 
 /// The extended error "not authoritative" (RFC 8914 section 4.21), which says enough without a text.
 const NOT_AUTHORITATIVE: u16 = 20;
@@ -351,106 +347,6 @@ impl Responder {
         Filled { outcome, zone: Some(place.index), limits: (permit != Permit::Free).then_some(place.index) }
     }
 
-    /// Answers from a mirrored zone, for which the rules of the book's zone number `index` hold: that of its name or
-    /// above it, or the origin's.
-    fn fill_from_mirror(
-        &self,
-        slot: &mirror::Slot,
-        index: usize,
-        turn: &Turn<'_>,
-        query: &Query<'_>,
-        reply: &mut Reply<'_>,
-    ) -> Filled {
-        let permit = self.access.permit(index, turn.asker.address);
-        let filled = |outcome| Filled { outcome, zone: None, limits: (permit != Permit::Free).then_some(index) };
-        let labels = query.name.labels() - slot.labels;
-        if matches!(permit, Permit::Refuse | Permit::Ignore) {
-            reply.is_silent = permit == Permit::Ignore;
-            return filled(self.deny(index, Some(labels), turn, query, reply, Reason::Network));
-        }
-        if labels == 0 || slot.is_about_server(query) {
-            return filled(slot.answer(query, turn.asker, 0, reply));
-        }
-        match self.admit_to_names(index, labels, permit, turn, query, false) {
-            Ok(key_labels) => filled(slot.answer(query, turn.asker, key_labels, reply)),
-            Err((reason, left)) => filled(self.deny(index, Some(left), turn, query, reply, reason)),
-        }
-    }
-
-    /// Answers from files alone, whom the zone's rules let ask.
-    fn fill_from_files(&self, slot: &Slot, turn: &Turn<'_>, query: &Query<'_>, reply: &mut Reply<'_>) -> Filled {
-        let index = self.zones.all.len() + slot.place;
-        let permit = self.access.permit(index, turn.asker.address);
-        let filled = |outcome| Filled { outcome, zone: Some(index), limits: (permit != Permit::Free).then_some(index) };
-        let labels = query.name.labels() - slot.labels;
-        if matches!(permit, Permit::Refuse | Permit::Ignore) {
-            reply.is_silent = permit == Permit::Ignore;
-            let outcome = self.deny(index, Some(labels), turn, query, reply, Reason::Network);
-            return filled(Statics::deny(slot, query, outcome, reply));
-        }
-        if labels == 0 {
-            return filled(Statics::answer(slot, query, turn.asker, 0, reply));
-        }
-        match self.admit_to_names(index, labels, permit, turn, query, slot.is_of_addresses()) {
-            Ok(key_labels) => filled(Statics::answer(slot, query, turn.asker, key_labels, reply)),
-            Err((reason, left)) => {
-                let outcome = self.deny(index, Some(left), turn, query, reply, reason);
-                filled(Statics::deny(slot, query, outcome, reply))
-            }
-        }
-    }
-
-    /// [`Responder::admit`] for a zone that may have names too: how many labels are a key, or why there is no
-    /// answer, and how many labels stand before the zone and the key.
-    fn admit_to_names(
-        &self,
-        index: usize,
-        labels: usize,
-        permit: Permit,
-        turn: &Turn<'_>,
-        query: &Query<'_>,
-        is_of_addresses: bool,
-    ) -> Result<usize, (Reason, usize)> {
-        // Only a part of an address is a step on the way; a name of a list of names is none.
-        let is_whole = |labels| {
-            host(query, labels).is_some() || networks(&query.name, labels).into_iter().flatten().next().is_none()
-        };
-        let (verdict, key_labels) = self.admit(index, labels, permit, turn, query, is_whole);
-        let left = labels - key_labels;
-        match verdict {
-            Verdict::Refuse(reason) => return Err((reason, left)),
-            // What would be a key of this form before an address is a mistaken one: silence would say "not listed".
-            Verdict::Nothing if is_of_addresses && host(query, left).is_some() => {
-                return Err((Reason::KeyUnknown, left));
-            }
-            Verdict::Nothing | Verdict::Answer => {}
-        }
-        // In a list of names the label before the zone's name may be a long one of the name.
-        let is_known = key_labels > 0 && self.access.knows(query.name.label(labels - 1), turn.keys);
-        Ok(usize::from(is_known))
-    }
-
-    /// Whether the client may ask what stands below the zone's own name, and how many labels of it are its key.
-    /// `is_whole` says whether the question with so many labels before the zone and the key counts for a quota.
-    fn admit(
-        &self,
-        zone: usize,
-        labels: usize,
-        permit: Permit,
-        turn: &Turn<'_>,
-        query: &Query<'_>,
-        is_whole: impl Fn(usize) -> bool,
-    ) -> (Verdict, usize) {
-        let label = query.name.label(labels - 1);
-        let key = Access::takes_key(label).then_some(label);
-        let key_labels = usize::from(key.is_some());
-        if permit != Permit::ByPolicy || turn.is_admitted {
-            return (Verdict::Answer, key_labels);
-        }
-        let question = Judged { zone, key, is_whole: is_whole(labels - key_labels) };
-        (self.access.judge(&question, turn.keys, turn.asker.address, turn.asker.now), key_labels)
-    }
-
     /// Answers from the book. Also says how many labels of the name are a key.
     fn fill_from(
         &self,
@@ -540,43 +436,6 @@ impl Responder {
         }
         let is_above = zone.hosts.iter().any(|host| host.name.is_within(query.name.wire()));
         is_above.then_some(Outcome::NoData)
-    }
-
-    /// Tells a client that it may not ask, in the words that the operator wants. Codes stand where an address has `labels`
-    /// labels before the zone and the key; a resolver that comes there label by label (RFC 9156) finds the way open.
-    fn deny(
-        &self,
-        zone: usize,
-        labels: Option<usize>,
-        turn: &Turn<'_>,
-        query: &Query<'_>,
-        reply: &mut Reply<'_>,
-        reason: Reason,
-    ) -> Outcome {
-        turn.counters.count_refusal(turn.asker.address, reason);
-        reply.error = Some((PROHIBITED, reason.text()));
-        let address = labels.and_then(|labels| host(query, labels));
-        let is_step = |labels| labels == 0 || networks(&query.name, labels).into_iter().flatten().next().is_some();
-        match (self.access.refusal(zone), address) {
-            // Whoever tests a list by it would take the code for a listing of everybody.
-            (Refusal::Codes, Some(address)) if address.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST) => {
-                return Outcome::Unlisted;
-            }
-            (Refusal::Codes, Some(_)) if matches!(query.kind, code::A | code::ANY) => {
-                reply.answer(code::A, DENIED_TTL, &[127, 255, 255, reason.code()]);
-            }
-            (Refusal::Codes, Some(_)) if query.kind == code::TXT => {
-                let text = reason.text().as_bytes();
-                let mut data = [0; TEXT_BYTES_MAX + 1];
-                data[0] = text.len() as u8;
-                data[1..=text.len()].copy_from_slice(text);
-                reply.answer(code::TXT, DENIED_TTL, &data[..=text.len()]);
-            }
-            (Refusal::Codes, Some(_)) => return Outcome::NoData,
-            (Refusal::Codes, None) if labels.is_some_and(is_step) => return Outcome::NoData,
-            _ => (reply.rcode, reply.authoritative) = (Rcode::Refused, false),
-        }
-        Outcome::Denied
     }
 
     /// The closest zone that holds the question's name; a DS record stands above the cut.
