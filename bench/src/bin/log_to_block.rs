@@ -50,7 +50,7 @@ fn main() {
     let mut times = Vec::new();
     for trial in 0..trials {
         let [_, _, high, low] = trial.to_be_bytes();
-        let address = Ipv4Addr::new(198, 18, high, low);
+        let address = Ipv4Addr::new(203, 0, high, low);
         write_failure(&mut log, address, "first");
         std::thread::sleep(PAUSE);
         let start = Instant::now();

@@ -72,7 +72,7 @@ fn appended(path: &Path) -> File {
 fn trial_of(log: &mut File, listed: &Receiver<Instant>, trial: u32) -> Duration {
     std::thread::sleep(PAUSE);
     let [_, _, high, low] = trial.to_be_bytes();
-    let address = Ipv4Addr::new(198, 18, high, low);
+    let address = Ipv4Addr::new(203, 0, high, low);
     let line = format!(
         "{} mx1 dovecot: imap-login: Disconnected: Connection closed (auth failed, 1 attempts in 2 secs): user=<alice>, \
          method=PLAIN, rip={address}, lip=192.0.2.1, TLS, session=<s{address}>\n",
