@@ -65,11 +65,11 @@ fn smtp(text: &str) -> Option<Told<'_>> {
     let answer = answer(rest)?;
     let kind = if answer.starts_with("535 Authentication failed") {
         LoginFailed
-    } else if answer.starts_with("513 Relaying denied") {
+    } else if answer.starts_with("513 Relaying denied") || answer.starts_with("535 Authentication required") {
         RelayDenied
     } else if answer.starts_with("550 User ") && contains(answer, "unknown") {
         UnknownRecipient
-    } else if answer.starts_with("502 ESMTP command error") {
+    } else if answer.starts_with("502 ESMTP command error") || answer.starts_with("554 Syntax error - your mail") {
         ProtocolAbuse
     } else {
         return None;

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! badlogin: [NAME ][ADDRESS] plaintext LOGIN SASL(-13): authentication failure: checkpass failed
-//! badlogin: [NAME ][ADDRESS] plaintext LOGIN invalid user
-//! badlogin: [NAME ][ADDRESS] MECH [(LOGIN) ][SASL(-13): authentication failure: …]
+//! badlogin: [NAME ][ADDRESS] plaintext LOGIN|(LOGIN) invalid user
+//! badlogin: [NAME ][ADDRESS] MECH [LOGIN|(LOGIN) ][SASL(-13): authentication failure: …]
 //! badlogin: NAME[ADDRESS] MECH authentication failure
 //! login: NAME [ADDRESS] LOGIN MECH User logged in[ SESSIONID=<…>]
 //! ```
@@ -42,20 +42,19 @@ fn told(text: &str) -> Option<Told<'_>> {
     let (address, rest) = named(text.strip_prefix("badlogin: ")?)?;
     let (mechanism, rest) = word(rest.strip_prefix(' ')?);
     if let Some(login) = rest.strip_suffix(" invalid user").filter(|_| mechanism == "plaintext") {
-        return Some(Told::new(LoginFailed, address).by(login));
+        let inside = login.strip_prefix('(').and_then(|login| login.strip_suffix(')'));
+        return Some(Told::new(LoginFailed, address).by(inside.unwrap_or(login)));
     }
     let is_refusal = rest == "authentication failure"
         || ["SASL(-13)", "SASL(-14)", "SASL(-20)"].iter().any(|code| contains(rest, code));
     if !is_refusal {
         return None;
     }
-    let inside = rest.strip_prefix('(').and_then(|rest| rsplit(rest, ") [SASL("));
+    let inside = rest.strip_prefix('(').and_then(|rest| rsplit(rest, ") [SASL(").or_else(|| rsplit(rest, ") SASL(")));
     let login = match inside {
         Some((login, _)) => login,
-        None if mechanism == "plaintext" => {
-            rsplit(rest, " SASL(").map_or("", |(login, _)| login.trim_end_matches(" ["))
-        }
-        None => "",
+        // `httpd` names the login with any mechanism.
+        None => rsplit(rest, " SASL(").map_or("", |(login, _)| login.trim_end_matches(" [")),
     };
     Some(Told::new(LoginFailed, address).by(login))
 }

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! Bad [PAM ]password attempt for 'LOGIN' from ADDRESS:PORT
+//! Too-long password attempt for 'LOGIN' from ADDRESS:PORT
+//! Pubkey auth bad signature for 'LOGIN' with key … from ADDRESS:PORT
 //! Login attempt for nonexistent user ['LOGIN' ]from ADDRESS:PORT
 //! Exit before auth from <ADDRESS:PORT>: (user 'LOGIN', 10 fails): Max auth tries reached - user 'LOGIN'
 //! Exit before auth (user 'LOGIN', 10 fails): Max auth tries reached - user 'LOGIN' from ADDRESS:PORT
@@ -37,8 +39,10 @@ fn told(text: &str) -> Option<Told<'_>> {
     }
     let kind = if is("b", "ad password attempt for ")
         || is("b", "ad PAM password attempt for ")
+        || is("t", "oo-long password attempt for ")
         || is("l", "ogin attempt for nonexistent user ")
         || is("l", "ogin attempt with wrong user ")
+        || is("p", "ubkey auth bad signature for ")
     {
         LoginFailed
     } else if is("p", "assword auth succeeded for ")
@@ -52,7 +56,11 @@ fn told(text: &str) -> Option<Told<'_>> {
     };
     let (before, client) = rsplit(text, " from ")?;
     let login = split(before, " '").map_or("", |(_, login)| login);
-    let login = if kind == LoginOk { split(login, "'").map_or(login, |(login, _)| login) } else { login };
+    let login = if kind == LoginOk || is("p", "ubkey auth bad signature for ") {
+        split(login, "'").map_or(login, |(login, _)| login)
+    } else {
+        login
+    };
     Some(Told::new(kind, client_of(client)?).by(login.strip_suffix('\'').unwrap_or(login)))
 }
 

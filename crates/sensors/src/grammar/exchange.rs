@@ -78,10 +78,9 @@ fn mailbox<'a>(client: Address, login: &'a str, command: &str, context: &str) ->
     if !["auth", "pass", "login", "authenticate"].iter().any(|known| command.eq_ignore_ascii_case(known)) {
         return None;
     }
-    if contains(context, "AuthFailed")
-        || contains(context, "LogonFailed")
-        || contains(context, "Authentication failure")
-    {
+    let refusals =
+        ["AuthFailed", "LogonFailed", "LogonDenied", "Authentication failure", "LOGIN failed.", "AUTHENTICATE failed."];
+    if refusals.iter().any(|refusal| contains(context, refusal)) {
         return Some(Told::new(LoginFailed, client).by(login));
     }
     let is_ok = context.starts_with("R=ok") || context.starts_with("\"R=ok") || contains(context, "R=\"\"+OK");

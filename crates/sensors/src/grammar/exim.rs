@@ -11,7 +11,8 @@
 //! | `H=CLIENT F=<…> rejected RCPT <…>: REASON`, `rejected after DATA`, `rejected by local_scan()`, `dropped by 'connect' ACL` | by reason |
 //! | `H=CLIENT sender verify fail for <…>: …`, `ID SA: Action: …rejected…: … (host=NAME [ADDRESS]) for …` | spam-seen |
 //! | `SMTP protocol error in "…" H=CLIENT …`, `SMTP protocol synchronization error (…): …`, `SMTP call from CLIENT dropped: too many …`, `SMTP connection from CLIENT closed by DROP in ACL` | protocol-abuse |
-//! | `rejected EHLO from CLIENT: syntactically invalid argument(s): …` | protocol-abuse |
+//! | `rejected EHLO from CLIENT: syntactically invalid argument(s): …`, `rejected MAIL from CLIENT: no HELO/EHLO given`, `rejected "EHLO …" from CLIENT`, `unqualified sender rejected: <…> H=CLIENT` | protocol-abuse |
+//! | `too many recipients: … H=CLIENT`, `rejected MAIL command H=CLIENT: too many messages …` | rate-exceeded |
 //! | `no MAIL in SMTP connection from CLIENT …`, `no host name found for IP address …`, timeouts, TLS errors | connect |
 //!
 //! Why the address found is the true one or none: see `host`.
@@ -117,11 +118,16 @@ fn told(text: &str) -> Option<Told<'_>> {
     }
     let visits = [
         "no MAIL in SMTP connection from ",
+        "no MAIL in TFO SMTP connection from ",
         "unexpected disconnection while reading SMTP command from ",
         "TLS error on connection from ",
+        "Error or EOF on input from ",
     ];
     if let Some(rest) = visits.iter().find_map(|visit| text.strip_prefix(visit)) {
         return Some(Told::new(Connect, client(rest)?.address));
+    }
+    if let Some(told) = refused_command(text) {
+        return Some(told);
     }
     let greetings = ["rejected EHLO from ", "rejected HELO from "];
     if let Some(rest) = greetings.iter().find_map(|greeting| text.strip_prefix(greeting)) {
@@ -145,11 +151,39 @@ fn told(text: &str) -> Option<Told<'_>> {
     authenticator(text)
 }
 
-/// `MECH authenticator failed for CLIENT: 535 Incorrect authentication data …`.
+/// Commands that were refused before any ACL: the address they name stands before the client, so that only a line with
+/// one mark is read.
+fn refused_command(text: &str) -> Option<Told<'static>> {
+    let told = |kind, text| Some(Told::new(kind, client(text)?.address));
+    if let Some(rest) = text.strip_prefix("rejected MAIL from ") {
+        let Client { address, rest } = client(rest)?;
+        return rest.starts_with(": no HELO/EHLO given").then(|| Told::new(ProtocolAbuse, address));
+    }
+    if let Some(rest) = text.strip_prefix("rejected MAIL command ") {
+        return told(RateExceeded, split_only(rest, ": too many messages in one connection")?.0);
+    }
+    if text.starts_with("rejected \"") {
+        return told(ProtocolAbuse, split_only(text, "\" from ")?.1);
+    }
+    let beginnings = [
+        ("unqualified sender rejected: <", ProtocolAbuse),
+        ("unqualified recipient rejected: <", ProtocolAbuse),
+        ("too many recipients: message rejected: sender=<", RateExceeded),
+        ("too many recipients: excess temporarily rejected: sender=<", RateExceeded),
+    ];
+    let (rest, kind) = beginnings.iter().find_map(|(text_of, kind)| Some((text.strip_prefix(text_of)?, *kind)))?;
+    told(kind, split_only(rest, "> H=")?.1)
+}
+
+/// `MECH authenticator failed for CLIENT: 535 Incorrect authentication data …`; `501 …` where the client gave up.
 fn authenticator(text: &str) -> Option<Told<'_>> {
     const MARK: &str = ": 535 Incorrect authentication data";
     let (_mechanism, rest) = take_while(text, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
     let rest = rest.strip_prefix(" authenticator failed for ")?;
+    if let Some((before, _)) = split_only(rest, ": 501 Authentication cancelled") {
+        let Client { address, rest } = client(before)?;
+        return rest.is_empty().then(|| Told::new(Connect, address));
+    }
     // Of a line with one mark, what follows it is not the client's name.
     let (address, rest) = match split_only(rest, MARK) {
         Some((before, rest)) => {
@@ -251,11 +285,19 @@ fn smtp(text: &str) -> Option<Told<'_>> {
         let Client { address, rest } = client(rest)?;
         return rest.starts_with(" dropped: too many ").then(|| Told::new(ProtocolAbuse, address));
     }
-    if let Some(rest) = text.strip_prefix("connection from ") {
-        let Client { address, rest } = client(rest)?;
+    if let Some(rest) = text.strip_prefix("connection ") {
+        // With the selector `connection_id`.
+        let number = rest.strip_prefix("Ci=").and_then(digits);
+        let rest = number.and_then(|(_, rest)| rest.strip_prefix(' ')).unwrap_or(rest);
+        let Client { address, rest } = client(rest.strip_prefix("from ")?)?;
         return rest.starts_with(" closed by DROP in ACL").then(|| Told::new(ProtocolAbuse, address));
     }
-    let timeouts = ["command timeout on connection from ", "data timeout (message abandoned) on connection from "];
+    let timeouts = [
+        "command timeout on connection from ",
+        "command timeout on TLS connection from ",
+        "data timeout (message abandoned) on connection from ",
+        "data timeout (message abandoned) on TLS connection from ",
+    ];
     if let Some(rest) = timeouts.iter().find_map(|timeout| text.strip_prefix(timeout)) {
         return Some(Told::new(Connect, client(rest)?.address));
     }
@@ -272,13 +314,38 @@ fn smtp(text: &str) -> Option<Told<'_>> {
     // The command holds anything, so that the last mark is Exim's; behind the client stands one of these texts.
     let Client { address, rest } = client(rsplit(is_error.then_some(text)?, "\" H=")?.1)?;
     let (mechanism, message) = word(rest.trim_start());
-    let is_known = matches!(
-        rest.trim_start(),
-        "AUTH command used when not advertised" | "unrecognized command" | "NULL character(s) present (shown as '?')"
-    ) || message == "authentication mechanism not supported"
-        && mechanism.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    let is_known = COMMAND_FAULTS.contains(&rest.trim_start())
+        || message == "authentication mechanism not supported"
+            && mechanism.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     is_known.then(|| Told::new(ProtocolAbuse, address))
 }
+
+/// What Exim says of a command that it does not take (`synprot_error()` in its `smtp_in.c`), of which nothing is the client's.
+const COMMAND_FAULTS: &[&str] = &[
+    "AUTH command used when not advertised",
+    "STARTTLS command used when not advertised",
+    "BDAT command used when CHUNKING not advertised",
+    "SMTPUTF8 used when not advertised",
+    "already authenticated",
+    "not permitted in mail transaction",
+    "invalid character in authentication mechanism name",
+    "sender already given",
+    "sender not yet given",
+    "no valid RCPT command given",
+    "valid RCPT command must precede DATA",
+    "valid RCPT command must precede BDAT",
+    "only BDAT permissible after non-LAST BDAT",
+    "only RSET accepted now",
+    "missing size for BDAT command",
+    "zero size for BDAT command",
+    "MAIL must have an address operand",
+    "RCPT must have an address operand",
+    "ETRN is not permitted inside a transaction",
+    "SMTP synchronization error",
+    "unrecognized command",
+    "NUL character(s) present (shown as '?')",
+    "NULL character(s) present (shown as '?')",
+];
 
 /// `SpamAssassin` at SMTP time: `… (scanned in 6/6 secs | Message-Id: …). From <…> (host=NAME [ADDRESS]) for …`.
 fn spamassassin(text: &str) -> Option<Told<'_>> {

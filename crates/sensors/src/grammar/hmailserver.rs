@@ -36,8 +36,20 @@ pub(super) struct HMailServer {
 struct Session {
     address: Option<Address>,
     login: String,
-    /// Whether the client's next line is its login in base64.
-    is_asked: bool,
+    /// What the client's next line is.
+    asked: Asked,
+}
+
+/// What a server has asked a client for.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Asked {
+    /// Nothing that holds the login.
+    #[default]
+    Nothing,
+    /// The login in base64.
+    Login,
+    /// The login and the password in base64, as `AUTH PLAIN` has them.
+    Plain,
 }
 
 impl Default for HMailServer {
@@ -72,8 +84,7 @@ impl Grammar for HMailServer {
         }
         let Some(sent) = line.conversation.strip_prefix("SENT: ") else { return };
         if sent.starts_with("334 VXNlcm5hbWU6") {
-            let session = self.session(key, line.address);
-            session.is_asked = true;
+            self.session(key, line.address).asked = Asked::Login;
             return;
         }
         let Some(kind) = answer(line.protocol, sent) else { return };
@@ -101,11 +112,17 @@ impl HMailServer {
 
     /// Remembers the login that a line of the client gives.
     fn received(&mut self, key: u64, line: &Line<'_>, text: &str) {
-        let is_asked = self.sessions.get(key).is_some_and(|session| session.is_asked);
-        let login = if is_asked {
+        if text.eq_ignore_ascii_case("AUTH PLAIN") {
+            self.session(key, line.address).asked = Asked::Plain;
+            return;
+        }
+        let asked = self.sessions.get(key).map_or(Asked::Nothing, |session| session.asked);
+        let login = if asked == Asked::Login {
             base64(text)
+        } else if asked == Asked::Plain {
+            plain(text)
         } else if let Some(initial) = strip_ignoring_case(text, "AUTH PLAIN ") {
-            base64(initial).and_then(|plain| plain.split('\0').nth(1).map(str::to_owned))
+            plain(initial)
         } else if let Some(initial) = strip_ignoring_case(text, "AUTH LOGIN ") {
             base64(initial)
         } else if line.protocol == "POP3D" {
@@ -115,9 +132,9 @@ impl HMailServer {
         } else {
             None
         };
-        if is_asked || login.is_some() {
+        if asked != Asked::Nothing || login.is_some() {
             let session = self.session(key, line.address);
-            session.is_asked = false;
+            session.asked = Asked::Nothing;
             session.login = login.filter(|login| login.len() <= LOGIN_BYTES_MAX).unwrap_or_default();
         }
     }
@@ -185,6 +202,11 @@ fn imap_word(text: &str) -> &str {
         Some(rest) => find_byte(rest, b'"').and_then(|end| rest.get(..end)).unwrap_or(""),
         None => word(text).0,
     }
+}
+
+/// The login of `AUTH PLAIN`'s answer (RFC 4616): a name to act for, the login and the password, with NUL between them.
+fn plain(text: &str) -> Option<String> {
+    base64(text)?.split('\0').nth(1).map(str::to_owned)
 }
 
 /// The text of base64, or none if it is none or longer than any login.

@@ -11,10 +11,10 @@
 //!           smtp-in: Failed command on session ID: "…" => 535 Authentication failed
 //! ```
 //!
-//! The address is told when a client connects, by the server alone, and remembered by the session's number; addresses in
-//! later lines are not looked at, because a login may hold one.
+//! The address is told when a client connects, by the server alone, and remembered by the session's number. Where that line
+//! is not there, the one that 5.7 and 6.0 repeat before the command counts. Addresses behind a login are not looked at.
 
-use base::EventKind::{self, LoginFailed, LoginOk, ProtocolAbuse, UnknownRecipient};
+use base::EventKind::{self, LoginFailed, LoginOk, ProtocolAbuse, RateExceeded, UnknownRecipient};
 use base::{Address, Timestamp};
 
 use super::parts::{Recent, Told};
@@ -84,13 +84,19 @@ impl OpenSmtpd {
                 let session = self.sessions.get_mut(key)?;
                 let rest = rest.strip_prefix("user=")?;
                 if let Some(login) = rest.strip_suffix(" result=ok") {
-                    return Some(Told::new(LoginOk, session.address).by(login));
+                    return Some(Told::new(LoginOk, session.address).by(without_client(login)));
                 }
                 let login = rest.strip_suffix(" result=permfail")?;
                 session.is_told = true;
-                return Some(Told::new(LoginFailed, session.address).by(login));
+                return Some(Told::new(LoginFailed, session.address).by(without_client(login)));
             }
-            "failed-command" => return self.refused(key, rsplit(rest, " result=\"")?.1),
+            "failed-command" => {
+                if self.sessions.get(key).is_none() {
+                    let client = rest.strip_prefix("address=").map(|rest| word(rest).0)?;
+                    self.connect(key, bracketed(client).map(|(address, _)| address).or_else(|| address(client))?);
+                }
+                return self.refused(key, rsplit(rest, " result=\"")?.1);
+            }
             "bad-input" => return Some(Told::new(ProtocolAbuse, self.sessions.get(key)?.address)),
             "disconnected" | "closed" => drop(self.sessions.remove(key)),
             _ => {}
@@ -120,11 +126,21 @@ impl OpenSmtpd {
             LoginFailed
         } else if answer.starts_with("550 Invalid recipient") || answer.starts_with("550 5.1.1 ") {
             UnknownRecipient
-        } else if answer.starts_with("500 ") || answer.starts_with("503 ") || answer.starts_with("530 ") {
+        } else if answer.starts_with("451 4.5.3 Too many recipients") || answer.starts_with("452 4.5.3 ") {
+            RateExceeded
+        } else if ["500 ", "501 ", "503 ", "504 ", "530 "].iter().any(|code| answer.starts_with(code)) {
             ProtocolAbuse
         } else {
             return None;
         };
         Some(Told::new(kind, session.address))
+    }
+}
+
+/// The login without ` address=ADDRESS host=NAME`, which 5.7 and 6.0 write behind it. A login that ends so itself is cut too.
+fn without_client(text: &str) -> &str {
+    match rsplit(text, " address=") {
+        Some((login, rest)) if word(rest).1.starts_with("host=") => login,
+        _ => text,
     }
 }

@@ -139,13 +139,17 @@ impl<V> Recent<V> {
             let product = u128::from(hash ^ part) * u128::from(SPREAD);
             (product >> 64) as u64 ^ product as u64
         };
-        let part = |bytes: &[u8]| match bytes.try_into() {
-            Ok(word) => u64::from_le_bytes(word),
-            Err(_) => bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
-        };
         let lengths = (host.len() as u64) << 32 | name.len() as u64;
-        let chunks = host.chunks(8).chain(name.chunks(8));
-        chunks.fold(mix(SPREAD ^ u64::from(number), lengths), |hash, bytes| mix(hash.rotate_left(5), part(bytes)))
+        let mut hash = mix(SPREAD ^ u64::from(number), lengths);
+        for bytes in [host, name] {
+            let (words, rest) = bytes.as_chunks();
+            for word in words {
+                hash = mix(hash.rotate_left(5), u64::from_le_bytes(*word));
+            }
+            let last = rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            hash = mix(hash.rotate_left(5), last);
+        }
+        hash
     }
 
     /// Whether nothing is remembered.

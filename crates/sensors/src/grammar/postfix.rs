@@ -99,7 +99,7 @@ impl Grammar for Postfix {
 
     fn read(&mut self, frame: &Frame<'_>, time: Timestamp, out: Sink<'_>) {
         let text = frame.message.trim_end();
-        let (name, process) = frame.program.rsplit_once('/').unwrap_or(("", frame.program));
+        let (name, process) = split_process(frame.program);
         match process {
             "smtpd" => self.smtpd(frame, service(name), text, time, out),
             "postscreen" => {
@@ -123,37 +123,35 @@ impl Grammar for Postfix {
 impl Postfix {
     fn smtpd(&mut self, frame: &Frame<'_>, service: &'static str, text: &str, time: Timestamp, out: Sink<'_>) {
         let process = || Recent::<(Address, u16)>::key(frame.host, frame.program, frame.pid.unwrap_or(0));
+        let (id, rest) = queue_id(text);
+        if let Some(rest) = rest.strip_prefix("client=") {
+            self.begun(frame.host, service, id, rest, time, out);
+            return;
+        }
         let told = match text.strip_prefix("disconnect from ") {
             Some(rest) => self.disconnected(process, rest),
-            None => smtpd::told(text),
+            None => smtpd::told(text, rest),
         };
-        let Some(told) = told else {
-            self.received(frame.host, service, text);
-            return;
-        };
+        let Some(told) = told else { return };
         if told.kind == LoginFailed && told.tally == Tally::One {
             let process = process();
             let count = self.failures.get(process).filter(|(address, _)| *address == told.address);
             let count = count.map_or(1, |(_, count)| count.saturating_add(1));
             self.failures.insert(process, (told.address, count));
-        } else if told.kind == LoginOk
-            && let (Some(login), (id, _)) = (told.login, queue_id(text))
-            && id != "NOQUEUE"
-        {
-            let message = Message { address: told.address, login: Some(login.into()), service, is_told: false };
-            self.messages.insert(Recent::<Message>::key(frame.host, id, 0), message);
         }
         out(told.event(time, service));
     }
 
-    /// `ID: client=NAME[ADDRESS]`: a message begins to come from a client that did not log in. Whether it was taken the queue
-    /// manager tells.
-    fn received(&mut self, host: &str, service: &'static str, text: &str) {
-        let (id, rest) = queue_id(text);
-        if id != "NOQUEUE"
-            && let Some((address, _)) = rest.strip_prefix("client=").and_then(client)
-        {
-            let message = Message { address, login: None, service, is_told: false };
+    /// `NAME[ADDRESS][, sasl_method=MECH, sasl_username=LOGIN]` behind `ID: client=`: a message begins to come. Whether it was
+    /// taken the queue manager tells.
+    fn begun(&mut self, host: &str, service: &'static str, id: &str, text: &str, time: Timestamp, out: Sink<'_>) {
+        let Some((address, rest)) = client(text) else { return };
+        let login = smtpd::login(rest);
+        if let Some(login) = login {
+            out(Told::new(LoginOk, address).by(login).event(time, service));
+        }
+        if id != "NOQUEUE" {
+            let message = Message { address, login: login.map(Into::into), service, is_told: false };
             self.messages.insert(Recent::<Message>::key(host, id, 0), message);
         }
     }
@@ -220,10 +218,17 @@ fn behind_recipients(text: &str) -> Option<&str> {
     rest.strip_prefix(", orig_to=").map_or(Some(rest), behind_path)
 }
 
+/// The name of the instance and service, and that of the process.
+fn split_process(program: &str) -> (&str, &str) {
+    // Names of processes are short, so that a search would take longer to prepare.
+    let at = program.bytes().rposition(|byte| byte == b'/');
+    at.and_then(|at| Some((program.get(..at)?, program.get(at + 1..)?))).unwrap_or(("", program))
+}
+
 /// `submission` for the services where users hand in mail, by their usual names; `smtp` for the others.
 fn service(name: &str) -> &'static str {
-    match name.rsplit('/').next() {
-        Some("submission" | "submissions" | "smtps" | "587" | "465") => "submission",
+    match split_process(name).1 {
+        "submission" | "submissions" | "smtps" | "587" | "465" => "submission",
         _ => "smtp",
     }
 }

@@ -1,7 +1,7 @@
 //! `ProFTPD`, also its `mod_sftp`.
 //!
 //! ```text
-//! SERVER (NAME[ADDRESS]) - USER LOGIN (Login failed): Incorrect password
+//! SERVER (NAME[ADDRESS]) - USER|ANON LOGIN (Login failed): Incorrect password
 //! SERVER (NAME[ADDRESS]): USER LOGIN: no such user found from NAME [ADDRESS] to SERVER:21
 //! SERVER (NAME[ADDRESS]) - SECURITY VIOLATION: root login attempted
 //! SERVER (NAME[ADDRESS]) - Maximum login attempts (3) exceeded
@@ -37,7 +37,12 @@ fn told(text: &str) -> Option<Told<'_>> {
         "limit access denies login",
         "limit configuration denies login",
         "not a useralias",
+        "user is not a useralias",
         "maximum login length exceeded",
+        "maximum user length exceeded",
+        "insufficient credentials",
+        "max authentication service attempts reached",
+        "anonrejectpasswords denies login",
     ];
     let (_server, rest) = word(text);
     let (address, rest) = named(rest.strip_prefix('(')?)?;
@@ -50,7 +55,7 @@ fn told(text: &str) -> Option<Told<'_>> {
         let (login, _) = split(rest, " login attempted")?;
         return Some(Told::new(LoginFailed, address).by(login));
     }
-    let rest = rest.strip_prefix("USER ")?;
+    let rest = rest.strip_prefix("USER ").or_else(|| rest.strip_prefix("ANON "))?;
     if let Some(login) = rest.strip_suffix(": Login successful.") {
         return Some(Told::new(LoginOk, address).by(login));
     }

@@ -11,6 +11,7 @@
 //! ID: rejecting commands from NAME [ADDRESS] due to pre-greeting traffic after 6 seconds
 //! ID: NAME [ADDRESS][ (may be forged)] did not issue MAIL/EXPN/VRFY/ETRN during connection to MTA
 //! ID: lost input channel from NAME [ADDRESS] to MTA after rcpt
+//! ID: tcpwrappers (NAME, ADDRESS) rejection
 //! ID: <RECIPIENT>... User unknown                     the address comes with the next line of the same ID:
 //! ID: from=<SENDER>, size=0, …, nrcpts=0, …, relay=NAME [ADDRESS]
 //! ```
@@ -25,7 +26,7 @@ use base::{Address, Timestamp};
 use super::parts::{Recent, Told};
 use super::{Grammar, Sink};
 use crate::frame::Frame;
-use crate::text::{contains, digits, ending_bracket, named, rsplit, split, split_only, take_while};
+use crate::text::{address, contains, digits, ending_bracket, named, rsplit, split, split_only, take_while};
 
 /// How many messages with unknown recipients are remembered.
 const MESSAGES_MAX: usize = 8_192;
@@ -126,6 +127,10 @@ fn told(text: &str) -> Option<Told<'_>> {
             let rest = rest.strip_prefix(" (may be forged)").unwrap_or(rest);
             return rest.starts_with(after).then(|| Told::new(kind, address));
         }
+    }
+    if let Some(rest) = text.strip_prefix("tcpwrappers (") {
+        let (_name, client) = split(rest.strip_suffix(") rejection")?, ", ")?;
+        return Some(Told::new(Connect, address(client)?));
     }
     client(text)
 }

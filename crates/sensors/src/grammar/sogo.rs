@@ -5,6 +5,8 @@
 //! SOGoRootPage successful login from 'ADDRESS' for user 'LOGIN' - expire = -1  grace = -1
 //! ```
 //!
+//! Older versions write their name and two numbers before it (`sogod[7:7] `), as no tag of syslog has them.
+//!
 //! Behind proxies the addresses are those of `X-Forwarded-For`, to which each proxy adds whom it serves, and whose
 //! beginning the client may write. So the last address counts that is not of a private network, where the proxies are.
 //! A client in a private network itself, and any client where no proxy writes the header anew, may choose that address: the
@@ -24,11 +26,12 @@ pub(super) const SOGO: Lines = Lines {
     aliases: &["sogod"],
     service: "webmail",
     speaks: |program| program == "sogod" || program == "sogo",
-    hinted: Hinted::Nothing,
+    hinted: Hinted::Bare,
     told,
 };
 
 fn told(text: &str) -> Option<Told<'_>> {
+    let text = text.strip_prefix("sogod[").and_then(|rest| split(rest, "] ")).map_or(text, |(_, rest)| rest);
     let rest = text.strip_prefix("SOGoRootPage ")?;
     let (kind, rest) = match rest.strip_prefix("Login from '") {
         Some(rest) => (LoginFailed, rest),

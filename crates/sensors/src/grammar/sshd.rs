@@ -300,6 +300,9 @@ fn abuse(text: &str) -> Option<Told<'_>> {
         let (address, rest) = leading(rest)?;
         return if rest.starts_with(": no matching ") { told(address) } else { None };
     }
+    if let Some(rest) = text.strip_prefix("Protocol major versions differ for ") {
+        return told(leading(rest)?.0);
+    }
     let beginnings = ["banner exchange: Connection from ", "ssh_dispatch_run_fatal: Connection from "];
     if let Some(rest) = beginnings.iter().find_map(|beginning| text.strip_prefix(beginning)) {
         let (address, rest) = leading(rest)?;
@@ -327,6 +330,9 @@ fn visit(text: &str) -> Option<Told<'_>> {
         let (client, _) = split(rest.strip_prefix(" from ")?, " on ")?;
         return Some(Told::new(Connect, address_of_port(client)?));
     }
+    if let Some(rest) = text.strip_prefix("srclimit_penalise: ") {
+        return penalised(rest);
+    }
     let before = text.strip_suffix(" [preauth]")?;
     if let Some(rest) = before.strip_prefix("Received disconnect from ") {
         return Some(Told::new(Connect, leading(rest)?.0));
@@ -335,4 +341,14 @@ fn visit(text: &str) -> Option<Told<'_>> {
     let rest = beginnings.iter().find_map(|beginning| before.strip_prefix(beginning))?;
     let (login, address) = trailing(rest)?;
     Some(Told::new(Connect, address).by(login))
+}
+
+/// `ADDRESS/BITS: activating ipv4 penalty of 18.071 seconds for penalty: …` and `ipv4: new ADDRESS/BITS deferred penalty of …`
+/// (since 9.8): what the other lines told already. A network of more than one address is nobody's.
+fn penalised(text: &str) -> Option<Told<'_>> {
+    let text = text.strip_prefix("ipv4: new ").or_else(|| text.strip_prefix("ipv6: new ")).unwrap_or(text);
+    let (client, rest) = split(text, "/")?;
+    let (bits, _) = digits(rest)?;
+    let address = address(client)?;
+    (bits == if address.ip().is_ipv4() { "32" } else { "128" }).then(|| Told::new(Connect, address))
 }

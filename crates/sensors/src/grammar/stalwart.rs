@@ -49,9 +49,14 @@ fn kind(name: &str) -> Option<EventKind> {
         "auth.success" => LoginOk,
         "auth.too-many-attempts"
         | "security.authentication-ban"
+        | "security.brute-force-ban"
         | "smtp.too-many-recipients"
+        | "smtp.too-many-messages"
         | "smtp.rate-limit-exceeded"
-        | "limit.rate-limit-exceeded" => RateExceeded,
+        | "smtp.concurrency-limit-exceeded"
+        | "limit.rate-limit-exceeded"
+        | "limit.concurrent-connection"
+        | "limit.too-many-requests" => RateExceeded,
         "smtp.relay-not-allowed" => RelayDenied,
         "smtp.mailbox-does-not-exist" | "smtp.too-many-invalid-rcpt" => UnknownRecipient,
         "security.abuse-ban"
@@ -59,6 +64,9 @@ fn kind(name: &str) -> Option<EventKind> {
         | "security.loiter-ban"
         | "smtp.invalid-ehlo"
         | "smtp.invalid-command"
+        | "smtp.did-not-say-ehlo"
+        | "smtp.ehlo-expected"
+        | "smtp.lhlo-expected"
         | "smtp.vrfy-disabled"
         | "smtp.expn-disabled"
         | "smtp.unsupported-parameter"

@@ -5,7 +5,7 @@
 //! ```text
 //! auth: [Info: ]DRIVER(USER[,ADDRESS][,master][,<SESSION>]): MESSAGE
 //! auth-worker(PID): [Info: ][conn unix:auth-worker (pid=…,uid=…): auth-worker<N>: ]DRIVER(…): MESSAGE
-//! auth(USER,ADDRESS[,sasl:MECH])[<SESSION>]: [Info: ]DRIVER: MESSAGE
+//! auth(USER,ADDRESS[,sasl:MECH])[<SESSION>]: [Info: ][request [N]: ][DRIVER: ]MESSAGE
 //! ```
 //!
 //! What a client writes into it: the user (to 64 characters, without control characters), and with
@@ -22,7 +22,7 @@ use base::{Address, Channel, Event, EventKind, PasswordTag, Tally, Timestamp};
 
 use super::super::Sink;
 use super::{event, process, without_level};
-use crate::text::{address, contains, filled, find, is_name_byte, rsplit_byte, split, split_only, take_while};
+use crate::text::{address, contains, digits, filled, find, is_name_byte, rsplit_byte, split, split_only, take_while};
 
 /// Reads what `auth` or `auth-worker` wrote: the text after its `: `, or from its parenthesis on.
 pub(super) fn read(text: &str, time: Timestamp, out: Sink<'_>) {
@@ -110,9 +110,16 @@ fn from_2_4(text: &str) -> Option<(Who<'_>, &str)> {
         }
         None => return None,
     };
-    let (driver, message) = take_while(without_level(rest)?, is_name_byte);
-    let message = message.strip_prefix(": ")?;
-    (!driver.is_empty()).then_some((who, message))
+    let rest = without_request(without_level(rest)?);
+    // Mechanisms that check the password themselves name no driver.
+    let (driver, message) = take_while(rest, is_name_byte);
+    Some((who, message.strip_prefix(": ").filter(|_| !driver.is_empty()).unwrap_or(rest)))
+}
+
+/// The text without `request [7]: `, by which a worker of 2.4 numbers what it is asked.
+fn without_request(text: &str) -> &str {
+    let rest = text.strip_prefix("request [").and_then(digits);
+    rest.and_then(|(_, rest)| rest.strip_prefix("]: ")).unwrap_or(text)
 }
 
 /// Whether `message` says that the password was wrong or the login unknown, how it counts, and what it tells of the password.
@@ -153,9 +160,25 @@ fn is_refusal(message: &str) -> bool {
     if let Some(reason) = message.strip_prefix("pam_authenticate() failed: ") {
         return is_pam_refusal(reason);
     }
+    if let Some(reason) = message.strip_prefix("oauth2 failed: ") {
+        return is_token_refusal(reason);
+    }
     let known = ["password mismatch", "unknown user", "invalid credentials"];
     known.iter().any(|known| message.eq_ignore_ascii_case(known))
-        || matches!(message, "Password mismatch (for LDAP bind)" | "Login failed (status=1)")
+        || matches!(
+            message,
+            "Password mismatch (for LDAP bind)" | "Login failed (status=1)" | "Login attempt with empty password"
+        )
+        // What the server behind `passdb imap` says, and Samba's `ntlm_auth`.
+        || message.starts_with("[AUTHENTICATIONFAILED] ")
+        || message.starts_with("user not authenticated: NT_STATUS_")
+}
+
+/// Whether the token was not one of this login, and not the server that was asked about it broken (`db-oauth2.c`).
+fn is_token_refusal(reason: &str) -> bool {
+    let reason = reason.strip_prefix("oauth2: ").unwrap_or(reason);
+    matches!(reason, "Invalid token" | "invalid_grant" | "Not a JWT token" | "Provided token is not valid")
+        || reason.starts_with("Username '") && contains(reason, "' did not match '")
 }
 
 /// Whether PAM's text says that the login or password was refused, and not that something is broken: the texts of

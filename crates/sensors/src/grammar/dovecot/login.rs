@@ -137,9 +137,11 @@ fn meaning(message: &str, client: &Client<'_>) -> Option<(EventKind, Tally)> {
     if let Some(rest) = reason.strip_prefix("auth failed, ") {
         return Some((EventKind::LoginFailed, Tally::Total(attempts(rest)?)));
     }
-    // The server behind a proxy refused the password; how often is not told.
-    if reason == "proxy dest auth failed" {
-        return Some((EventKind::LoginFailed, Tally::Total(1)));
+    // The server behind a proxy refused the password; how often is not told to 2.3.
+    let proxied = ["proxy dest auth failed", "proxy dest authentication failure"];
+    if let Some(rest) = proxied.iter().find_map(|text| reason.strip_prefix(text)) {
+        let count = rest.strip_prefix(", ").map_or_else(|| rest.is_empty().then_some(1), attempts)?;
+        return Some((EventKind::LoginFailed, Tally::Total(count)));
     }
     // Plain text where that is forbidden, or a mechanism that was not offered: no password was tried.
     if reason.starts_with("tried to use ") {
@@ -147,9 +149,15 @@ fn meaning(message: &str, client: &Client<'_>) -> Option<(EventKind, Tally)> {
     }
     // Came, perhaps began to log in, and went. All other reasons (temporary failures, a password that has expired, a user
     // who is disabled, …) say nothing of the client.
-    let is_visit = ["no auth attempts", "disconnected before auth was ready", "client didn't finish SASL auth"]
-        .iter()
-        .any(|visit| reason.starts_with(visit));
+    let visits = [
+        "no auth attempts",
+        "disconnected before auth was ready",
+        "client didn't finish SASL auth",
+        "auth aborted by client",
+        "sent invalid base64 in response",
+        "anonymous logins disabled",
+    ];
+    let is_visit = visits.iter().any(|visit| reason.starts_with(visit));
     is_visit.then_some((EventKind::Connect, Tally::One))
 }
 
@@ -157,7 +165,7 @@ fn meaning(message: &str, client: &Client<'_>) -> Option<(EventKind, Tally)> {
 /// (auth_failed)`).
 fn reason(message: &str) -> Option<&str> {
     let (before, last) = rsplit_byte(message.strip_suffix(')')?, b'(')?;
-    let is_code = last.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let is_code = last.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
     match before.strip_suffix(") ") {
         Some(before) if is_code => Some(rsplit_byte(before, b'(')?.1),
         _ => Some(last),

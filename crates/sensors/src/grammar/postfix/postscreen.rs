@@ -24,6 +24,7 @@ pub(super) fn told(text: &str) -> Option<Told<'_>> {
         ("NON-SMTP COMMAND ", ProtocolAbuse),
         ("BARE NEWLINE ", ProtocolAbuse),
         ("DATA without ", ProtocolAbuse),
+        ("BDAT without ", ProtocolAbuse),
     ];
     for (beginning, kind) in beginnings {
         if text.starts_with(beginning) {

@@ -3,6 +3,7 @@
 //! ```text
 //! reject: COMMAND from NAME[ADDRESS]: 554 5.7.1 <ITEM>: REASON; from=<SENDER> to=<RECIPIENT> proto=ESMTP helo=<HELO>
 //! milter-reject: COMMAND from NAME[ADDRESS]: 5.7.1 REASON; from=<SENDER> …
+//! proxy-reject: COMMAND from NAME[ADDRESS]: 554 5.7.1 REASON; from=<SENDER> …
 //! ```
 //!
 //! The command is Postfix' own word. The item, the client's text, stands behind the address; at worst it has the reason
@@ -16,9 +17,10 @@ use crate::text::{behind_path, contains, digits, find, word};
 
 /// Reads what stands behind the queue id.
 pub(super) fn told(text: &str) -> Option<Told<'_>> {
-    let (rest, is_milter) = match text.strip_prefix("reject: ") {
+    // A proxy in front of the queue judges messages as a milter does.
+    let (rest, is_filter) = match text.strip_prefix("reject: ") {
         Some(rest) => (rest, false),
-        None => (text.strip_prefix("milter-reject: ")?, true),
+        None => (text.strip_prefix("milter-reject: ").or_else(|| text.strip_prefix("proxy-reject: "))?, true),
     };
     let (command, rest) = word(rest);
     if !command.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-') {
@@ -26,7 +28,7 @@ pub(super) fn told(text: &str) -> Option<Told<'_>> {
     }
     let (address, rest) = client(rest.strip_prefix("from ")?)?;
     let answer = rest.strip_prefix(": ")?;
-    let kind = if is_milter { of_milter(answer) } else { of_postfix(answer) };
+    let kind = if is_filter { of_filter(answer) } else { of_postfix(answer) };
     Some(Told::new(kind?, address))
 }
 
@@ -46,7 +48,7 @@ fn before_envelope(text: &str) -> &str {
     find(text, "; from=<").and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
-fn of_milter(answer: &str) -> Option<EventKind> {
+fn of_filter(answer: &str) -> Option<EventKind> {
     let (code, status, text) = parts(answer);
     let text = before_envelope(text).to_ascii_lowercase();
     if contains(&text, "ratelimit") || contains(&text, "rate limit") {

@@ -8,24 +8,27 @@
 //! warning: Connection rate limit exceeded: 61 from NAME[ADDRESS] for service smtp
 //! warning: non-SMTP command from NAME[ADDRESS]: …
 //! warning: hostname NAME does not resolve to address ADDRESS[: …]
+//! warning: ADDRESS: hostname NAME verification failed: …       (to 2.8; also `address not listed for hostname NAME`)
+//! warning: NAME[ADDRESS]: SASL MECH authentication aborted
+//! warning: Refusing STARTTLS|TLS service request from NAME[ADDRESS] for service smtp
+//! QUEUEID: malformed BDAT command syntax|null BDAT request from NAME[ADDRESS][: …]
+//! NOQUEUE: abort: TLS from NAME[ADDRESS]: …
 //! SSL_accept error from NAME[ADDRESS]: …
 //! ```
 
-use base::EventKind::{self, Connect, LoginFailed, LoginOk, ProtocolAbuse, RateExceeded};
+use base::EventKind::{self, Connect, LoginFailed, ProtocolAbuse, RateExceeded};
 
 use super::super::parts::Told;
 use super::{after_command, client, queue_id, reject};
 use crate::text::{address, contains, filled, split, word};
 
-pub(super) fn told(text: &str) -> Option<Told<'_>> {
+/// Reads all but `disconnect from …` and `ID: client=…`; `rest` is what stands behind the queue id.
+pub(super) fn told<'a>(text: &'a str, rest: &'a str) -> Option<Told<'a>> {
     if let Some(rest) = text.strip_prefix("warning: ") {
         return warning(rest);
     }
-    let (_, rest) = queue_id(text);
-    if let Some(rest) = rest.strip_prefix("client=") {
-        return sasl_success(rest);
-    }
-    if let Some(rest) = rest.strip_prefix("SSL_accept error from ") {
+    let handshakes = ["SSL_accept error from ", "abort: TLS from "];
+    if let Some(rest) = handshakes.iter().find_map(|handshake| rest.strip_prefix(handshake)) {
         return Some(Told::new(Connect, client(rest)?.0));
     }
     let endings = [
@@ -55,15 +58,29 @@ fn warning(text: &str) -> Option<Told<'_>> {
         return Some(Told::new(Connect, address(client)?));
     }
     let faults = ["non-SMTP command from ", "Illegal address syntax from "];
-    if let Some(rest) = faults.iter().find_map(|fault| text.strip_prefix(fault)) {
+    let chunks = ["malformed BDAT command syntax from ", "null BDAT request from "];
+    let chunk = chunks.iter().find_map(|chunk| queue_id(text).1.strip_prefix(chunk));
+    if let Some(rest) = faults.iter().find_map(|fault| text.strip_prefix(fault)).or(chunk) {
         return Some(Told::new(ProtocolAbuse, client(rest)?.0));
+    }
+    let refusals = ["Refusing STARTTLS request from ", "Refusing TLS service request from "];
+    if let Some(rest) = refusals.iter().find_map(|refusal| text.strip_prefix(refusal)) {
+        return Some(Told::new(RateExceeded, client(rest)?.0));
     }
     let limits = ["Connection ", "Message delivery ", "Recipient ", "New TLS ", "AUTH "];
     if limits.iter().any(|limit| text.starts_with(limit)) {
         let (_limit, rest) = split(text, " limit exceeded: ")?;
         return Some(Told::new(RateExceeded, client(split(rest, " from ")?.1)?.0));
     }
-    sasl_failure(text)
+    sasl_failure(text).or_else(|| unverified(text))
+}
+
+/// `ADDRESS: hostname NAME verification failed: …`, `ADDRESS: address not listed for hostname NAME`.
+fn unverified(text: &str) -> Option<Told<'_>> {
+    let (client, rest) = word(text);
+    let is_known = rest.starts_with("hostname ") && contains(rest, " verification failed: ")
+        || rest.starts_with("address not listed for hostname ");
+    is_known.then(|| Some(Told::new(Connect, address(client.strip_suffix(':')?)?)))?
 }
 
 /// `NAME[ADDRESS]: SASL MECH authentication failed: REASON[, sasl_username=LOGIN]`. Older versions do not tell the login.
@@ -72,7 +89,11 @@ fn sasl_failure(text: &str) -> Option<Told<'_>> {
     if rest.starts_with(" sent ") && contains(rest, " instead of SMTP command") {
         return Some(Told::new(ProtocolAbuse, address));
     }
-    let (_mechanism, rest) = split(rest.strip_prefix(": SASL ")?, " authentication failed:")?;
+    let rest = rest.strip_prefix(": SASL ")?;
+    if rest.ends_with(" authentication aborted") {
+        return Some(Told::new(Connect, address));
+    }
+    let (_mechanism, rest) = split(rest, " authentication failed:")?;
     let rest = rest.trim_start_matches(' ');
     let (reason, login) = match split(rest, ", sasl_username=") {
         Some((reason, login)) => (reason, filled(login).filter(|login| *login != "(unavailable)")),
@@ -104,12 +125,10 @@ fn failure(reason: &str) -> Option<EventKind> {
     }
 }
 
-/// `NAME[ADDRESS], sasl_method=MECH, sasl_username=LOGIN`, with `, sasl_sender=…` or others behind.
-fn sasl_success(text: &str) -> Option<Told<'_>> {
-    let (address, rest) = client(text)?;
-    let (_mechanism, login) = split(rest.strip_prefix(", sasl_method=")?, ", sasl_username=")?;
+/// The login of `, sasl_method=MECH, sasl_username=LOGIN`, with `, sasl_sender=…` or others behind.
+pub(super) fn login(text: &str) -> Option<&str> {
+    let (_mechanism, login) = split(text.strip_prefix(", sasl_method=")?, ", sasl_username=")?;
     // The login exists, so that its text is the operator's; what follows it may be the sender's.
     let end = [", sasl_sender=", ", orig_queue_id=", ", orig_client="];
-    let login = end.iter().fold(login, |login, end| split(login, end).map_or(login, |(login, _)| login));
-    Some(Told::new(LoginOk, address).by(login))
+    Some(end.iter().fold(login, |login, end| split(login, end).map_or(login, |(login, _)| login)))
 }
