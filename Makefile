@@ -44,9 +44,9 @@ soak:
 fuzz:
 	sh fuzz/run.sh
 
-# The helpers that Dovecot runs once per login, linked statically: they start before a dynamic linker would be done.
+# The helpers that mail servers run once per login, linked statically: they start before a dynamic linker would be done.
 helpers:
-	for helper in ratter-checkpassword ratter-postlogin; do \
+	for helper in ratter-checkpassword ratter-pam ratter-postlogin; do \
 		cargo rustc --release --locked --package ratter-checkpassword --bin $$helper -- -C target-feature=+crt-static \
 			|| exit 1; \
 	done

@@ -3,7 +3,7 @@
 # started, and nothing that runs is stopped: the tests start programs of their own. Silent when nothing is missing.
 set -eu
 
-packages='dovecot-imapd dovecot-pop3d bind9-dnsutils bind9 knot knot-dnsutils nsd pdns-server pdns-backend-sqlite3 rbldnsd nginx-light sqlite3 curl iproute2 xz-utils zstd gzip bsdutils fail2ban logrotate systemd-journal-remote postfix rspamd dovecot-auth-lua lua-socket'
+packages='dovecot-imapd dovecot-pop3d bind9-dnsutils bind9 knot knot-dnsutils nsd pdns-server pdns-backend-sqlite3 rbldnsd nginx-light libnginx-mod-mail libidn12 pamtester sasl2-bin sqlite3 curl iproute2 xz-utils zstd gzip bsdutils fail2ban logrotate systemd-journal-remote postfix rspamd dovecot-auth-lua lua-socket'
 
 is_installed() {
     [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
@@ -18,6 +18,9 @@ missing=
 for package in $packages; do
     is_installed "$package" || missing="$missing $package"
 done
+# Exim's package would take Postfix away: it is unpacked beside, and needs its user.
+exim=/usr/local/lib/ratter-tests/exim
+[ -x "$exim/usr/sbin/exim4" ] || missing="$missing exim4-daemon-light"
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" -ne 0 ]; then
@@ -44,5 +47,13 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get -qq update
 # A list of words is meant here.
 # shellcheck disable=SC2086
-apt-get -qq install --no-install-recommends --yes $missing >/dev/null
+apt-get -qq install --no-install-recommends --yes $(echo "$missing" | sed 's/exim4-daemon-light//') >/dev/null
+if [ ! -x "$exim/usr/sbin/exim4" ]; then
+    mkdir -p "$exim"
+    unpacked=$(mktemp -d)
+    (cd "$unpacked" && apt-get -qq download exim4-daemon-light && dpkg -x exim4-daemon-light_*.deb "$exim")
+    rm -rf "$unpacked"
+    getent passwd Debian-exim >/dev/null ||
+        useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin Debian-exim
+fi
 echo "Done."

@@ -5,6 +5,7 @@
 //! the tests; `guided/` runs them under libFuzzer, which is led by what the code does (`make fuzz`).
 
 mod asked;
+mod gates;
 mod logged;
 mod mail;
 mod written;
@@ -36,6 +37,7 @@ pub fn targets() -> Vec<Target> {
     let mut all = logged::targets();
     all.extend(asked::targets());
     all.extend(mail::targets());
+    all.extend(gates::targets());
     all.extend(written::targets());
     all
 }

@@ -53,7 +53,7 @@ impl Lists for World {
     }
 }
 
-fn node() -> (Node, Settings) {
+pub(crate) fn node() -> (Node, Settings) {
     let bucket = Rate::parse("1 / 1min").ok().and_then(|rate| Bucket::new(10, rate).ok());
     let limit = Limit {
         name: "per-user".into(),
@@ -80,7 +80,7 @@ fn node() -> (Node, Settings) {
 }
 
 /// Has a session read the input in two pieces; what it answers.
-fn answers<S: Session>(mut session: S, input: &[u8]) -> Vec<u8> {
+pub(crate) fn answers<S: Session>(mut session: S, input: &[u8]) -> Vec<u8> {
     let mut output = Vec::new();
     for mut rest in [&input[..input.len() / 3], &input[input.len() / 3..]] {
         while !rest.is_empty() && !session.is_closing() {

@@ -49,6 +49,23 @@ impl Postfix {
         Self { process, place, smtp }
     }
 
+    /// The folder of its configuration.
+    pub fn folder(&self) -> PathBuf {
+        self.place.join("conf")
+    }
+
+    /// The value of a parameter, in one line.
+    pub fn setting(&self, name: &str) -> String {
+        let said = run(Command::new("postconf").arg("-c").arg(self.folder()).args(["-h", name])).with_code(0).out;
+        said.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Lets it read its configuration again, and waits until new connections are served by it.
+    pub fn reload(&self) {
+        run(Command::new("postfix").arg("-c").arg(self.folder()).arg("reload")).with_code(0);
+        wait::within(ANSWER, "Postfix reloads", || self.log().contains("reload -- version").then_some(()));
+    }
+
     /// What it has logged.
     pub fn log(&self) -> String {
         text_of(&self.place.join("maillog"))

@@ -51,6 +51,9 @@ pub enum Reason {
         /// When the listing ends; none if it does not by itself.
         until: Option<Timestamp>,
     },
+    /// A person or a program wants this login from this address, this address or this login let through or refused,
+    /// whatever was counted.
+    Excepted,
     /// Other people's lists have the address.
     ListedElsewhere {
         /// What their codes weigh together.

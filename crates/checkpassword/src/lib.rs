@@ -7,4 +7,5 @@
 
 pub mod ask;
 pub mod fd;
+pub mod pam;
 pub mod password;

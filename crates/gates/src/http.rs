@@ -25,7 +25,7 @@ use base::Timestamp;
 
 pub use connection::Connection;
 pub use head::Request;
-pub use reply::{Reply, Status};
+pub use reply::{Kind, Reply, Status};
 pub(crate) use reply::{write_decimal, write_failure};
 pub use session::{Http, HttpSession};
 

@@ -15,11 +15,15 @@ mod input;
 pub mod io;
 pub mod line;
 mod lists;
+pub mod map;
 pub mod milter;
 mod outgoing;
 pub mod policy;
 pub mod postfix;
+pub mod saslauthd;
 pub mod session;
+pub mod weakforced;
+pub mod web;
 
 pub use lists::Lists;
 pub use outgoing::{MESSAGES_MAX, Messages};

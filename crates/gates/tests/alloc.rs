@@ -58,6 +58,7 @@ fn requests_allocate_nothing() {
     let settings = Settings {
         access: Access::open().with_password("super").with_header("sesame"),
         password_hash: Some(PasswordHash::new("localrandomstring")),
+        ..Settings::default()
     };
     let gate = Gate::new(settings, Arc::new(Quiet));
     let mut connection = Connection::new();

@@ -106,8 +106,11 @@ fn wanted(theirs: &str, is_after: bool, login: &str, version: &str) -> String {
 fn captured_requests_are_answered() {
     for (version, log) in material() {
         let door = Arc::new(ByName::default());
-        let settings =
-            Settings { access: Access::open().with_password("super"), password_hash: Some(PasswordHash::new(NONCE)) };
+        let settings = Settings {
+            access: Access::open().with_password("super"),
+            password_hash: Some(PasswordHash::new(NONCE)),
+            ..Settings::default()
+        };
         let gate = Gate::new(settings, door.clone());
         let mut connection = Connection::new();
         let captured = read(&log);

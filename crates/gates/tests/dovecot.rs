@@ -171,7 +171,8 @@ fn free_port() -> u16 {
 
 fn start_gate(port: u16, access: Access) -> (Arc<Recorder>, Handle) {
     let door = Arc::new(Recorder::default());
-    let settings = Settings { access, password_hash: Some(PasswordHash::new("localrandomstring")) };
+    let settings =
+        Settings { access, password_hash: Some(PasswordHash::new("localrandomstring")), ..Settings::default() };
     let address = ([127, 0, 0, 1], port).into();
     let handle = DovecotGate::start(address, settings, door.clone(), clock).unwrap();
     (door, handle)

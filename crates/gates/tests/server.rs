@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::sleep;
 
 use base::{Decision, Event, Reason, Timestamp, Verdict};
-use gates::dovecot::{Count, Settings};
+use gates::dovecot::{Count, Gate, Settings};
 use gates::io::{DovecotGate, Handle, Limits, Place, StartError};
 use rules::{Door, Question};
 
@@ -47,7 +47,7 @@ fn clock() -> Timestamp {
 fn start(limits: Limits) -> (Arc<Counting>, Handle) {
     let door = Arc::new(Counting::default());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let handle = DovecotGate::start_on(listener, Settings::default(), door.clone(), clock, limits).unwrap();
+    let handle = DovecotGate::start_on(listener, Gate::new(Settings::default(), door.clone()), clock, limits).unwrap();
     (door, handle)
 }
 

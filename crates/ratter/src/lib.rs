@@ -5,5 +5,6 @@
 pub mod cli;
 mod clock;
 pub mod config;
+mod judging;
 mod logging;
 mod node;

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 
-use base::{Address, CanonicalLogin, Network, PasswordTag, Timestamp};
+use base::{Address, CanonicalLogin, Network, PasswordTag, Subject, Timestamp};
 use listings::Book;
 
 use crate::counters::{Counters, Tallies};
@@ -191,6 +191,22 @@ impl Engine {
         for network in core::iter::once(party).chain(around) {
             let key = self.keys.network(network);
             self.address_shard(key).homes.succeeded(key, login, at);
+        }
+    }
+
+    /// Forgets what the rules have counted of a login, or of an address; what is listed stays listed.
+    pub fn forget(&self, subject: &Subject) {
+        match subject {
+            Subject::Login(login) => {
+                let key = self.keys.login(login.as_str());
+                self.login_shard(key).tables.iter_mut().for_each(|table| table.forget(key));
+            }
+            Subject::Network(network) => {
+                let key = self.keys.network(Address::new(network.base()).aggregate());
+                let mut shard = self.address_shard(key);
+                shard.tables.iter_mut().for_each(|table| table.forget(key));
+                shard.shared.forget(key);
+            }
         }
     }
 

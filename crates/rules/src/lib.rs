@@ -14,6 +14,7 @@ mod counters;
 mod credits;
 mod door;
 mod engine;
+mod exceptions;
 mod keys;
 pub mod limits;
 mod outage;
@@ -32,6 +33,7 @@ pub use engine::{
     BY_REVERSE_NAME, Engine, Level, NAME_WAIT, Observed, PROBATION, PROBATION_MAX, RECHECKED_MAX, RELAPSES_MAX,
     RELAPSES_WITHIN, SPAN_MAX, WAITING_MAX,
 };
+pub use exceptions::{EXCEPTIONS_MAX, Exception, Exceptions, Party, TooMany, Treatment};
 pub use keys::{Key, Keys};
 pub use outage::{OUTAGE_LOGINS, OUTAGE_PAUSE, OUTAGE_WITHIN};
 pub use owners::{HOUSEMATES_MAX, KNOWN_FOR, Owner, PLACES_MAX, SHARED_WITHIN};

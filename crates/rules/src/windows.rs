@@ -192,6 +192,13 @@ impl<const W: usize> Windows<W> {
         Some(Filled { count: ages().count() as u16, distinct: distinct as u16, oldest })
     }
 
+    /// Forgets all that was counted of `key`.
+    pub fn forget(&mut self, key: Key) {
+        if let Some(slot) = self.find(key) {
+            self.drop_record(slot);
+        }
+    }
+
     /// Keys that have a record.
     pub fn len(&self) -> usize {
         self.index.len()

@@ -1,6 +1,6 @@
 //! What Ratter keeps over a restart, in one `SQLite` file that an operator can open with `sqlite3`: the listings in
 //! force, the journal of every change to the book, the events, the addresses of each login's owner, the read positions
-//! of the sensors, the keys of the blocklist, and who did what.
+//! of the sensors, the keys of the blocklist, the exceptions, and who did what.
 //!
 //! ```text
 //!  push(Batch) ──> queue ──┐  tick <= 20 ms, at once after wake()
@@ -34,6 +34,7 @@ mod charges;
 mod clock;
 mod commit;
 mod error;
+mod exceptions;
 mod file;
 mod keys;
 pub mod limits;
@@ -53,6 +54,7 @@ mod writer;
 pub use bulk::RestoredBulk;
 pub use charges::{ChargeLog, KeptCharges};
 pub use error::{NotSaved, StoreError};
+pub use exceptions::ExceptionChange;
 pub use keys::{KeptCount, KeptKey};
 pub use limits::Limits;
 pub use people::{Audited, Past, PastChange, PastMaker, Reported};

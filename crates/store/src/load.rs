@@ -4,12 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use base::{ListId, Login, Network, PasswordTag, Subject, Timestamp};
 
+use crate::exceptions::ExceptionChange;
 use crate::keys::KeptKey;
 use crate::limits::{AUDITS_QUEUED_MAX, OWNERS_QUEUED_MAX};
 use crate::records::KeptEvent;
 use crate::records::{Batch, Position};
 use listings::{Cause, Change, Entry};
-use rules::Owner;
+use rules::{Owner, Party, Treatment};
 
 /// What tells owners apart: a login's present and former passwords are all of use, so that none displaces another.
 pub(crate) type OwnerKey = (Login, Network, Option<PasswordTag>);
@@ -31,6 +32,7 @@ pub(crate) struct Load {
     pub(crate) positions: HashMap<Box<str>, Position>,
     pub(crate) audits: Vec<Audit>,
     pub(crate) keys: HashMap<Box<str>, KeptKey>,
+    pub(crate) exceptions: HashMap<(Treatment, Party), ExceptionChange>,
 }
 
 /// What did not fit.
@@ -43,8 +45,9 @@ pub(crate) struct Shed {
 
 impl Load {
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { events, owners, positions, audits, keys } = self;
-        events.is_empty() && owners.is_empty() && positions.is_empty() && audits.is_empty() && keys.is_empty()
+        let Self { events, owners, positions, audits, keys, exceptions } = self;
+        let is_quiet = owners.is_empty() && positions.is_empty() && keys.is_empty() && exceptions.is_empty();
+        events.is_empty() && audits.is_empty() && is_quiet
     }
 
     /// Adds a batch, of its events at most `room`.
@@ -80,6 +83,12 @@ impl Load {
         Shed::default()
     }
 
+    /// Adds changes of exceptions. There are as many as the room that has them allows.
+    pub(crate) fn add_exceptions(&mut self, changes: Vec<ExceptionChange>) -> Shed {
+        self.exceptions.extend(changes.into_iter().map(|change| (change.key(), change)));
+        Shed::default()
+    }
+
     /// Adds what was queued after this load.
     pub(crate) fn absorb(&mut self, later: Self) {
         self.events.extend(later.events);
@@ -89,6 +98,7 @@ impl Load {
         self.positions.extend(later.positions);
         self.audits.extend(later.audits);
         self.keys.extend(later.keys);
+        self.exceptions.extend(later.exceptions);
     }
 
     fn put_owner(&mut self, key: OwnerKey, owner: Owner) {

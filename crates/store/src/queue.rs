@@ -7,6 +7,7 @@ use base::Timestamp;
 
 use crate::clock;
 use crate::error::NotSaved;
+use crate::exceptions::ExceptionChange;
 use crate::keys::KeptKey;
 use crate::limits::TICK;
 use crate::load::{Audit, Load, Shed};
@@ -117,6 +118,12 @@ impl Queue {
     pub(crate) fn push_keys(&self, keys: Vec<KeptKey>) {
         let mut state = self.lock();
         let shed = state.load.add_keys(keys);
+        self.queued(state, shed);
+    }
+
+    pub(crate) fn push_exceptions(&self, changes: Vec<ExceptionChange>) {
+        let mut state = self.lock();
+        let shed = state.load.add_exceptions(changes);
         self.queued(state, shed);
     }
 

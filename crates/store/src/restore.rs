@@ -4,12 +4,13 @@ use base::{ListId, Listing, Maker, Network, Subject, Timestamp};
 use rusqlite::{Connection, Params, Row};
 
 use crate::bulk::{self, RestoredBulk};
+use crate::exceptions;
 use crate::keys::{self, KeptKey};
 use crate::limits::Limits;
 use crate::people::PastMaker;
 use crate::records::{KeptEvent, Names, Position};
 use crate::rows::{self, ListingRow, time};
-use rules::Owner;
+use rules::{Exception, Owner};
 
 /// What the store knew when it was last written.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -31,6 +32,8 @@ pub struct Restored {
     pub positions: Vec<Position>,
     /// The keys of the blocklist, in the order in which they were made.
     pub keys: Vec<KeptKey>,
+    /// The exceptions in force or over since.
+    pub exceptions: Vec<Exception>,
     /// The secret of this node, for hashes that nobody else can make.
     pub secret: [u8; 16],
     /// What is in the file and not in here.
@@ -81,6 +84,7 @@ pub(crate) fn restore(
     restored.events = read(connection, &events, (time(since), most), unreadable, rows::event)?;
     restored.events.reverse();
     restored.keys = read(connection, &keys::query(), [], unreadable, keys::read)?;
+    restored.exceptions = read(connection, exceptions::QUERY, [], unreadable, exceptions::read)?;
     Ok(restored)
 }
 

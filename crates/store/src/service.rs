@@ -10,6 +10,7 @@ use rusqlite::Connection;
 
 use crate::clock;
 use crate::error::{NotSaved, StoreError};
+use crate::exceptions::ExceptionChange;
 use crate::file::{self, DATABASE, Lock};
 use crate::keys::KeptKey;
 use crate::limits::{AUDIT_BYTES_MAX, Limits};
@@ -101,6 +102,11 @@ impl Store {
     /// Queues keys in place of what is known of those with the same hashes.
     pub fn push_keys(&self, keys: Vec<KeptKey>) {
         self.queue.push_keys(keys);
+    }
+
+    /// Queues changes of exceptions, in the order in which they were made.
+    pub fn push_exceptions(&self, changes: Vec<ExceptionChange>) {
+        self.queue.push_exceptions(changes);
     }
 
     /// Has everything written at once: for whoever changed the book. Does not wait.

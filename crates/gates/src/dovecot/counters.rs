@@ -35,6 +35,10 @@ pub enum Count {
     Unauthorized,
     /// Requests for a command that does not exist, or by the wrong method.
     UnknownCommand,
+    /// Commands of weakforced's API that were done.
+    ApiDone,
+    /// Commands of weakforced's API that were not understood, or could not be done.
+    ApiFailed,
     /// Reports with a `pwhash` that tells nothing, because the server never saw the password or it was empty.
     ConstantTags,
     /// Reports with a `pwhash` that cannot be used: no nonce is configured here, or it has another length.
@@ -45,7 +49,7 @@ pub enum Count {
 
 impl Count {
     /// All of them, in the order of the enum.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::AskedBefore,
         Self::AskedAfter,
         Self::Passed,
@@ -62,6 +66,8 @@ impl Count {
         Self::NotJson,
         Self::Unauthorized,
         Self::UnknownCommand,
+        Self::ApiDone,
+        Self::ApiFailed,
         Self::ConstantTags,
         Self::UnusedTags,
         Self::DoorPanics,
@@ -86,6 +92,8 @@ impl Count {
             Self::NotJson => "not_json",
             Self::Unauthorized => "unauthorized",
             Self::UnknownCommand => "unknown_command",
+            Self::ApiDone => "api_done",
+            Self::ApiFailed => "api_failed",
             Self::ConstantTags => "constant_tags",
             Self::UnusedTags => "unused_tags",
             Self::DoorPanics => "door_panics",

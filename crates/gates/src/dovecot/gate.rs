@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use base::{Channel, Decision, Event, EventKind, PasswordTag, Tally, Timestamp, Verdict};
+use base::{Channel, Decision, Event, EventKind, PasswordTag, Reason, Tally, Timestamp, Verdict};
 use rules::{Door, Question, Stage};
 
 use super::access::Access;
@@ -11,10 +11,13 @@ use super::counters::{Count, Counters};
 use super::pwhash::{PasswordHash, Reading};
 use super::request::{FailType, Request};
 use crate::http::{self, Reply, Service, Status, write_decimal, write_failure};
+use crate::weakforced::{self, Api, Side};
 
 /// Longest time that a client is held, in seconds. Dovecot gives up a login after 150 s and then reports nothing at all, so
 /// that a longer tarpit would hide the attempt.
 pub const TARPIT_SECONDS_MAX: u64 = 100;
+/// Characters of a login that a message repeats.
+const MESSAGE_LOGIN_CHARS_MAX: usize = 100;
 /// Successful logins without a single question marked as "after", from which the mark is taken to be missing.
 const UNMARKED_LOGINS_MIN: u64 = 10;
 
@@ -26,12 +29,17 @@ pub struct Settings {
     /// How Dovecot makes `pwhash`. Without it a `pwhash` is not used, and every attempt counts: a constant one could not
     /// be told from that of one password sent again and again, and a guesser by CRAM-MD5 would count once.
     pub password_hash: Option<PasswordHash>,
+    /// What a client is told that is refused because it is blocked; empty, so that it learns nothing. `{ip}` and
+    /// `{login}` stand for what it gave.
+    pub message: String,
 }
 
-/// The gate: answers `allow`, `report` and `ping` as an HTTP service, and asks the one door.
+/// The gate: answers `allow`, `report` and `ping` as an HTTP service, and asks the one door; and the rest of weakforced's
+/// API where it is given what keeps the entries.
 pub struct Gate {
     settings: Settings,
     door: Arc<dyn Door>,
+    api: Option<Api>,
     counters: Counters,
 }
 
@@ -41,6 +49,7 @@ enum Command {
     Allow,
     Report,
     Ping,
+    Api(weakforced::Command),
 }
 
 impl Command {
@@ -53,7 +62,7 @@ impl Command {
             "allow" => Some(Self::Allow),
             "report" => Some(Self::Report),
             "ping" => Some(Self::Ping),
-            _ => None,
+            name => weakforced::Command::of(name).map(Self::Api),
         }
     }
 
@@ -61,6 +70,7 @@ impl Command {
         match self {
             Self::Allow | Self::Report => "POST",
             Self::Ping => "GET",
+            Self::Api(command) => command.method(),
         }
     }
 }
@@ -78,8 +88,14 @@ impl Service for Gate {
             let status = Status::MethodNotAllowed { allow: command.method() };
             return self.fail(reply, Count::UnknownCommand, status, "Method not allowed");
         }
-        if matches!(command, Command::Ping) {
-            return write_ok(reply);
+        match (command, &self.api) {
+            (Command::Ping, _) => return write_ok(reply),
+            (Command::Api(command), Some(api)) => {
+                let is_done = api.answer(now, command, request, reply);
+                return self.counters.add(if is_done { Count::ApiDone } else { Count::ApiFailed });
+            }
+            (Command::Api(_), None) => return self.fail(reply, Count::UnknownCommand, Status::NotFound, "Not found"),
+            (Command::Allow | Command::Report, _) => {}
         }
         // A login that is no UTF-8 must not slip through uncounted; only then the text is copied.
         let text =
@@ -92,14 +108,14 @@ impl Service for Gate {
         }
         match command {
             Command::Allow => match self.allow(now, &body, reply.waited) {
-                Some(answer) => write_status(reply, answer),
+                Some((answer, reason)) => self.write_status(now, reply, &body, answer, reason),
                 None => reply.is_later = true,
             },
             Command::Report => {
                 self.report(now, &body);
                 write_ok(reply);
             }
-            Command::Ping => {}
+            Command::Ping | Command::Api(_) => {}
         }
     }
 }
@@ -107,7 +123,13 @@ impl Service for Gate {
 impl Gate {
     /// A gate in front of `door`.
     pub fn new(settings: Settings, door: Arc<dyn Door>) -> Self {
-        Self { settings, door, counters: Counters::default() }
+        Self { settings, door, api: None, counters: Counters::default() }
+    }
+
+    /// The same with weakforced's whole API.
+    #[must_use]
+    pub fn with_api(self, api: Api) -> Self {
+        Self { api: Some(api), ..self }
     }
 
     /// What was counted so far.
@@ -138,8 +160,8 @@ impl Gate {
         warnings
     }
 
-    /// The status that answers `allow`; none if it is worth waiting for.
-    fn allow(&self, now: Timestamp, body: &Request<'_>, waited: Duration) -> Option<Answer> {
+    /// The status that answers `allow`, with the reason; none if it is worth waiting for.
+    fn allow(&self, now: Timestamp, body: &Request<'_>, waited: Duration) -> Option<(Answer, Reason)> {
         let question = Question {
             address: body.remote,
             login: non_empty(&body.login),
@@ -166,7 +188,42 @@ impl Gate {
             (Verdict::Defer, _) => (Answer::Pass, Count::DeferPassed),
         };
         self.counters.add(count);
-        Some(answer)
+        Some((answer, decision.reason))
+    }
+
+    /// Writes what answers `allow`. Where a person's entry decided, its attributes are told as weakforced tells them.
+    fn write_status(&self, now: Timestamp, reply: &mut Reply<'_>, body: &Request<'_>, answer: Answer, reason: Reason) {
+        reply.body.extend_from_slice(b"{\"status\":");
+        match answer {
+            Answer::Pass => reply.body.push(b'0'),
+            Answer::Refuse => reply.body.extend_from_slice(b"-1"),
+            Answer::Wait(seconds) => write_decimal(reply.body, seconds as usize),
+        }
+        let by_entry = matches!(
+            reason,
+            Reason::Excepted | Reason::AddressListed { rule: None, .. } | Reason::LoginListed { rule: None, .. }
+        );
+        let is_refused = matches!(answer, Answer::Refuse);
+        let has_message = is_refused && !self.settings.message.is_empty();
+        if !by_entry && !has_message {
+            return reply.body.extend_from_slice(b",\"msg\":\"\",\"r_attrs\":{}}");
+        }
+        let side = if is_refused { Side::Black } else { Side::White };
+        let grounds = self.api.as_ref().filter(|_| by_entry);
+        let grounds = grounds.and_then(|api| api.grounds(now, side, body.remote, non_empty(&body.login)));
+        let message = if has_message { self.message(body) } else { String::new() };
+        let rest = serde_json::json!({"msg": message, "r_attrs": grounds.unwrap_or_default()}).to_string();
+        reply.body.push(b',');
+        reply.body.extend_from_slice(&rest.as_bytes()[1..]);
+    }
+
+    /// The message to the client. What he gave himself is cut and stripped of control characters.
+    fn message(&self, body: &Request<'_>) -> String {
+        let login: String = body.login.chars().filter(|c| !c.is_control()).take(MESSAGE_LOGIN_CHARS_MAX).collect();
+        let address = body.remote.map(|address| address.to_string()).unwrap_or_default();
+        // One pass over the words around the places, so that a login of `{ip}` stays what it is.
+        let with_address = |text: &str| text.replace("{ip}", &address);
+        self.settings.message.split("{login}").map(with_address).collect::<Vec<_>>().join(&login)
     }
 
     fn report(&self, now: Timestamp, body: &Request<'_>) {
@@ -250,16 +307,6 @@ fn seconds(span: Duration) -> u64 {
 
 fn non_empty(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
-}
-
-fn write_status(reply: &mut Reply<'_>, answer: Answer) {
-    reply.body.extend_from_slice(b"{\"status\":");
-    match answer {
-        Answer::Pass => reply.body.push(b'0'),
-        Answer::Refuse => reply.body.extend_from_slice(b"-1"),
-        Answer::Wait(seconds) => write_decimal(reply.body, seconds as usize),
-    }
-    reply.body.extend_from_slice(b",\"msg\":\"\",\"r_attrs\":{}}");
 }
 
 fn write_ok(reply: &mut Reply<'_>) {

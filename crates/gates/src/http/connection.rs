@@ -6,7 +6,7 @@ use base::Timestamp;
 use crate::input::Input;
 
 use super::head::{self, Framing, Head, Request, Slots};
-use super::reply::{self, After, Reply, Status};
+use super::reply::{self, After, Kind, Reply, Status, Written};
 use super::{BODY_BYTES_MAX, Fault, HEAD_BYTES_MAX, HEADERS_MAX, OUTPUT_BYTES_MAX, Service};
 
 /// Input that a connection starts with, in bytes: several whole questions of a mail server.
@@ -20,12 +20,18 @@ pub struct Connection {
     input: Input,
     reading: Reading,
     output: Vec<u8>,
-    /// Memory for the body of a reply.
-    body: Vec<u8>,
+    memory: Memory,
     closing: bool,
     fault: Option<Fault>,
     /// Since when the request at the front is put off.
     waits_since: Option<Timestamp>,
+}
+
+/// Memory for the parts of a reply, which is used again.
+#[derive(Default, Debug)]
+struct Memory {
+    headers: Vec<u8>,
+    body: Vec<u8>,
 }
 
 /// Where in a request the connection stands.
@@ -60,7 +66,7 @@ impl Connection {
             input: Input::new(INPUT_BYTES, INPUT_BYTES_MAX),
             reading: Reading::Head { searched: 0 },
             output: Vec::new(),
-            body: Vec::new(),
+            memory: Memory::default(),
             closing: false,
             fault: None,
             waits_since: None,
@@ -158,7 +164,7 @@ impl Connection {
             let request = Request::new(&request, body);
             let waited = self.waits_since.map_or(Duration::ZERO, |since| now.since(since));
             let fill = |reply: &mut Reply<'_>| service.answer(now, &request, reply);
-            let is_answered = answer(&mut self.output, &mut self.body, &head, waited, fill);
+            let is_answered = answer(&mut self.output, &mut self.memory, &head, waited, fill);
             return Ok(self.finish(now, &head, head.length + size, is_answered));
         }
         if head.expects {
@@ -187,7 +193,7 @@ impl Connection {
         let request = Request::new(&request, &unread[head.length..body_end]);
         let waited = self.waits_since.map_or(Duration::ZERO, |since| now.since(since));
         let fill = |reply: &mut Reply<'_>| service.answer(now, &request, reply);
-        let is_answered = answer(&mut self.output, &mut self.body, &head, waited, fill);
+        let is_answered = answer(&mut self.output, &mut self.memory, &head, waited, fill);
         Ok(self.finish(now, &head, body_end, is_answered))
     }
 
@@ -207,9 +213,12 @@ impl Connection {
     }
 
     fn fail(&mut self, fault: Fault) {
-        self.body.clear();
-        reply::write_failure(&mut self.body, &fault.to_string());
-        reply::write(&mut self.output, Status::Fault(fault), &self.body, After::Close, false);
+        let body = &mut self.memory.body;
+        body.clear();
+        reply::write_failure(body, &fault.to_string());
+        let (status, after) = (Status::Fault(fault), After::Close);
+        let written = Written { status, kind: Kind::Json, headers: &[], body, after, bodiless: false };
+        reply::write(&mut self.output, &written);
         self.fault = Some(fault);
         self.closing = true;
     }
@@ -218,18 +227,21 @@ impl Connection {
 /// Has a reply filled, and writes it unless it is put off; returns whether it is written.
 fn answer(
     output: &mut Vec<u8>,
-    body: &mut Vec<u8>,
+    memory: &mut Memory,
     head: &Head,
     waited: Duration,
     fill: impl FnOnce(&mut Reply<'_>),
 ) -> bool {
+    let Memory { headers, body } = memory;
+    headers.clear();
     body.clear();
-    let mut reply = Reply { status: Status::Ok, body, waited, is_later: false };
+    let mut reply = Reply { status: Status::Ok, kind: Kind::Json, headers, body, waited, is_later: false };
     fill(&mut reply);
-    if !reply.is_later {
-        reply::write(output, reply.status, reply.body, head.after, head.bodiless);
+    let Reply { status, kind, is_later, .. } = reply;
+    if !is_later {
+        reply::write(output, &Written { status, kind, headers, body, after: head.after, bodiless: head.bodiless });
     }
-    !reply.is_later
+    !is_later
 }
 
 /// Whether an empty line lies in `bytes`, with either line end, as the parser takes both.

@@ -27,6 +27,8 @@ pub enum Status {
         /// When the client may come again.
         retry_after: Duration,
     },
+    /// 500: what was asked for cannot be done, or a fault of ours.
+    ServerError,
     /// 503, with `Retry-After` in whole seconds.
     Unavailable {
         /// When the client shall try again.
@@ -48,6 +50,7 @@ impl Status {
             Self::MethodNotAllowed { .. } => ("405 Method Not Allowed", ""),
             Self::UnsupportedMediaType => ("415 Unsupported Media Type", ""),
             Self::TooManyRequests { .. } => ("429 Too Many Requests", ""),
+            Self::ServerError => ("500 Internal Server Error", ""),
             Self::Unavailable { .. } => ("503 Service Unavailable", ""),
             Self::Fault(Fault::HeadTooLarge) => ("431 Request Header Fields Too Large", ""),
             Self::Fault(Fault::BodyTooLarge) => ("413 Content Too Large", ""),
@@ -56,12 +59,37 @@ impl Status {
     }
 }
 
+/// What a body is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// JSON.
+    Json,
+    /// Plain text.
+    Text,
+}
+
+/// What is written of a reply, and how.
+pub(super) struct Written<'a> {
+    pub status: Status,
+    pub kind: Kind,
+    pub headers: &'a [u8],
+    pub body: &'a [u8],
+    pub after: After,
+    /// A reply to `HEAD` has the head only, with the length that `GET` would have.
+    pub bodiless: bool,
+}
+
 /// The reply to one request, as a [`super::Service`] fills it.
 #[derive(Debug)]
 pub struct Reply<'a> {
     /// Its status.
     pub status: Status,
-    /// Its body, JSON; empty at first. The memory is the connection's and used again.
+    /// What its body is; JSON at first.
+    pub kind: Kind,
+    /// Header lines besides those of the codec, each with its CR LF; empty at first. What a client gave must not stand
+    /// in them as it came.
+    pub headers: &'a mut Vec<u8>,
+    /// Its body; empty at first. The memory is the connection's and used again.
     pub body: &'a mut Vec<u8>,
     /// How long the request has been put off so far.
     pub waited: Duration,
@@ -80,13 +108,18 @@ pub(super) enum After {
     Close,
 }
 
-/// Writes head and body to `output`. A reply to `HEAD` has the head only, with the length that `GET` would have.
-pub(super) fn write(output: &mut Vec<u8>, status: Status, body: &[u8], after: After, bodiless: bool) {
+/// Writes head and body to `output`.
+pub(super) fn write(output: &mut Vec<u8>, reply: &Written<'_>) {
+    let Written { status, kind, headers, body, after, bodiless } = *reply;
     let (line, header) = status.lines();
     output.extend_from_slice(b"HTTP/1.1 ");
     output.extend_from_slice(line.as_bytes());
-    output.extend_from_slice(b"\r\nContent-Type: application/json\r\n");
+    output.extend_from_slice(match kind {
+        Kind::Json => b"\r\nContent-Type: application/json\r\n",
+        Kind::Text => b"\r\nContent-Type: text/plain\r\n",
+    });
     output.extend_from_slice(header.as_bytes());
+    output.extend_from_slice(headers);
     match status {
         Status::MethodNotAllowed { allow } => {
             output.extend_from_slice(b"Allow: ");
@@ -104,6 +137,7 @@ pub(super) fn write(output: &mut Vec<u8>, status: Status, body: &[u8], after: Af
         | Status::Forbidden
         | Status::NotFound
         | Status::UnsupportedMediaType
+        | Status::ServerError
         | Status::Fault(_) => {}
     }
     output.extend_from_slice(match after {

@@ -25,19 +25,18 @@ impl DovecotGate {
     ) -> Result<Handle, StartError> {
         let listener =
             TcpListener::bind(listen).map_err(|source| StartError::Bind { place: Place::Tcp(listen), source })?;
-        Self::start_on(listener, settings, door, clock, Limits::default())
+        Self::start_on(listener, Gate::new(settings, door), clock, Limits::default())
     }
 
     /// The same on a listener that exists already, as a supervisor hands one over; clients that connect while this
     /// process is away wait in it. `limits` bound what one client may cost.
     pub fn start_on(
         listener: TcpListener,
-        settings: Settings,
-        door: Arc<dyn Door>,
+        gate: Gate,
         clock: fn() -> Timestamp,
         limits: Limits,
     ) -> Result<Handle, StartError> {
-        let gate = Arc::new(Gate::new(settings, door));
+        let gate = Arc::new(gate);
         let local_addr = listener.local_addr().map_err(StartError::Resources)?;
         let http = Http::new(gate.clone());
         let server = Server::start("dovecot-gate", vec![Listener::Tcp(listener)], http, clock, limits)?;

@@ -1,4 +1,5 @@
 use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -125,21 +126,42 @@ impl Gate {
         &self.counters
     }
 
-    /// Answers one line without its end.
-    pub fn answer(&self, now: Timestamp, line: &[u8]) -> Answer {
+    /// Answers one line without its end; none if the answer is worth waiting for, and was not waited for too long.
+    pub(super) fn answer_within(&self, now: Timestamp, line: &[u8], waited: Duration) -> Option<Answer> {
         match Request::parse(line) {
-            Ok(request) => self.decide(now, &request),
-            Err(malformed) => self.not_understood(malformed),
+            Ok(request) if self.waits(now, &request, waited) => None,
+            Ok(request) => Some(self.decide(now, &request)),
+            Err(malformed) => Some(self.not_understood(malformed)),
         }
     }
 
     /// The neutral answer to what is no line.
-    pub(super) fn not_understood(&self, malformed: Malformed) -> Answer {
+    pub(crate) fn not_understood(&self, malformed: Malformed) -> Answer {
         self.counters.add(Count::Malformed);
         Answer { status: 0, word: Word::Error(malformed), reason: "" }
     }
 
-    fn decide(&self, now: Timestamp, request: &Request<'_>) -> Answer {
+    /// Whether the answer to a question is worth waiting for, as long as nobody has waited too long.
+    pub(crate) fn waits(&self, now: Timestamp, request: &Request<'_>, waited: Duration) -> bool {
+        let service = request.service.as_deref().unwrap_or("");
+        let Request { address, stage, .. } = *request;
+        let question = Question { address, login: request.login.as_deref(), stage, service };
+        request.verb == Verb::Check && self.is_worth_waiting(now, &question, waited)
+    }
+
+    /// The same of a question as the door has it.
+    pub(crate) fn is_worth_waiting(&self, now: Timestamp, question: &Question<'_>, waited: Duration) -> bool {
+        let patience = catch_unwind(AssertUnwindSafe(|| self.door.patience(now, question)));
+        patience.ok().flatten().is_some_and(|patience| waited < patience)
+    }
+
+    /// Asks the door; a panic passes, and is counted.
+    pub(crate) fn ask(&self, now: Timestamp, question: &Question<'_>) -> Decision {
+        self.guarded(|door| door.ask(now, question))
+    }
+
+    /// The decision about what was asked or reported.
+    pub(crate) fn decide(&self, now: Timestamp, request: &Request<'_>) -> Answer {
         let service = request.service.as_deref().unwrap_or("");
         let question =
             Question { address: request.address, login: request.login.as_deref(), stage: request.stage, service };
@@ -156,22 +178,32 @@ impl Gate {
             reporter: None,
         };
         let (count, decision) = match request.verb {
-            Verb::Check => (Count::Asked, self.guarded(|door| door.ask(now, &question))),
+            Verb::Check => (Count::Asked, self.ask(now, &question)),
             Verb::Ok => (Count::ReportedOk, self.guarded(|door| door.observe(&report(EventKind::LoginOk)))),
             Verb::Failed => (Count::ReportedFailed, self.guarded(|door| door.observe(&report(EventKind::LoginFailed)))),
         };
         self.counters.add(count);
-        let (count, status, word) = match decision.verdict {
+        self.count_verdict(decision.verdict);
+        let (status, word) = match decision.verdict {
             Verdict::Tarpit(span) if !span.is_zero() => {
                 let seconds = span.as_secs().saturating_add(u64::from(span.subsec_nanos() > 0));
-                (Count::Tarpitted, i64::try_from(seconds).unwrap_or(i64::MAX), Word::Tarpit)
+                (i64::try_from(seconds).unwrap_or(i64::MAX), Word::Tarpit)
             }
-            Verdict::Pass | Verdict::Tarpit(_) => (Count::Passed, 0, Word::Pass),
-            Verdict::Refuse => (Count::Refused, -1, Word::Refuse),
-            Verdict::Defer => (Count::Deferred, -2, Word::Defer),
+            Verdict::Pass | Verdict::Tarpit(_) => (0, Word::Pass),
+            Verdict::Refuse => (-1, Word::Refuse),
+            Verdict::Defer => (-2, Word::Defer),
         };
-        self.counters.add(count);
         Answer { status, word, reason: reason_word(decision.reason) }
+    }
+
+    /// Counts what was answered.
+    pub(crate) fn count_verdict(&self, verdict: Verdict) {
+        self.counters.add(match verdict {
+            Verdict::Tarpit(span) if !span.is_zero() => Count::Tarpitted,
+            Verdict::Pass | Verdict::Tarpit(_) => Count::Passed,
+            Verdict::Refuse => Count::Refused,
+            Verdict::Defer => Count::Deferred,
+        });
     }
 
     /// A call of the door. If it panics the client is let through: a fault of ours never refuses.
@@ -191,6 +223,7 @@ const fn reason_word(reason: Reason) -> &'static str {
         Reason::KnownAddress => "known-address",
         Reason::AddressListed { .. } => "address-listed",
         Reason::LoginListed { .. } => "login-listed",
+        Reason::Excepted => "excepted",
         Reason::ListedElsewhere { .. } => "listed-elsewhere",
         Reason::TarpitsFull => "tarpits-full",
     }

@@ -1,3 +1,4 @@
+use core::time::Duration;
 use std::io::Write as _;
 use std::sync::Arc;
 
@@ -23,13 +24,15 @@ pub struct LineSession {
     searched: usize,
     output: Vec<u8>,
     is_faulty: bool,
+    /// Since when the question at the front waits for an answer that is on its way.
+    waits_since: Option<Timestamp>,
 }
 
 impl LineSession {
     /// A client that has said nothing yet.
     pub fn new(gate: Arc<Gate>) -> Self {
         let input = Input::new(INPUT_BYTES, LINE_BYTES_MAX + INPUT_BYTES);
-        Self { gate, input, searched: 0, output: Vec::new(), is_faulty: false }
+        Self { gate, input, searched: 0, output: Vec::new(), is_faulty: false, waits_since: None }
     }
 }
 
@@ -51,7 +54,13 @@ impl Session for LineSession {
                 Some(end) if end <= LINE_BYTES_MAX => {
                     let line = &unread[..end];
                     let line = line.strip_suffix(b"\r").unwrap_or(line);
-                    write(&mut self.output, self.gate.answer(now, line));
+                    let waited = self.waits_since.map_or(Duration::ZERO, |since| now.since(since));
+                    let Some(answer) = self.gate.answer_within(now, line, waited) else {
+                        self.waits_since.get_or_insert(now);
+                        break;
+                    };
+                    self.waits_since = None;
+                    write(&mut self.output, answer);
                     self.input.consume(end + 1);
                     self.searched = 0;
                     answered += 1;
@@ -82,6 +91,10 @@ impl Session for LineSession {
         self.is_faulty
     }
 
+    fn is_waiting(&self) -> bool {
+        self.waits_since.is_some()
+    }
+
     fn is_idle(&self) -> bool {
         self.input.is_empty()
     }
@@ -106,7 +119,6 @@ fn write(output: &mut Vec<u8>, answer: Answer) {
 #[cfg(test)]
 mod tests {
     use base::{Decision, Event, EventKind, Reason, Verdict};
-    use core::time::Duration;
     use proptest::prelude::*;
     use rules::{Door, Question, Stage};
 

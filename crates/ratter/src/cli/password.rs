@@ -1,16 +1,16 @@
-use std::fs::File;
 use std::io::{BufRead as _, IsTerminal, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command as Program, Stdio};
 
 use anyhow::Context;
 use clap::ValueEnum;
+use passwords::PASSWORD_CHARS_MAX;
 use passwords::generate::{self, Generated};
-use passwords::{About, PASSWORD_CHARS_MAX, Words, judge};
 use serde::Serialize;
 
 use super::show::{Show, printable};
 use super::{Failure, Outcome};
+use crate::judging::Judge;
 use crate::node::random_octets;
 
 #[derive(clap::Args)]
@@ -65,24 +65,8 @@ struct NewArguments {
     count: u16,
 }
 
-/// Where Debian puts the words of cracklib (package `cracklib-runtime`).
-const CRACKLIB_WORDS: &str = "/usr/share/dict/cracklib-small";
-
-/// Most bytes of a word list.
-const WORDS_BYTES_MAX: u64 = 64 << 20;
-
 /// Most bytes of a password on standard input: each character may be four.
 const PASSWORD_BYTES_MAX: u64 = 4 * PASSWORD_CHARS_MAX as u64 + 16;
-
-/// What `ratter password check --json` prints.
-#[derive(Serialize)]
-struct Judged {
-    good: bool,
-    score: u8,
-    faults: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    advice: Option<&'static str>,
-}
 
 /// What `ratter password new --json` prints.
 #[derive(Serialize)]
@@ -100,20 +84,14 @@ pub(crate) fn password(arguments: &Arguments, show: &Show) -> Result<Outcome, Fa
 }
 
 fn check(arguments: &CheckArguments, show: &Show) -> Result<Outcome, Failure> {
-    let words = words(arguments.words.as_deref())?;
+    let judge = Judge::with_words(arguments.words.as_deref())?;
     let password = read_password()?;
     let about: Vec<_> = arguments.about.iter().map(String::as_str).collect();
     let profile = match arguments.profile {
         Profile::Mail => passwords::Profile::Mail,
         Profile::Nist => passwords::Profile::Nist,
     };
-    let verdict = judge(&password, &About { profile, about: &about, words: &words });
-    let judged = Judged {
-        good: verdict.is_good(),
-        score: verdict.score,
-        faults: verdict.faults.iter().map(ToString::to_string).collect(),
-        advice: verdict.advice(),
-    };
+    let judged = judge.judge(&password, &about, profile);
     show.value(&judged, |judged| match judged.advice {
         None => "It may be used.".to_owned(),
         Some(advice) => {
@@ -141,18 +119,6 @@ fn make(arguments: &NewArguments, show: &Show) -> Result<Outcome, Failure> {
         if std::io::stdout().is_terminal() { format!("{lines}\n{bits:.0} bits of entropy each") } else { lines }
     })?;
     Ok(Outcome::Done)
-}
-
-/// The embedded words, with those of a file.
-fn words(named: Option<&Path>) -> anyhow::Result<Words> {
-    let cracklib = Path::new(CRACKLIB_WORDS);
-    let Some(path) = named.or_else(|| cracklib.exists().then_some(cracklib)) else { return Ok(Words::embedded()) };
-    let mut bytes = Vec::new();
-    #[expect(clippy::disallowed_methods, reason = "the binary reads files")]
-    let file = File::open(path);
-    let read = file.and_then(|file| file.take(WORDS_BYTES_MAX).read_to_end(&mut bytes));
-    read.with_context(|| format!("{} cannot be read", path.display()))?;
-    Ok(Words::embedded().with(&String::from_utf8_lossy(&bytes)))
 }
 
 /// The first line of standard input; from a terminal it is read unseen.

@@ -42,10 +42,27 @@ const WAIT_USUAL: Duration = Duration::from_secs(1);
 pub enum AskingGate {
     /// `[gate.dovecot]`.
     Dovecot,
+    /// `[gate.http]`.
+    Http,
+    /// `[gate.line]`.
+    Line,
+    /// `[gate.map]`.
+    Map,
+    /// `[gate.milter]`.
+    Milter,
+    /// `[gate.postfix]`.
+    Postfix,
 }
 
 impl AskingGate {
-    const NAMES: [(&'static str, Self); 1] = [("dovecot", Self::Dovecot)];
+    const NAMES: [(&'static str, Self); 6] = [
+        ("dovecot", Self::Dovecot),
+        ("http", Self::Http),
+        ("line", Self::Line),
+        ("map", Self::Map),
+        ("milter", Self::Milter),
+        ("postfix", Self::Postfix),
+    ];
 }
 
 /// A list that is asked, and by whom.

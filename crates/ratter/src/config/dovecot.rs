@@ -23,6 +23,8 @@ pub struct DovecotGate {
     pub api_header: String,
     /// `auth_policy_hash_nonce` of Dovecot, by which constant password hashes are recognised.
     pub nonce: Option<String>,
+    /// What a client is told that is refused because of a block; empty tells it nothing.
+    pub message: String,
     /// What it does about addresses that are on other people's lists; none asks none.
     pub ask: Option<AskPolicy>,
 }
@@ -47,12 +49,16 @@ impl fmt::Debug for Secret {
 /// Longest secret, in bytes; a file that is longer holds something else.
 const SECRET_BYTES_MAX: usize = 1024;
 
+/// Longest message to clients, in bytes: mail programs show one line.
+const MESSAGE_BYTES_MAX: usize = 200;
+
 pub(super) fn read(section: &Section<'_>) -> Option<DovecotGate> {
     let listen = section.setting("listen", &socket());
     let password = secret(section, "password", "password-file");
     let api_key = secret(section, "api-key", "api-key-file");
     let api_header = section.setting("api-header", &header_name());
     let nonce = section.optional("nonce", &text("the nonce that Dovecot has", SECRET_BYTES_MAX));
+    let message = section.optional("message", &text("a sentence for clients that are refused", MESSAGE_BYTES_MAX));
     let ask = section.part("ask", |section| Some(ask::policy(section)));
 
     let listen = listen?;
@@ -63,11 +69,19 @@ pub(super) fn read(section: &Section<'_>) -> Option<DovecotGate> {
         let hint = "listen on 127.0.0.1, or set `password-file` and give Dovecot the same password";
         section.desk.report(fault.label("reachable from outside, without a password").hint(hint.to_owned()));
     }
-    Some(DovecotGate { listen, password, api_key, api_header: api_header?, nonce, ask })
+    Some(DovecotGate {
+        listen,
+        password,
+        api_key,
+        api_header: api_header?,
+        nonce,
+        message: message.unwrap_or_default(),
+        ask,
+    })
 }
 
 /// A secret from `key`, or from the file that `file_key` names.
-fn secret(section: &Section<'_>, key: &'static str, file_key: &'static str) -> Option<Secret> {
+pub(super) fn secret(section: &Section<'_>, key: &'static str, file_key: &'static str) -> Option<Secret> {
     let inline = section.optional(key, &text("a secret", SECRET_BYTES_MAX));
     let file = secret_file(section, file_key);
     if section.has(key) && section.has(file_key) {
@@ -97,7 +111,7 @@ pub(super) fn secret_file(section: &Section<'_>, file_key: &'static str) -> Opti
 }
 
 /// A name of an HTTP header (RFC 9110 section 5.6.2).
-fn header_name() -> Form<'static, String> {
+pub(super) fn header_name() -> Form<'static, String> {
     Form::of_text("the name of an HTTP header, such as `X-API-Key`", |name| {
         let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         match name.split_once(':') {

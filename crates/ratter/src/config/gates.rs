@@ -7,25 +7,35 @@ use gates::io::Place;
 use gates::policy::{Refusal, Settings};
 use toml::de::DeValue;
 
+use super::ask::{self, AskPolicy};
 use super::diagnose::Fault;
 use super::dovecot::{self, DovecotGate};
 use super::forms::{Form, Mismatch, read_socket, word};
+use super::http::{self, HttpGate};
 use super::listeners::is_public;
 use super::lists::Lists;
+use super::maps::{self, MapGate};
 use super::probe::Transport;
 use super::reader::{Placed, Section};
+use super::saslauthd::{self, SaslGate};
 
 /// The gates that are wanted.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Gates {
     /// The server of Dovecot's auth policy protocol.
     pub dovecot: Option<DovecotGate>,
+    /// The server of questions over HTTP.
+    pub http: Option<HttpGate>,
     /// The server of one-line questions.
     pub line: Option<LineGate>,
+    /// The servers of look-up tables for Postfix.
+    pub map: Option<MapGate>,
     /// The server of Postfix' policy delegation.
     pub postfix: Option<MailGate>,
     /// The milter.
     pub milter: Option<MailGate>,
+    /// The gate before saslauthd.
+    pub saslauthd: Option<SaslGate>,
 }
 
 /// A server of mail servers.
@@ -35,6 +45,8 @@ pub struct MailGate {
     pub listen: Vec<Place>,
     /// What it does.
     pub settings: Settings,
+    /// What it does about addresses that are on other people's lists; none asks none.
+    pub ask: Option<AskPolicy>,
 }
 
 /// The server of one-line questions.
@@ -42,14 +54,19 @@ pub struct MailGate {
 pub struct LineGate {
     /// Where it listens.
     pub listen: Vec<Place>,
+    /// What it does about addresses that are on other people's lists; none asks none.
+    pub ask: Option<AskPolicy>,
 }
 
 pub(super) fn read(section: &Section<'_>, lists: &Lists) -> Gates {
     Gates {
         dovecot: section.part("dovecot", dovecot::read),
+        http: section.part("http", http::read),
         line: section.part("line", |section| Some(line(section))),
+        map: section.part("map", |section| Some(maps::read(section, lists))),
         postfix: section.part("postfix", |section| Some(mail(section, lists, "[gate.postfix]"))),
         milter: section.part("milter", |section| Some(mail(section, lists, "[gate.milter]"))),
+        saslauthd: section.part("saslauthd", saslauthd::read),
     }
 }
 
@@ -57,8 +74,10 @@ fn mail(section: &Section<'_>, lists: &Lists, title: &str) -> MailGate {
     let listen = section.required_each("listen", &place(section));
     note_places(section, &listen, title);
     let refusal = section.optional("refuse", &word(Refusal::NAMES));
+    let ask = section.part("ask", |section| Some(ask::policy(section)));
     let set = |key| section.each(key, &list(lists)).iter().fold(ListSet::EMPTY, |set, list| set.with(list.value));
     MailGate {
+        ask,
         listen: listen.into_iter().map(|place| place.value).collect(),
         settings: Settings {
             refusal: refusal.unwrap_or(Refusal::Reject),
@@ -69,7 +88,7 @@ fn mail(section: &Section<'_>, lists: &Lists, title: &str) -> MailGate {
 }
 
 /// A list other than that of the blocks, which are refused anyway.
-fn list(lists: &Lists) -> Form<'_, ListId> {
+pub(super) fn list(lists: &Lists) -> Form<'_, ListId> {
     let form = lists.form();
     Form::of_text(form.wants.clone(), move |name| {
         if name == "blocked" {
@@ -82,11 +101,12 @@ fn list(lists: &Lists) -> Form<'_, ListId> {
 fn line(section: &Section<'_>) -> LineGate {
     let listen = section.required_each("listen", &place(section));
     note_places(section, &listen, "[gate.line]");
-    LineGate { listen: listen.into_iter().map(|place| place.value).collect() }
+    let ask = section.part("ask", |section| Some(ask::policy(section)));
+    LineGate { listen: listen.into_iter().map(|place| place.value).collect(), ask }
 }
 
 /// An address with a port, or the path of a unix socket.
-fn place<'f>(section: &Section<'f>) -> Form<'f, Place> {
+pub(super) fn place<'f>(section: &Section<'f>) -> Form<'f, Place> {
     let path = section.desk.path("/run/ratter/gate.sock");
     Form::of_text("an address with a port, such as `127.0.0.1:4002`, or a path, such as `/run/ratter/gate.sock`", {
         move |text| {
@@ -105,7 +125,7 @@ fn place<'f>(section: &Section<'f>) -> Form<'f, Place> {
 }
 
 /// Has the ports tried, and warns of those that strangers can reach, because such a gate asks nobody for a password.
-fn note_places(section: &Section<'_>, places: &[Placed<Place>], title: &str) {
+pub(super) fn note_places(section: &Section<'_>, places: &[Placed<Place>], title: &str) {
     for place in places {
         let Place::Tcp(address) = place.value else { continue };
         section.desk.listens(place.place.clone(), address, Transport::Tcp);

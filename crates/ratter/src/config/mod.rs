@@ -19,10 +19,12 @@ mod feed;
 mod find;
 mod forms;
 mod gates;
+mod http;
 mod limits;
 mod listeners;
 mod lists;
 mod login;
+mod maps;
 mod node;
 mod patterns;
 mod probe;
@@ -30,6 +32,7 @@ mod reader;
 mod reports;
 mod resolver;
 mod rules;
+mod saslauthd;
 mod sending;
 mod sensors;
 mod syntax;
@@ -54,10 +57,12 @@ pub use self::dovecot::{DovecotGate, Secret};
 pub use self::feed::Feed;
 pub use self::find::{Ports, Source, control_socket, find, parse_duration};
 pub use self::gates::{Gates, LineGate};
+pub use self::http::HttpGate;
 pub use self::limits::Limits;
 pub(crate) use self::listeners::is_public;
 pub use self::lists::List;
 pub use self::login::{LoginGuard, Profile};
+pub use self::maps::MapGate;
 pub use self::node::{LogFormat, Node};
 pub use self::probe::{Machine, Probe, Transport};
 pub use self::reports::Reports;
@@ -157,8 +162,8 @@ pub fn load(path: Option<&Path>, text: &str, probe: &dyn Probe) -> Result<Config
 }
 
 /// Sections of which `default.toml` has none, with what is required in them.
-const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[[ask]]\ncodes = [{}]\n[gate.line]\n\
-     [gate.postfix]\n[gate.milter]\n[gate.dovecot.ask]\n[[action.map]]\n[reports]\n[[reporter]]\n[dnsbl.access]\n\
+const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[[ask]]\ncodes = [{}]\n[gate.http.ask]\n\
+     [gate.http.nginx]\n[gate.line.ask]\n[gate.map.ask]\n[gate.postfix.ask]\n[gate.milter.ask]\n[gate.saslauthd]\n[gate.dovecot.ask]\n[[action.map]]\n[reports]\n[[reporter]]\n[dnsbl.access]\n\
      [[dnsbl.zone]]\n[[dnsbl.transfer.allow]]\n[[dnsbl.transfer.notify]]\n[dnsbl.static]\n[[dnsbl.mirror]]\n[feed]\n";
 
 /// Every key there is, such as `rule.distinct.of`, with its default as `default.toml` writes it.

@@ -145,7 +145,9 @@ impl AskingDoor {
         if question.login.is_some_and(|login| self.node.engine.knows(now, address, login)) {
             return None;
         }
-        Some((address, self.node.asking()?.look(now, address, self.lists, true)))
+        // A host that sends mail by itself is what lists of dynamic addresses are for; a person who logs in is not.
+        let at_login = question.login.is_some() || question.service != "smtp";
+        Some((address, self.node.asking()?.look(now, address, self.lists, at_login)))
     }
 }
 

@@ -1,11 +1,12 @@
 //! The configuration as the rooms take it. Nothing is decided here: each room's settings say what they mean.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base::ListId;
 
 use super::names::{ListInfo, Names};
-use crate::config::{self, Config, Dnsbl, DovecotGate, List};
+use crate::config::{self, Config, Dnsbl, DovecotGate, HttpGate, List, Secret};
 
 /// Names of the lists and rules.
 pub(crate) fn names(config: &Config) -> Names {
@@ -91,17 +92,33 @@ pub(crate) fn memory(config: &Config) -> Duration {
     spans.max().unwrap_or_default().min(LONGEST)
 }
 
-/// Dovecot's gate.
-pub(crate) fn dovecot_settings(gate: &DovecotGate) -> gates::dovecot::Settings {
+/// Who may ask a gate over HTTP.
+fn access(password: Option<&Secret>, api_key: Option<&Secret>, api_header: &str) -> gates::dovecot::Access {
     let mut access = gates::dovecot::Access::open();
-    if let Some(password) = &gate.password {
+    if let Some(password) = password {
         access = access.with_password(password.expose());
     }
-    if let Some(key) = &gate.api_key {
-        access = access.with_header(&format!("{}: {}", gate.api_header, key.expose()));
+    if let Some(key) = api_key {
+        access = access.with_header(&format!("{api_header}: {}", key.expose()));
     }
+    access
+}
+
+/// The HTTP gate. Passwords are judged only where nobody outside this machine can read them.
+pub(crate) fn http_settings(gate: &HttpGate) -> anyhow::Result<gates::web::Settings> {
+    let passwords = gate.is_private().then(crate::judging::Judge::open).transpose()?;
+    Ok(gates::web::Settings {
+        access: access(gate.password.as_ref(), gate.api_key.as_ref(), &gate.api_header),
+        backends: gate.backends,
+        passwords: passwords.map(|judge| Arc::new(judge) as Arc<dyn gates::web::Passwords>),
+    })
+}
+
+/// Dovecot's gate.
+pub(crate) fn dovecot_settings(gate: &DovecotGate) -> gates::dovecot::Settings {
+    let access = access(gate.password.as_ref(), gate.api_key.as_ref(), &gate.api_header);
     let password_hash = gate.nonce.as_deref().map(gates::dovecot::PasswordHash::new);
-    gates::dovecot::Settings { access, password_hash }
+    gates::dovecot::Settings { access, password_hash, message: gate.message.clone() }
 }
 
 /// What DNS answers.

@@ -4,11 +4,15 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use ::gates::dovecot::Count as DovecotCount;
-use ::gates::io::{Connections, DovecotGate, Handle, Limits, LineGate, Listener, MilterGate, Place, PostfixGate};
+use ::gates::io::{Connections, DovecotGate, Handle, HttpGate, Limits, LineGate, Listener};
+use ::gates::io::{MapGate, MilterGate, Place, PostfixGate, SaslGate};
 use ::gates::line::Count as LineCount;
+use ::gates::map::{Count as MapCount, Dialect};
 use ::gates::milter::Count as MilterCount;
 use ::gates::policy::Node as MailNode;
 use ::gates::postfix::Count as PostfixCount;
+use ::gates::saslauthd::Count as SaslCount;
+use ::gates::web::Count as HttpCount;
 use ::gates::{Lists, Messages};
 use anyhow::Context;
 use base::{Address, ListSet};
@@ -24,9 +28,12 @@ use crate::config::{AskPolicy, AskingGate, Config, asked_by};
 /// What answers mail servers.
 pub(super) struct Gates {
     pub(super) dovecot: Option<Handle>,
+    pub(super) http: Option<HttpGate>,
     pub(super) line: Option<LineGate>,
+    pub(super) map: Option<MapGate>,
     pub(super) postfix: Option<PostfixGate>,
     pub(super) milter: Option<MilterGate>,
+    pub(super) saslauthd: Option<SaslGate>,
 }
 
 impl Lists for Node {
@@ -38,40 +45,69 @@ impl Lists for Node {
 /// Starts the gates that are configured.
 pub(super) fn start(config: &Config, node: &Arc<Node>) -> anyhow::Result<Gates> {
     let limits = Limits { connections_max: config.limits.connections, ..Default::default() };
-    let door: Arc<dyn Door> = node.clone();
     let dovecot = config.gates.dovecot.as_ref().map(|gate| {
         let listener = TcpListener::bind(gate.listen)
             .with_context(|| format!("Dovecot's gate cannot listen at {}", gate.listen))?;
-        let settings = convert::dovecot_settings(gate);
         let door = door_of(config, node, gate.ask, AskingGate::Dovecot);
-        anyhow::Ok(DovecotGate::start_on(listener, settings, door, clock::now, limits)?)
+        let api = ::gates::weakforced::Api::new(node.clone());
+        let gate = ::gates::dovecot::Gate::new(convert::dovecot_settings(gate), door).with_api(api);
+        anyhow::Ok(DovecotGate::start_on(listener, gate, clock::now, limits)?)
+    });
+    let http = config.gates.http.as_ref().map(|gate| {
+        let listeners = listeners(&gate.listen, "the HTTP gate")?;
+        let settings = convert::http_settings(gate)?;
+        let gate = ::gates::web::Gate::new(settings, door_of(config, node, gate.ask, AskingGate::Http));
+        anyhow::Ok(HttpGate::start(listeners, gate, clock::now, limits)?)
     });
     let line = config.gates.line.as_ref().map(|gate| {
         let listeners = listeners(&gate.listen, "the line gate")?;
-        anyhow::Ok(LineGate::start(listeners, door.clone(), clock::now, limits)?)
+        let door = door_of(config, node, gate.ask, AskingGate::Line);
+        anyhow::Ok(LineGate::start(listeners, door, clock::now, limits)?)
     });
-    let mail = MailNode {
-        door: door.clone(),
+    let mail = |policy, gate| MailNode { door: door_of(config, node, policy, gate), ..mail_node(config, node) };
+    let map = config.gates.map.as_ref().map(|gate| {
+        let socketmap = (Dialect::Socketmap, listeners(&gate.socketmap, "the gate for socketmaps")?);
+        let tcp = (Dialect::Tcp, listeners(&gate.tcp, "the gate for tcp tables")?);
+        let mail = mail(gate.ask, AskingGate::Map);
+        anyhow::Ok(MapGate::start(vec![socketmap, tcp], mail, gate.settings, clock::now, limits)?)
+    });
+    let messages = mail_node(config, node).messages;
+    let both = |policy, gate| MailNode { messages: Arc::clone(&messages), ..mail(policy, gate) };
+    let postfix = config.gates.postfix.as_ref().map(|gate| {
+        let listeners = listeners(&gate.listen, "Postfix' gate")?;
+        let mail = both(gate.ask, AskingGate::Postfix);
+        anyhow::Ok(PostfixGate::start(listeners, mail, gate.settings, clock::now, limits)?)
+    });
+    let milter = config.gates.milter.as_ref().map(|gate| {
+        let listeners = listeners(&gate.listen, "the milter")?;
+        let mail = both(gate.ask, AskingGate::Milter);
+        anyhow::Ok(MilterGate::start(listeners, mail, gate.settings, clock::now, limits)?)
+    });
+    let saslauthd = config.gates.saslauthd.as_ref().map(|gate| {
+        let listeners = listeners(&gate.listen, "the gate before saslauthd")?;
+        anyhow::Ok(SaslGate::start(listeners, node.clone(), &gate.upstream, clock::now, limits)?)
+    });
+    Ok(Gates {
+        dovecot: dovecot.transpose()?,
+        http: http.transpose()?,
+        line: line.transpose()?,
+        map: map.transpose()?,
+        postfix: postfix.transpose()?,
+        milter: milter.transpose()?,
+        saslauthd: saslauthd.transpose()?,
+    })
+}
+
+/// What the gates of mail ask, with a memory of messages that is new.
+fn mail_node(config: &Config, node: &Arc<Node>) -> MailNode {
+    MailNode {
+        door: node.clone(),
         sending: node.clone(),
         lists: node.clone(),
         messages: Arc::new(Messages::default()),
         names: config.lists.iter().map(|list| list.name.clone()).collect(),
         reads_log: !(config.sensors.is_empty() && config.journals.is_empty() && config.syslogs.is_empty()),
-    };
-    let postfix = config.gates.postfix.as_ref().map(|gate| {
-        let listeners = listeners(&gate.listen, "Postfix' gate")?;
-        anyhow::Ok(PostfixGate::start(listeners, mail.clone(), gate.settings, clock::now, limits)?)
-    });
-    let milter = config.gates.milter.as_ref().map(|gate| {
-        let listeners = listeners(&gate.listen, "the milter")?;
-        anyhow::Ok(MilterGate::start(listeners, mail.clone(), gate.settings, clock::now, limits)?)
-    });
-    Ok(Gates {
-        dovecot: dovecot.transpose()?,
-        line: line.transpose()?,
-        postfix: postfix.transpose()?,
-        milter: milter.transpose()?,
-    })
+    }
 }
 
 fn listeners(places: &[Place], who: &str) -> anyhow::Result<Vec<Listener>> {
@@ -116,6 +152,23 @@ impl Gates {
             reported: gate.counters().get(LineCount::ReportedOk) + gate.counters().get(LineCount::ReportedFailed),
             malformed: gate.counters().get(LineCount::Malformed),
         });
+        let http = self.http.iter().map(|gate| {
+            let (asked, own) = (gate.gate().asked(), gate.gate().counters());
+            GateStatus {
+                name: "http".to_owned(),
+                listen: shown(gate.places()),
+                asked: asked.get(LineCount::Asked) + own.get(HttpCount::Nginx),
+                reported: asked.get(LineCount::ReportedOk) + asked.get(LineCount::ReportedFailed),
+                malformed: asked.get(LineCount::Malformed) + own.get(HttpCount::PasswordsMalformed),
+            }
+        });
+        let map = self.map.iter().map(|gate| GateStatus {
+            name: "map".to_owned(),
+            listen: shown(&gate.places()),
+            asked: gate.counters().get(MapCount::Asked),
+            reported: 0,
+            malformed: gate.counters().get(MapCount::Malformed),
+        });
         let postfix = self.postfix.iter().map(|gate| GateStatus {
             name: "postfix".to_owned(),
             listen: shown(gate.places()),
@@ -133,7 +186,14 @@ impl Gates {
                 malformed: count(MilterCount::Malformed),
             }
         });
-        dovecot.chain(line).chain(postfix).chain(milter).collect()
+        let saslauthd = self.saslauthd.iter().map(|gate| GateStatus {
+            name: "saslauthd".to_owned(),
+            listen: shown(gate.places()),
+            asked: gate.counters().get(SaslCount::Asked),
+            reported: gate.counters().get(SaslCount::Ok) + gate.counters().get(SaslCount::Failed),
+            malformed: gate.counters().get(SaslCount::Malformed),
+        });
+        dovecot.chain(http).chain(line).chain(map).chain(postfix).chain(milter).chain(saslauthd).collect()
     }
 
     pub(super) fn metrics(&self) -> Vec<Metric> {
@@ -146,6 +206,29 @@ impl Gates {
                 Metric::counter("dovecot_connections", "Connections at Dovecot's gate, by what became of them", 0)
                     .by("end", ends(connections)),
                 Metric::counter("dovecot_gate", "Requests at Dovecot's gate, by what became of them", 0)
+                    .by("count", counts),
+            ]);
+        }
+        if let Some(gate) = &self.http {
+            let answers = gate.gate().asked().iter().map(|(count, value)| (count.name().to_owned(), value));
+            let counts = gate.gate().counters().iter().map(|(count, value)| (count.name().to_owned(), value));
+            let connections = gate.connections();
+            metrics.extend([
+                Metric::gauge("http_connections_open", "Connections at the HTTP gate", connections.open as u64),
+                Metric::counter("http_connections", "Connections at the HTTP gate, by what became of them", 0)
+                    .by("end", ends(connections)),
+                Metric::counter("http_gate", "Requests at the HTTP gate, by what became of them", 0)
+                    .by("count", answers.chain(counts)),
+            ]);
+        }
+        if let Some(gate) = &self.map {
+            let counts = gate.counters().iter().map(|(count, value)| (count.name().to_owned(), value));
+            let connections = gate.connections();
+            metrics.extend([
+                Metric::gauge("map_connections_open", "Connections at the look-up tables", connections.open as u64),
+                Metric::counter("map_connections", "Connections at the look-up tables, by what became of them", 0)
+                    .by("end", ends(connections)),
+                Metric::counter("map_gate", "Keys at the look-up tables, by what became of them", 0)
                     .by("count", counts),
             ]);
         }
@@ -178,6 +261,17 @@ impl Gates {
                 Metric::counter("milter_connections", "Connections at the milter, by what became of them", 0)
                     .by("end", ends(connections)),
                 Metric::counter("milter_gate", "Clients and messages at the milter, by what became of them", 0)
+                    .by("count", counts),
+            ]);
+        }
+        if let Some(gate) = &self.saslauthd {
+            let counts = gate.counters().iter().map(|(count, value)| (count.name().to_owned(), value));
+            let connections = gate.connections();
+            metrics.extend([
+                Metric::gauge("saslauthd_connections_open", "Connections before saslauthd", connections.open as u64),
+                Metric::counter("saslauthd_connections", "Connections before saslauthd, by what became of them", 0)
+                    .by("end", ends(connections)),
+                Metric::counter("saslauthd_gate", "Questions before saslauthd, by what became of them", 0)
                     .by("count", counts),
             ]);
         }

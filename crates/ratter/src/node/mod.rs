@@ -12,6 +12,7 @@ mod bulk;
 mod console;
 mod convert;
 mod dns;
+mod exceptions;
 mod feed;
 mod gates;
 mod globs;
@@ -39,7 +40,7 @@ use std::time::Duration;
 
 use base::{Decision, Event, EventKind, Timestamp};
 use listings::Book;
-use rules::{Door, Engine, Question, Stage};
+use rules::{Door, Engine, Exceptions, Question, Stage};
 use sensors::patterns::Patterns;
 use store::{Batch, KeptEvent, Store};
 use tokio::sync::broadcast;
@@ -88,6 +89,8 @@ pub(crate) struct Node {
     sensors: RwLock<Vec<Arc<SensorGauge>>>,
     patterns: Arc<Patterns>,
     names_judge: reverse::Judge,
+    /// Who is let through or refused whatever was counted.
+    exceptions: Exceptions,
     asking: Option<Asking>,
     warnings: Vec<String>,
     /// How far back events are kept, for `why`.
@@ -134,6 +137,7 @@ impl Node {
         self.ask_for_names(now);
         self.ask_again(now);
         self.sending.poll(now);
+        self.expire_exceptions(now);
         if self.book.expire(now) > 0 {
             self.store.wake();
         }
@@ -177,7 +181,7 @@ impl Node {
 
 impl Door for Node {
     fn ask(&self, now: Timestamp, question: &Question<'_>) -> Decision {
-        self.engine.ask(now, question)
+        self.excepted(now, question).unwrap_or_else(|| self.engine.ask(now, question))
     }
 
     fn observe(&self, event: &Event<'_>) -> Decision {
@@ -190,6 +194,6 @@ impl Door for Node {
         }
         let question =
             Question { address: event.address, login: event.login, stage: Stage::After, service: event.service };
-        self.engine.ask(event.time, &question)
+        self.ask(event.time, &question)
     }
 }

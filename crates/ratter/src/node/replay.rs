@@ -186,6 +186,7 @@ impl Replay {
             Reason::Unlisted
             | Reason::NeverListed
             | Reason::KnownAddress
+            | Reason::Excepted
             | Reason::ListedElsewhere { .. }
             | Reason::TarpitsFull => return,
         };

@@ -7,7 +7,7 @@ use ::console::api::Happening;
 use anyhow::{Context, anyhow};
 use dnsbl::transfer::History;
 use listings::{Book, NeverList};
-use rules::{Engine, Owner};
+use rules::{Engine, Exceptions, Owner};
 use sensors::patterns::Patterns;
 use store::{Limits, Opened, Restored, Store};
 use tokio::sync::broadcast;
@@ -83,6 +83,7 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         sensors: RwLock::default(),
         patterns: Arc::new(Patterns::new(config.patterns.clone())),
         names_judge: super::reverse::Judge::new(),
+        exceptions: exceptions(&mut restored),
         asking: super::Asking::start(&config.resolver, &config.asks)?,
         warnings: config.warnings.iter().map(|fault| fault.title.clone()).collect(),
         history: config.limits.history,
@@ -134,6 +135,17 @@ fn restore(book: &Book, engine: &Engine, restored: &mut Restored) {
     if left_out.unreadable_rows > 0 {
         warn!(rows = left_out.unreadable_rows, "rows of the store make no sense and were passed over");
     }
+}
+
+/// The exceptions that the last commit left.
+fn exceptions(restored: &mut Restored) -> Exceptions {
+    let exceptions = Exceptions::new(u128::from_le_bytes(restored.secret) as u64);
+    let kept = core::mem::take(&mut restored.exceptions);
+    let shed = kept.into_iter().filter(|exception| exceptions.put(exception.clone()).is_err()).count();
+    if shed > 0 {
+        warn!(exceptions = shed, "there are more exceptions in the file than can be in force");
+    }
+    exceptions
 }
 
 fn start_store(

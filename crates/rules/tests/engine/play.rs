@@ -222,6 +222,7 @@ pub(crate) fn told(decision: Decision) -> String {
         Reason::LoginListed { .. } => " login",
         Reason::ListedElsewhere { .. } => " elsewhere",
         Reason::TarpitsFull => " full",
+        Reason::Excepted => " excepted",
     };
     verdict + reason
 }

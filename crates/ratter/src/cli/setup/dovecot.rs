@@ -99,6 +99,7 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
     Ok(Recipe {
         name: "dovecot",
         files: files(&parts, &folder),
+        commands: Vec::new(),
         steps: text::steps(&parts),
         probe: Box::new(move |client| probe::probe(&main, client)),
     })

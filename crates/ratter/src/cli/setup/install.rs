@@ -45,6 +45,20 @@ pub(super) fn write_all(files: &[Planned]) -> anyhow::Result<Vec<Change>> {
     Ok(changes)
 }
 
+/// Runs programs of the server, each with its arguments; the first that fails is the last.
+pub(super) fn run_all(commands: &[Vec<String>]) -> anyhow::Result<()> {
+    for command in commands {
+        let Some((program, arguments)) = command.split_first() else { continue };
+        let output = std::process::Command::new(program).args(arguments).output();
+        let output = output.with_context(|| format!("{program} cannot be run"))?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            bail!("{program} failed: {}", said.trim().escape_debug());
+        }
+    }
+    Ok(())
+}
+
 /// What is to be done for a file; it fails if somebody else's is in its place.
 fn plan(file: &Planned) -> anyhow::Result<Change> {
     let path = file.path.display();

@@ -3,8 +3,13 @@
 //! Each server has a file of its own here, which makes a [`Recipe`] from Ratter's configuration; what is done with a
 //! recipe is the same for all of them.
 
+mod asked;
 mod dovecot;
+mod exim;
+mod hmailserver;
 mod install;
+mod nginx;
+mod postfix;
 
 use std::path::{Path, PathBuf};
 
@@ -35,12 +40,24 @@ pub(crate) struct Arguments {
 enum Server {
     /// Dovecot: auth policy, and if wanted checkpassword, Lua and post-login
     Dovecot(dovecot::Arguments),
+    /// Exim: the line gate, in a connect ACL and in authenticators
+    Exim(exim::Arguments),
+    /// hMailServer: event handlers in VBScript, over HTTP or DNS
+    Hmailserver(hmailserver::Arguments),
+    /// nginx' mail proxy: auth_http
+    Nginx(nginx::Arguments),
+    /// Postfix: policy delegation, milter, look-up tables
+    Postfix(postfix::Arguments),
 }
 
 impl Server {
     fn recipe(&self, asked: &Asked<'_>) -> Result<Recipe, Failure> {
         match self {
             Self::Dovecot(arguments) => dovecot::recipe(arguments, asked),
+            Self::Exim(arguments) => exim::recipe(arguments, asked),
+            Self::Hmailserver(arguments) => hmailserver::recipe(arguments, asked),
+            Self::Nginx(arguments) => nginx::recipe(arguments, asked),
+            Self::Postfix(arguments) => postfix::recipe(arguments, asked),
         }
     }
 }
@@ -59,6 +76,8 @@ struct Recipe {
     name: &'static str,
     /// Files that are ours as a whole; the admin's own files are never changed.
     files: Vec<Planned>,
+    /// Programs of the server that change its own configuration, each with its arguments; without a shell.
+    commands: Vec<Vec<String>>,
     /// What is left to the admin, in order: sentences, with lines to copy.
     steps: Vec<String>,
     /// Goes through the server to the running node, and says in a sentence what came back. It fails if the server did
@@ -92,6 +111,8 @@ fn heading(comment: &str, server: &str) -> String {
 struct Report {
     server: &'static str,
     files: Vec<FileReport>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    commands: Vec<Vec<String>>,
     steps: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     probe: Option<String>,
@@ -116,13 +137,17 @@ pub(crate) fn setup(path: Option<&Path>, arguments: &Arguments, show: &Show) -> 
     } else {
         vec![None; recipe.files.len()]
     };
+    if arguments.write {
+        install::run_all(&recipe.commands)?;
+    }
     let files = recipe.files.iter().zip(changes).map(|(file, change)| FileReport {
         path: file.path.display().to_string(),
         mode: format!("{:04o}", file.mode),
         change,
         text: file.text.clone(),
     });
-    let mut report = Report { server: recipe.name, files: files.collect(), steps: recipe.steps, probe: None };
+    let (commands, steps) = (recipe.commands, recipe.steps);
+    let mut report = Report { server: recipe.name, files: files.collect(), commands, steps, probe: None };
     if !arguments.probe {
         show.value(&report, text)?;
         return Ok(Outcome::Done);
@@ -143,10 +168,21 @@ fn text(report: &Report) -> String {
         None => format!("--- {} (mode {})\n{}\n", file.path, file.mode, file.text),
         Some(change) => format!("{}: {}\n", file.path, change.words()),
     });
+    let commands = report.commands.iter().map(|command| {
+        let words: Vec<_> = command.iter().map(|word| quoted(word)).collect();
+        format!("$ {}\n", words.join(" "))
+    });
     let steps = report.steps.iter().zip(1..).map(|(step, number)| {
         let step = step.trim_end().replace('\n', "\n   ");
         format!("{number}. {step}\n")
     });
     let heading = if report.steps.is_empty() { "" } else { "\nTo do:\n" };
-    files.chain([heading.to_owned()]).chain(steps).collect()
+    files.chain(commands).chain([heading.to_owned()]).chain(steps).collect()
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain =
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./:=@".contains(&byte));
+    if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }

@@ -1,0 +1,373 @@
+use std::io::Write as _;
+use std::sync::Arc;
+
+use base::Timestamp;
+use memchr::memchr;
+
+use super::QUESTION_BYTES_MAX;
+use super::gate::{Gate, Table};
+use crate::input::Input;
+use crate::session::{Protocol, Session};
+
+/// Input that a connection starts with, in bytes.
+const INPUT_BYTES: usize = 1024;
+/// Answers that are collected before they must be written.
+const OUTPUT_BYTES_MAX: usize = 16 * 1024;
+/// Digits of the longest netstring's length.
+const LENGTH_DIGITS_MAX: usize = 5;
+
+/// How a table is asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dialect {
+    /// `socketmap:`
+    Socketmap,
+    /// `tcp:`
+    Tcp,
+}
+
+/// The gate as a protocol of the shell.
+#[derive(Clone)]
+pub struct Tables {
+    gate: Arc<Gate>,
+    dialect: Dialect,
+}
+
+impl Tables {
+    /// Has `gate` answer in that dialect.
+    pub const fn new(gate: Arc<Gate>, dialect: Dialect) -> Self {
+        Self { gate, dialect }
+    }
+}
+
+impl Protocol for Tables {
+    type Session = MapSession;
+
+    fn open(&self) -> MapSession {
+        MapSession {
+            gate: self.gate.clone(),
+            dialect: self.dialect,
+            input: Input::new(INPUT_BYTES, QUESTION_BYTES_MAX + 2 * INPUT_BYTES),
+            searched: 0,
+            output: Vec::new(),
+            is_faulty: false,
+        }
+    }
+}
+
+/// One connection of Postfix.
+pub struct MapSession {
+    gate: Arc<Gate>,
+    dialect: Dialect,
+    input: Input,
+    /// How many unread bytes are known to hold no line end.
+    searched: usize,
+    output: Vec<u8>,
+    is_faulty: bool,
+}
+
+/// What lies at the front of the input.
+enum Front {
+    /// A question of so many bytes in all.
+    Question(core::ops::Range<usize>, usize),
+    /// The beginning of one.
+    Part,
+    /// Nothing that could become one.
+    Junk,
+}
+
+impl MapSession {
+    fn front(&mut self) -> Front {
+        let unread = self.input.unread();
+        match self.dialect {
+            Dialect::Socketmap => netstring(unread),
+            Dialect::Tcp => match memchr(b'\n', &unread[self.searched..]).map(|end| self.searched + end) {
+                Some(end) if end <= QUESTION_BYTES_MAX => Front::Question(0..end, end + 1),
+                None if unread.len() <= QUESTION_BYTES_MAX => {
+                    self.searched = unread.len();
+                    Front::Part
+                }
+                Some(_) | None => Front::Junk,
+            },
+        }
+    }
+
+    fn answer(&mut self, now: Timestamp, question: core::ops::Range<usize>) {
+        let question = &self.input.unread()[question];
+        match self.dialect {
+            Dialect::Socketmap => {
+                let (name, key) = split(question);
+                let table = match name {
+                    b"clients" => Some(Table::Clients),
+                    b"logins" => Some(Table::Logins),
+                    _ => None,
+                };
+                if table.is_none() {
+                    self.gate.not_understood();
+                }
+                match table.and_then(|table| self.gate.look(now, table, key)) {
+                    Some(action) => put(&mut self.output, format_args!("{}:OK {action},", action.len() + 3)),
+                    None => put(&mut self.output, format_args!("9:NOTFOUND ,")),
+                }
+            }
+            Dialect::Tcp => {
+                let question = question.strip_suffix(b"\r").unwrap_or(question);
+                let key = question.strip_prefix(b"get ").and_then(decode);
+                if key.is_none() {
+                    self.gate.not_understood();
+                }
+                match key.and_then(|key| self.gate.look(now, Table::Clients, &key)) {
+                    // The words are ours: nothing but spaces needs an escape.
+                    Some(action) => put(&mut self.output, format_args!("200 {}\n", action.replace(' ', "%20"))),
+                    None => put(&mut self.output, format_args!("500 -\n")),
+                }
+            }
+        }
+    }
+}
+
+impl Session for MapSession {
+    fn space(&mut self) -> &mut [u8] {
+        self.input.space()
+    }
+
+    fn filled(&mut self, count: usize) {
+        self.input.filled(count);
+    }
+
+    fn serve(&mut self, now: Timestamp) -> usize {
+        let mut answered = 0;
+        while !self.is_faulty && self.output.len() < OUTPUT_BYTES_MAX {
+            match self.front() {
+                Front::Question(question, length) => {
+                    self.answer(now, question);
+                    self.input.consume(length);
+                    self.searched = 0;
+                    answered += 1;
+                }
+                Front::Part => break,
+                Front::Junk => {
+                    self.gate.not_understood();
+                    self.is_faulty = true;
+                }
+            }
+        }
+        answered
+    }
+
+    fn output(&self) -> &[u8] {
+        &self.output
+    }
+
+    fn written(&mut self) {
+        self.output.clear();
+    }
+
+    fn is_closing(&self) -> bool {
+        self.is_faulty
+    }
+
+    fn is_idle(&self) -> bool {
+        self.input.is_empty()
+    }
+
+    fn is_faulty(&self) -> bool {
+        self.is_faulty
+    }
+}
+
+/// The netstring at the front: its length in decimal digits without zeros before them, a colon, so many bytes, a comma.
+fn netstring(bytes: &[u8]) -> Front {
+    let digits = bytes.iter().take(LENGTH_DIGITS_MAX + 1).take_while(|byte| byte.is_ascii_digit()).count();
+    let is_number = digits > 0 && digits <= LENGTH_DIGITS_MAX && (digits == 1 || bytes.first() != Some(&b'0'));
+    match bytes.get(digits) {
+        None if digits <= LENGTH_DIGITS_MAX => return Front::Part,
+        Some(b':') if is_number => {}
+        _ => return Front::Junk,
+    }
+    let length = bytes[..digits].iter().fold(0, |sum, digit| sum * 10 + usize::from(digit - b'0'));
+    let (begin, end) = (digits + 1, digits + 1 + length);
+    match bytes.get(end) {
+        _ if length > QUESTION_BYTES_MAX => Front::Junk,
+        None => Front::Part,
+        Some(b',') => Front::Question(begin..end, end + 1),
+        Some(_) => Front::Junk,
+    }
+}
+
+/// The name of the table and the key.
+fn split(question: &[u8]) -> (&[u8], &[u8]) {
+    match memchr(b' ', question) {
+        Some(space) => (&question[..space], &question[space + 1..]),
+        None => (question, &[]),
+    }
+}
+
+/// A key without its escapes; none if they are none.
+fn decode(key: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(key.len());
+    let mut rest = key;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        if byte == b'%' {
+            let digit = |at: usize| after.get(at).and_then(|&digit| char::from(digit).to_digit(16));
+            bytes.push((digit(0)? << 4 | digit(1)?) as u8);
+            rest = &after[2..];
+        } else {
+            bytes.push(byte);
+        }
+    }
+    Some(bytes)
+}
+
+fn put(output: &mut Vec<u8>, text: core::fmt::Arguments<'_>) {
+    let written = output.write_fmt(text);
+    debug_assert!(written.is_ok(), "memory takes what is written to it");
+}
+
+#[cfg(test)]
+mod tests {
+    use base::{Address, Decision, Event, ListId, ListSet, Reason, Verdict};
+    use proptest::prelude::*;
+    use rules::limits::{Outcome, Sending, SendingDoor};
+    use rules::{Door, Question};
+
+    use super::*;
+    use crate::map::Count;
+    use crate::policy::{Node, Refusal, Settings};
+    use crate::{Lists, Messages};
+
+    /// Refuses one address and one login.
+    struct World;
+
+    impl Door for World {
+        fn ask(&self, _: Timestamp, question: &Question<'_>) -> Decision {
+            let (list, rule, until) = (ListId::BLOCKED, None, None);
+            let refused = |reason| Decision { verdict: Verdict::Refuse, reason };
+            match (question.address, question.login) {
+                (Some(address), _) if address == "203.0.113.7".parse().unwrap() => {
+                    refused(Reason::AddressListed { list, rule, until })
+                }
+                (_, Some("alice")) => refused(Reason::LoginListed { list, rule, until }),
+                (_, Some("panic")) => panic!("this panic is part of a test"),
+                _ => Decision::PASS,
+            }
+        }
+
+        fn observe(&self, _: &Event<'_>) -> Decision {
+            Decision::PASS
+        }
+    }
+
+    impl SendingDoor for World {
+        fn reserve(&self, _: &Sending<'_>) -> Outcome {
+            Outcome::Pass
+        }
+
+        fn settle(&self, _: &Sending<'_>) -> Outcome {
+            Outcome::Pass
+        }
+
+        fn release(&self, _: &str, _: &str) {}
+    }
+
+    impl Lists for World {
+        fn lists_of(&self, _: Address) -> ListSet {
+            ListSet::EMPTY
+        }
+    }
+
+    fn gate(refusal: Refusal) -> Arc<Gate> {
+        let world = Arc::new(World);
+        let node = Node {
+            door: world.clone(),
+            sending: world.clone(),
+            lists: world,
+            messages: Arc::new(Messages::default()),
+            names: Arc::new([]),
+            reads_log: true,
+        };
+        let settings = Settings { refusal, refuse_lists: ListSet::EMPTY, mark_lists: ListSet::EMPTY };
+        Arc::new(Gate::new(node, settings))
+    }
+
+    /// What is answered to pieces of `step` bytes, and whether the connection ends.
+    fn talk(gate: &Arc<Gate>, dialect: Dialect, input: &[u8], step: usize) -> (String, bool) {
+        let mut session = Tables::new(gate.clone(), dialect).open();
+        let mut output = Vec::new();
+        let mut rest = input;
+        while !rest.is_empty() && !session.is_closing() {
+            let space = session.space();
+            let count = space.len().min(step).min(rest.len());
+            space[..count].copy_from_slice(&rest[..count]);
+            rest = &rest[count..];
+            session.filled(count);
+            loop {
+                session.serve(Timestamp::from_millis(0));
+                if session.output().is_empty() {
+                    break;
+                }
+                output.extend_from_slice(session.output());
+                session.written();
+            }
+        }
+        (String::from_utf8(output).expect("answers are ASCII"), session.is_closing())
+    }
+
+    const BLOCKED: &str = "REJECT 5.7.1 Your address is blocked here";
+
+    #[test]
+    fn netstrings() {
+        let gate = gate(Refusal::Reject);
+        let found = format!("{}:OK {BLOCKED},", BLOCKED.len() + 3);
+        for (question, wanted) in [
+            ("19:clients 203.0.113.7,", &*found),
+            ("24:clients mail.example.org,", "9:NOTFOUND ,"),
+            ("17:clients 203.0.113,", "9:NOTFOUND ,"),
+            ("19:clients 203.0.113.8,", "9:NOTFOUND ,"),
+            ("12:logins alice,", "48:OK REJECT 5.7.1 This account may not send at the moment,"),
+            ("10:logins bob,", "9:NOTFOUND ,"),
+            ("12:logins panic,", "9:NOTFOUND ,"),
+            ("9:other bob,", "9:NOTFOUND ,"),
+            ("0:,", "9:NOTFOUND ,"),
+        ] {
+            // The lengths of the table are those of its texts.
+            let text = question.split_once(':').unwrap().1.trim_end_matches(',');
+            let question = format!("{}:{text},", text.len());
+            let answer = talk(&gate, Dialect::Socketmap, question.as_bytes(), 3).0;
+            let wanted = wanted.split_once(':').unwrap().1;
+            assert_eq!(answer.split_once(':').unwrap().1, wanted, "{question}");
+            assert_eq!(answer.split_once(':').unwrap().0, (wanted.len() - 1).to_string());
+        }
+        let two = "19:clients 203.0.113.7,14:clients ::1:23,x".as_bytes();
+        assert_eq!(talk(&gate, Dialect::Socketmap, two, 99), (format!("{found}9:NOTFOUND ,"), true));
+        for junk in ["a", ":", "05:abcde,", "3:abcd", "10001:", "123456", "-1:,"] {
+            assert_eq!(talk(&gate, Dialect::Socketmap, junk.as_bytes(), 1), (String::new(), true), "{junk}");
+        }
+        assert_eq!((gate.counters().get(Count::Panics), gate.counters().get(Count::Refused)), (1, 3));
+    }
+
+    #[test]
+    fn lines() {
+        let asked = "get 203.0.113.7\nget%20\nget 203%2e0.113.7\r\nget a.example\nput a b\nget %\n";
+        let found = format!("200 {}\n", BLOCKED.replace(' ', "%20"));
+        let wanted = format!("{found}500 -\n{found}500 -\n500 -\n500 -\n");
+        for step in [1, 7, 1000] {
+            assert_eq!(talk(&gate(Refusal::Reject), Dialect::Tcp, asked.as_bytes(), step), (wanted.clone(), false));
+        }
+        let one = |refusal| talk(&gate(refusal), Dialect::Tcp, b"get 203.0.113.7\n", 99).0;
+        assert!(one(Refusal::Drop).starts_with("200 521%20"));
+        assert!(one(Refusal::Defer).starts_with("200 DEFER_IF_PERMIT%20"));
+        let endless = "x".repeat(3 * QUESTION_BYTES_MAX);
+        assert_eq!(talk(&gate(Refusal::Reject), Dialect::Tcp, endless.as_bytes(), 900), (String::new(), true));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes(input in proptest::collection::vec(any::<u8>(), 0..400), step in 1_usize..99) {
+            let gate = gate(Refusal::Reject);
+            let (output, _) = talk(&gate, Dialect::Tcp, &input, step);
+            prop_assert_eq!(output.lines().count(), input.iter().filter(|&&byte| byte == b'\n').count());
+            talk(&gate, Dialect::Socketmap, &input, step);
+        }
+    }
+}

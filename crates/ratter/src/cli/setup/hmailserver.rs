@@ -1,0 +1,154 @@
+//! hMailServer (Windows): event handlers in VBScript, which ask over HTTP.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use gates::io::Place;
+
+use super::{Asked, MARK, Planned, Recipe};
+use crate::cli::Failure;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// How the Windows machine reaches the HTTP gate, such as http://192.0.2.5:4005 [default: where it listens]
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+
+    /// Ask this zone by DNS instead, such as auth.bl.example.org; wrong logins are then not reported
+    #[arg(long, value_name = "ZONE", conflicts_with = "url")]
+    zone: Option<String>,
+
+    /// The code with which the zone lists an address
+    #[arg(long, value_name = "CODE", default_value = "127.0.0.43")]
+    code: std::net::Ipv4Addr,
+
+    /// The file that is written
+    #[arg(long, value_name = "FILE", default_value = "EventHandlers.vbs")]
+    file: PathBuf,
+}
+
+pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe, Failure> {
+    let body = match &arguments.zone {
+        Some(zone) if is_name(zone) => DNS.replace("ZONE", zone).replace("CODE", &arguments.code.to_string()),
+        Some(zone) => return Err(Failure::Usage(format!("ratter: `{}` is no zone", zone.escape_debug()))),
+        None => over_http(arguments, asked)?,
+    };
+    let file = std::path::absolute(&arguments.file).map_err(anyhow::Error::from)?;
+    let heading = format!("' {MARK} hmailserver`, which replaces it as a whole: keep what is yours elsewhere.\n");
+    // Windows' editors want both line ends.
+    let text = (heading + &body).replace('\n', "\r\n");
+    Ok(Recipe {
+        name: "hmailserver",
+        files: vec![Planned { path: file, mode: 0o600, text }],
+        commands: Vec::new(),
+        steps: vec![
+            "Copy it to C:\\Program Files (x86)\\hMailServer\\Events\\EventHandlers.vbs; where you have handlers of your own, \
+             copy the two procedures into yours."
+                .to_owned(),
+            "In hMailServer Administrator: Settings, Advanced, Scripts: enable, language VBScript, Check syntax, Reload scripts."
+                .to_owned(),
+        ],
+        probe: Box::new(|_| bail!("hMailServer runs on another machine: connect to it, and look at `ratter status`")),
+    })
+}
+
+fn over_http(arguments: &Arguments, asked: &Asked<'_>) -> Result<String, Failure> {
+    let hint = "hMailServer asks the HTTP gate: add to the configuration\n\n[gate.http]\nlisten = [\"192.0.2.5:4005\"]\n\
+                api-key-file = \"/etc/ratter/http.key\"\n";
+    let gate = asked.config.gates.http.as_ref().ok_or_else(|| Failure::Usage(format!("ratter: {hint}")))?;
+    let tcp = gate.listen.iter().find_map(|place| match place {
+        Place::Tcp(address) => Some(format!("http://{address}")),
+        Place::Unix(_) => None,
+    });
+    let url = arguments.url.clone().or(tcp).ok_or_else(|| Failure::Usage(format!("ratter: {hint}")))?;
+    let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
+    if !is_plain(&url) || !(url.starts_with("http://") || url.starts_with("https://")) {
+        return Err(Failure::Usage(format!("ratter: `{}` is no URL", url.escape_debug())));
+    }
+    let key = match &gate.api_key {
+        Some(key) => {
+            format!("    http.setRequestHeader \"{}\", \"{}\"\n", gate.api_header, key.expose().replace('"', "\"\""))
+        }
+        None => String::new(),
+    };
+    Ok(HTTP.replace("URL", url.trim_end_matches('/')).replace("    KEY\n", &key))
+}
+
+fn is_name(zone: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    zone.len() <= 200 && zone.trim_end_matches('.').split('.').all(is_label)
+}
+
+/// What an answer is waited for: hMailServer serves nobody else on that thread meanwhile.
+const HTTP: &str = r#"
+' What Ratter answers; empty if it is silent, so that the client goes on.
+Function RatterAsks(method, path)
+    On Error Resume Next
+    Dim http
+    Set http = CreateObject("MSXML2.ServerXMLHTTP.6.0")
+    http.setTimeouts 500, 500, 500, 1000
+    http.open method, "URL" & path & "&format=text", False
+    KEY
+    http.send
+    If Err.Number = 0 Then
+        If http.status = 200 Then RatterAsks = Trim(http.responseText)
+    End If
+End Function
+
+' A text for a URL: letters and digits as they are, all else escaped.
+Function RatterEscaped(text)
+    Dim i, c
+    For i = 1 To Len(text)
+        c = AscW(Mid(text, i, 1)) And &HFFFF&
+        If (c >= 48 And c <= 57) Or (c >= 65 And c <= 90) Or (c >= 97 And c <= 122) Then
+            RatterEscaped = RatterEscaped & ChrW(c)
+        ElseIf c < 128 Then
+            RatterEscaped = RatterEscaped & "%" & Right("0" & Hex(c), 2)
+        Else
+            RatterEscaped = RatterEscaped & "_"
+        End If
+    Next
+End Function
+
+Sub OnClientConnect(oClient)
+    If RatterAsks("GET", "/v1/check?address=" & RatterEscaped(oClient.IPAddress)) = "-1" Then Result.Value = 1
+End Sub
+
+Sub OnClientLogon(oClient)
+    Dim how
+    how = "failed"
+    If oClient.Authenticated Then how = "ok"
+    RatterAsks "POST", "/v1/report?result=" & how & "&address=" & RatterEscaped(oClient.IPAddress) & "&login=" & RatterEscaped(oClient.Username)
+End Sub
+"#;
+
+const DNS: &str = r#"
+' Whether the zone answers with exactly this code; anything else, and any error, lets the client go on.
+Function RatterLists(address)
+    On Error Resume Next
+    Dim parts, said, lines, line, i
+    RatterLists = False
+    parts = Split(address, ".")
+    If UBound(parts) <> 3 Then Exit Function
+    For i = 0 To 3
+        If Not IsNumeric(parts(i)) Then Exit Function
+    Next
+    Set said = CreateObject("WScript.Shell").Exec("nslookup -type=A -timeout=1 -retry=1 " & _
+        parts(3) & "." & parts(2) & "." & parts(1) & "." & parts(0) & ".ZONE.")
+    If Err.Number <> 0 Then Exit Function
+    lines = Split(said.StdOut.ReadAll, vbLf)
+    ' The first address is that of the resolver.
+    For i = 3 To UBound(lines)
+        line = Trim(Replace(lines(i), vbCr, ""))
+        If Right(line, Len("CODE") + 1) = " CODE" Then RatterLists = True
+    Next
+End Function
+
+Sub OnClientConnect(oClient)
+    If RatterLists(oClient.IPAddress) Then Result.Value = 1
+End Sub
+"#;

@@ -1,0 +1,135 @@
+//! Postfix: policy delegation, milter, look-up tables.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail};
+use gates::io::Place;
+
+use super::{Asked, Recipe, asked};
+use crate::cli::Failure;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The folder of Postfix' configuration
+    #[arg(long, value_name = "FOLDER", default_value = "/etc/postfix")]
+    folder: PathBuf,
+
+    /// Where Postfix listens for SMTP, for the probe
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:25")]
+    smtp: SocketAddr,
+}
+
+/// The parameters that the policy gate is put into: where room is reserved, and where it is charged.
+const POLICY: [&str; 3] =
+    ["smtpd_client_restrictions", "smtpd_recipient_restrictions", "smtpd_end_of_data_restrictions"];
+
+/// A parameter, and what shall stand at its front.
+struct Wanted {
+    parameter: &'static str,
+    check: String,
+}
+
+pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe, Failure> {
+    let gates = &asked.config.gates;
+    let policy = gates.postfix.as_ref().and_then(|gate| gate.listen.first());
+    let milter = gates.milter.as_ref().and_then(|gate| gate.listen.first());
+    let map = gates.map.as_ref().and_then(|gate| gate.socketmap.first());
+    let mut wanted = Vec::new();
+    if let Some(place) = policy {
+        let service = format!("check_policy_service {{ {}, default_action=DUNNO, timeout=2s }}", inet(place));
+        wanted.extend(POLICY.map(|parameter| Wanted { parameter, check: service.clone() }));
+    } else if let Some(place) = map {
+        let check = format!("check_client_access socketmap:{}:clients", inet(place));
+        wanted.push(Wanted { parameter: "smtpd_client_restrictions", check });
+    }
+    if let Some(place) = milter {
+        let times = "default_action=accept, connect_timeout=2s, command_timeout=5s, content_timeout=5s";
+        wanted.push(Wanted { parameter: "smtpd_milters", check: format!("{{ {}, {times} }}", inet(place)) });
+    }
+    let Some(gate) = (if policy.is_some() { Some("postfix") } else { milter.map(|_| "milter").or(map.map(|_| "map")) })
+    else {
+        let hint = "there is no gate for Postfix; add to the configuration\n\n[gate.postfix]\nlisten = [\"127.0.0.1:4003\"]\n\n\
+                    [gate.milter]\nlisten = [\"127.0.0.1:4004\"]\n";
+        return Err(Failure::Usage(format!("ratter: {hint}")));
+    };
+    let folder = std::path::absolute(&arguments.folder).map_err(anyhow::Error::from)?;
+    let mut edits = Vec::new();
+    for Wanted { parameter, check } in &wanted {
+        let there = value(&folder, parameter)?;
+        if !there.contains(check.as_str()) {
+            let rest = if there.is_empty() { String::new() } else { format!(", {there}") };
+            edits.push(format!("{parameter} = {check}{rest}"));
+        }
+    }
+    let main = folder.join("main.cf").display().to_string();
+    let commands = if edits.is_empty() {
+        Vec::new()
+    } else {
+        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+        let folder = folder.display().to_string();
+        let edit = [words(&["postconf", "-c", &folder, "-e"]), edits].concat();
+        vec![words(&["cp", "-p", &main, &format!("{main}.old")]), edit]
+    };
+    let server = arguments.smtp;
+    Ok(Recipe {
+        name: "postfix",
+        files: Vec::new(),
+        commands,
+        steps: steps(policy, map),
+        probe: Box::new(move |client| {
+            let before = asked::count(client, gate)?;
+            let lines = ["EHLO ratter-probe.invalid", "MAIL FROM:<>", "RCPT TO:<postmaster>", "RSET", "QUIT"];
+            let said = asked::talk(server, &lines)?;
+            if !asked::rose(client, gate, before)? {
+                bail!("Postfix answered `{}` without asking Ratter: was it reloaded (`postfix reload`)?", said[3]);
+            }
+            Ok(format!("Postfix asks Ratter: at {server} it asked before it answered `{}`", said[3]))
+        }),
+    })
+}
+
+fn steps(policy: Option<&Place>, map: Option<&Place>) -> Vec<String> {
+    let mut steps = vec!["`postfix reload`.".to_owned()];
+    if policy.is_some() {
+        steps.push(
+            "Services in master.cf with restrictions of their own (`-o smtpd_recipient_restrictions=…`, as submission often has) \
+             need the check there too."
+                .to_owned(),
+        );
+    }
+    if let Some(place) = map {
+        let table = format!("socketmap:{}", inet(place));
+        steps.push(format!(
+            "The look-up table serves other checks as well: `check_client_access {table}:clients`, `check_sasl_access \
+             {table}:logins`. When Ratter is away Postfix answers 451 to what asks a table: prefer the policy gate where mail \
+             must flow then."
+        ));
+    }
+    steps
+}
+
+/// A place as Postfix writes it.
+fn inet(place: &Place) -> String {
+    match place {
+        Place::Tcp(SocketAddr::V6(address)) => format!("inet:[{}]:{}", address.ip(), address.port()),
+        Place::Tcp(address) => format!("inet:{}:{}", address.ip(), address.port()),
+        // smtpd runs below its root, and wants the path from there.
+        Place::Unix(path) => {
+            let below = path.strip_prefix("/var/spool/postfix").unwrap_or(path);
+            format!("unix:{}", below.display())
+        }
+    }
+}
+
+/// The value that a parameter has now, in one line.
+fn value(folder: &Path, parameter: &str) -> anyhow::Result<String> {
+    let output = Command::new("postconf").arg("-c").arg(folder).args(["-h", parameter]).output();
+    let output = output.context("postconf cannot be run; is Postfix installed?")?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("postconf does not know {parameter}: {}", said.trim().escape_debug());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" "))
+}

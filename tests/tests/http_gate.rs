@@ -1,0 +1,61 @@
+//! The HTTP gate of a running node: questions, reports, passwords, and who may ask.
+
+use std::net::SocketAddr;
+use std::process::Command;
+
+use ratter_tests::place::free_port;
+use ratter_tests::process::run;
+use ratter_tests::ratter::{Config, Node};
+use serde_json::{Value, json};
+
+fn node(more: &str) -> (Node, SocketAddr) {
+    let gate = free_port();
+    (Node::start(&Config::new().with(&format!("[gate.http]\nlisten = [\"{gate}\"]\n{more}"))), gate)
+}
+
+fn curl(gate: SocketAddr, arguments: &[&str], path: &str) -> String {
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--show-error"]).args(arguments).arg(format!("http://{gate}{path}"));
+    run(&mut curl).with_code(0).out
+}
+
+#[test]
+fn five_reported_failures_are_refused_in_both_forms() {
+    let (node, gate) = node("");
+    let check = "/v1/check?address=203.0.113.9&login=alice&service=imap";
+    let answer: Value = serde_json::from_str(&curl(gate, &[], check)).expect("JSON");
+    assert_eq!(answer, json!({"status": 0, "verdict": "pass", "reason": "unlisted"}));
+    for guess in 1..=5 {
+        let report = format!("/v1/report?address=203.0.113.9&login=alice&result=failed&session=s{guess}&format=text");
+        assert_eq!(curl(gate, &["-X", "POST"], &report), if guess == 5 { "-1" } else { "0" }, "guess {guess}");
+    }
+    assert_eq!(curl(gate, &["-H", "Accept: text/plain"], check), "-1");
+    assert_eq!(curl(gate, &[], "/v1/check?address=203.0.113.10&format=text"), "0");
+    assert_eq!(curl(gate, &[], "/v1/check?address=nonsense&format=text"), "0");
+    let document: Value = serde_json::from_str(&curl(gate, &[], "/v1/openapi.json")).expect("JSON");
+    assert!(document["paths"]["/v1/check"]["get"].is_object());
+    let status = node.status();
+    let gate = status.gates.iter().find(|gate| gate.name == "http").expect("the gate is shown");
+    assert_eq!((gate.asked, gate.reported, gate.malformed), (4, 5, 1));
+}
+
+#[test]
+fn passwords_are_judged() {
+    let (_node, gate) = node("");
+    let judge =
+        |body: &str| -> Value { serde_json::from_str(&curl(gate, &["--data", body], "/v1/password")).expect("JSON") };
+    assert_eq!(judge(r#"{"password":"zebra lamp orbit quiz"}"#), json!({"good": true, "score": 4, "faults": []}));
+    let bad = judge(r#"{"password":"Alice-123456","about":["alice@example.org"]}"#);
+    assert_eq!(bad["good"], false);
+    assert!(bad["faults"][0].as_str().expect("a sentence").contains("the name of its owner"), "{bad}");
+    assert_eq!(judge("not JSON")["status"], "failure");
+}
+
+#[test]
+fn whoever_has_no_key_is_told_nothing() {
+    let (_node, gate) = node("api-key = \"sesame\"\n");
+    let check = "/v1/check?address=203.0.113.9&format=text";
+    assert!(curl(gate, &[], check).contains("Unauthorized"));
+    assert!(curl(gate, &["-H", "X-API-Key: other"], check).contains("Unauthorized"));
+    assert_eq!(curl(gate, &["-H", "X-API-Key: sesame"], check), "0");
+}

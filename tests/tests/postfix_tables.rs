@@ -1,0 +1,63 @@
+//! A real Postfix that asks Ratter's look-up tables, and what `ratter setup postfix` makes of its configuration.
+
+use ratter_tests::place::free_port;
+use ratter_tests::postfix::Postfix;
+use ratter_tests::ratter::{Config, Node};
+
+const BOB: &[&str] = &["bob@example.org"];
+const BLOCKED: &str = "Your address is blocked here";
+
+#[test]
+fn both_kinds_of_tables_refuse_a_blocked_client() {
+    let (socketmap, tcp) = (free_port(), free_port());
+    let section = format!("[gate.map]\nsocketmap = [\"{socketmap}\"]\ntcp = [\"{tcp}\"]\n");
+    let node = Node::start(&Config::new().with(&section));
+    node.cli(&["list", "203.0.113.5", "--reason", "test"]).with_code(0);
+    node.cli(&["list", "login:mallory", "--reason", "test"]).with_code(0);
+    for (table, logins) in [
+        (
+            format!("socketmap:inet:{socketmap}:clients"),
+            Some(format!("check_sasl_access socketmap:inet:{socketmap}:logins")),
+        ),
+        (format!("tcp:{tcp}"), None),
+    ] {
+        let restrictions = format!("check_client_access {table} {}", logins.clone().unwrap_or_default());
+        let postfix = Postfix::start(&format!("smtpd_recipient_restrictions = {restrictions}\n"));
+        let refused = postfix.client("203.0.113.5", "").mail(BOB, "");
+        assert!(refused.starts_with("554 5.7.1") && refused.contains(BLOCKED), "{table}: {refused}");
+        assert!(postfix.client("203.0.113.6", "").mail(BOB, "").starts_with("250"), "{table}");
+        if logins.is_some() {
+            let refused = postfix.client("203.0.113.6", "mallory").mail(BOB, "");
+            assert!(refused.contains("This account may not send"), "{refused}");
+        }
+    }
+}
+
+#[test]
+fn setup_puts_the_checks_before_the_admins_own_and_the_probe_proves_them() {
+    let (policy, milter) = (free_port(), free_port());
+    let section = format!("[gate.postfix]\nlisten = [\"{policy}\"]\n[gate.milter]\nlisten = [\"{milter}\"]\n");
+    let node = Node::start(&Config::new().with(&section));
+    let postfix = Postfix::start("smtpd_recipient_restrictions = reject_non_fqdn_sender,\n  reject_unlisted_sender\n");
+    let (folder, smtp) = (postfix.folder(), postfix.smtp.to_string());
+    let folder = folder.to_str().expect("plain letters");
+    let setup = ["setup", "postfix", "--folder", folder, "--smtp", &smtp];
+    let probe = [&setup[..], &["--probe"]].concat();
+    let before = node.cli(&probe).with_code(1);
+    assert!(before.err.contains("without asking Ratter"), "{before:?}");
+
+    let shown = node.cli(&setup).with_code(0);
+    assert!(shown.out.contains("default_action=DUNNO"), "{shown:?}");
+    node.cli(&[&setup[..], &["--write"]].concat()).with_code(0);
+    let ask = format!("check_policy_service {{ inet:{policy}, default_action=DUNNO, timeout=2s }}");
+    let value = |name| postfix.setting(name);
+    assert_eq!(value("smtpd_recipient_restrictions"), format!("{ask}, reject_non_fqdn_sender, reject_unlisted_sender"));
+    assert_eq!(value("smtpd_end_of_data_restrictions"), ask);
+    assert!(value("smtpd_milters").contains("default_action=accept"));
+    let again = node.cli(&setup).with_code(0);
+    assert!(!again.out.contains("postconf"), "nothing is left to change: {again:?}");
+
+    postfix.reload();
+    let proved = node.cli(&probe).with_code(0);
+    assert!(proved.out.contains("Postfix asks Ratter"), "{proved:?}");
+}
