@@ -4,11 +4,13 @@
 //!
 //! ```text
 //! log_to_snapshot [TRIALS] [LINES-PER-SECOND] [inotify|MICROSECONDS]
+//! log_to_snapshot TRIALS wake
 //! ```
 //!
 //! With a rate, another thread writes so many lines of ordinary mail a second into the same log meanwhile. The last word
 //! is how the sensor learns that there is something to read: the kernel tells it, or it looks every so many
-//! microseconds (0: without a pause).
+//! microseconds (0: without a pause). `wake` measures only how long a thread that sleeps in `read` on a pipe needs to be
+//! awake after a write: no program that waits for the kernel is quicker than that on the machine.
 
 #![expect(
     clippy::disallowed_methods,
@@ -17,7 +19,7 @@
 )]
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
@@ -40,6 +42,10 @@ fn main() {
     // Sleeps of microseconds are what they say only if the kernel may not gather timers.
     fs::write("/proc/self/timerslack_ns", "1").expect("timers can be made exact");
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.get(1).is_some_and(|word| word == "wake") {
+        show("byte written -> the reader is awake", wakes(arguments[0].parse().expect("a number")), "");
+        return;
+    }
     let number = |at: usize, other: u32| arguments.get(at).map_or(other, |text| text.parse().expect("a number"));
     let (trials, rate) = (number(0, 1000), number(1, 0));
     let pause = arguments.get(2).filter(|way| *way != "inotify");
@@ -50,18 +56,45 @@ fn main() {
     let (sensor, listed) = start_sensor(&path, pause, &stop);
     let writer = (rate > 0).then(|| start_writer(&path, rate, &stop));
     std::thread::sleep(Duration::from_millis(100));
-    let mut times: Vec<Duration> = (0..trials).map(|trial| trial_of(&mut log, &listed, trial)).collect();
+    let times: Vec<Duration> = (0..trials).map(|trial| trial_of(&mut log, &listed, trial)).collect();
     stop.store(true, Ordering::Relaxed);
     let lines = sensor.join().expect("the sensor ends");
     let written = writer.map_or(0, |writer| writer.join().expect("the writer ends"));
     fs::remove_file(&path).expect("the log can be removed");
+    let read = format!("; {lines} lines read, {written} of them in the background");
+    show("line written -> in the snapshot", times, &read);
+}
+
+fn show(what: &str, mut times: Vec<Duration>, more: &str) {
     times.sort_unstable();
     let at = |share: usize| times[(times.len() * share / 1000).min(times.len() - 1)].as_secs_f64() * 1e6;
-    let micros = [500, 900, 990, 999].map(at);
+    let [half, most, nearly, all] = [500, 900, 990, 999].map(at);
     println!(
-        "line written -> in the snapshot: p50 {:.0} us, p90 {:.0} us, p99 {:.0} us, p99.9 {:.0} us ({trials} trials; {lines} lines read, {written} of them in the background)",
-        micros[0], micros[1], micros[2], micros[3]
+        "{what}: p50 {half:.0} us, p90 {most:.0} us, p99 {nearly:.0} us, p99.9 {all:.0} us ({} trials{more})",
+        times.len()
     );
+}
+
+/// From the write of a byte until the thread that slept for it says so.
+fn wakes(trials: u32) -> Vec<Duration> {
+    let (mut from, mut to) = std::io::pipe().expect("a pipe");
+    let (said, awake) = sync_channel(1);
+    let reader = std::thread::spawn(move || {
+        while from.read_exact(&mut [0]).is_ok() {
+            said.try_send(Instant::now()).unwrap_or_default();
+        }
+    });
+    let trial = |_| {
+        std::thread::sleep(PAUSE);
+        let start = Instant::now();
+        to.write_all(b"x").expect("the pipe can be written");
+        let end = awake.recv_timeout(PATIENCE).expect("the reader wakes");
+        end.saturating_duration_since(start)
+    };
+    let times = (0..trials).map(trial).collect();
+    drop(to);
+    reader.join().expect("the reader ends");
+    times
 }
 
 fn appended(path: &Path) -> File {

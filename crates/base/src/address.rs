@@ -69,12 +69,39 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        if let Ok(ip) = text.parse::<Ipv4Addr>() {
+        if let Some(ip) = dotted(text.as_bytes()) {
             return Ok(Self(IpAddr::V4(ip)));
         }
         let bare = text.split_once('%').map_or(text, |(address, _zone)| address);
         bare.parse::<Ipv6Addr>().map(|ip| Self::new(IpAddr::V6(ip))).map_err(|_| AddressError)
     }
+}
+
+/// Dotted IPv4 as the standard library takes it, without leading zeros; a quarter of the work, which is done for most
+/// lines of a log.
+fn dotted(text: &[u8]) -> Option<Ipv4Addr> {
+    const BYTES_MAX: usize = "255.255.255.255".len();
+    if text.len() > BYTES_MAX {
+        return None;
+    }
+    let (mut octets, mut at, mut digits, mut number) = ([0; 4], 0, 0u8, 0u16);
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 {
+            if digits == 3 || digits > 0 && number == 0 {
+                return None;
+            }
+            number = number * 10 + u16::from(digit);
+            digits += 1;
+        } else if *byte == b'.' && digits > 0 && at < 3 {
+            octets[at] = u8::try_from(number).ok()?;
+            (at, digits, number) = (at + 1, 0, 0);
+        } else {
+            return None;
+        }
+    }
+    octets[3] = u8::try_from(number).ok()?;
+    (at == 3 && digits > 0).then(|| Ipv4Addr::from(octets))
 }
 
 impl From<IpAddr> for Address {
@@ -86,6 +113,13 @@ impl From<IpAddr> for Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn dotted_addresses_are_those_of_the_standard_library(text in "[0-9]{0,4}(\\.[0-9]{0,4}){0,4}|[0-9.]{0,17}|[ -~]{0,9}") {
+            proptest::prop_assert_eq!(dotted(text.as_bytes()), text.parse().ok());
+        }
+    }
 
     fn check(text: &str, wanted: Option<&str>) {
         let got = text.parse::<Address>().ok().map(|a| a.to_string());

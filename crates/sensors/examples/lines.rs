@@ -3,31 +3,35 @@
 #![expect(clippy::disallowed_methods, reason = "a program of its own")]
 #![expect(clippy::print_stdout, reason = "the counts are what it is for")]
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 
-use base::Timestamp;
+use base::{Channel, EventKind, Timestamp};
 use sensors::io::LineReader;
 use sensors::{Reader, TimeZone, Timing};
+
+/// All channels, in the order of the enum.
+const CHANNELS: [Channel; 3] = [Channel::Gate, Channel::Front, Channel::Auth];
 
 fn main() -> std::io::Result<()> {
     let now = Timestamp::from_secs(1_795_247_054);
     let mut reader = Reader::new(TimeZone::UTC, Timing::Replay);
-    let mut kinds = BTreeMap::new();
+    let mut counts = [[0u64; CHANNELS.len()]; EventKind::ALL.len()];
     let before = processor_nanos()?;
     for path in std::env::args().skip(1) {
         let mut from = LineReader::new(File::open(path)?);
         while let Some(lines) = from.next_lines()? {
             for line in lines {
                 reader.read(line, now, &mut |event| {
-                    *kinds.entry((event.kind, event.channel.name())).or_insert(0u64) += 1;
+                    counts[event.kind as usize][event.channel as usize] += 1;
                 });
             }
         }
     }
     let seconds = (processor_nanos()? - before) as f64 / 1e9;
-    for ((kind, channel), count) in kinds {
-        println!("{count:>10}  {kind} ({channel})");
+    for (kind, counts) in EventKind::ALL.iter().zip(counts) {
+        for (channel, count) in CHANNELS.iter().zip(counts).filter(|(_, count)| *count > 0) {
+            println!("{count:>10}  {kind} ({})", channel.name());
+        }
     }
     println!("{:?}", reader.counters());
     println!(

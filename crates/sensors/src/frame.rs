@@ -210,18 +210,12 @@ fn spaced<'a>(parts: Parts<'a>, rest: &'a [u8]) -> Option<Parts<'a>> {
 fn token(bytes: &[u8]) -> Option<(&[u8], u8)> {
     /// Longest host or tag: RFC 5424 allows hosts of 255 characters and tags of 48.
     const TOKEN_BYTES_MAX: usize = 256;
-    let within = bytes.get(..TOKEN_BYTES_MAX).unwrap_or(bytes);
-    let mut at = 0;
-    loop {
-        // Looked up, because this is done for every byte of every line's host and tag.
-        at += within.get(at..)?.iter().position(|byte| MAY_END_TOKEN[usize::from(*byte)])?;
-        let (token, rest) = bytes.split_at_checked(at)?;
-        match rest {
-            [b':', next, ..] if *next != b' ' => at += 1,
-            [end, ..] if at > 0 => return Some((token, *end)),
-            _ => return None,
-        }
-    }
+    // Looked up, because this is done for every byte of every line's host and tag.
+    let mut ends =
+        bytes.iter().take(TOKEN_BYTES_MAX).enumerate().filter(|(_, byte)| MAY_END_TOKEN[usize::from(**byte)]);
+    let is_end = |(at, byte): &(usize, &u8)| **byte != b':' || bytes.get(at + 1).is_none_or(|next| *next == b' ');
+    let (at, end) = ends.find(is_end)?;
+    (at > 0).then(|| Some((bytes.get(..at)?, *end)))?
 }
 
 /// The bytes that may end a token.
@@ -261,12 +255,17 @@ fn without_message_id(message: &[u8]) -> &[u8] {
 
 /// The number of `[123]` and what follows it.
 fn bracketed(bytes: &[u8]) -> Option<(u32, &[u8])> {
-    let (mut number, mut rest) = (0u64, bytes.get(1..)?);
-    while let [digit @ b'0'..=b'9', after @ ..] = rest {
-        number = number.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
-        rest = after;
+    /// More digits than the largest number has.
+    const DIGITS_MAX: usize = 18;
+    let (mut number, mut end) = (0u64, 1);
+    for byte in bytes.get(1..)?.iter().take(DIGITS_MAX) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        number = number.wrapping_mul(10).wrapping_add(digit.into());
+        end += 1;
     }
-    let is_empty = rest.len() + 1 == bytes.len();
-    let number = u32::try_from(number).ok().filter(|_| !is_empty)?;
-    Some((number, rest.strip_prefix(b"]")?))
+    let rest = bytes.get(end..).filter(|_| end > 1)?;
+    Some((u32::try_from(number).ok()?, rest.strip_prefix(b"]")?))
 }

@@ -56,38 +56,45 @@ pub struct Import {
     pub left_out: Vec<LeftOut>,
 }
 
-/// Translates the filter at `path`; `read` gives the text of a file, or none if it is not there. The error says why there is
-/// nothing to translate.
+/// Translates the filter at `path`, behind which options may stand as in a jail (`sshd.conf[mode=aggressive]`); `read` gives the
+/// text of a file, or none if it is not there. The error says why there is nothing to translate.
 pub fn fail2ban(path: &str, kind: EventKind, read: &mut dyn FnMut(&str) -> Option<String>) -> Result<Import, String> {
-    let filter = Filter::read(path, read)?;
+    let (path, options) = path
+        .strip_suffix(']')
+        .and_then(|path| path.split_once('['))
+        .map_or((path, ""), |(path, options)| (path, options));
+    let filter = Filter::read(path, options, read)?;
     let mut import = Import::default();
     let ignored = ignored(&filter, &mut import);
     let prefix = filter.lines("prefregex").into_iter().find(|line| !line.text.is_empty());
     let daemon = filter.fill("<_daemon>").unwrap_or_default();
+    // fail2ban leaves the brackets of a stamp that it takes out.
     let date = filter.lines("datepattern").into_iter().find(|line| !line.text.is_empty());
-    let start = if date.is_some_and(|line| line.text.starts_with(r"^\[")) { BRACKETED } else { "^" };
+    let bracketed = format!("{BRACKETED} *");
+    let start = if date.is_some_and(|line| line.text.starts_with(r"^\[")) { bracketed.as_str() } else { "^" };
     let entries: Vec<Line> = filter.lines("failregex").into_iter().filter(|line| !line.text.is_empty()).collect();
     if entries.is_empty() {
         return Err(format!("{path} has no `failregex`"));
     }
     for entry in entries {
-        let translated = combine(prefix.as_ref().map(|line| line.text.as_str()), &entry.text)
+        let pattern = combine(prefix.as_ref().map(|line| line.text.as_str()), &entry.text)
             .and_then(|text| split_prefix(&text, &daemon))
-            .and_then(|(program, text)| Ok((program, tags::translate(&text)?)));
-        let pattern = translated.and_then(|(program, regex)| {
-            let is_untagged = program.is_none();
-            let pattern = Translated {
-                name: format!("{}-{}", stem(path), import.patterns.len() + 1),
-                origin: entry.origin.clone(),
-                program,
-                regex: tags::bounded(match regex.strip_prefix('^') {
-                    Some(rest) if is_untagged => format!("{start}{rest}"),
-                    _ => regex,
-                }),
-                unless: ignored.clone(),
-            };
-            check(&pattern, kind).map(|()| pattern)
-        });
+            .and_then(|(program, text)| {
+                let (text, others) = tags::without_lookaheads(&text);
+                let start = if program.is_none() { start } else { "^" };
+                let others: Result<Vec<String>, String> = others
+                    .iter()
+                    .map(|other| Ok(started(tags::plain(other)?, start).replace("(?P<time>", "(?:")))
+                    .collect();
+                let pattern = Translated {
+                    name: format!("{}-{}", stem(path), import.patterns.len() + 1),
+                    origin: entry.origin.clone(),
+                    program,
+                    regex: tags::bounded(started(tags::translate(&text)?, start)),
+                    unless: any_of(ignored.iter().cloned().chain(others?)),
+                };
+                check(&pattern, kind).map(|()| pattern)
+            });
         match pattern {
             Ok(pattern) => import.patterns.push(pattern),
             Err(why) => import.left_out.push(LeftOut { origin: entry.origin, text: entry.text, why }),
@@ -106,7 +113,24 @@ fn ignored(filter: &Filter, import: &mut Import) -> Option<String> {
             Err(why) => import.left_out.push(LeftOut { origin: line.origin, text: line.text, why }),
         }
     }
+    any_of(all.into_iter())
+}
+
+/// One expression for all of these; none for none.
+fn any_of(all: impl Iterator<Item = String>) -> Option<String> {
+    let all: Vec<String> = all.collect();
     (!all.is_empty()).then(|| all.join("|"))
+}
+
+/// The expression with another beginning of the text.
+fn started(regex: String, start: &str) -> String {
+    if let Some(rest) = regex.strip_prefix(r"^\[\]") {
+        return format!("{BRACKETED}{rest}");
+    }
+    match regex.strip_prefix('^') {
+        Some(rest) => format!("{start}{rest}"),
+        None => regex,
+    }
 }
 
 /// The expression of `prefregex` with `entry` in the place of its content.
@@ -117,25 +141,32 @@ fn combine(prefix: Option<&str>, entry: &str) -> Result<String, String> {
         Some((before, after))
     });
     let Some((before, after)) = parts else { return Err("`prefregex` has no <F-CONTENT>".to_owned()) };
-    if !matches!(after, "" | "$") {
-        return Err("`prefregex` goes on behind its content".to_owned());
-    }
-    Ok(match entry.strip_prefix('^') {
-        Some(rest) => format!("{before}{rest}"),
-        None => format!("{before}.*{entry}"),
+    let entry = match entry.strip_prefix('^') {
+        Some(rest) => rest.to_owned(),
+        None => format!(".*{entry}"),
+    };
+    Ok(match (after, entry.strip_suffix('$').filter(|entry| !entry.ends_with('\\'))) {
+        ("" | "$", _) => format!("{before}{entry}"),
+        // What stands behind the content goes on where the entry ends, or somewhere behind it.
+        (after, Some(entry)) => format!("{before}{entry}{after}"),
+        (after, None) => format!("{before}{entry}.*{after}"),
     })
 }
 
 /// A stamp in brackets, which fail2ban takes out of a line and Ratter's patterns see.
-const BRACKETED: &str = r"^\[(?P<time>[^\]]+)\] *";
+const BRACKETED: &str = r"^\[(?P<time>[^\]]+)\]";
 
 /// The program of an expression that begins with what syslog puts before a message, and the rest of it.
 fn split_prefix(text: &str, daemon: &str) -> Result<(Option<String>, String), String> {
+    // The multi-line mark of some filters, which is around the prefix.
+    let joins_lines = text.contains("<F-MLFID>");
+    if joins_lines && !["<HOST>", "<ADDR>", "<IP4>", "<IP6>"].iter().any(|tag| text.contains(tag)) {
+        return Err("whom it is about stands in another line".to_owned());
+    }
+    let text = &text.replace("<F-MLFID>\u{e000}", "\u{e000}(?:").replace("</F-MLFID>", ")");
     // What fail2ban leaves of the stamp: blanks, which are no part of our text.
     let bare = text.strip_prefix('^').unwrap_or(text);
     let bare = ["\\s*", "\\s+", " "].iter().find_map(|blank| bare.strip_prefix(blank)).unwrap_or(bare);
-    // The multi-line mark of sshd's filter, which is around the prefix.
-    let bare = bare.replace("<F-MLFID>\u{e000}</F-MLFID>", "\u{e000}");
     match bare.strip_prefix(PREFIX) {
         Some(rest) if rest.contains(PREFIX) => Err("`__prefix_line` stands in it twice".to_owned()),
         Some(rest) => Ok((Some(tags::plain(daemon)?), format!("^{}", rest.strip_prefix("\\s*").unwrap_or(rest)))),

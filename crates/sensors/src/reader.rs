@@ -69,7 +69,7 @@ enum Readers {
     /// Nobody.
     None,
     /// These, one after the other until one finds an event: the message behind the tag.
-    Tagged([u8; SPEAKERS_MAX]),
+    Tagged(Speakers),
     /// This one, all that follows the stamp.
     Bare(u8),
 }
@@ -163,17 +163,19 @@ impl Reader {
         let (speakers, program, message) = match self.readers(&parts) {
             Readers::None => return,
             Readers::Tagged(speakers) => (speakers, parts.program, parts.message),
-            Readers::Bare(service) => (only(service), &b""[..], parts.bare),
+            Readers::Bare(service) => (Speakers::only(service), &b""[..], parts.bare),
         };
         let (times, message) = repeated(message);
         let wants = |speaker: &u8| {
             let grammar = self.grammars.get(usize::from(*speaker));
             grammar.is_some_and(|grammar| grammar.wants(parts.host, program, message))
         };
-        if !speakers.iter().any(wants) {
+        if !speakers.all.iter().any(wants) {
             return;
         }
-        let (host, program) = (str::from_utf8(parts.host), str::from_utf8(program));
+        let time = self.time_of(parts.time, now);
+        let program = self.tags.text(speakers.slot).map_or_else(|| str::from_utf8(program), Ok);
+        let host = str::from_utf8(parts.host);
         let message = match (&host, &program, str::from_utf8(message)) {
             (Ok(_), Ok(_), Ok(message)) => Cow::Borrowed(message),
             _ => {
@@ -188,8 +190,7 @@ impl Reader {
             pid: parts.pid,
             message: &message,
         };
-        let time = self.time_of(frame.time, now);
-        for speaker in speakers {
+        for speaker in speakers.all {
             let Some(grammar) = self.grammars.get_mut(usize::from(speaker)) else { return };
             let before = self.counters.events;
             let counters = &mut self.counters;
@@ -210,14 +211,14 @@ impl Reader {
             && let Some(grammar) = self.grammars.get(usize::from(service))
         {
             match grammar.hinted() {
-                _ if let Some(mut speakers) = speakers.filter(|speakers| speakers.contains(&service)) => {
+                _ if let Some(mut speakers) = speakers.filter(|speakers| speakers.all.contains(&service)) => {
                     // It is asked first, then those that share its tag.
-                    if let Some(at) = speakers.iter().position(|speaker| *speaker == service) {
-                        speakers[..=at].rotate_right(1);
+                    if let Some(at) = speakers.all.iter().position(|speaker| *speaker == service) {
+                        speakers.all[..=at].rotate_right(1);
                     }
                     return Readers::Tagged(speakers);
                 }
-                Hinted::AnyTag if !parts.program.is_empty() => return Readers::Tagged(only(service)),
+                Hinted::AnyTag if !parts.program.is_empty() => return Readers::Tagged(Speakers::only(service)),
                 Hinted::Bare => return Readers::Bare(service),
                 Hinted::Nothing | Hinted::AnyTag => {}
             }
@@ -244,7 +245,7 @@ impl Reader {
 /// Which grammars speak for which program tag, remembered: a log has a few dozen tags, and asking every grammar for every
 /// line would cost more than reading it. A tag that falls on another's place takes it, so that memory stays bounded.
 struct Tags {
-    slots: Box<[Slot; TAGS_MAX]>,
+    slots: Box<[Slot]>,
 }
 
 /// How many tags are remembered at once.
@@ -262,46 +263,58 @@ const SPEAKERS_MAX: usize = 4;
 /// No grammar has this place.
 const NOBODY: u8 = u8::MAX;
 
-/// The grammar of that place alone.
-const fn only(service: u8) -> [u8; SPEAKERS_MAX] {
-    [service, NOBODY, NOBODY, NOBODY]
-}
-
+/// Who speaks for a tag.
 #[derive(Clone, Copy)]
-struct Slot {
-    tag: [u8; TAG_BYTES_MAX],
-    length: u8,
+struct Speakers {
     /// The grammars by their places, filled up with [`NOBODY`].
-    speakers: [u8; SPEAKERS_MAX],
+    all: [u8; SPEAKERS_MAX],
+    /// Where the tag is remembered; [`TAGS_MAX`] if it is not.
+    slot: usize,
 }
 
-impl Slot {
-    const EMPTY: Self = Self { tag: [0; TAG_BYTES_MAX], length: 0, speakers: [NOBODY; SPEAKERS_MAX] };
+impl Speakers {
+    /// The grammar of that place alone.
+    const fn only(service: u8) -> Self {
+        Self { all: [service, NOBODY, NOBODY, NOBODY], slot: TAGS_MAX }
+    }
+}
+
+struct Slot {
+    /// The tag; empty if none is remembered.
+    tag: Box<str>,
+    speakers: [u8; SPEAKERS_MAX],
 }
 
 impl Tags {
     fn new() -> Self {
-        Self { slots: Box::new([Slot::EMPTY; TAGS_MAX]) }
+        let empty = || Slot { tag: "".into(), speakers: [NOBODY; SPEAKERS_MAX] };
+        Self { slots: core::iter::repeat_with(empty).take(TAGS_MAX).collect() }
     }
 
-    /// The places of the grammars that speak for the program `tag`; none if there are none.
-    fn speakers(&mut self, tag: &[u8], grammars: &[Box<dyn Grammar>]) -> Option<[u8; SPEAKERS_MAX]> {
+    /// The tag that is remembered there, which is known to be text.
+    fn text(&self, slot: usize) -> Option<&str> {
+        self.slots.get(slot).map(|slot| &*slot.tag)
+    }
+
+    /// The grammars that speak for the program `tag`; none if there are none.
+    fn speakers(&mut self, tag: &[u8], grammars: &[Box<dyn Grammar>]) -> Option<Speakers> {
         // Tags of one daemon differ in length, or in the first or last letters of the process.
         let letter =
             |from_end: usize| tag.len().checked_sub(from_end).and_then(|at| tag.get(at)).map_or(0, |&b| usize::from(b));
         let place = (tag.len() * 37 + letter(tag.len()) * 5 + letter(1) * 11 + letter(4) * 17) % TAGS_MAX;
+        let known = |all: [u8; SPEAKERS_MAX], slot| (all[0] != NOBODY).then_some(Speakers { all, slot });
         let slot = self.slots.get_mut(place)?;
-        let is_known = |speakers: [u8; SPEAKERS_MAX]| (speakers[0] != NOBODY).then_some(speakers);
-        if slot.tag.get(..usize::from(slot.length)) == Some(tag) {
-            return is_known(slot.speakers);
+        if slot.tag.as_bytes() == tag {
+            return known(slot.speakers, place);
         }
         let speakers = Self::ask(tag, grammars);
-        if let Some(room) = slot.tag.get_mut(..tag.len()) {
-            room.copy_from_slice(tag);
-            slot.length = tag.len() as u8;
-            slot.speakers = speakers;
+        match str::from_utf8(tag) {
+            Ok(tag) if tag.len() <= TAG_BYTES_MAX => {
+                *slot = Slot { tag: tag.into(), speakers };
+                known(speakers, place)
+            }
+            _ => known(speakers, TAGS_MAX),
         }
-        is_known(speakers)
     }
 
     fn ask(tag: &[u8], grammars: &[Box<dyn Grammar>]) -> [u8; SPEAKERS_MAX] {
@@ -350,11 +363,13 @@ mod tests {
                 ("/smtpd", None),
                 (long.as_str(), Some("postfix")),
             ] {
-                let got = tags.speakers(program.as_bytes(), &grammars).map(|at| grammars[usize::from(at[0])].name());
+                let got = tags
+                    .speakers(program.as_bytes(), &grammars)
+                    .map(|found| grammars[usize::from(found.all[0])].name());
                 assert_eq!(got, wanted, "{program}");
             }
             for other in 0..5000 {
-                assert_eq!(tags.speakers(format!("p{other}").as_bytes(), &grammars), None);
+                assert!(tags.speakers(format!("p{other}").as_bytes(), &grammars).is_none());
             }
         }
     }

@@ -11,6 +11,7 @@
 
 mod desk;
 mod forms;
+mod strict;
 #[cfg(test)]
 mod tests;
 

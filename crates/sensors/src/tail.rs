@@ -145,6 +145,8 @@ struct Open<F> {
     /// How many bytes are done: whole lines.
     offset: u64,
     head: Head,
+    /// The rotated files that were there when it was opened.
+    older: Vec<FileId>,
 }
 
 impl<F> Tail<F> {
@@ -239,7 +241,8 @@ impl<F> Tail<F> {
         if let Some(checkpoint) = self.resume {
             // Whatever is at the path if the checkpoint's file is not: it is new.
             self.start = Start::Beginning;
-            if let Some(open) = resumed(source, &checkpoint)? {
+            if let Some(mut open) = resumed(source, &checkpoint)? {
+                open.older = older(source, open.id);
                 self.open = Some(open);
                 self.resume = None;
                 return Ok(true);
@@ -262,7 +265,7 @@ impl<F> Tail<F> {
             }
         };
         let head = Head::of(source, &file, offset)?;
-        self.open = Some(Open { file, id, offset, head });
+        self.open = Some(Open { file, id, offset, head, older: older(source, id) });
         self.resume = None;
         Ok(true)
     }
@@ -279,7 +282,7 @@ impl<F> Tail<F> {
         self.counters.torn += u64::from(self.buffer.waiting() > 0 && copy.is_none());
         self.buffer.clear(false);
         match copy {
-            Some(copy) => *open = copy,
+            Some(copy) => *open = Open { older: older(source, copy.id), ..copy },
             None => {
                 open.offset = 0;
                 open.head = Head::default();
@@ -294,10 +297,16 @@ impl<F> Tail<F> {
             self.counters.rotations += 1;
             self.counters.torn += u64::from(self.buffer.waiting() > 0);
             self.buffer.clear(false);
-            self.open = Some(Open { file, id, offset: 0, head: Head::default() });
+            self.open = Some(Open { file, id, offset: 0, head: Head::default(), older: older(source, id) });
         }
         Ok(())
     }
+}
+
+/// The rotated files before `id`; where they cannot be told, none.
+fn older<S: Source>(source: &mut S, id: FileId) -> Vec<FileId> {
+    let rotated = source.rotated().unwrap_or_default();
+    rotated.iter().map(|other| other.id).take_while(|other| *other != id).collect()
 }
 
 /// The file written after `open`, if something is in it: the rotated one after it, or the one at the path.
@@ -311,10 +320,14 @@ fn next_file<S: Source>(source: &mut S, open: &Open<S::File>) -> Result<Option<F
     let is_packed = rotated.iter().any(|other| other.id == open.id && other.is_packed);
     let later = match rotated.iter().position(|other| other.id == open.id) {
         Some(at) => at + 1,
-        // It was deleted, so that its place is known by its time only.
+        // It was deleted, so that its place is known by its time only, and within one tick of the clock by what was not there
+        // before it.
         None => {
             let written = source.written(&open.file)?;
-            rotated.iter().position(|other| other.written > written).unwrap_or(rotated.len())
+            let is_later = |other: &Rotated| {
+                other.written > written || other.written == written && !open.older.contains(&other.id)
+            };
+            rotated.iter().position(is_later).unwrap_or(rotated.len())
         }
     };
     let later = rotated.iter().skip(later).filter(|other| is_packed || !other.is_packed);
@@ -343,7 +356,7 @@ fn resumed<S: Source>(source: &mut S, checkpoint: &Checkpoint) -> Result<Option<
     {
         return Ok(Some(copy));
     }
-    Ok(source.open(id)?.map(|file| Open { file, id, offset: 0, head: Head::default() }))
+    Ok(source.open(id)?.map(|file| Open { file, id, offset: 0, head: Head::default(), older: Vec::new() }))
 }
 
 /// The rotated file other than `id` that begins like it and is at least as long as what was read of it.
@@ -374,7 +387,7 @@ fn opened_at<S: Source>(
     }
     let head = Head::of(source, &file, offset)?;
     let is_it = head.fingerprint(offset) == fingerprint;
-    Ok(is_it.then_some(Open { file, id, offset, head }))
+    Ok(is_it.then_some(Open { file, id, offset, head, older: Vec::new() }))
 }
 
 /// The beginning of the last line of `file`, which may still be written on, and whether the offset lies within a line because

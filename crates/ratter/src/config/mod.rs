@@ -68,6 +68,7 @@ pub use self::probe::{Machine, Probe, Transport};
 pub use self::reports::Reports;
 pub use self::resolver::Resolver;
 pub use self::rules::{By, Distinct, Effect, Of, ReverseName, Rule, Then, Trigger};
+pub(crate) use self::sensors::missing;
 pub use self::sensors::{FileSensor, Journal, Start, Syslog};
 pub use self::units::show as show_duration;
 

@@ -194,7 +194,7 @@ fn file(section: &Section<'_>, state: Option<&Path>) -> Option<Placed<FileSensor
             // What a pattern stands for may come and go.
             Ok(false) if ::sensors::io::is_glob(&path) => {}
             Ok(false) => {
-                let fault = Fault::warning(section.place("path"), format!("`{}` is not there", path.display()));
+                let fault = Fault::warning(section.place("path"), missing(&path));
                 section.desk.report(fault.label("waited for until it is"));
             }
             Err(error) => {
@@ -205,6 +205,11 @@ fn file(section: &Section<'_>, state: Option<&Path>) -> Option<Placed<FileSensor
     }
     let place = section.place("path");
     Some(Placed { value: FileSensor { path, from: from.unwrap_or(Start::End), time_zone, service }, place })
+}
+
+/// What is said of a log that is not there at the start.
+pub(crate) fn missing(path: &Path) -> String {
+    format!("`{}` is not there", path.display())
 }
 
 fn follow_hint(error: &io::Error) -> Option<String> {

@@ -21,7 +21,7 @@ use super::sending::SendingLimits;
 use super::sensing::Sensor;
 use super::{Keeper, Node, Outlets, convert, journal};
 use crate::clock;
-use crate::config::Config;
+use crate::config::{self, Config};
 
 /// Happenings that a slow watcher may fall behind before it misses some.
 const HAPPENINGS_QUEUED_MAX: usize = 4096;
@@ -85,7 +85,7 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         names_judge: super::reverse::Judge::new(),
         exceptions: exceptions(&mut restored),
         asking: super::Asking::start(&config.resolver, &config.asks)?,
-        warnings: config.warnings.iter().map(|fault| fault.title.clone()).collect(),
+        warnings: lasting_warnings(config),
         history: config.limits.history,
         store_trusted_from: AtomicU64::new(0),
         outlets: OnceLock::new(),
@@ -170,4 +170,12 @@ fn start_outlets(config: &Config, node: &Arc<Node>, kept: Kept) -> anyhow::Resul
     let reports = config.reports.as_ref().map(|settings| ReportsOutlet::start(config, settings, node)).transpose()?;
     let resolver = super::reverse::start(&config.resolver, node)?;
     Ok(Outlets { gates, dnsbl, reports, resolver })
+}
+
+/// The warnings of the configuration, without those of logs that were not there at the start: of these the sensors tell, as
+/// long as it is so.
+fn lasting_warnings(config: &Config) -> Vec<String> {
+    let of_sensors: Vec<String> = config.sensors.iter().map(|sensor| config::missing(&sensor.path)).collect();
+    let titles = config.warnings.iter().map(|fault| fault.title.clone());
+    titles.filter(|title| !of_sensors.contains(title)).collect()
 }

@@ -65,12 +65,12 @@ impl Clock {
         };
         let millis = Duration::from_millis(civil.millis.into());
         let civil = Civil { millis: 0, ..civil };
-        let hour = arrival.as_secs() / 3600;
-        if let Some(cached) = self.cached
+        let hour = arrival.as_millis() / Duration::from_hours(1).as_millis() as u64;
+        if let Some(cached) = &self.cached
             && cached.civil == civil
             && cached.hour == hour
         {
-            return Some(cached.moment.plus(millis));
+            return Some(if millis.is_zero() { cached.moment } else { cached.moment.plus(millis) });
         }
         let moment = match civil.year {
             Some(year) => self.in_year(civil, i16::try_from(year).ok()?, arrival)?,

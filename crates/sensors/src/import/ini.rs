@@ -33,11 +33,22 @@ pub(super) struct Filter {
 const SHARED: [&str; 3] = ["Definition", "Init", "DEFAULT"];
 
 impl Filter {
-    /// Reads the filter at `path`.
-    pub(super) fn read(path: &str, read: &mut dyn FnMut(&str) -> Option<String>) -> Result<Self, String> {
+    /// Reads the filter at `path`, whose options are set as a jail does it: `mode=aggressive,logtype=short`.
+    pub(super) fn read(
+        path: &str,
+        options: &str,
+        read: &mut dyn FnMut(&str) -> Option<String>,
+    ) -> Result<Self, String> {
         let mut filter = Self::default();
         let text = read(path).ok_or_else(|| format!("{path} cannot be read"))?;
         filter.include(path, &text, read)?;
+        for option in options.split(',').filter(|option| !option.trim().is_empty()) {
+            let (name, value) =
+                option.split_once('=').ok_or_else(|| format!("`{}` is no option; write NAME=VALUE", option.trim()))?;
+            let text = value.trim().trim_matches(['"', '\'']).to_owned();
+            let line = Line { origin: path.to_owned(), text };
+            filter.values.insert(("Definition".to_owned(), name.trim().to_owned()), vec![line]);
+        }
         Ok(filter)
     }
 
@@ -108,10 +119,14 @@ impl Filter {
 
     /// The value of an option as it is written: `name` or `section/name`.
     fn value(&self, name: &str) -> Option<String> {
-        if name == "__prefix_line" {
+        // A filter may add to what syslog puts before a message, such as the number of one.
+        let own_prefix = self.values.get(&("Definition".to_owned(), "__prefix_line".to_owned()));
+        if name == "known/__prefix_line" || name == "__prefix_line" && own_prefix.is_none() {
             return Some(PREFIX.to_string());
         }
         let lines = match name.split_once('/') {
+            // What was there before the filter said something else.
+            Some(("known", name)) => self.values.get(&("DEFAULT".to_owned(), name.to_owned()))?,
             Some((section, name)) => self.find(Some(section), name)?,
             None => self.find(None, name)?,
         };

@@ -39,6 +39,59 @@ pub(super) fn translate(text: &str) -> Result<String, String> {
     expression(&groups(text)?, true)
 }
 
+/// Takes the look-aheads `(?!X)` out of an expression that stand in none of its groups: the expression without them, and for
+/// each what must not match, which is all before it and X. Where they stand elsewhere, they are left.
+pub(super) fn without_lookaheads(text: &str) -> (String, Vec<String>) {
+    let (mut out, mut unless) = (String::new(), Vec::new());
+    let (mut depth, mut is_class, mut is_escaped) = (0u32, false, false);
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        if depth == 0
+            && !is_class
+            && !is_escaped
+            && let Some((inside, after)) = rest.strip_prefix("(?!").and_then(split_group)
+        {
+            unless.push(format!("{out}(?:{inside})"));
+            rest = after;
+            continue;
+        }
+        match first {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = true,
+            ']' => is_class = false,
+            _ if is_class => {}
+            '[' => is_class = true,
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            // What stands before is then not all that was matched before.
+            '|' if depth == 0 => return (text.to_owned(), Vec::new()),
+            _ => {}
+        }
+        out.push(first);
+        rest = &rest[first.len_utf8()..];
+    }
+    (out, unless)
+}
+
+/// What stands before the parenthesis that closes the group in which `text` begins, and after it.
+fn split_group(text: &str) -> Option<(&str, &str)> {
+    let (mut depth, mut is_class, mut is_escaped) = (0u32, false, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = true,
+            ']' => is_class = false,
+            _ if is_class => {}
+            '[' => is_class = true,
+            '(' => depth += 1,
+            ')' if depth == 0 => return Some((&text[..at], &text[at + 1..])),
+            ')' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
 /// Translates an expression without tags.
 pub(super) fn plain(text: &str) -> Result<String, String> {
     let text = ["<HOST>", "<ADDR>", "<IP4>", "<IP6>"]
@@ -49,12 +102,14 @@ pub(super) fn plain(text: &str) -> Result<String, String> {
 
 /// The expression with an end for an address that is the last of it.
 pub(super) fn bounded(regex: String) -> String {
-    if regex.ends_with(ADDRESS) || regex.ends_with(ADDRESS_V4) { format!("{regex}{END}") } else { regex }
+    // The bound of a word lets a name follow that only begins like an address.
+    let bare = regex.strip_suffix(r"\b").unwrap_or(&regex);
+    if bare.ends_with(ADDRESS) || bare.ends_with(ADDRESS_V4) { format!("{bare}{END}") } else { regex }
 }
 
 /// The tags that are groups, as groups.
 fn groups(text: &str) -> Result<String, String> {
-    let mut text = text.to_owned();
+    let mut text = text.replace("<F-PORT/>", r"\d+");
     let login = if text.contains("<F-USER>") { "F-USER" } else { "F-ALT_USER" };
     let mut has_login = false;
     while let Some(start) = text.find("<F-").or_else(|| text.find("</F-")) {
@@ -122,12 +177,37 @@ fn expression(text: &str, with_address: bool) -> Result<String, String> {
             out.push_str(if is_v4 { ADDRESS_V4 } else { ADDRESS });
         } else if let Some(group) = rest.strip_prefix("(?") {
             length = group_start(group, &mut out)? + 2;
+        } else if first == '{' {
+            length = braces(rest, &mut out);
+        } else if first == '}' {
+            out.push_str("\\}");
         } else {
             out.push(first);
         }
         rest = &rest[length..];
     }
     Ok(out)
+}
+
+/// Rewrites what begins with a brace: a count (`{,3}` is one in Python), or the character itself; how many bytes were read.
+fn braces(text: &str, out: &mut String) -> usize {
+    let count = text.get(1..).and_then(|rest| rest.split_once('}')).map(|(count, _)| count);
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    match count.map(|count| (count, count.split_once(',').unwrap_or((count, "")))) {
+        Some((count, (least, most)))
+            if count.len() > usize::from(count == ",") && is_number(least) && is_number(most) =>
+        {
+            out.push('{');
+            out.push_str(if least.is_empty() { "0" } else { "" });
+            out.push_str(count);
+            out.push('}');
+            count.len() + 2
+        }
+        _ => {
+            out.push_str("\\{");
+            1
+        }
+    }
 }
 
 /// Rewrites the beginning of a group behind `(?`; how many bytes of it were read.

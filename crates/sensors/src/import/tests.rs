@@ -43,13 +43,17 @@ fn lines_of_filters() {
         ("for <F-USER>[^[<]*</F-USER> \\<<HOST>\\>$", format!("- for (?P<login>[^\\[<]*) <{A}>$")),
         ("user <F-ALT_USER>\\S+</F-ALT_USER> from <HOST>\\Z", format!(r"- user (?P<login>\S+) from {A}\z")),
         (r"^relay=\[(?:(?:IPv6:)?<IP6>|<IP4>)\] x", format!(r"- ^relay=\[(?:IPv6:)?{A}\] x")),
+        (r"^<HOST> a\d{,3} x{2} {[^}]+}$", format!(r"- ^{A} a\d{{0,3}} x{{2}} \{{[^}}]+\}}$")),
+        (r"^a <HOST>\b", format!("- ^a {A}{END}")),
+        (r"^from <HOST>(?::<F-PORT/>)? x", r"- ^from (?P<address>\d+\.\d+\.\d+\.\d+)(?::\d+)? x".to_owned()),
         ("^x []a] <HOST>$", format!(r"- ^x [\]a] {A}$")),
         // What cannot be said, or may not.
         (
             "^%(__prefix_line)slogin failed for .* from <HOST> port",
             "a client could choose the address: `.*` matches whatever a client wrote".to_owned(),
         ),
-        ("^(?!x)a <HOST>$", "a look-around `(?!…)` cannot be matched in linear time".to_owned()),
+        ("^(?:(?!x)a)+ <HOST>$", "a look-around `(?!…)` cannot be matched in linear time".to_owned()),
+        ("^(?!x)a <HOST>$|^b$", "a look-around `(?!…)` cannot be matched in linear time".to_owned()),
         ("^(?P<u>x)(?P=u) <HOST>$", "a reference to another group cannot be matched in linear time".to_owned()),
         ("^(x)\\1 <HOST>$", "a backreference cannot be matched in linear time".to_owned()),
         ("^<F-NOFAIL>x</F-NOFAIL> <HOST>$", "<F-NOFAIL> counts only together with other lines".to_owned()),
@@ -63,6 +67,61 @@ fn lines_of_filters() {
     for (line, wanted) in cases {
         assert_eq!(one(line), wanted, "{line}");
     }
+}
+
+/// What stands behind the content of `prefregex`, and stamps of which fail2ban leaves the brackets.
+#[test]
+fn content_between() {
+    let import = import(
+        "[Definition]\nprefregex = ^\\[\\]\\s+x <F-CONTENT>.+</F-CONTENT> denied$\n\
+         failregex = ^from <HOST>$\n            ^by <HOST> of\n",
+    );
+    let shown: Vec<_> = import.patterns.iter().map(|one| one.regex.as_str()).collect();
+    let start = r"^\[(?P<time>[^\]]+)\]\s+x ";
+    let wanted = ["from (?P<address>[0-9A-Fa-f:.]+) denied$", "by (?P<address>[0-9A-Fa-f:.]+) of.* denied$"];
+    assert_eq!(shown, wanted.map(|rest| format!("{start}{rest}")));
+}
+
+/// A pattern of several lines that names nobody would count every such line against a login.
+#[test]
+fn lines_that_name_nobody_by_themselves() {
+    let text = "[INCLUDES]\nbefore = common.conf\n[Definition]\n_daemon = app\n\
+        prefregex = ^<F-MLFID>%(__prefix_line)s</F-MLFID><F-CONTENT>.+</F-CONTENT>$\n\
+        failregex = ^user <F-USER>\\w+</F-USER> is locked$\n            ^from <HOST>$\n";
+    let import = import(text);
+    let shown: Vec<_> = import.patterns.iter().map(|one| one.regex.as_str()).collect();
+    assert_eq!(shown, ["^(?:)from (?P<address>[0-9A-Fa-f:.]+)$"]);
+    assert_eq!(import.left_out[0].why, "whom it is about stands in another line");
+}
+
+/// A look-ahead that stands in no group is what `unless` says.
+#[test]
+fn what_must_not_follow() {
+    let import = import("[Definition]\nfailregex = ^a <HOST> failed:(?! lost| \\(no\\)) x(?!y)\nignoreregex = ^z\n");
+    let [one] = import.patterns.as_slice() else { panic!("{import:?}") };
+    assert_eq!(one.regex, r"^a (?P<address>[0-9A-Fa-f:.]+) failed: x");
+    let wanted = r"^z|^a [0-9A-Fa-f:.]+ failed:(?: lost| \(no\))|^a [0-9A-Fa-f:.]+ failed: x(?:y)";
+    assert_eq!(one.unless.as_deref(), Some(wanted));
+}
+
+#[test]
+fn options_and_what_a_filter_adds_to_the_prefix() {
+    let text = "[INCLUDES]\nbefore = common.conf\n[Definition]\n_daemon = app\n\
+        __prefix_line = %(known/__prefix_line)s(?:\\w{14}: )?\n\
+        failregex = ^%(__prefix_line)s<mdre-<mode>> <HOST>$\nmdre-normal = one\nmdre-all = two\nmode = normal\n";
+    let regex = |path: &str| {
+        let mut read = |path: &str| match path {
+            "f/my.conf" => Some(text.to_owned()),
+            "f/common.conf" => Some(COMMON.to_owned()),
+            _ => None,
+        };
+        fail2ban(path, EventKind::LoginFailed, &mut read).map(|import| import.patterns[0].regex.clone())
+    };
+    let wanted = |word: &str| Ok(format!(r"^(?:\w{{14}}: )?{word} (?P<address>[0-9A-Fa-f:.]+)$"));
+    assert_eq!(regex("f/my.conf"), wanted("one"));
+    assert_eq!(regex("f/my.conf[mode=all]"), wanted("two"));
+    assert_eq!(regex("f/my.conf[logtype=short, mode=\"all\"]"), wanted("two"));
+    assert!(regex("f/my.conf[all]").is_err());
 }
 
 /// fail2ban takes the stamp out of a line; our patterns see one in brackets.

@@ -101,6 +101,10 @@ impl Watch {
         let mut is_ours = false;
         let mut reader = inotify::Reader::new(inotify, &mut self.notes);
         loop {
+            // Further notes, if any, end the next wait at once: to ask whether there are any would only take time.
+            if is_ours && reader.is_buffer_empty() {
+                return Ok(true);
+            }
             let note = match reader.next() {
                 Ok(note) => note,
                 Err(Errno::WOULDBLOCK) => return Ok(is_ours),

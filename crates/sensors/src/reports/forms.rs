@@ -5,6 +5,7 @@ use core::iter;
 use base::EventKind;
 use serde_json::Value;
 
+use super::strict::Strict;
 use super::{Fault, ID_BYTES_MAX, REPORTS_MAX, Report, SERVICE_BYTES_MAX, SUBMISSION_BYTES_MAX};
 use crate::frame::{self, Stamp};
 use crate::text::address;
@@ -25,9 +26,12 @@ fn fault<T>(place: impl Into<String>, why: impl Into<String>) -> Result<T, Fault
 /// Reads Ratter's own JSON.
 pub fn json(body: &[u8]) -> Result<Submission, Fault> {
     check_size(body)?;
-    let value: Value = match serde_json::from_slice(body) {
-        Ok(value) => value,
-        Err(error) => return fault(format!("line {} column {}", error.line(), error.column()), "no JSON"),
+    let value = match serde_json::from_slice(body) {
+        Ok(Strict(value)) => value,
+        Err(error) => {
+            let why = if error.is_data() { "a key stands twice" } else { "no JSON" };
+            return fault(format!("line {} column {}", error.line(), error.column()), why);
+        }
     };
     let Some(all) = value.get("reports").and_then(Value::as_array) else {
         return fault("reports", "an array is wanted");

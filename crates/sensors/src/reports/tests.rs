@@ -38,6 +38,13 @@ fn our_own_json() {
         ),
         ("{\n  \"reports\": x}", "line 2 column 14: no JSON"),
         ("[]", "reports: an array is wanted"),
+        (r#"{"reports":[],"reports":[{"address":"198.51.100.7"}]}"#, "line 1 column 53: a key stands twice"),
+        (
+            r#"{"reports":[{"address":"198.51.100.7","address":"198.51.100.8"}]}"#,
+            "line 1 column 63: a key stands twice",
+        ),
+        (r#"{"reports":[],"x":{"y":[{"z":1.5,"z":null}]}}"#, "line 1 column 42: a key stands twice"),
+        (r#"{"reports":[],"x":[-1,2,1.5,true,null,"\u00e9",{}]}"#, "-: "),
     ];
     for (body, wanted) in cases {
         assert_eq!(shown(json(body.as_bytes())), wanted, "{body}");

@@ -500,3 +500,32 @@ fn a_file_that_appears_later_is_read_from_its_beginning() {
     assert_eq!(tail.advance(&mut disk), Ok(Progress::Idle));
     assert!(tail.batch().is_none());
 }
+
+/// A file is deleted, and the next one rotated, before the clock of the file system has moved on.
+#[test]
+fn deletion_and_rotation_within_one_tick() {
+    let mut disk = Disk { read_max: 100, ..Disk::default() };
+    let file = |disk: &mut Disk, text: &str| {
+        let inode = disk.create(text.as_bytes().to_vec());
+        disk.written.insert(inode, 1);
+        inode
+    };
+    // One that was rotated before, within the same tick.
+    let before = file(&mut disk, "0\n");
+    disk.rotated.push(before);
+    disk.path = Some(file(&mut disk, "a\n"));
+    let mut tail = Tail::new(Start::Beginning, None);
+    let mut read = |disk: &mut Disk| {
+        let mut lines = Vec::new();
+        while let Ok(Progress::Lines) = tail.advance(disk) {
+            let batch = tail.batch().unwrap();
+            lines.extend(batch.lines.map(|line| String::from_utf8(line.to_vec()).unwrap()));
+        }
+        lines
+    };
+    assert_eq!(read(&mut disk), ["a"]);
+    let next = file(&mut disk, "b\n");
+    disk.rotated.push(next);
+    disk.path = Some(file(&mut disk, "c\n"));
+    assert_eq!(read(&mut disk), ["b", "c"]);
+}
