@@ -30,6 +30,7 @@ mod sensing;
 mod setup;
 mod statics;
 mod streams;
+mod tls;
 mod views;
 
 use std::path::PathBuf;
