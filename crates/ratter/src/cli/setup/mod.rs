@@ -5,6 +5,9 @@
 
 mod dovecot;
 mod install;
+mod rspamd;
+mod scored;
+mod spamassassin;
 
 use std::path::{Path, PathBuf};
 
@@ -35,12 +38,18 @@ pub(crate) struct Arguments {
 enum Server {
     /// Dovecot: auth policy, and if wanted checkpassword, Lua and post-login
     Dovecot(dovecot::Arguments),
+    /// rspamd: its rbl module asks this node's lists and those of [[ask]]
+    Rspamd(rspamd::Arguments),
+    /// SpamAssassin: rules that ask this node's lists and those of [[ask]]
+    Spamassassin(spamassassin::Arguments),
 }
 
 impl Server {
     fn recipe(&self, asked: &Asked<'_>) -> Result<Recipe, Failure> {
         match self {
             Self::Dovecot(arguments) => dovecot::recipe(arguments, asked),
+            Self::Rspamd(arguments) => rspamd::recipe(arguments, asked),
+            Self::Spamassassin(arguments) => spamassassin::recipe(arguments, asked),
         }
     }
 }
