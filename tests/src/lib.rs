@@ -26,4 +26,5 @@ pub mod process;
 pub mod ratter;
 pub mod secondary;
 pub mod time;
+pub mod unbound;
 pub mod wait;

@@ -131,8 +131,8 @@ fn the_zone_tells_its_serial_and_servers() {
 
 #[test]
 fn udp_and_tcp_answer_alike() {
-    // Otherwise what would be longer than a forged client may get says "come by TCP", or lacks its SOA record.
-    let node = Node::start(&Config::new().with("[dnsbl.access]\nstrict = false\n"));
+    // So many questions at once would use up what a client that may be forged is sent beyond its questions.
+    let node = Node::start(&Config::new().with("[dnsbl.access]\nfree = [\"127.0.0.0/8\"]\n"));
     node.cli(&["list", "192.0.2.0/28", "--on", "spam", "--for", "1h", "--reason", "a test"]).with_code(0);
     let dig = node.dig();
     let names = ["192.0.2.7", "192.0.2.16", "127.0.0.2"].map(|address| entry(address, "spam", ORIGIN));

@@ -215,7 +215,7 @@ fn no_dependency_is_banned_or_copyleft() {
 #[test]
 fn each_metric_is_documented() {
     let of = |file: &str| fs::read_to_string(top().join("crates/ratter/src/node").join(file)).expect("it can be read");
-    let files = ["metrics.rs", "asking.rs", "gates.rs", "reports.rs", "dns.rs", "feed.rs", "actions.rs"];
+    let files = ["metrics.rs", "asking.rs", "gates.rs", "reports.rs", "dns.rs", "feed.rs", "actions.rs", "tls.rs"];
     let code = files.map(of).concat();
     let docs = fs::read_to_string(top().join("docs/metrics.md")).expect("it can be read");
     let mut faults = Vec::new();
@@ -232,6 +232,27 @@ fn each_metric_is_documented() {
     }
     assert!(known > 10, "the search for metrics has gone wrong: {known} found");
     assert_eq!(docs.matches("| `ratter_").count(), known, "docs/metrics.md knows metrics that are gone");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn each_row_of_the_standards_names_tests_that_are_there() {
+    let page = fs::read_to_string(top().join("docs/standards.md")).expect("it can be read");
+    let code: String = sources().iter().map(|path| fs::read_to_string(path).expect("it can be read")).collect();
+    let rows = page.lines().filter(|line| line.starts_with("| ") && !line.contains("shown by"));
+    let (mut faults, mut known) = (Vec::new(), 0);
+    for word in rows.flat_map(|row| row.split('`').skip(1).step_by(2)) {
+        // Tests have names of small letters; keys, commands and addresses have other ones, or stand in links.
+        let is_name =
+            word.contains('_') && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        if is_name {
+            known += 1;
+            if !code.contains(&format!("fn {word}(")) {
+                faults.push(format!("docs/standards.md names the test `{word}`, which is not there"));
+            }
+        }
+    }
+    assert!(known > 40, "the search for tests has gone wrong: {known} found");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 

@@ -117,6 +117,9 @@ pub struct DnsblStatus {
     pub origin: String,
     /// Where it listens.
     pub listen: Vec<String>,
+    /// Where it listens for TLS.
+    #[serde(default)]
+    pub tls: Vec<String>,
     /// Queries answered since the start.
     pub queries: u64,
     /// Of them, those that found a listing.
@@ -182,6 +185,9 @@ pub struct FileZoneStatus {
     pub entries: Option<usize>,
     /// Why newer files are not served, if they are not.
     pub fault: Option<String>,
+    /// Whether what is served is a copy from before the start.
+    #[serde(default)]
+    pub is_copy: bool,
 }
 
 /// Something that is done outside, in [`Status`].

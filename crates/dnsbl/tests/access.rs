@@ -47,10 +47,10 @@ fn rules(policy: Policy, refusal: Refusal) -> ZoneAccess {
     ZoneAccess { policy, refusal, ..ZoneAccess::default() }
 }
 
-/// A world where one zone wants keys and all the others are limited.
-pub(crate) fn strict_world() -> World {
+/// A world where one zone wants keys and another is limited.
+pub(crate) fn limited_world() -> World {
     let limit = Some(Limit { per_second: 10, slip: 2 });
-    let limited = ZoneAccess { limit, is_strict: true, ..ZoneAccess::default() };
+    let limited = ZoneAccess { limit, ..ZoneAccess::default() };
     world(&[
         ("auth", rules(Policy::Key, Refusal::Codes)),
         ("spam", limited),
@@ -201,8 +201,9 @@ pub(crate) fn with_cookie(question: &str, cookie: &[u8]) -> Vec<u8> {
 #[test]
 fn who_shows_our_cookie_is_not_limited() {
     let limit = Some(Limit { per_second: 2, slip: 1 });
-    let world = world(&[("auth", ZoneAccess { limit, is_strict: true, ..ZoneAccess::default() })]);
+    let world = world(&[("auth", ZoneAccess { limit, ..ZoneAccess::default() })]);
     let question = "1.2.0.192.auth TXT";
+    drain(&world);
     let first = world.raw(UDP, &with_cookie(question, &[7; 8]));
     assert_eq!(text(&first), "BADCOOKIE; edns 1232 cookie=24", "asked again with it, the answer is whole");
     let cookie = &first[first.len() - 24..];
@@ -223,28 +224,48 @@ fn who_shows_our_cookie_is_not_limited() {
     assert_eq!((reply.len(), reply[3] & 15, &reply[27..35]), (51, 0, &[7; 8][..]));
 }
 
+/// Has the usual client's network spend all that it may be sent beyond its questions.
+fn drain(world: &World) {
+    // The largest first. None is in a zone whose replies are limited.
+    for question in ["@ NS", "9.2.0.192.policy A", "1.2.0.192.policy AAAA +edns", "1.2.0.192.dyna A +edns"].map(query) {
+        while world.raw(UDP, &question).len() * 5 > question.len() * 7 {}
+    }
+}
+
 /// Asks one by one and in a batch, which is how datagrams come.
-fn both_ways(world: &World, message: &[u8]) -> [Vec<u8>; 2] {
+fn both_ways(world: &World, message: &[u8], address: Address) -> [Vec<u8>; 2] {
     let mut buffers = [[0; 1600]];
     buffers[0][..message.len()].copy_from_slice(message);
-    let (mut lengths, asker) = ([message.len()], asker(UDP));
+    let (mut lengths, now) = ([message.len()], asker(UDP).now);
     let snapshot = world.book.snapshot();
-    let client = |_| asker.address;
-    world.responder.answer_batch(&snapshot, asker.now, &mut buffers, &mut lengths, client, &world.counters);
-    [world.raw(UDP, message), buffers[0][..lengths[0]].to_vec()]
+    world.responder.answer_batch(&snapshot, now, &mut buffers, &mut lengths, |_| address, &world.counters);
+    [ask_from(world, address, message), buffers[0][..lengths[0]].to_vec()]
+}
+
+/// The reply to a datagram from this address.
+fn ask_from(world: &World, address: Address, message: &[u8]) -> Vec<u8> {
+    let mut out = [0; 1232];
+    let asker = Asker { address, ..asker(UDP) };
+    let length = world.responder.answer(&world.book.snapshot(), &asker, message, &mut out, &world.counters);
+    out[..length].to_vec()
+}
+
+/// A world in which questions are answered in every way that there is.
+fn varied_world() -> World {
+    let limit = Some(Limit { per_second: 1_000_000, slip: 2 });
+    let auth = ZoneAccess { limit, ..rules(Policy::Open, Refusal::Refused) };
+    world(&[
+        ("auth", auth),
+        ("dyna", rules(Policy::Key, Refusal::Refused)),
+        ("spam", rules(Policy::Key, Refusal::Codes)),
+    ])
 }
 
 #[test]
 fn forged_clients_gain_nothing() {
-    let strict = |policy, refusal, limit| ZoneAccess { is_strict: true, limit, ..rules(policy, refusal) };
-    let limit = Some(Limit { per_second: 100_000, slip: 2 });
-    let world = world(&[
-        ("auth", strict(Policy::Open, Refusal::Refused, limit)),
-        ("all", strict(Policy::Open, Refusal::Refused, None)),
-        ("dyna", strict(Policy::Key, Refusal::Refused, None)),
-        ("spam", strict(Policy::Key, Refusal::Codes, None)),
-        ("@", strict(Policy::Open, Refusal::Refused, None)),
-    ]);
+    let world = varied_world();
+    drain(&world);
+    let client = asker(UDP).address;
     let addresses =
         ["1.2.0.192", "9.2.0.192", "2.0.0.127", "1.0.0.127", "192", "0.0.192", "1.100.51.198", "x", "256.2.0.192"];
     let zones = ["auth", "all", "dyna", "spam", "goodkey1.auth", "otherkey.auth", "endedkey.dyna", "goodkey1.all", "x"];
@@ -260,7 +281,7 @@ fn forged_clients_gain_nothing() {
                     messages.push(with_cookie(&format!("{name} {kind}"), &[7; 24]));
                 }
                 for message in messages {
-                    for reply in both_ways(&world, &message) {
+                    for reply in both_ways(&world, &message, client) {
                         assert!(2 * reply.len() <= 3 * message.len(), "{name} {kind} {options}: {}", text(&reply));
                     }
                 }
@@ -275,6 +296,60 @@ fn forged_clients_gain_nothing() {
     assert_eq!(world.ask("1.2.0.192.all A"), "NOERROR aa tc", "two codes are too much");
     // By TCP everything is said.
     assert!(world.ask("9.2.0.192.all A +tcp").starts_with("NXDOMAIN aa | all 150 SOA "));
+}
+
+#[test]
+fn who_asks_a_little_is_told_all_and_a_flood_gets_no_more_than_one_and_a_half_times() {
+    let world = varied_world();
+    let cases = [
+        ("9.2.0.192.auth A", "NXDOMAIN aa | auth 150 SOA"),
+        ("9.2.0.192.all A +edns", "NXDOMAIN aa | all 150 SOA"),
+        ("0.192.all A", "NOERROR aa | all 150 SOA"),
+        ("1.2.0.192.all AAAA +edns", "NOERROR aa | all 150 SOA"),
+        ("1.2.0.192.all A", "NOERROR aa; 1.2.0.192.all 2036 A 127.0.0.36, 1.2.0.192.all 2036 A 127.0.0.43"),
+        ("1.2.0.192.all TXT +edns", "NOERROR aa; 1.2.0.192.all 2036 TXT \"192.0.2.1 is on dyna, see "),
+        ("1.2.0.192.all ANY", "NOERROR aa; 1.2.0.192.all 2036 A 127.0.0.36"),
+        ("1.2.0.192.auth TXT", "NOERROR aa; 1.2.0.192.auth 2043 TXT"),
+        ("auth SOA", "NOERROR aa; auth 3600 SOA"),
+        ("auth NS +edns", "NOERROR aa; auth 3600 NS"),
+        ("@ ANY", "NOERROR aa; @ 3600 SOA"),
+        ("@ A +edns", "NOERROR aa; @ 3600 A 192.0.2.80"),
+        ("1.2.0.192.dyna A +edns", "REFUSED; edns 1232"),
+        ("1.2.0.192.spam TXT", "NOERROR aa; 1.2.0.192.spam 60 TXT \"a key is needed to ask here\""),
+        ("ns1.dns ANY", "NOERROR aa; ns1.dns "),
+        ("example.com. A +edns", "REFUSED; edns 1232"),
+    ];
+    let networks = core::cell::Cell::new(0);
+    for (question, wanted) in cases {
+        let cookie = |cookie: &[u8]| with_cookie(question.trim_end_matches(" +edns"), cookie);
+        for message in [query(question), query(&format!("{question} +nsid")), cookie(&[7; 8]), cookie(&[7; 24])] {
+            networks.set(networks.get() + 1);
+            let client: Address = format!("10.0.{}.7", networks.get()).parse().unwrap();
+            let (mut sent, mut received, mut first) = (0, 0, String::new());
+            for _ in 0..1000 {
+                for reply in both_ways(&world, &message, client) {
+                    if sent == 0 {
+                        first = text(&reply);
+                    }
+                    (sent, received) = (sent + message.len(), received + reply.len());
+                }
+            }
+            assert!(first.starts_with(wanted), "{question}: {first}");
+            assert!(2 * received <= 3 * sent, "{question}: {received} octets for {sent}");
+        }
+    }
+}
+
+#[test]
+fn a_slow_client_is_always_told_all() {
+    let world = varied_world();
+    let (message, snapshot) = (query("9.2.0.192.all A"), world.book.snapshot());
+    let mut out = [0; 1232];
+    for turn in 0..2000 {
+        let asker = Asker { now: Timestamp::from_millis(1_800_000_000_000 + turn * 50), ..asker(UDP) };
+        let length = world.responder.answer(&snapshot, &asker, &message, &mut out, &world.counters);
+        assert!(text(&out[..length]).contains("SOA"), "at turn {turn}");
+    }
 }
 
 #[test]
@@ -330,10 +405,11 @@ proptest! {
     fn a_batch_is_answered_as_its_messages_are(
         questions in prop::collection::vec((question(), 0_usize..400), 1..=BATCH_MAX),
         policy in 0_usize..3,
-        is_strict: bool,
     ) {
+        // Each from a network of its own: what a network may be sent is used up in the order of the answers, too.
+        let client = |at: usize| format!("10.0.{at}.1").parse().unwrap();
         let policy = [Policy::Open, Policy::Key, Policy::OpenBelow(1000)][policy];
-        let rules = ["auth", "dyna"].map(|zone| (zone, ZoneAccess { is_strict, ..rules(policy, Refusal::Codes) }));
+        let rules = ["auth", "dyna"].map(|zone| (zone, rules(policy, Refusal::Codes)));
         let (single, batched) = (world(&rules), world(&rules));
         let mut buffers = vec![[0xee; 1600]; questions.len()];
         let mut lengths = vec![0; questions.len()];
@@ -348,12 +424,11 @@ proptest! {
             }
             buffers[at][..message.len()].copy_from_slice(&message);
             lengths[at] = message.len();
-            wanted.push((message.clone(), single.raw(UDP, &message)));
+            wanted.push((message.clone(), ask_from(&single, client(at), &message)));
         }
         let now = asker(UDP).now;
-        let client: Address = asker(UDP).address;
         let snapshot = batched.book.snapshot();
-        batched.responder.answer_batch(&snapshot, now, &mut buffers, &mut lengths, |_| client, &batched.counters);
+        batched.responder.answer_batch(&snapshot, now, &mut buffers, &mut lengths, client, &batched.counters);
         let got: Vec<_> = buffers.iter().zip(&lengths).map(|(buffer, length)| buffer[..*length].to_vec()).collect();
         // A quota is used up in the order in which questions are answered, and a batch answers plain ones first.
         for (((question, _), (message, wanted)), got) in questions.iter().zip(wanted).zip(got) {

@@ -83,7 +83,7 @@ fn answering_allocates_nothing() {
 
 #[test]
 fn neither_do_batches_keys_cookies_and_limits() {
-    let world = crate::access::strict_world();
+    let world = crate::access::limited_world();
     let mut messages = ["1.2.0.192.all A", "9.2.0.192.all A +edns", "1.2.0.192.goodkey1.auth A", "1.2.0.192.auth A"]
         .map(query)
         .to_vec();

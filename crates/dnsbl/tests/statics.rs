@@ -196,3 +196,10 @@ fn zones_that_cannot_be() {
     let twice = Statics::new([(name("a.test"), Sharing::Alone), (name("A.test"), Sharing::WithBook)]);
     assert_eq!(twice.unwrap_err(), StaticsError::SameZone("A.test".into()));
 }
+
+#[test]
+fn zones_from_files_are_not_transferred_and_say_so() {
+    let world = world();
+    let refused = "REFUSED; edns 1232 error=21 zones from files and mirrored zones are not transferred";
+    assert_eq!(world.ask("file.test. AXFR +tcp +edns"), refused);
+}

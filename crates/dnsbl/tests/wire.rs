@@ -217,6 +217,8 @@ fn what_is_not_ours() {
             ("version.bind. TXT +ch", "REFUSED"),
             ("1.2.0.192.dyna A +ch", "REFUSED"),
             ("dyna AXFR +tcp", "REFUSED"),
+            ("dyna AXFR +tcp +edns", "REFUSED; edns 1232 error=18 you may not transfer this zone"),
+            ("example.org. AXFR +tcp +edns", "REFUSED; edns 1232 error=20 "),
             ("dyna IXFR", "FORMERR"),
             ("1.2.0.192.dyna A +opcode=4", "NOTIMP"),
             ("1.2.0.192.dyna A +opcode=5 +rd", "NOTIMP rd"),

@@ -15,12 +15,15 @@ pub(crate) const SERIALS_RESERVED: u64 = 1 << 24;
 const LAST: &str = "journal_serial";
 const RESERVED: &str = "serials_reserved";
 
-/// The last serial that may have been given out, from which this process goes on. Both numbers are on the disk before it
-/// returns.
-pub(crate) fn begin(connection: &mut Connection) -> rusqlite::Result<u64> {
+/// The last serial that may have been given out, from which this process goes on; `first` in a file that has none. Both
+/// numbers are on the disk before it returns.
+///
+/// A new file begins with the seconds since the epoch, so that whoever has the zone of a file that is lost takes the
+/// new one for newer (RFC 1982): nobody makes more than one change a second for years.
+pub(crate) fn begin(connection: &mut Connection, first: u64) -> rusqlite::Result<u64> {
     synced(connection, |transaction| {
         // Retention never deletes the last journal row, but a person might: the serial has a row of its own.
-        let last = get(transaction, LAST)?.unwrap_or_default();
+        let last = get(transaction, LAST)?.filter(|last| *last > 0).unwrap_or(first);
         let first = get(transaction, RESERVED)?.map_or(last, |reserved| reserved.max(last));
         put(transaction, first)?;
         Ok(first)
@@ -67,13 +70,18 @@ mod tests {
     fn only_an_end_in_order_goes_on_where_it_was() {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection, 0, STEPS).unwrap();
-        assert_eq!(begin(&mut connection), Ok(0));
-        let transaction = connection.transaction().unwrap();
-        put(&transaction, 7).unwrap();
-        transaction.commit().unwrap();
-        end(&mut connection).unwrap();
-        assert_eq!(begin(&mut connection), Ok(7), "an end in order");
-        assert_eq!(begin(&mut connection), Ok(7 + SERIALS_RESERVED), "none");
-        assert_eq!(begin(&mut connection), Ok(7 + 2 * SERIALS_RESERVED), "none again, and nothing written between");
+        assert_eq!(begin(&mut connection, 3), Ok(3), "a new file");
+        assert_eq!(begin(&mut connection, 2), Ok(3 + SERIALS_RESERVED), "never back, though the clock is");
+        for (number, wanted) in [(0, 9), (7, 7)] {
+            let transaction = connection.transaction().unwrap();
+            put(&transaction, number).unwrap();
+            transaction.commit().unwrap();
+            end(&mut connection).unwrap();
+            assert_eq!(begin(&mut connection, 9), Ok(wanted), "an end in order");
+            end(&mut connection).unwrap();
+        }
+        assert_eq!(begin(&mut connection, 9), Ok(7), "an end in order");
+        assert_eq!(begin(&mut connection, 9), Ok(7 + SERIALS_RESERVED), "none");
+        assert_eq!(begin(&mut connection, 9), Ok(7 + 2 * SERIALS_RESERVED), "none again, and nothing written between");
     }
 }

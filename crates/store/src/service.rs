@@ -82,7 +82,8 @@ impl Store {
         let mut connection = file::open_writing(&path)?;
         let secret = file::secret(&connection, &path)?;
         let known = restore(&connection, &names, since, &limits).map_err(|error| StoreError::sqlite(&path, error))?;
-        let serial = serials::begin(&mut connection).map_err(|error| StoreError::sqlite(&path, error))?;
+        let first = clock::now().as_secs();
+        let serial = serials::begin(&mut connection, first).map_err(|error| StoreError::sqlite(&path, error))?;
         let restored = Restored { serial, secret, ..known };
         Ok((Opened { connection, path, names, limits, lock }, restored))
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  client, zone, key ──> judge ──> answer | ignore | refuse (why)
-//!  reply to a client without a cookie ──> meter ──> whole | short | none
+//!  reply to a client without a cookie ──> meter ──> whole | small | truncated | none
 //! ```
 //!
 //! It promises: who may not ask learns of no listing, and of no list that there is none; 127.0.0.1 is never listed;
@@ -11,6 +11,7 @@
 //!
 //! It reads no clock, and keeps nothing over a restart: [`Access::resume`] takes back what was counted.
 
+mod account;
 mod cookie;
 mod keys;
 mod limiter;
@@ -29,11 +30,13 @@ use siphasher::sip::SipHasher24;
 
 use crate::serve::{ZONES_MAX, Zones};
 use crate::statics::Statics;
+use account::{Accounts, excess};
 pub(crate) use cookie::{CLIENT_BYTES, Cookies, SERVER_BYTES};
 pub(crate) use keys::{KeySet, KeyVerdict};
 use limiter::{Limiter, Rate};
 pub(crate) use tally::{Tally, busiest, network_number};
 
+pub use account::{CREDIT_BYTES, REFILL_BYTES_PER_SECOND};
 pub use keys::{
     KEY_LABEL_BYTES_MIN, KEYS_MAX, KeyCount, KeyHash, KeyHashError, KeyRecord, KeySecret, Per, Quota, new_key,
 };
@@ -53,14 +56,15 @@ pub struct Access {
     hash_key: [u8; 16],
     /// None where nothing is limited.
     limiter: Option<Limiter>,
+    /// None where everybody is sent everything.
+    accounts: Option<Accounts>,
     cookies: Option<Cookies>,
     /// Replies that were held back, to give each so many the one that is not.
     slips: AtomicU64,
 }
 
 /// The rules of zones that are not known here.
-static OPEN: Rules =
-    Rules { policy: Policy::Open, networks: None, refusal: Refusal::Refused, limit: None, is_strict: false };
+static OPEN: Rules = Rules { policy: Policy::Open, networks: None, refusal: Refusal::Refused, limit: None };
 
 /// The rules of one zone.
 #[derive(Debug)]
@@ -70,7 +74,6 @@ struct Rules {
     networks: Option<Acl>,
     refusal: Refusal,
     limit: Option<Limit>,
-    is_strict: bool,
 }
 
 /// The permits of networks: the tree of lists, with a list for each permit.
@@ -169,7 +172,7 @@ pub(crate) enum Portion {
 }
 
 impl Access {
-    /// Everybody may ask, and there are no keys.
+    /// Everybody may ask and is sent everything, forged or not, and there are no keys.
     pub fn open(zones: &Zones) -> Self {
         let rules = |_| Rules::new(&ZoneAccess::default());
         Self {
@@ -179,6 +182,7 @@ impl Access {
             secret: KeySecret::new([0; 16]),
             hash_key: [0; 16],
             limiter: None,
+            accounts: None,
             cookies: None,
             slips: AtomicU64::new(0),
         }
@@ -227,6 +231,7 @@ impl Access {
         }
         let is_limited = |rules: &Rules| rules.limit.is_some() || matches!(rules.policy, Policy::OpenBelow(_));
         access.limiter = access.zones.iter().any(is_limited).then(Limiter::new);
+        access.accounts = Some(Accounts::new(random));
         Ok(access)
     }
 
@@ -360,12 +365,14 @@ impl Access {
             let is_slip = limit.slip > 0 && turn.is_multiple_of(u64::from(limit.slip));
             return if is_slip { Portion::Truncated } else { Portion::None };
         }
-        if self.is_strict(zone) && is_amplified(question, reply) { Portion::Small } else { Portion::Whole }
+        if self.pays(client, now, question, reply) { Portion::Whole } else { Portion::Small }
     }
 
-    /// Whether replies to clients that may be forged are short in the zone.
-    pub(crate) fn is_strict(&self, zone: usize) -> bool {
-        self.rules(zone).is_strict
+    /// Whether a client that may be forged is sent a reply of `reply` octets to a question of `question` octets: a reply that is
+    /// much longer is paid from the account of its network.
+    pub(crate) fn pays(&self, client: Address, now: Timestamp, question: usize, reply: usize) -> bool {
+        let octets = excess(question, reply);
+        octets == 0 || self.accounts.as_ref().is_none_or(|accounts| accounts.pays(client, now, octets))
     }
 
     /// `what` tells replies from questions, which have rates of their own.
@@ -376,11 +383,6 @@ impl Access {
         hasher.write(&[zone as u8, what]);
         limiter.take(hasher.finish(), now.as_millis().wrapping_mul(1000), Rate::per_second(rate))
     }
-}
-
-/// Whether a reply has so many more octets than its question that forging clients gains something.
-pub(crate) const fn is_amplified(question: usize, reply: usize) -> bool {
-    2 * reply > 3 * question
 }
 
 fn check(zone: &str, rules: &ZoneAccess, faults: &mut Vec<AccessError>) {
@@ -397,7 +399,7 @@ fn check(zone: &str, rules: &ZoneAccess, faults: &mut Vec<AccessError>) {
 
 impl Rules {
     fn new(settings: &ZoneAccess) -> Self {
-        let ZoneAccess { policy, networks, refusal, limit, is_strict } = settings;
+        let ZoneAccess { policy, networks, refusal, limit } = settings;
         let networks = (!networks.is_empty()).then(|| {
             let mut changes = Changes::default();
             for (network, permit) in networks {
@@ -407,7 +409,7 @@ impl Rules {
             tree.apply(&mut changes);
             Acl(tree)
         });
-        Self { policy: *policy, networks, refusal: *refusal, limit: *limit, is_strict: *is_strict }
+        Self { policy: *policy, networks, refusal: *refusal, limit: *limit }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use base::Network;
 
-/// Whom the zones answer. By default everybody, as much as they like.
+/// Whom the zones answer. By default everybody, as much as they like; but replies over UDP to clients that may be forged come to
+/// no more than one and a half times their questions, beyond [`super::CREDIT_BYTES`] for each network.
 #[derive(Clone, Debug, Default)]
 pub struct AccessSettings {
     /// The rules of zones; those that are not named have those of [`ZoneAccess::default`].
@@ -32,10 +33,6 @@ pub struct ZoneAccess {
     pub refusal: Refusal,
     /// The most that is sent to a client that may be a forged one.
     pub limit: Option<Limit>,
-    /// Whether no reply over UDP to a client that may be a forged one has more than one and a half times the octets of
-    /// its question: a negative one comes without its SOA record then, which nobody can remember, and others say "come
-    /// by TCP", or by the cookie that goes with them.
-    pub is_strict: bool,
 }
 
 /// What a question needs. A name at the zone's own level (SOA, NS) is told to everybody.

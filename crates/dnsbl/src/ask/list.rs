@@ -58,8 +58,8 @@ impl Key {
         label.bytes().all(fits).then(|| Self(label.to_ascii_lowercase().into()))
     }
 
-    /// The label, for the question.
-    pub(super) fn label(&self) -> &str {
+    /// The label itself, for the question, and for files of others' programs that ask it.
+    pub fn expose(&self) -> &str {
         &self.0
     }
 }

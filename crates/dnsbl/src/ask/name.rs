@@ -47,7 +47,7 @@ fn push_nibbles(name: &mut String, octets: &[u8; 16]) {
 
 fn behind(mut name: String, list: &List) -> String {
     if let Some(key) = &list.key {
-        name.push_str(key.label());
+        name.push_str(key.expose());
         name.push('.');
     }
     name.push_str(&list.zone);

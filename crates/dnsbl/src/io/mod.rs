@@ -2,13 +2,17 @@
 
 mod ask;
 mod body;
+mod copies;
 mod feed;
 mod files;
+mod identity;
 mod mirror;
 mod mmsg;
 mod notify;
 mod reload;
+mod stream;
 mod tcp;
+mod tls;
 mod transfer;
 mod udp;
 
@@ -33,8 +37,10 @@ use udp::UdpCounters;
 pub use ask::{Asker, AskerError};
 pub use feed::{FEED_CONNECTIONS_MAX, FEED_CONNECTIONS_PER_CLIENT_MAX, FeedServer};
 pub use files::{Stamp, read_whole, stamp, write_whole};
-pub use reload::{DatasetFiles, Gates, ReloadError, Reloaded, StaticFiles, ZoneFiles};
+pub use identity::{Identity, IdentityError, PEM_BYTES_MAX};
+pub use reload::{DatasetFiles, Gates, ReloadError, Reloaded, StaticFiles, ZoneFault, ZoneFiles};
 pub use tcp::{TCP_CONNECTIONS_MAX, TCP_CONNECTIONS_PER_CLIENT_MAX, TCP_IDLE};
+pub use tls::{Tls, TlsError, TlsFiles};
 pub use transfer::TRANSFERS_MAX;
 
 /// Most threads, and sockets, for the datagrams of one address.
@@ -49,7 +55,7 @@ pub enum ServerError {
     /// The address cannot be had: in use, not ours, or a port that needs a privilege.
     #[error("cannot listen on {transport} {address}")]
     Bind {
-        /// `UDP` or `TCP`.
+        /// `UDP`, `TCP` or `TLS`.
         transport: &'static str,
         /// The address.
         address: SocketAddr,
@@ -81,6 +87,14 @@ pub struct Server {
     receive_buffer: usize,
     udp: Vec<Arc<(Counters, UdpCounters)>>,
     tcp: Arc<(Counters, TcpCounters)>,
+    tls: Option<TlsSide>,
+}
+
+/// The listeners for TLS.
+struct TlsSide {
+    identity: Arc<Tls>,
+    counters: Arc<(Counters, TcpCounters)>,
+    addresses: Vec<SocketAddr>,
 }
 
 /// What the server counted since its start.
@@ -88,8 +102,14 @@ pub struct Server {
 pub struct Statistics {
     /// Outcomes of datagrams.
     pub udp: Totals,
-    /// Outcomes of messages in streams.
+    /// Outcomes of messages in streams, those within TLS among them.
     pub tcp: Totals,
+    /// Messages within TLS.
+    pub tls_messages: u64,
+    /// Connections accepted for TLS; they are not among those of TCP.
+    pub tls_accepted: u64,
+    /// Of those, closed because there were too many, because the client was silent or slow, or because its TLS did not suit.
+    pub tls_closed: [u64; 3],
     /// Replies that the kernel did not take.
     pub udp_unsent: u64,
     /// Errors of receiving datagrams.
@@ -140,6 +160,7 @@ impl Server {
             receive_buffer: bound.iter().map(|bound| bound.receive_buffer).min().unwrap_or_default(),
             udp: Vec::new(),
             tcp,
+            tls: None,
         };
         // If a thread cannot be had, dropping the server stops those that run.
         let mut listeners = Vec::new();
@@ -149,10 +170,40 @@ impl Server {
             }
             listeners.push(bound.tcp);
         }
-        server.spawn_tcp(listeners, reader)?;
+        let counters = Arc::clone(&server.tcp);
+        server.spawn_tcp(listeners, reader, None, counters)?;
         server.spawn_notify()?;
         server.spawn_mirrors()?;
         Ok(server)
+    }
+
+    /// Listens for TLS too, on these addresses.
+    pub fn listen_for_tls(
+        &mut self,
+        listen: &[SocketAddr],
+        identity: Arc<Tls>,
+        reader: &Reader,
+    ) -> Result<(), ServerError> {
+        let bind = |address: &SocketAddr| {
+            tcp::bind(*address).map_err(|source| ServerError::Bind { transport: "TLS", address: *address, source })
+        };
+        let listeners = listen.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
+        let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>();
+        let addresses = addresses.map_err(ServerError::Thread)?;
+        let counters = Arc::new((self.shared.responder.counters(), TcpCounters::default()));
+        self.spawn_tcp(listeners, reader, Some(Arc::clone(&identity)), Arc::clone(&counters))?;
+        self.tls = Some(TlsSide { identity, counters, addresses });
+        Ok(())
+    }
+
+    /// What clients are shown that come by TLS.
+    pub fn identity(&self) -> Option<&Arc<Tls>> {
+        self.tls.as_ref().map(|tls| &tls.identity)
+    }
+
+    /// The addresses for TLS, in the order given.
+    pub fn tls_addrs(&self) -> &[SocketAddr] {
+        self.tls.as_ref().map_or(&[], |tls| &tls.addresses)
     }
 
     fn spawn_notify(&mut self) -> Result<(), ServerError> {
@@ -183,12 +234,17 @@ impl Server {
         self.spawn("dns-udp", move || udp::serve(&shared, reader, &socket, &counters.0, &counters.1))
     }
 
-    fn spawn_tcp(&mut self, listeners: Vec<TcpListener>, reader: &Reader) -> Result<(), ServerError> {
-        let counters = Arc::clone(&self.tcp);
+    fn spawn_tcp(
+        &mut self,
+        listeners: Vec<TcpListener>,
+        reader: &Reader,
+        tls: Option<Arc<Tls>>,
+        counters: Arc<(Counters, TcpCounters)>,
+    ) -> Result<(), ServerError> {
         let (shared, reader) = (Arc::clone(&self.shared), reader.clone());
         let (tell, told) = std::sync::mpsc::sync_channel(1);
-        self.spawn("dns-tcp", move || {
-            let mut tcp = match Tcp::new(&shared, reader, &listeners, &counters.0, &counters.1) {
+        self.spawn(if tls.is_some() { "dns-tls" } else { "dns-tcp" }, move || {
+            let mut tcp = match Tcp::new(&shared, reader, &listeners, tls.as_deref(), &counters.0, &counters.1) {
                 Ok(tcp) => tcp,
                 Err(error) => return drop(tell.send(Err(error))),
             };
@@ -231,13 +287,23 @@ impl Server {
         sums.tcp_accepted = load(&own.accepted);
         sums.tcp_shed = load(&own.shed);
         sums.tcp_idle = load(&own.idle);
+        if let Some(TlsSide { counters, .. }) = &self.tls {
+            let (outcomes, own) = &**counters;
+            let mut messages = Totals::default();
+            messages.add(outcomes);
+            sums.tls_messages = messages.messages();
+            sums.tcp.add(outcomes);
+            sums.tls_accepted = load(&own.accepted);
+            sums.tls_closed = [load(&own.shed), load(&own.idle), load(&own.broken)];
+        }
         sums
     }
 
     /// The networks of clients that asked most since the start, the busiest first, at most `limit`.
     pub fn clients(&self, limit: usize) -> Vec<ClientCount> {
         let udp = self.udp.iter().map(|thread| &thread.0);
-        Counters::clients(udp.chain(core::iter::once(&self.tcp.0)), limit)
+        let tls = self.tls.as_ref().map(|tls| &tls.counters.0);
+        Counters::clients(udp.chain(core::iter::once(&self.tcp.0)).chain(tls), limit)
     }
 
     /// Ends all threads and waits for them, which takes up to a quarter of a second.

@@ -1,4 +1,5 @@
-//! Zones from files: read when they change, built aside, compared with what is served, and swapped.
+//! Zones from files: read when they change, built aside, compared with what is served, and swapped. What is served is copied
+//! aside, so that a start that finds the files faulty goes on with it.
 
 use core::net::{IpAddr, Ipv4Addr};
 use std::io;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 
 use base::{Address, Timestamp};
 
+use super::copies::Copies;
 use super::files::{Stamp, read_whole, stamp};
 use crate::datasets::{self, Header, Kind, Options, Report, Source, UnpackError};
 use crate::serve::Name;
@@ -65,6 +67,25 @@ pub enum ReloadError {
         /// What the system says.
         source: io::Error,
     },
+    /// The copy that a start would need cannot be written.
+    #[error("cannot keep a copy of {}: {source}", path.display())]
+    Keep {
+        /// The first file of the dataset.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The copy from before the start cannot be used.
+    #[error("cannot use the copy of {}: {why}", path.display())]
+    Recall {
+        /// The first file of the dataset.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Copies of files that belong to no zone any more cannot be removed.
+    #[error("cannot remove old copies of files: {0}")]
+    Forget(#[source] io::Error),
     /// A packed file is damaged.
     #[error("cannot read {}: {source}", path.display())]
     Unpack {
@@ -116,6 +137,20 @@ pub struct StaticFiles {
     statics: Arc<Statics>,
     zones: Vec<Zone>,
     datasets: Vec<Watched>,
+    copies: Option<Copies>,
+    /// Nothing has been looked at yet.
+    is_new: bool,
+}
+
+/// A zone of which something older than its files is served, or nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ZoneFault<'a> {
+    /// The zone.
+    pub zone: &'a Name,
+    /// What is wrong with its files.
+    pub fault: &'a str,
+    /// Whether what is served is the copy from before the start.
+    pub is_copy: bool,
 }
 
 /// A zone with the places of its datasets.
@@ -125,6 +160,8 @@ struct Zone {
     places: Vec<usize>,
     /// Why its newest content is not served.
     fault: Option<String>,
+    /// What it serves is from copies.
+    is_copy: bool,
 }
 
 /// A dataset's files with what was seen of them last.
@@ -135,6 +172,10 @@ struct Watched {
     compiled: Option<Arc<Compiled>>,
     /// Why the newest files are not read.
     fault: Option<String>,
+    /// What told the change of the files that are copied.
+    copied: Vec<Option<Stamp>>,
+    /// Why there is no newer copy, which is told once.
+    copy_fault: Option<String>,
 }
 
 impl StaticFiles {
@@ -144,16 +185,24 @@ impl StaticFiles {
         let mut datasets: Vec<Watched> = Vec::new();
         let mut place = |files: &DatasetFiles| {
             datasets.iter().position(|watched| watched.files == *files).unwrap_or_else(|| {
-                datasets.push(Watched { files: files.clone(), stamps: Vec::new(), compiled: None, fault: None });
+                datasets.push(Watched::new(files.clone()));
                 datasets.len() - 1
             })
         };
         let zones = zones.into_iter().map(|zone| {
             let places = zone.datasets.iter().map(&mut place).collect();
-            Zone { files: zone, places, fault: None }
+            Zone { files: zone, places, fault: None, is_copy: false }
         });
         let zones = zones.collect();
-        Ok(Self { statics, zones, datasets })
+        Ok(Self { statics, zones, datasets, copies: None, is_new: true })
+    }
+
+    /// The same, with a copy of what is served in `folder`, which is made if it is not there: if files are faulty, shrunk
+    /// or gone when the first poll reads them, the copy is what is served on.
+    #[must_use]
+    pub fn with_copies(mut self, folder: PathBuf) -> Self {
+        self.copies = Some(Copies::new(folder));
+        self
     }
 
     /// What the responder answers from; it sees each change at once.
@@ -165,37 +214,86 @@ impl StaticFiles {
     /// every now and then, and when somebody says that files have changed.
     pub fn poll(&mut self, now: Timestamp) -> Reloaded {
         let mut reloaded = Reloaded::default();
+        if core::mem::take(&mut self.is_new) {
+            self.recall(now, &mut reloaded);
+        }
         let changed: Vec<bool> = self.datasets.iter_mut().map(|watched| watched.poll(now, &mut reloaded)).collect();
-        for Zone { files: zone, places, fault } in &mut self.zones {
-            if !places.iter().any(|place| changed[*place]) {
+        for zone in &mut self.zones {
+            if !zone.places.iter().any(|place| changed[*place]) {
                 continue;
             }
-            let compiled: Option<Vec<_>> = places.iter().map(|place| self.datasets[*place].compiled.clone()).collect();
-            let Some(compiled) = compiled else { continue };
-            let content = Content::new(&zone.name, zone.sharing, &compiled, &zone.defaults).map_err(ReloadError::from);
-            let judged = content.and_then(|content| {
-                zone.judge(self.statics.content(&zone.name).as_deref(), &content)?;
-                Ok(content)
-            });
-            *fault = judged.as_ref().err().map(ToString::to_string);
-            match judged {
-                Ok(content) => {
-                    reloaded.zones.push((zone.name.clone(), content.len()));
-                    self.statics.set(&zone.name, Arc::new(content));
-                }
-                Err(error) => reloaded.errors.push(error),
+            match zone.load(&self.statics, &self.datasets) {
+                Some(Ok(entries)) => reloaded.zones.push((zone.files.name.clone(), entries)),
+                Some(Err(error)) => reloaded.errors.push(error),
+                None => {}
             }
         }
+        self.keep(&mut reloaded);
         reloaded
     }
 
+    /// Serves the copies of zones of which a file is not what was copied; the files are compared with that then, as
+    /// with everything that is served.
+    fn recall(&mut self, now: Timestamp, reloaded: &mut Reloaded) {
+        let Some(copies) = &self.copies else { return };
+        if let Err(error) = copies.forget_others(self.datasets.iter().map(|watched| &watched.files)) {
+            reloaded.errors.push(ReloadError::Forget(error));
+        }
+        let is_changed: Vec<bool> = self.datasets.iter_mut().map(|watched| watched.compare(copies)).collect();
+        for zone in &mut self.zones {
+            if !zone.places.iter().any(|place| is_changed[*place]) {
+                continue;
+            }
+            for place in &zone.places {
+                if let Err(error) = self.datasets[*place].recall(copies, now) {
+                    reloaded.errors.push(error);
+                }
+            }
+            zone.is_copy = zone.load(&self.statics, &self.datasets).is_some_and(|loaded| loaded.is_ok());
+            zone.fault = None;
+        }
+    }
+
+    /// Copies the files that are served, unless a zone has refused them.
+    fn keep(&mut self, reloaded: &mut Reloaded) {
+        let Some(copies) = &self.copies else { return };
+        for (place, watched) in self.datasets.iter_mut().enumerate() {
+            let is_refused = self.zones.iter().any(|zone| zone.fault.is_some() && zone.places.contains(&place));
+            if !is_refused && let Err(error) = watched.keep(copies) {
+                reloaded.errors.push(error);
+            }
+        }
+    }
+
     /// The zones of which something older than their files is served, or nothing, and why.
-    pub fn faults(&self) -> Vec<(&Name, &str)> {
+    pub fn faults(&self) -> Vec<ZoneFault<'_>> {
         let zones = self.zones.iter().filter_map(|zone| {
             let of_datasets = zone.places.iter().find_map(|place| self.datasets[*place].fault.as_deref());
-            Some((&zone.files.name, of_datasets.or(zone.fault.as_deref())?))
+            let fault = of_datasets.or(zone.fault.as_deref())?.trim_end();
+            Some(ZoneFault { zone: &zone.files.name, fault, is_copy: zone.is_copy })
         });
-        zones.map(|(name, fault)| (name, fault.trim_end())).collect()
+        zones.collect()
+    }
+}
+
+impl Zone {
+    /// Makes a content of what is compiled, and serves it if it may take the place of the old one. Returns the number of its
+    /// entries; nothing while a dataset is missing.
+    fn load(&mut self, statics: &Statics, datasets: &[Watched]) -> Option<Result<usize, ReloadError>> {
+        let compiled: Option<Vec<_>> = self.places.iter().map(|place| datasets[*place].compiled.clone()).collect();
+        let (files, compiled) = (&self.files, compiled?);
+        let content = Content::new(&files.name, files.sharing, &compiled, &files.defaults).map_err(ReloadError::from);
+        let judged = content.and_then(|content| {
+            files.judge(statics.content(&files.name).as_deref(), &content)?;
+            Ok(content)
+        });
+        self.fault = judged.as_ref().err().map(ToString::to_string);
+        Some(judged.map(|content| {
+            let entries = content.len();
+            statics.set(&files.name, Arc::new(content));
+            self.is_copy = false;
+            entries
+        }))
     }
 }
 
@@ -224,9 +322,60 @@ impl ZoneFiles {
 }
 
 impl Watched {
+    fn new(files: DatasetFiles) -> Self {
+        let (stamps, copied) = (Vec::new(), Vec::new());
+        Self { files, stamps, compiled: None, fault: None, copied, copy_fault: None }
+    }
+
+    /// Looks which files were copied. Returns whether they are others now; not if there is no copy.
+    fn compare(&mut self, copies: &Copies) -> bool {
+        let Some(stamps) = copies.stamps(&self.files) else { return false };
+        self.copied = stamps.into_iter().map(Some).collect();
+        self.copied != self.files.stamps()
+    }
+
+    /// Takes the copy for what was read last.
+    fn recall(&mut self, copies: &Copies, now: Timestamp) -> Result<(), ReloadError> {
+        if self.compiled.is_some() {
+            return Ok(());
+        }
+        let failed =
+            |why: String| ReloadError::Recall { path: self.files.paths.first().cloned().unwrap_or_default(), why };
+        let copy = match copies.read(&self.files) {
+            Ok(Some(copy)) => copy,
+            Ok(None) => return Ok(()),
+            Err(error) => return Err(failed(error.to_string())),
+        };
+        let stamps = copy.files.iter().map(|(_, stamp)| Some(*stamp)).collect();
+        let (compiled, _) = self.files.compile(copy.files, now).map_err(|error| failed(error.to_string()))?;
+        (self.compiled, self.stamps) = (Some(Arc::new(compiled)), stamps);
+        Ok(())
+    }
+
+    /// Copies the files if they are read, and are others than those that are copied.
+    fn keep(&mut self, copies: &Copies) -> Result<(), ReloadError> {
+        let stamps: Option<Vec<Stamp>> = self.stamps.iter().copied().collect();
+        let Some(stamps) = stamps.filter(|_| self.fault.is_none() && self.compiled.is_some()) else { return Ok(()) };
+        if self.stamps == self.copied {
+            return Ok(());
+        }
+        let fault = match copies.write(&self.files, &stamps) {
+            Ok(()) => {
+                (self.copied, self.copy_fault) = (self.stamps.clone(), None);
+                return Ok(());
+            }
+            Err(fault) => fault,
+        };
+        // It is tried at each poll, and told once.
+        if self.copy_fault.replace(fault.to_string()) == Some(fault.to_string()) {
+            return Ok(());
+        }
+        Err(ReloadError::Keep { path: self.files.paths.first().cloned().unwrap_or_default(), source: fault })
+    }
+
     /// Reads the files if one of them has changed. Returns whether there is a new table.
     fn poll(&mut self, now: Timestamp, reloaded: &mut Reloaded) -> bool {
-        let stamps: Vec<Option<Stamp>> = self.files.paths.iter().map(|path| stamp(path).ok()).collect();
+        let stamps = self.files.stamps();
         if stamps == self.stamps {
             return false;
         }
@@ -258,11 +407,21 @@ impl Watched {
 }
 
 impl DatasetFiles {
+    /// What tells that the files change; nothing for one that is not there.
+    fn stamps(&self) -> Vec<Option<Stamp>> {
+        self.paths.iter().map(|path| stamp(path).ok()).collect()
+    }
+
     /// Reads the files and builds their tables.
     pub fn read(&self, now: Timestamp) -> Result<(Compiled, Report), ReloadError> {
+        let read = |path: &PathBuf| read_whole(path).map_err(|source| ReloadError::Read { path: path.clone(), source });
+        self.compile(self.paths.iter().map(read).collect::<Result<_, _>>()?, now)
+    }
+
+    /// Builds the tables of files with these contents.
+    fn compile(&self, files: Vec<(Vec<u8>, Stamp)>, now: Timestamp) -> Result<(Compiled, Report), ReloadError> {
         let mut contents = Vec::new();
-        for path in &self.paths {
-            let (bytes, stamp) = read_whole(path).map_err(|source| ReloadError::Read { path: path.clone(), source })?;
+        for (path, (bytes, stamp)) in self.paths.iter().zip(files) {
             let bytes = match datasets::unpack(&bytes) {
                 Ok(std::borrow::Cow::Owned(unpacked)) => unpacked,
                 Ok(std::borrow::Cow::Borrowed(_)) => bytes,

@@ -66,3 +66,57 @@ fn the_last_good_content_stays() {
     assert_eq!(files.poll(NOW).errors.len(), 1);
     assert!(lists(&files, "192.0.2.9"), "a file that is gone changes nothing");
 }
+
+#[test]
+fn a_start_with_faulty_files_goes_on_with_the_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, copies) = (folder.path().join("list"), folder.path().join("state/zones"));
+    let good = format!("{HEAD}192.0.2.1\n192.0.2.2\n192.0.2.3\n192.0.2.7\n");
+    let start = || {
+        let mut files = files(&path).with_copies(copies.clone());
+        let found = files.poll(NOW);
+        (files, found)
+    };
+    put(&path, &good);
+    std::fs::create_dir_all(&copies).unwrap();
+    put(&copies.join("of-a-zone-that-is-gone"), "");
+    let (first, found) = start();
+    assert!(found.errors.is_empty() && lists(&first, "192.0.2.1"), "{found:?}");
+    assert_eq!(std::fs::read_dir(&copies).unwrap().count(), 1, "zones with the same files share the copy");
+    let head = HEAD.trim_end_matches("127.0.0.2\n");
+    let refused = [
+        (Some(format!("{HEAD}192.0.2.1\nnothing\n")), "list:5:1"),
+        (Some(good[..good.len() - 1].to_owned()), "ends within a line"),
+        (Some(format!("{HEAD}192.0.2.1\n")), "2 entries instead of 5"),
+        (Some(format!("{head}192.0.2.1\n192.0.2.4\n192.0.2.5\n192.0.2.6\n")), "lose 127.0.0.2"),
+        (Some(String::new()), "no entry"),
+        (None, "cannot read"),
+    ];
+    for (text, wanted) in refused {
+        match &text {
+            Some(text) => put(&path, text),
+            None => std::fs::remove_file(&path).unwrap(),
+        }
+        let (mut files, found) = start();
+        assert!(found.zones.is_empty() && found.errors[0].to_string().contains(wanted), "{wanted}: {found:?}");
+        assert!(lists(&files, "192.0.2.2") && !lists(&files, "192.0.2.4"), "{wanted}");
+        let faults = files.faults();
+        assert!(faults.len() == 2 && faults.iter().all(|fault| fault.is_copy), "{faults:?}");
+        assert!(faults[0].fault.contains(wanted), "{faults:?}");
+        assert!(files.poll(NOW).errors.is_empty(), "it is told once");
+    }
+    // Another start, and the files are right again: they are served, and are the copy from now on.
+    put(&path, &format!("{HEAD}192.0.2.2\n192.0.2.4\n192.0.2.5\n"));
+    let (files, found) = start();
+    assert!(found.errors.is_empty() && files.faults().is_empty() && lists(&files, "192.0.2.4"), "{found:?}");
+    std::fs::remove_file(&path).unwrap();
+    assert!(lists(&start().0, "192.0.2.4"));
+    // A copy that is damaged is none.
+    let copy = std::fs::read_dir(&copies).unwrap().next().unwrap().unwrap().path();
+    let (mut octets, _) = read_whole(&copy).unwrap();
+    *octets.last_mut().unwrap() ^= 1;
+    write_whole(&copy, |out| out.write_all(&octets)).unwrap();
+    let (files, found) = start();
+    assert!(found.errors.iter().any(|error| error.to_string().contains("the copy is damaged")), "{found:?}");
+    assert!(!lists(&files, "192.0.2.4") && files.faults().iter().all(|fault| !fault.is_copy));
+}

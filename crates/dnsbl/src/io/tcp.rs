@@ -1,4 +1,5 @@
-//! Streams: one thread serves all connections from memory, so it never waits for a client.
+//! Streams: one thread serves all connections from memory, so it never waits for a client. Those within TLS have a thread
+//! of the same kind, so that handshakes delay nobody else.
 //!
 //! A client may send queries one after another without waiting (RFC 7766); replies come in the same order, because
 //! each is made at once. A connection costs what its unread query and its unsent replies take, both bounded.
@@ -8,7 +9,7 @@
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,9 +21,10 @@ use rustix::event::{Timespec, epoll};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::Shared;
+use super::stream::{Found, READ_BYTES, Stream};
+use super::tls::Tls;
 use super::transfer::{self, Handover};
 use crate::serve::{Asker, Counters, Transport};
-use crate::transfer::Transfers;
 
 /// Most connections at a time. One more is let in, and the one that has been silent for longest goes.
 pub const TCP_CONNECTIONS_MAX: usize = 512;
@@ -51,9 +53,6 @@ const BACKLOG: i32 = 256;
 /// Connections accepted before others get their turn.
 const ACCEPTED_PER_TURN_MAX: usize = 64;
 
-/// Octets read before others get their turn.
-const READ_BYTES: usize = 16 * 1024;
-
 /// What the TCP thread counts besides the outcomes.
 #[derive(Debug, Default)]
 pub(super) struct TcpCounters {
@@ -63,6 +62,8 @@ pub(super) struct TcpCounters {
     pub(super) shed: AtomicU64,
     /// Connections closed because the client was too slow or silent.
     pub(super) idle: AtomicU64,
+    /// Connections closed because the client's TLS made no sense or did not suit.
+    pub(super) broken: AtomicU64,
 }
 
 /// A listening socket.
@@ -80,7 +81,7 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     peer: Address,
     client: Network,
     input: Vec<u8>,
@@ -111,9 +112,11 @@ pub(super) struct Tcp<'a> {
     own: &'a TcpCounters,
     poll: rustix::fd::OwnedFd,
     listeners: &'a [TcpListener],
+    /// What clients are shown if the listeners are for TLS.
+    tls: Option<&'a Tls>,
     connections: Vec<Option<Connection>>,
     reply: Vec<u8>,
-    scratch: Vec<u8>,
+    scratch: Box<[u8; READ_BYTES]>,
 }
 
 impl<'a> Tcp<'a> {
@@ -121,6 +124,7 @@ impl<'a> Tcp<'a> {
         shared: &'a Arc<Shared>,
         reader: Reader,
         listeners: &'a [TcpListener],
+        tls: Option<&'a Tls>,
         counters: &'a Counters,
         own: &'a TcpCounters,
     ) -> io::Result<Self> {
@@ -128,9 +132,9 @@ impl<'a> Tcp<'a> {
         for (token, listener) in listeners.iter().enumerate() {
             epoll::add(&poll, listener, epoll::EventData::new_u64(token as u64), epoll::EventFlags::IN)?;
         }
-        let (reply, scratch) = (vec![0; MESSAGE_BYTES_MAX], vec![0; READ_BYTES]);
+        let (reply, scratch) = (vec![0; MESSAGE_BYTES_MAX], Box::new([0; READ_BYTES]));
         let connections = Vec::new();
-        Ok(Self { shared, reader, counters, own, poll, listeners, connections, reply, scratch })
+        Ok(Self { shared, reader, counters, own, poll, listeners, tls, connections, reply, scratch })
     }
 
     /// Answers until it shall stop.
@@ -181,7 +185,13 @@ impl<'a> Tcp<'a> {
         let slot = self.free_slot();
         let interest = epoll::EventFlags::IN;
         let token = epoll::EventData::new_u64((self.listeners.len() + slot) as u64);
-        if epoll::add(&self.poll, &stream, token, interest).is_ok() {
+        // A connection for which there is no TLS has a system without randomness: there is nothing to say to it.
+        let stream = match self.tls.map(Tls::connection) {
+            None => Stream::plain(stream),
+            Some(Ok(tls)) => Stream::tls(stream, tls),
+            Some(Err(_)) => return,
+        };
+        if epoll::add(&self.poll, &stream.socket, token, interest).is_ok() {
             let (input, output) = (Vec::new(), Vec::new());
             let deadline = now + TCP_IDLE;
             let connection = Connection {
@@ -232,11 +242,13 @@ impl<'a> Tcp<'a> {
             return Fate::Close;
         }
         if connection.unsent() < UNSENT_BYTES_MAX && !connection.is_ending {
-            match connection.stream.read(&mut self.scratch) {
-                Ok(0) => connection.is_ending = true,
-                Ok(length) => connection.input.extend_from_slice(&self.scratch[..length]),
-                Err(error) if would_wait(&error) => {}
-                Err(_) => return Fate::Close,
+            match connection.stream.read(&mut self.scratch, &mut connection.input) {
+                Ok(found) => connection.is_ending = found == Found::End,
+                Err(error) => {
+                    let is_broken = error.kind() == io::ErrorKind::InvalidData;
+                    self.own.broken.fetch_add(u64::from(is_broken), Ordering::Relaxed);
+                    return Fate::Close;
+                }
             }
         }
         loop {
@@ -252,13 +264,18 @@ impl<'a> Tcp<'a> {
                 break;
             }
         }
-        if connection.is_ending && connection.unsent() == 0 { Fate::Close } else { Fate::Stay }
+        if connection.is_ending && !connection.is_waiting() {
+            connection.stream.close();
+            return Fate::Close;
+        }
+        Fate::Stay
     }
 
     /// Answers the whole queries of the input, until too much is unsent. Returns whether none is left.
     fn answer(&mut self, connection: &mut Connection, now: Instant) -> bool {
         let snapshot = self.reader.snapshot();
-        let asker = Asker { address: connection.peer, transport: Transport::Tcp, now: super::now() };
+        let transport = if connection.stream.is_tls() { Transport::Tls } else { Transport::Tcp };
+        let asker = Asker { address: connection.peer, transport, now: super::now() };
         let mut input = mem::take(&mut connection.input);
         let mut at = 0;
         let is_done = loop {
@@ -266,7 +283,8 @@ impl<'a> Tcp<'a> {
             if connection.unsent() >= UNSENT_BYTES_MAX {
                 break false;
             }
-            if self.shared.responder.transfers().is_some() && Transfers::is_transfer(query) {
+            // A transfer goes over a plain stream; within TLS it is refused like any that is not allowed.
+            if transport == Transport::Tcp && self.shared.responder.is_transfer(query) {
                 connection.is_leaving = true;
                 break true;
             }
@@ -289,18 +307,21 @@ impl<'a> Tcp<'a> {
 
     /// Gives the connection to a thread of its own, because a transfer takes its time.
     fn hand_over(&self, connection: Connection) {
-        if epoll::delete(&self.poll, &connection.stream).is_err() {
+        if epoll::delete(&self.poll, &connection.stream.socket).is_err() {
             return;
         }
         let Connection { stream, peer, input, mut output, sent, .. } = connection;
         output.drain(..sent);
-        transfer::start(self.shared, Handover { stream, peer, input, output, reader: self.reader.clone() });
+        transfer::start(
+            self.shared,
+            Handover { stream: stream.socket, peer, input, output, reader: self.reader.clone() },
+        );
     }
 
     /// Asks the poll for what the connection waits for.
     fn watch(&self, connection: &mut Connection, slot: usize) -> io::Result<()> {
         let mut interest = epoll::EventFlags::empty();
-        if connection.unsent() > 0 {
+        if connection.is_waiting() {
             interest |= epoll::EventFlags::OUT;
         }
         if connection.unsent() < UNSENT_BYTES_MAX && !connection.is_ending {
@@ -308,7 +329,7 @@ impl<'a> Tcp<'a> {
         }
         if interest != connection.interest {
             let token = epoll::EventData::new_u64((self.listeners.len() + slot) as u64);
-            epoll::modify(&self.poll, &connection.stream, token, interest)?;
+            epoll::modify(&self.poll, &connection.stream.socket, token, interest)?;
             connection.interest = interest;
         }
         Ok(())
@@ -331,15 +352,16 @@ impl Connection {
         self.output.len() - self.sent
     }
 
+    /// Whether something waits for the client to take it.
+    fn is_waiting(&self) -> bool {
+        self.unsent() > 0 || self.stream.is_waiting()
+    }
+
     /// Writes as much as the client takes now.
     fn flush(&mut self) -> io::Result<()> {
-        while self.unsent() > 0 {
-            match self.stream.write(&self.output[self.sent..]) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(length) => self.sent += length,
-                Err(error) if would_wait(&error) => return Ok(()),
-                Err(error) => return Err(error),
-            }
+        self.sent += self.stream.write(&self.output[self.sent..])?;
+        if self.unsent() > 0 {
+            return Ok(());
         }
         self.sent = 0;
         self.output.clear();
@@ -354,8 +376,4 @@ impl Connection {
 pub(super) fn whole_message(input: &[u8]) -> Option<&[u8]> {
     let (&[high, low], rest) = input.split_first_chunk::<2>()?;
     rest.get(..usize::from(u16::from_be_bytes([high, low])))
-}
-
-fn would_wait(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

@@ -97,7 +97,7 @@ impl Connection<'_> {
         while let Some(message) = self.next_message()? {
             let asker = Asker { address: self.handover.peer, transport: Transport::Tcp, now: now() };
             let responder = &self.shared.responder;
-            if Transfers::is_transfer(&message) {
+            if responder.is_transfer(&message) {
                 match self.transfers.decide(responder.zones(), &asker, &message) {
                     Decision::Reply(reply) => self.write_message(&reply)?,
                     Decision::Send(wanted) => self.transfer(responder, wanted)?,

@@ -4,7 +4,7 @@ use base::{Address, ListSet, Timestamp};
 use listings::Snapshot;
 
 use super::counters::Counters;
-use super::plain::Plain;
+use super::plain::{Plain, Served};
 use super::reply::UDP_BYTES_MAX;
 use super::responder::{Asker, Responder, Transport, Turn, soa_serial};
 use crate::access::{Access, KeySet};
@@ -55,9 +55,10 @@ impl Responder {
         }
         let mut lists = [ListSet::EMPTY; BATCH_MAX];
         snapshot.lists_of_many(&addresses[..ready], &mut lists[..ready]);
-        let serial = soa_serial(snapshot.serial());
+        let served = Served { zones: &self.zones, serial: soa_serial(snapshot.serial()), counters };
         for ((index, plain), lists) in plains[..ready].iter().zip(lists) {
-            match self.plan.reply(&self.zones, plain, lists, serial, &mut buffers[*index], counters) {
+            let pays = |question, reply| self.access.pays(client(*index), now, question, reply);
+            match self.plan.reply(&served, plain, lists, &mut buffers[*index], pays) {
                 Some(length) => lengths[*index] = length,
                 None => {
                     odd[odds] = (*index, true);

@@ -13,7 +13,6 @@ use super::name::{fold, is_same};
 use super::query::{HEADER_BYTES, code};
 use super::reply::{OPT_BYTES, REPLY_BYTES_MIN, Rcode, Section, UDP_BYTES_MAX};
 use super::zones::{Zone, Zones};
-use crate::access::is_amplified;
 
 /// Most lists that an answer can name here: so that every reply fits into the smallest one that clients take.
 const LISTED_MAX: u32 = 6;
@@ -42,8 +41,6 @@ struct PlainZone {
     mask: u64,
     wire: Box<[u8]>,
     members: ListSet,
-    /// Whether no reply may be much longer than its question.
-    is_strict: bool,
     /// The A record of each list.
     records: Box<[[u8; A_BYTES]]>,
 }
@@ -67,6 +64,13 @@ pub(crate) struct Plain {
     key: (u8, u8),
 }
 
+/// What all replies of a batch are made with.
+pub(crate) struct Served<'a> {
+    pub(crate) zones: &'a Zones,
+    pub(crate) serial: u32,
+    pub(crate) counters: &'a Counters,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Opt {
     None,
@@ -88,16 +92,15 @@ impl Plain {
 }
 
 impl Plan {
-    /// The plan for those of `zones` whose replies are always short, and that `wanted` says yes to; `strict` says in
-    /// which of them no reply may be much longer than its question.
-    pub(crate) fn new(zones: &Zones, wanted: impl Fn(usize) -> bool, strict: impl Fn(usize) -> bool) -> Self {
+    /// The plan for those of `zones` whose replies are always short, and that `wanted` says yes to.
+    pub(crate) fn new(zones: &Zones, wanted: impl Fn(usize) -> bool) -> Self {
         let is_plain = |(index, zone): &(usize, &Zone)| {
             let longest = HEADER_BYTES + ADDRESS_BYTES_MAX + KEY_BYTES_MAX + zone.name.wire().len() + 4 + OPT_BYTES;
             let records = zone.negative.bytes.len().max(LISTED_MAX as usize * A_BYTES);
             let is_short = longest + records <= REPLY_BYTES_MIN && u8::try_from(longest).is_ok();
             is_short && !zone.members.is_empty() && zone.hosts.is_empty() && wanted(*index)
         };
-        let plain = |(index, zone): (usize, &Zone)| PlainZone::new(index, zone, zones, strict(index));
+        let plain = |(index, zone): (usize, &Zone)| PlainZone::new(index, zone, zones);
         Self { zones: zones.all.iter().enumerate().filter(is_plain).map(plain).collect() }
     }
 
@@ -159,30 +162,31 @@ impl Plan {
         self.zones.iter().position(is_it)
     }
 
-    /// Turns the message in `buffer` into the reply for an address on `lists`. Returns its length; none if the reply is
-    /// not a plain one, with the message as it was.
+    /// Turns the message in `buffer` into the reply for an address on `lists`. `pays` says whether the client is sent a
+    /// reply of so many octets to a question of so many; see [`crate::access`]. Returns the reply's length; none if it
+    /// is not a plain one, with the message as it was.
     pub(crate) fn reply(
         &self,
-        zones: &Zones,
+        served: &Served<'_>,
         plain: &Plain,
         lists: ListSet,
-        serial: u32,
         buffer: &mut [u8],
-        counters: &Counters,
+        pays: impl FnOnce(usize, usize) -> bool,
     ) -> Option<usize> {
+        let Served { zones, serial, counters } = *served;
         let of_plan = &self.zones[usize::from(plain.zone)];
         let lists = lists.intersection(of_plan.members);
         let buffer = buffer.first_chunk_mut::<REPLY_BYTES_MIN>()?;
         let mut end = usize::from(plain.end);
         let has_opt = plain.opt != Opt::None;
         let opt_bytes = if has_opt { OPT_BYTES } else { 0 };
-        let (is_strict, asked) = (of_plan.is_strict, end + opt_bytes);
-        let is_too_much = |end: usize| is_strict && is_amplified(asked, end + opt_bytes);
+        let asked = end + opt_bytes;
+        let pays = |end: usize| pays(asked, end + opt_bytes);
         let (rcode, count, section, outcome);
         if plain.is_a && !lists.is_empty() {
             (rcode, count, section, outcome) =
                 (Rcode::NoError, lists.bits().count_ones(), Section::Answer, Outcome::Listed);
-            if count > LISTED_MAX || is_too_much(end + count as usize * A_BYTES) {
+            if count > LISTED_MAX || !pays(end + count as usize * A_BYTES) {
                 return None;
             }
             let mut bits = lists.bits();
@@ -197,7 +201,7 @@ impl Plan {
             (rcode, outcome) =
                 if lists.is_empty() { (Rcode::NxDomain, Outcome::Unlisted) } else { (Rcode::NoError, Outcome::NoData) };
             let negative = &zones.all[of_plan.index].negative;
-            count = u32::from(!is_too_much(end + negative.bytes.len()));
+            count = u32::from(pays(end + negative.bytes.len()));
             if count > 0 {
                 end = negative.write(buffer, end, usize::from(plain.name), serial);
             }
@@ -221,7 +225,7 @@ impl Plan {
 }
 
 impl PlainZone {
-    fn new(index: usize, zone: &Zone, zones: &Zones, is_strict: bool) -> Self {
+    fn new(index: usize, zone: &Zone, zones: &Zones) -> Self {
         let wire = zone.name.wire();
         let mut head = [0; 8];
         let mut mask = [0; 8];
@@ -242,7 +246,6 @@ impl PlainZone {
             mask: u64::from_ne_bytes(mask),
             wire: wire.into(),
             members: zone.members,
-            is_strict,
             records: (0..LISTS_MAX).map(record).collect(),
         }
     }

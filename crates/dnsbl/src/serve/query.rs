@@ -28,6 +28,9 @@ pub(crate) mod code {
 /// EDNS option "cookie" (RFC 7873).
 pub(crate) const OPTION_COOKIE: u16 = 10;
 
+/// EDNS option "padding" (RFC 7830).
+pub(crate) const OPTION_PADDING: u16 = 12;
+
 /// EDNS option "extended error" (RFC 8914).
 pub(crate) const OPTION_ERROR: u16 = 15;
 

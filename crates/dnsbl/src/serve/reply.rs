@@ -1,6 +1,6 @@
 //! Writes a reply into a buffer that is there already.
 
-use super::query::{Edns, HEADER_BYTES, OPTION_COOKIE, OPTION_ERROR, OPTION_NSID, Query, code};
+use super::query::{Edns, HEADER_BYTES, OPTION_COOKIE, OPTION_ERROR, OPTION_NSID, OPTION_PADDING, Query, code};
 use super::records::{POINTER, Records};
 use crate::access::{CLIENT_BYTES, SERVER_BYTES};
 
@@ -12,6 +12,9 @@ pub const REPLY_BYTES_MIN: usize = 512;
 
 /// Octets of an OPT record without options.
 pub(crate) const OPT_BYTES: usize = 11;
+
+/// Replies are padded to a multiple of so many octets (RFC 8467 section 4.1).
+const PADDED_BYTES: usize = 468;
 
 /// Response codes (RFC 1035 section 4.1.1, RFC 2136, RFC 6891).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,6 +78,8 @@ pub(crate) struct Extras<'a> {
     pub(crate) nsid: &'a [u8],
     /// The client's part of a cookie and ours.
     pub(crate) cookie: Option<[u8; CLIENT_BYTES + SERVER_BYTES]>,
+    /// Whether the length shall tell nothing (RFC 7830).
+    pub(crate) is_padded: bool,
 }
 
 /// Why a question was refused (RFC 8914): a number and a text.
@@ -195,13 +200,18 @@ impl<'a> Reply<'a> {
     /// The OPT record: our size and version, the upper bits of the response code, and the client's DO bit, which comes
     /// back as it was (RFC 3225 section 3).
     fn put_opt(&mut self, edns: Edns) {
-        let Extras { nsid, cookie } = self.extras;
+        let Extras { nsid, cookie, is_padded } = self.extras;
         // The text goes where it has no room; the number says enough.
         let room = (self.limit - self.at).saturating_sub(6);
         let error = self.error.map(|(number, text)| (number, if text.len() <= room { text } else { "" }));
         let error = error.filter(|_| self.limit - self.at >= 6);
-        let options = opt_bytes(edns, &self.extras) - OPT_BYTES + error.map_or(0, |(_, text)| 6 + text.len());
+        let mut options = opt_bytes(edns, &self.extras) - OPT_BYTES + error.map_or(0, |(_, text)| 6 + text.len());
         self.limit += opt_bytes(edns, &self.extras);
+        let length = self.at + OPT_BYTES + options + 4;
+        // The largest reply of all has no whole block left.
+        let padding = is_padded.then(|| length.next_multiple_of(PADDED_BYTES).min(self.limit));
+        let padding = padding.and_then(|end| end.checked_sub(length));
+        options += padding.map_or(0, |padding| 4 + padding);
         let mut opt = [0; OPT_BYTES];
         opt[1..3].copy_from_slice(&code::OPT.to_be_bytes());
         opt[3..5].copy_from_slice(&UDP_BYTES_MAX.to_be_bytes());
@@ -217,6 +227,9 @@ impl<'a> Reply<'a> {
         }
         if let Some((number, text)) = error {
             self.put_option(OPTION_ERROR, &[&number.to_be_bytes(), text.as_bytes()]);
+        }
+        if let Some(padding) = padding {
+            self.put_option(OPTION_PADDING, &[&[0; PADDED_BYTES][..padding]]);
         }
     }
 

@@ -13,7 +13,7 @@ use super::counters::{Counters, Outcome};
 use super::name::{Name, is_same};
 use super::plain::Plan;
 use super::query::{Cookie, Fault, Query, Stray, code};
-use super::reply::{Extras, REPLY_BYTES_MIN, Rcode, Reply, Section, header_and_opt, header_only};
+use super::reply::{ExtendedError, Extras, REPLY_BYTES_MIN, Rcode, Reply, Section, header_and_opt, header_only};
 use super::text::{AddressText, TEXT_BYTES_MAX};
 use super::zones::{Host, Zone, Zones};
 use crate::access::{Access, CLIENT_BYTES, KeySet, Permit, Portion, Reason, SERVER_BYTES, Verdict};
@@ -31,6 +31,15 @@ pub enum Transport {
     },
     /// In a stream, where a reply may have 65,535 octets.
     Tcp,
+    /// In a stream that nobody else can read (RFC 7858): replies are padded, so that their length tells nothing.
+    Tls,
+}
+
+impl Transport {
+    /// Whether the client's address cannot be forged, and a reply may be large.
+    pub(crate) const fn is_stream(self) -> bool {
+        matches!(self, Self::Tcp | Self::Tls)
+    }
 }
 
 /// Who asks, and how.
@@ -78,6 +87,9 @@ struct Filled {
 /// The extended error "not authoritative" (RFC 8914 section 4.21), which says enough without a text.
 const NOT_AUTHORITATIVE: u16 = 20;
 
+/// The extended error "not supported" (RFC 8914 section 4.22).
+const NOT_SUPPORTED: u16 = 21;
+
 /// What a name in a zone of lists is.
 enum Standing {
     /// A listed address, or a test entry.
@@ -106,7 +118,7 @@ impl Responder {
 
     /// A responder that answers those whom `access`, which was made for these zones, lets ask.
     pub fn with_access(zones: Zones, access: Arc<Access>) -> Self {
-        let plan = Plan::new(&zones, |zone| !access.is_particular(zone), |zone| access.is_strict(zone));
+        let plan = Plan::new(&zones, |zone| !access.is_particular(zone));
         Self { zones, plan, access, transfers: None, statics: None, mirrors: None }
     }
 
@@ -136,7 +148,7 @@ impl Responder {
                 || self.mirrors.as_ref().is_some_and(|mirrors| mirrors.is_below(name));
             !self.access.is_particular(zone) && !is_others
         };
-        Plan::new(&self.zones, is_plain, |zone| self.access.is_strict(zone))
+        Plan::new(&self.zones, is_plain)
     }
 
     /// The zones that are taken from others.
@@ -221,12 +233,12 @@ impl Responder {
             return transfers.reply(asker, message, out, |message, out| self.answer_in(turn, message, out));
         }
         let limit = match (asker.transport, query.edns) {
-            (Transport::Tcp, _) => usize::from(u16::MAX),
+            (Transport::Tcp | Transport::Tls, _) => usize::from(u16::MAX),
             (Transport::Udp { max }, Some(edns)) => usize::from(max.min(edns.udp_bytes)).max(REPLY_BYTES_MIN),
             (Transport::Udp { .. }, None) => REPLY_BYTES_MIN,
         };
         let (cookie, is_known) = self.cookie(asker, query.edns.and_then(|edns| edns.cookie));
-        let extras = Extras { nsid: &self.zones.nsid, cookie };
+        let extras = Extras { nsid: &self.zones.nsid, cookie, is_padded: asker.transport == Transport::Tls };
         let mut reply = Reply::begin(&query, out, limit, extras);
         let filled = self.fill(turn, &query, &mut reply);
         if reply.is_truncated() {
@@ -244,7 +256,7 @@ impl Responder {
         if portion == Portion::Whole {
             return length;
         }
-        let mut short = Reply::begin(&query, out, limit, Extras { nsid: &[], cookie });
+        let mut short = Reply::begin(&query, out, limit, Extras { nsid: &[], cookie, is_padded: false });
         short.authoritative = true;
         match (portion, outcome) {
             (Portion::None, _) => short.is_silent = true,
@@ -285,7 +297,7 @@ impl Responder {
 
     /// The cookie that goes back to the client, and whether its address is known not to be forged.
     fn cookie(&self, asker: &Asker, cookie: Option<Cookie>) -> (Option<[u8; CLIENT_BYTES + SERVER_BYTES]>, bool) {
-        let is_stream = asker.transport == Transport::Tcp;
+        let is_stream = asker.transport.is_stream();
         let (Some(cookies), Some(cookie)) = (self.access.cookies(), cookie) else {
             return (None, is_stream);
         };
@@ -311,7 +323,12 @@ impl Responder {
             reply.rcode = Rcode::NotAuth;
             return elsewhere(Outcome::BadSignature);
         }
-        let is_ours = query.class == code::CLASS_IN && !matches!(query.kind, code::AXFR | code::IXFR);
+        if matches!(query.kind, code::AXFR | code::IXFR) {
+            reply.rcode = Rcode::Refused;
+            reply.error = Some(self.no_transfer(query));
+            return elsewhere(Outcome::Refused);
+        }
+        let is_ours = query.class == code::CLASS_IN;
         let place = self.place(query).filter(|_| is_ours);
         let book_labels = place.map_or(0, |place| place.zone.labels);
         if is_ours
@@ -345,6 +362,33 @@ impl Responder {
             reply.rcode = Rcode::NxDomain;
         }
         Filled { outcome, zone: Some(place.index), limits: (permit != Permit::Free).then_some(place.index) }
+    }
+
+    /// Why a transfer that comes here is refused: those of the book that are allowed go another way.
+    fn no_transfer(&self, query: &Query<'_>) -> ExtendedError {
+        if self.is_of_others(query) {
+            return (NOT_SUPPORTED, "zones from files and mirrored zones are not transferred");
+        }
+        match self.place(query).filter(|_| query.class == code::CLASS_IN) {
+            Some(_) => (admission::PROHIBITED, "you may not transfer this zone"),
+            None => (NOT_AUTHORITATIVE, ""),
+        }
+    }
+
+    /// Whether the question's name stands in a zone that is answered from files alone, or taken from others.
+    fn is_of_others(&self, query: &Query<'_>) -> bool {
+        let book_labels = self.place(query).map_or(0, |place| place.zone.labels);
+        self.mirrors.as_ref().is_some_and(|mirrors| mirrors.slot_for(query, book_labels).is_some())
+            || self.statics.as_ref().is_some_and(|statics| statics.alone_for(query, book_labels).is_some())
+    }
+
+    /// Whether the message of a stream asks for the transfer of a zone of the book.
+    pub(crate) fn is_transfer(&self, message: &[u8]) -> bool {
+        self.transfers.is_some()
+            && Query::parse(message).is_ok_and(|query| {
+                let is_transfer = matches!(query.kind, code::AXFR | code::IXFR) && !query.is_other_operation;
+                is_transfer && !self.is_of_others(&query)
+            })
     }
 
     /// Answers from the book. Also says how many labels of the name are a key.

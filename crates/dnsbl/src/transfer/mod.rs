@@ -182,13 +182,7 @@ impl Transfers {
 
     /// Whether the query is for [`Transfers::reply`].
     pub(crate) fn is_for(query: &Query<'_>, transport: Transport) -> bool {
-        query.signed || query.kind == code::IXFR && transport != Transport::Tcp
-    }
-
-    /// Whether the message of a stream asks for a transfer.
-    pub(crate) fn is_transfer(message: &[u8]) -> bool {
-        let query = Query::parse(message);
-        query.is_ok_and(|query| matches!(query.kind, code::AXFR | code::IXFR) && !query.is_other_operation)
+        query.signed || query.kind == code::IXFR && !transport.is_stream()
     }
 
     /// Answers a query that is signed, or asks for an incremental transfer in a datagram. `plain` answers queries
@@ -206,7 +200,7 @@ impl Transfers {
         };
         let length = match Query::parse(&message) {
             // The answer to a datagram is the newest serial; what changed does not fit (RFC 1995 section 2).
-            Ok(query) if query.kind == code::IXFR && asker.transport != Transport::Tcp => {
+            Ok(query) if query.kind == code::IXFR && !asker.transport.is_stream() => {
                 let question = query.opening.len();
                 let mut as_soa = query.opening.to_vec();
                 as_soa[6..HEADER_BYTES].fill(0);
@@ -222,7 +216,7 @@ impl Transfers {
         let Some(mut session) = session.filter(|_| length > 0) else { return length };
         let mut reply = out[..length].to_vec();
         let limit = match asker.transport {
-            Transport::Tcp => out.len(),
+            Transport::Tcp | Transport::Tls => out.len(),
             // Whoever signs has a server's buffers; the reply that did not fit without is short already.
             Transport::Udp { max } => out.len().min(usize::from(max)),
         };

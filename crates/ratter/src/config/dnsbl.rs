@@ -4,6 +4,7 @@ mod access;
 mod mirrors;
 mod secondaries;
 mod statics;
+mod tls;
 mod zones;
 
 use core::net::{IpAddr, SocketAddr};
@@ -18,6 +19,7 @@ pub use self::access::CookieSecrets;
 pub(super) use self::access::private_text;
 pub(crate) use self::statics::SHRINK_DEFAULT;
 pub use self::statics::{StaticZone, Statics};
+pub use self::tls::TlsListener;
 pub use self::zones::Combined;
 
 use super::diagnose::Fault;
@@ -56,6 +58,8 @@ pub struct Dnsbl {
     pub access: Vec<(ZoneLabel, ZoneAccess)>,
     /// The secondaries, if there are any.
     pub transfers: Option<transfer::Settings>,
+    /// DNS over TLS, if it is offered.
+    pub tls: Option<TlsListener>,
     /// The zones from files, if there are any.
     pub statics: Option<Statics>,
     /// The zones that are taken from other servers.
@@ -93,6 +97,7 @@ pub(super) fn read(section: &Section<'_>, node_name: Option<&str>, lists: &Lists
     let cookie_secrets = access::cookie_secrets(section);
     let transfers = section.part("transfer", |section| Some(secondaries::read(section)));
     let statics = section.part("static", |section| Some(statics::read(section)));
+    let tls = section.part("tls", tls::read);
     let mirrors = mirrors::read(section);
     // A wrong origin has been told; what stands below it is read all the same.
     let zones = zones::read(section, origin.as_deref().unwrap_or("invalid"), lists, statics.as_ref());
@@ -135,6 +140,7 @@ pub(super) fn read(section: &Section<'_>, node_name: Option<&str>, lists: &Lists
         combined: zones.combined,
         access: zones.access,
         transfers,
+        tls,
         statics,
         mirrors,
         origin,

@@ -15,7 +15,7 @@ use store::KeptKey;
 
 use super::keys::Keys;
 use super::statics::FileZones;
-use super::{Node, convert, random};
+use super::{Node, convert, random, tls};
 use crate::clock;
 use crate::config::{Config, Dnsbl};
 
@@ -30,6 +30,7 @@ pub(super) struct DnsblOutlet {
     keys: Keys,
     files: Option<FileZones>,
     feed: Option<FeedServer>,
+    _tls: Option<tls::Watch>,
 }
 
 /// What the server needs to know that was kept.
@@ -43,7 +44,8 @@ impl DnsblOutlet {
     /// Starts the server that the configuration describes. It answers when this returns.
     pub(super) fn start(config: &Config, settings: &Dnsbl, node: &Node, kept: Kept) -> anyhow::Result<Self> {
         let zones = Zones::new(&convert::dnsbl_settings(config, settings)).map_err(|faults| cannot_serve(&faults))?;
-        let files = settings.statics.as_ref().map(|statics| FileZones::start(statics, &zones)).transpose()?;
+        let state = &config.node.state;
+        let files = settings.statics.as_ref().map(|statics| FileZones::start(statics, &zones, state)).transpose()?;
         let statics = files.as_ref().map(FileZones::statics);
         let secret = KeySecret::new(kept.secret);
         let random = || random::octets().context("the system has no randomness");
@@ -72,8 +74,9 @@ impl DnsblOutlet {
         let responder = Arc::new(responder);
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let threads = settings.threads.unwrap_or(processors);
-        let server = Server::start(&settings.listen, Arc::clone(&responder), &node.book, threads)?;
-        Ok(Self { origin: settings.origin.clone(), server, responder, keys, files, feed })
+        let mut server = Server::start(&settings.listen, Arc::clone(&responder), &node.book, threads)?;
+        let tls = settings.tls.as_ref().map(|tls| tls::start(&mut server, tls, node)).transpose()?;
+        Ok(Self { origin: settings.origin.clone(), server, responder, keys, files, feed, _tls: tls })
     }
 
     /// What was asked with keys since the last time, if it is time to keep it.
@@ -100,6 +103,7 @@ impl DnsblOutlet {
         DnsblStatus {
             origin: self.origin.clone(),
             listen: self.server.local_addrs().iter().map(ToString::to_string).collect(),
+            tls: self.server.tls_addrs().iter().map(ToString::to_string).collect(),
             queries: sum(&Totals::messages),
             listed: sum(&|totals| totals.outcome(Outcome::Listed)),
             denied: sum(&|totals| totals.outcome(Outcome::Denied)),
@@ -120,7 +124,8 @@ impl DnsblOutlet {
         let files = files.into_iter().filter_map(|zone| Some(format!("zone {}: {}", zone.name, zone.fault?)));
         let mirrors = self.mirrors().into_iter();
         let mirrors = mirrors.filter_map(|mirror| Some(format!("mirrored zone {}: {}", mirror.zone, mirror.fault?)));
-        files.chain(mirrors).collect()
+        let tls = self.server.identity().and_then(|identity| tls::fault(identity));
+        files.chain(mirrors).chain(tls).collect()
     }
 
     pub(super) fn metrics(&self, node: &Node) -> Vec<Metric> {
@@ -150,6 +155,7 @@ impl DnsblOutlet {
         metrics.extend(self.key_metrics());
         metrics.extend(self.responder.transfers().map(|own| transfer_metrics(&own.totals())).into_iter().flatten());
         metrics.extend(self.file_metrics());
+        metrics.extend(self.server.identity().into_iter().flat_map(|identity| tls::metrics(&statistics, identity)));
         metrics.extend(mirror_metrics(&self.mirrors()));
         metrics.extend(self.feed.iter().flat_map(super::feed::metrics));
         metrics
@@ -173,10 +179,13 @@ impl DnsblOutlet {
         let status = files.status();
         let entries = status.iter().map(|zone| (zone.name.clone(), zone.entries.unwrap_or_default() as u64));
         let faulty = status.iter().map(|zone| (zone.name.clone(), u64::from(zone.fault.is_some())));
+        let copies = status.iter().map(|zone| (zone.name.clone(), u64::from(zone.is_copy)));
         vec![
             Metric::gauge("dns_file_entries", "Entries of zones from files", 0).by("zone", entries),
             Metric::gauge("dns_file_faulty", "1 while newer files of the zone are not served because of a fault", 0)
                 .by("zone", faulty),
+            Metric::gauge("dns_file_copy", "1 while a copy from before the start is served for the zone", 0)
+                .by("zone", copies),
         ]
     }
 }

@@ -31,6 +31,7 @@ mod sensing;
 mod setup;
 mod statics;
 mod streams;
+mod tls;
 mod views;
 
 use std::path::PathBuf;

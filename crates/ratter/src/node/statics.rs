@@ -1,5 +1,6 @@
 //! The thread that looks whether the files of zones have changed.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use ::console::api::FileZoneStatus;
 use anyhow::{Context as _, anyhow};
 use dnsbl::datasets::{Header, Options};
-use dnsbl::io::{DatasetFiles, Gates, Reloaded, StaticFiles, ZoneFiles};
+use dnsbl::io::{DatasetFiles, Gates, Reloaded, StaticFiles, ZoneFault, ZoneFiles};
 use dnsbl::serve::{Name, Zones};
 use dnsbl::statics::{Sharing, Statics};
 use tracing::{error, info, warn};
@@ -34,9 +35,11 @@ struct Shared {
 impl FileZones {
     /// Reads all files once, so that the zones are there when the first question comes, and watches them from then on. What
     /// is wrong with them is told, and keeps nothing else from being served.
-    pub(super) fn start(settings: &config::Statics, zones: &Zones) -> anyhow::Result<Self> {
-        let mut files =
+    /// `state` is the node's folder, where what is served is copied for the next start.
+    pub(super) fn start(settings: &config::Statics, zones: &Zones, state: &Path) -> anyhow::Result<Self> {
+        let files =
             StaticFiles::new(zone_files(settings, zones)?).map_err(|fault| anyhow!("[dnsbl.static]: {fault}"))?;
+        let mut files = files.with_copies(state.join("zones"));
         let (statics, shared) = (Arc::clone(files.statics()), Arc::new(Shared::new()));
         shared.look(&mut files);
         let (for_thread, pause) = (Arc::clone(&shared), settings.check);
@@ -101,20 +104,29 @@ impl Shared {
             info!(zone = %zone, entries, "loaded");
         }
         let faults = files.faults();
-        // What was served before the process began is not known here any more.
         let has_nothing = |name: &Name| files.statics().content(name).is_none();
         if self.is_first.swap(false, Ordering::Relaxed) {
-            for (name, _) in faults.iter().filter(|(name, _)| has_nothing(name)) {
-                error!(zone = %name, "nothing is served from files until they are right; a zone from files alone answers SERVFAIL");
+            for ZoneFault { zone, is_copy, .. } in &faults {
+                if *is_copy {
+                    error!(zone = %zone, "a copy of its files from before this start is served until they are right");
+                } else if has_nothing(zone) {
+                    error!(zone = %zone, "nothing is served from files until they are right; a zone from files alone answers SERVFAIL");
+                }
             }
         }
-        let status = |name: &Name| FileZoneStatus {
-            name: name.to_string(),
-            entries: files.statics().content(name).map(|content| content.len()),
-            fault: faults.iter().find(|(zone, _)| *zone == name).map(|(_, fault)| {
-                let what = if has_nothing(name) { "nothing is served from files" } else { "served as before" };
-                format!("{what}: {fault}")
-            }),
+        let status = |name: &Name| {
+            let fault = faults.iter().find(|fault| fault.zone == name);
+            let what = |is_copy| match (is_copy, has_nothing(name)) {
+                (true, _) => "a copy from before the start is served",
+                (false, true) => "nothing is served from files",
+                (false, false) => "served as before",
+            };
+            FileZoneStatus {
+                name: name.to_string(),
+                entries: files.statics().content(name).map(|content| content.len()),
+                fault: fault.map(|ZoneFault { fault, is_copy, .. }| format!("{}: {fault}", what(*is_copy))),
+                is_copy: fault.is_some_and(|fault| fault.is_copy),
+            }
         };
         let status = files.statics().names().map(status).collect();
         *self.status.lock().unwrap_or_else(PoisonError::into_inner) = status;

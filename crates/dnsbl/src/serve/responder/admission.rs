@@ -16,7 +16,7 @@ use crate::statics::{Slot, Statics};
 const DENIED_TTL: u32 = 60;
 
 /// The extended error "prohibited" (RFC 8914 section 4.19).
-const PROHIBITED: u16 = 18;
+pub(super) const PROHIBITED: u16 = 18;
 
 impl Responder {
     /// Answers from a mirrored zone, for which the rules of the book's zone number `index` hold: that of its name or

@@ -10,6 +10,9 @@ mod hmailserver;
 mod install;
 mod nginx;
 mod postfix;
+mod rspamd;
+mod scored;
+mod spamassassin;
 
 use std::path::{Path, PathBuf};
 
@@ -48,6 +51,10 @@ enum Server {
     Nginx(nginx::Arguments),
     /// Postfix: policy delegation, milter, look-up tables
     Postfix(postfix::Arguments),
+    /// rspamd: its rbl module asks this node's lists and those of [[ask]]
+    Rspamd(rspamd::Arguments),
+    /// SpamAssassin: rules that ask this node's lists and those of [[ask]]
+    Spamassassin(spamassassin::Arguments),
 }
 
 impl Server {
@@ -58,6 +65,8 @@ impl Server {
             Self::Hmailserver(arguments) => hmailserver::recipe(arguments, asked),
             Self::Nginx(arguments) => nginx::recipe(arguments, asked),
             Self::Postfix(arguments) => postfix::recipe(arguments, asked),
+            Self::Rspamd(arguments) => rspamd::recipe(arguments, asked),
+            Self::Spamassassin(arguments) => spamassassin::recipe(arguments, asked),
         }
     }
 }

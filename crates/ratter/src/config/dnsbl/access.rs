@@ -7,7 +7,7 @@ use ::dnsbl::access::{Limit, Permit, Policy, Refusal, ZoneAccess};
 use base::Network;
 
 use super::super::diagnose::Fault;
-use super::super::forms::{Form, Mismatch, boolean, network, number, word};
+use super::super::forms::{Form, Mismatch, network, number, word};
 use super::super::listeners::reason;
 use super::super::reader::{Placed, Section};
 use super::super::words::shown;
@@ -50,7 +50,6 @@ pub(super) fn read(section: &Section<'_>, others: Option<&ZoneAccess>) -> ZoneAc
     let refusal = section.optional("refusal", &word([("refused", Refusal::Refused), ("code", Refusal::Codes)]));
     let replies = section.optional("replies", &per_second());
     let slip = section.optional("slip", &number(0..=10));
-    let strict = section.optional("strict", &boolean());
 
     if section.has("slip") && !section.has("replies") && of_others.is_none() {
         let fault = Fault::error(section.key_place("slip"), "`slip` without a limit of replies");
@@ -64,7 +63,6 @@ pub(super) fn read(section: &Section<'_>, others: Option<&ZoneAccess>) -> ZoneAc
             per_second,
             slip: slip.or_else(|| of_others.map(|limit| limit.slip)).unwrap_or(SLIP),
         }),
-        is_strict: strict.or_else(|| others.map(|others| others.is_strict)).unwrap_or(true),
     }
 }
 
