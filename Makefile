@@ -19,7 +19,7 @@ lint:
 
 # The binary is built first: the black-box tests start it.
 unit:
-	cargo build --locked --quiet --package ratter --package ratter-checkpassword
+	cargo build --workspace --all-features --bins --locked --quiet
 	cargo test --workspace --all-features --locked --quiet -- --format=terse
 
 docs:

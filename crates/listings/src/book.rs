@@ -72,7 +72,8 @@ pub struct Counters {
 /// publishes one snapshot for all of them, so that readers see all or nothing of it ([`Book::expire`] and its many
 /// excepted).
 pub struct Book {
-    never: NeverList,
+    /// Changed with the writer's mutex held, so that nothing is listed by an earlier one afterwards.
+    never: ArcSwap<NeverList>,
     writer: Mutex<Writer>,
     /// Held by whoever replaces a bulk, which takes long: one at a time.
     replacing: Mutex<()>,
@@ -93,7 +94,12 @@ impl Book {
     fn with_limit(never: NeverList, seed: u64, limit: usize) -> Self {
         let hasher = Hasher::new(seed);
         let current = Arc::new(ArcSwap::from_pointee(Snapshot::new(hasher.clone())));
-        Self { never, writer: Mutex::new(Writer::new(hasher, limit)), replacing: Mutex::new(()), current }
+        Self {
+            never: ArcSwap::from_pointee(never),
+            writer: Mutex::new(Writer::new(hasher, limit)),
+            replacing: Mutex::new(()),
+            current,
+        }
     }
 
     /// Replaces all listings by those that were in force when the process ended, and counts on from `serial`.
@@ -103,7 +109,7 @@ impl Book {
     /// subject on one list the last counts. Listings beyond [`LISTINGS_MAX`] are left out and counted.
     pub fn restore(&self, now: Timestamp, serial: u64, listings: impl IntoIterator<Item = Listing>) {
         let mut writer = self.writer();
-        writer.restore(&self.never, now, serial, listings.into_iter());
+        writer.restore(&self.never.load(), now, serial, listings.into_iter());
         writer.publish(&self.current);
     }
 
@@ -116,7 +122,7 @@ impl Book {
     /// Says why the book is as it was.
     pub fn list(&self, now: Timestamp, wish: Wish) -> Result<u64, Refusal> {
         let mut writer = self.writer();
-        let result = writer.list(&self.never, now, wish);
+        let result = writer.list(&self.never.load(), now, wish);
         writer.publish(&self.current);
         result
     }
@@ -126,7 +132,7 @@ impl Book {
         // The wishes are made before the lock is taken, because making them may take long or may ask the book.
         let wishes: Vec<Wish> = wishes.into_iter().collect();
         let mut writer = self.writer();
-        let results = wishes.into_iter().map(|wish| writer.list(&self.never, now, wish)).collect();
+        let results = wishes.into_iter().map(|wish| writer.list(&self.never.load(), now, wish)).collect();
         writer.publish(&self.current);
         results
     }
@@ -138,7 +144,7 @@ impl Book {
     /// There is no such listing by a rule, or it lasts as long ([`Refusal::AlreadyListed`]).
     pub fn renew(&self, now: Timestamp, wish: Wish) -> Result<u64, Refusal> {
         let mut writer = self.writer();
-        let result = writer.renew(&self.never, now, wish);
+        let result = writer.renew(&self.never.load(), now, wish);
         writer.publish(&self.current);
         result
     }
@@ -211,9 +217,23 @@ impl Book {
         writer.register.count(list) + writer.bulk_count(list)
     }
 
-    /// Who is never listed.
-    pub const fn never_list(&self) -> &NeverList {
-        &self.never
+    /// Who is never listed, as of now.
+    pub fn never_list(&self) -> Guard<Arc<NeverList>> {
+        self.never.load()
+    }
+
+    /// Puts another never-list in the place of the one there is, and takes out what it covers and the one before did not:
+    /// those are the listings that are returned. What is no longer protected is not listed again by that.
+    pub fn protect(&self, now: Timestamp, never: NeverList) -> Vec<Listing> {
+        let never = Arc::new(never);
+        // Whoever replaces a bulk asks the never-list as he goes: he goes first, or sees the new one from the beginning.
+        let _turn = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        let new: Vec<Network> = never.newly(&self.never.load()).collect();
+        let mut writer = self.writer();
+        self.never.store(Arc::clone(&never));
+        let gone = writer.drop_protected(&never, now, &new);
+        writer.publish(&self.current);
+        gone
     }
 
     /// Appends the journal entries since the last call, in the order of their numbers.
@@ -259,5 +279,7 @@ impl Book {
     }
 }
 
+#[cfg(test)]
+mod protect_tests;
 #[cfg(test)]
 mod tests;

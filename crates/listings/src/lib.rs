@@ -37,6 +37,6 @@ pub use book::{
 };
 pub use bulk::{Bulk, Content, Replaced};
 pub use journal::{BY_NEVER_LIST, Cause, Change, Entry};
-pub use never::NeverList;
+pub use never::{NeverList, Protection};
 pub use replica::Replica;
 pub use snapshot::{Reader, Snapshot};

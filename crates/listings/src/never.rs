@@ -1,5 +1,6 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use base::{Address, ListId, ListSet, Login, Network, Subject};
 
@@ -54,29 +55,83 @@ const SPECIAL: [&str; 24] = [
 /// and those of the zones `com` and `net`. Whoever listed them would cut off everybody who asks about a name.
 const NAME_SERVERS: &str = include_str!("never/servers.txt");
 
-/// Who is never listed, by any road: the configured networks and logins, and always what stands for the host itself
+/// Who is never listed, by any road: what somebody gave reasons to protect, and always what stands for the host itself
 /// or for everybody: loopback, unspecified, link-local, multicast and broadcast addresses.
 pub struct NeverList {
     networks: Tree,
     /// What is on no list that is published.
     unpublished: Tree,
     logins: HashSet<Box<str>>,
+    /// All networks with what protects them.
+    protections: Vec<Protection>,
+}
+
+/// A network that is never listed, and what protects it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Protection {
+    /// The network.
+    pub network: Network,
+    /// What protects it, in words: `the configuration`, `allow file /etc/…`.
+    pub by: Arc<str>,
+    /// Whether it is protected on every list; else on those that are published, and it may be blocked here.
+    pub is_everywhere: bool,
 }
 
 impl NeverList {
-    /// A never-list of these networks and logins.
+    /// A never-list of these networks and logins of the configuration.
     pub fn new(networks: impl IntoIterator<Item = Network>, logins: impl IntoIterator<Item = Login>) -> Self {
+        let by: Arc<str> = "the configuration".into();
+        let configured = networks.into_iter();
+        Self::with(configured.map(|network| Protection { network, by: Arc::clone(&by), is_everywhere: true }), logins)
+    }
+
+    /// A never-list of these protections and logins.
+    pub fn with(protections: impl IntoIterator<Item = Protection>, logins: impl IntoIterator<Item = Login>) -> Self {
+        let protection = |by: &Arc<str>, is_everywhere| {
+            let by = Arc::clone(by);
+            move |network| Protection { network, by: Arc::clone(&by), is_everywhere }
+        };
         let always = ALWAYS.iter().map(|(base, length)| Network::containing(Address::new(*base), *length));
-        let tree = tree_of(always.chain(networks));
+        let parse = |text: &str| text.parse::<Network>().expect("the tables are tested");
         let servers = NAME_SERVERS.lines().filter(|line| !line.starts_with('#'));
-        let special = SPECIAL.into_iter().chain(servers.filter_map(|line| line.split_whitespace().next()));
-        let special = special.map(|text| text.parse::<Network>().expect("the tables are tested"));
+        let servers = servers.filter_map(|line| line.split_whitespace().next()).map(parse);
+        let protections: Vec<Protection> = always
+            .map(protection(&"its kind: it stands for this host or for everybody".into(), true))
+            .chain(
+                SPECIAL
+                    .into_iter()
+                    .map(parse)
+                    .map(protection(&"its kind: no stranger has it (RFC 6890)".into(), false)),
+            )
+            .chain(
+                servers.map(protection(&"its part: a name server of the root or of a top-level domain".into(), false)),
+            )
+            .chain(protections)
+            .collect();
+        let of = |is_everywhere| {
+            let those = protections.iter().filter(move |it| it.is_everywhere == is_everywhere);
+            tree_of(those.map(|it| it.network))
+        };
         let logins = logins.into_iter().map(|login| login.as_str().into()).collect();
-        Self { networks: tree, unpublished: tree_of(special), logins }
+        Self { networks: of(true), unpublished: of(false), logins, protections }
+    }
+
+    /// All networks with what protects them.
+    pub fn protections(&self) -> &[Protection] {
+        &self.protections
+    }
+
+    /// What protects an address or network, or a part of it. It looks at all protections: for people who ask.
+    pub fn protections_of(&self, subject: &Subject) -> impl Iterator<Item = &Protection> {
+        let network = match subject {
+            Subject::Network(network) => Some(*network),
+            Subject::Login(_) => None,
+        };
+        self.protections.iter().filter(move |it| network.is_some_and(|network| network.overlaps(it.network)))
     }
 
     /// Whether the subject may not be on this list: [`NeverList::covers`], and for every list but `blocked` also what is
-    /// no stranger's address or serves everybody: special-purpose networks, the servers of the root, of `com` and `net`.
+    /// no stranger's address or serves everybody: special-purpose networks, name servers of top-level domains, allow files.
     pub fn covers_on(&self, subject: &Subject, list: ListId) -> bool {
         let is_special = || match subject {
             Subject::Network(network) => !self.unpublished.lists_below(*network).is_empty(),
@@ -102,6 +157,19 @@ impl NeverList {
     /// Whether the login, in its canonical form, is never listed. No allocation.
     pub fn covers_login(&self, login: &str) -> bool {
         self.logins.contains(login)
+    }
+
+    /// The networks that this one protects and `before` did not, or not on every list.
+    pub(crate) fn newly<'a>(&'a self, before: &Self) -> impl Iterator<Item = Network> + use<'a> {
+        let known: HashSet<(Network, bool)> =
+            before.protections.iter().map(|it| (it.network, it.is_everywhere)).collect();
+        let mut new: Vec<Network> = self
+            .protections
+            .iter()
+            .filter_map(|it| (!known.contains(&(it.network, it.is_everywhere))).then_some(it.network))
+            .collect();
+        new.dedup();
+        new.into_iter()
     }
 }
 
@@ -150,7 +218,30 @@ mod tests {
             assert_eq!(never.covers_on(&subject, published), wanted, "{text}");
             assert!(!never.covers_on(&subject, ListId::BLOCKED), "{text} can be blocked here");
         }
-        assert_eq!(NAME_SERVERS.lines().filter(|line| !line.starts_with('#')).count(), 2 * (13 + 13));
+        assert!(NAME_SERVERS.lines().filter(|line| !line.starts_with('#')).count() >= 2 * (13 + 13));
+    }
+
+    #[test]
+    fn each_protection_tells_what_it_rests_on() {
+        let by: Arc<str> = "allow file a".into();
+        let own = Protection { network: "20.0.0.0/24".parse().unwrap(), by, is_everywhere: false };
+        let never = NeverList::with([own], []);
+        let cases = [
+            ("20.0.0.7", "allow file a"),
+            ("20.0.0.0/16", "allow file a"),
+            ("10.1.1.1", "its kind: no stranger has it (RFC 6890)"),
+            ("127.0.0.1", "its kind: it stands for this host or for everybody"),
+            ("198.41.0.4", "its part: a name server of the root or of a top-level domain"),
+            ("20.0.1.0", ""),
+            ("login:alice", ""),
+        ];
+        for (text, by) in cases {
+            let subject: Subject = text.parse().unwrap();
+            let told: Vec<&str> = never.protections_of(&subject).map(|it| &*it.by).collect();
+            assert_eq!(told.first().copied().unwrap_or_default(), by, "{text}");
+            assert_eq!(never.covers_on(&subject, ListId::new(3)), !told.is_empty(), "{text}");
+        }
+        assert!(!never.covers(&"20.0.0.7".parse().unwrap()), "it may be blocked here");
     }
 
     #[test]

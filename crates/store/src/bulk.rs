@@ -6,13 +6,13 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 
-use base::{ListId, Maker, Network};
+use base::{ListId, Maker, Network, Timestamp};
 use listings::networks::{Decoder, Encoder};
 use listings::{Bulk, Replaced};
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Statement, ToSql, Transaction, params};
 
 use crate::records::Names;
-use crate::rows::{self, time};
+use crate::rows::{self, number, time};
 
 /// Bytes of one part.
 const PART_BYTES: usize = 256 * 1024;
@@ -22,23 +22,36 @@ const PART_BYTES: usize = 256 * 1024;
 pub struct RestoredBulk {
     /// What its listings share.
     pub bulk: Bulk,
-    /// The parts of its stream of networks, in order.
+    packed: Packed,
+}
+
+impl RestoredBulk {
+    /// Its networks in order.
+    pub fn networks(&self) -> RestoredNetworks<'_> {
+        self.packed.networks()
+    }
+
+    /// How many networks were written.
+    pub const fn length(&self) -> u64 {
+        self.packed.length
+    }
+}
+
+/// The networks of a bulk as the file has them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Packed {
+    /// The parts of the stream of networks, in order.
     parts: Vec<Box<[u8]>>,
     /// What is not of it any more.
     gone: HashSet<Network>,
     length: u64,
 }
 
-impl RestoredBulk {
-    /// Its networks in order.
-    pub fn networks(&self) -> RestoredNetworks<'_> {
+impl Packed {
+    /// The networks in order.
+    pub(crate) fn networks(&self) -> RestoredNetworks<'_> {
         let parts = Parts { parts: self.parts.iter(), rest: &[] };
         RestoredNetworks { decoder: Decoder::new(parts), gone: &self.gone, left: Some(self.length) }
-    }
-
-    /// How many networks were written.
-    pub const fn length(&self) -> u64 {
-        self.length
     }
 }
 
@@ -92,9 +105,52 @@ impl io::Read for Parts<'_> {
     }
 }
 
-/// Writes what came in the place of a list's bulk.
-pub(crate) fn write(transaction: &Transaction<'_>, names: &Names, replaced: &Replaced) -> rusqlite::Result<()> {
+/// Most bytes that the parts of all bulks take together that were replaced; the oldest go first.
+pub(crate) const PAST_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Keeps the list's bulk as that which the change `serial` replaced, for whoever asks about the past.
+fn keep(transaction: &Transaction<'_>, list: &str, serial: u64, at: Timestamp) -> rusqlite::Result<()> {
+    let bytes = "SELECT ifnull(sum(length(body)), 0) FROM bulk_part WHERE list = ?1";
+    let bytes: i64 = transaction.query_row(bytes, [list], |row| row.get(0))?;
+    let head = "INSERT OR REPLACE INTO bulk_past (serial, at, list, since, until, person, reason, listings, bytes) \
+                SELECT ?1, ?2, ?3, since, until, person, reason, listings, ?4 \
+                FROM (SELECT 1) LEFT JOIN bulk ON bulk.list = ?3";
+    transaction.execute(head, params![number(serial), time(at), list, bytes])?;
+    let parts = "INSERT OR REPLACE INTO bulk_past_part SELECT ?1, part, body FROM bulk_part WHERE list = ?2";
+    transaction.execute(parts, params![number(serial), list])?;
+    let gone = "INSERT OR REPLACE INTO bulk_past_gone SELECT ?1, subject FROM bulk_gone WHERE list = ?2";
+    transaction.execute(gone, params![number(serial), list])?;
+    bound_past(transaction, PAST_BYTES_MAX)
+}
+
+/// Forgets the oldest of the bulks that were replaced, so that those left take at most `most` bytes.
+fn bound_past(transaction: &Transaction<'_>, most: u64) -> rusqlite::Result<()> {
+    let beyond = "SELECT serial, at FROM (SELECT serial, at, sum(bytes) OVER (ORDER BY serial DESC) AS newer \
+                  FROM bulk_past) WHERE newer > ?1 ORDER BY serial DESC LIMIT 1";
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?.cast_unsigned(), rows::get_time(row, 1)));
+    let last = transaction.query_row(beyond, [number(most)], row).optional()?;
+    let Some((last, Some(at))) = last else { return Ok(()) };
+    forget(transaction, last)?;
+    crate::past::forget_before(transaction, last, at)
+}
+
+/// Deletes the bulks that were replaced up to the change `last`.
+pub(crate) fn forget(transaction: &Transaction<'_>, last: u64) -> rusqlite::Result<()> {
+    for table in ["bulk_past", "bulk_past_part", "bulk_past_gone"] {
+        transaction.execute(&format!("DELETE FROM {table} WHERE serial <= ?1"), [number(last)])?;
+    }
+    Ok(())
+}
+
+/// Writes what came in the place of a list's bulk by the change `serial`.
+pub(crate) fn write(
+    transaction: &Transaction<'_>,
+    names: &Names,
+    (serial, at): (u64, Timestamp),
+    replaced: &Replaced,
+) -> rusqlite::Result<()> {
     let list = names.list(replaced.list);
+    keep(transaction, list, serial, at)?;
     for table in ["bulk", "bulk_part", "bulk_gone"] {
         transaction.prepare_cached(&format!("DELETE FROM {table} WHERE list = ?1"))?.execute([list])?;
     }
@@ -111,7 +167,7 @@ pub(crate) fn write(transaction: &Transaction<'_>, names: &Names, replaced: &Rep
         until,
         person,
         reason,
-        rows::number(count)
+        number(count)
     ])?;
     let out = PartWriter { transaction, list, part: 0, body: Vec::with_capacity(PART_BYTES) };
     let written = Encoder::new(out).and_then(|mut encoder| {
@@ -157,11 +213,10 @@ impl Write for PartWriter<'_> {
     }
 }
 
-/// Notes that a network is of the list's bulk no more, if there is one.
-pub(crate) fn note_gone(transaction: &Transaction<'_>, list: &str, subject: &str) -> rusqlite::Result<()> {
+/// Notes that a network is of the list's bulk no more; whether there is one.
+pub(crate) fn note_gone(transaction: &Transaction<'_>, list: &str, subject: &str) -> rusqlite::Result<bool> {
     let statement = "INSERT OR IGNORE INTO bulk_gone SELECT list, ?2 FROM bulk WHERE list = ?1";
-    transaction.prepare_cached(statement)?.execute([list, subject])?;
-    Ok(())
+    Ok(transaction.prepare_cached(statement)?.execute([list, subject])? > 0)
 }
 
 /// Reads the bulks of the lists that are configured. The others stay in the file and are counted by their listings.
@@ -171,7 +226,7 @@ pub(crate) fn restore(
     unknown: &mut u64,
     unreadable: &mut u64,
 ) -> rusqlite::Result<Vec<RestoredBulk>> {
-    let mut statement = connection.prepare("SELECT list, since, until, person, reason, listings FROM bulk")?;
+    let mut statement = connection.prepare(&format!("SELECT {} FROM bulk", rows::BULK_COLUMNS))?;
     let mut rows = statement.query([])?;
     let mut bulks = Vec::new();
     while let Some(row) = rows.next()? {
@@ -185,26 +240,33 @@ pub(crate) fn restore(
         };
         let maker = Maker::Person { name: head.person, reason: head.reason };
         let bulk = Bulk { list, since: head.since, until: head.until, maker };
-        let parts = parts(connection, &head.list)?;
-        let gone = gone(connection, &head.list)?;
-        bulks.push(RestoredBulk { bulk, parts, gone, length: head.length });
+        bulks.push(RestoredBulk { bulk, packed: present(connection, &head.list, head.length)? });
     }
     Ok(bulks)
 }
 
-fn parts(connection: &Connection, list: &str) -> rusqlite::Result<Vec<Box<[u8]>>> {
-    let mut statement = connection.prepare("SELECT body FROM bulk_part WHERE list = ?1 ORDER BY part")?;
-    let body = |row: &rusqlite::Row<'_>| row.get::<_, Vec<u8>>(0).map(Vec::into_boxed_slice);
-    statement.query_map([list], body)?.collect()
+/// The networks of a list's bulk.
+pub(crate) fn present(connection: &Connection, list: &str, length: u64) -> rusqlite::Result<Packed> {
+    let parts = connection.prepare("SELECT body FROM bulk_part WHERE list = ?1 ORDER BY part")?;
+    packed(parts, connection.prepare("SELECT subject FROM bulk_gone WHERE list = ?1")?, list, length)
 }
 
-fn gone(connection: &Connection, list: &str) -> rusqlite::Result<HashSet<Network>> {
-    let mut statement = connection.prepare("SELECT subject FROM bulk_gone WHERE list = ?1")?;
-    let mut rows = statement.query([list])?;
-    let mut gone = HashSet::new();
-    while let Some(row) = rows.next()? {
-        // What is no network was never of a bulk.
-        gone.extend(row.get::<_, String>(0)?.parse::<Network>().ok());
-    }
-    Ok(gone)
+/// The networks of the bulk that the change `serial` replaced.
+pub(crate) fn replaced(connection: &Connection, serial: i64, length: u64) -> rusqlite::Result<Packed> {
+    let parts = connection.prepare("SELECT body FROM bulk_past_part WHERE serial = ?1 ORDER BY part")?;
+    packed(parts, connection.prepare("SELECT subject FROM bulk_past_gone WHERE serial = ?1")?, serial, length)
+}
+
+fn packed(
+    mut parts: Statement<'_>,
+    mut gone: Statement<'_>,
+    key: impl ToSql + Copy,
+    length: u64,
+) -> rusqlite::Result<Packed> {
+    let body = |row: &rusqlite::Row<'_>| row.get::<_, Vec<u8>>(0).map(Vec::into_boxed_slice);
+    let parts = parts.query_map([key], body)?.collect::<rusqlite::Result<_>>()?;
+    // What is no network was never of a bulk.
+    let network = |row: &rusqlite::Row<'_>| Ok(row.get::<_, String>(0)?.parse::<Network>().ok());
+    let gone = gone.query_map([key], network)?.filter_map(Result::transpose).collect::<rusqlite::Result<_>>()?;
+    Ok(Packed { parts, gone, length })
 }

@@ -3,7 +3,8 @@
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior};
 
 use crate::bulk;
-use crate::load::Load;
+use crate::load::{Entries, Load};
+use crate::past;
 use crate::records::Names;
 use crate::rows::{self, number, refs, time};
 use crate::{exceptions, keys, serials};
@@ -14,10 +15,13 @@ pub(crate) fn commit(
     connection: &mut Connection,
     names: &Names,
     load: &Load,
-    entries: &[Entry],
+    entries: &Entries,
 ) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    write_entries(&transaction, names, entries)?;
+    write_entries(&transaction, names, &entries.waiting)?;
+    if let Some(last) = entries.waiting.last().filter(|_| entries.has_gaps) {
+        past::forget_before(&transaction, last.serial, last.at)?;
+    }
     write_events(&transaction, load)?;
     write_owners(&transaction, load)?;
     write_positions(&transaction, load)?;
@@ -37,11 +41,11 @@ fn write_entries(transaction: &Transaction<'_>, names: &Names, entries: &[Entry]
     let columns = rows::LISTING_COLUMNS;
     let mut put = insert(transaction, "listing", columns)?;
     let mut remove = transaction.prepare_cached("DELETE FROM listing WHERE list = ?1 AND subject = ?2")?;
-    let mut note = insert(transaction, "journal", &format!("serial, at, change, removed_by, {columns}"))?;
+    let mut note = insert(transaction, "journal", &format!("serial, at, change, removed_by, of_bulk, {columns}"))?;
     for entry in entries {
         let (listing, change, by) = match &entry.change {
             Change::Replaced(replaced) => {
-                bulk::write(transaction, names, replaced)?;
+                bulk::write(transaction, names, (entry.serial, entry.at), replaced)?;
                 continue;
             }
             Change::Listed(listing) => (listing, "listed", None),
@@ -50,14 +54,15 @@ fn write_entries(transaction: &Transaction<'_>, names: &Names, entries: &[Entry]
             Change::Unlisted { listing, cause: Cause::Removed { by } } => (listing, "removed", Some(&**by)),
         };
         let values = rows::listing_values(listing, names);
+        let mut of_bulk = false;
         if matches!(entry.change, Change::Listed(_)) {
             put.execute(&refs(&values)[..])?;
         } else if remove.execute(&refs(&values)[..2])? == 0 {
             // There was no row: it may have been of the list's bulk.
-            bulk::note_gone(transaction, names.list(listing.list), &listing.subject.to_string())?;
+            of_bulk = bulk::note_gone(transaction, names.list(listing.list), &listing.subject.to_string())?;
         }
         let (serial, at) = (number(entry.serial), time(entry.at));
-        let mut row: Vec<&dyn rusqlite::ToSql> = vec![&serial, &at, &change, &by];
+        let mut row: Vec<&dyn rusqlite::ToSql> = vec![&serial, &at, &change, &by, &of_bulk];
         row.extend(refs(&values));
         note.execute(&row[..])?;
     }

@@ -65,6 +65,10 @@ pub struct Limits {
     pub events_queued_max: usize,
     /// Most events that are read back at a start, the newest.
     pub events_restored_max: usize,
+    /// How much further back failed logins are read at a start than everything else.
+    pub failures_further: Duration,
+    /// Most of those, the newest.
+    pub failures_restored_max: usize,
 }
 
 impl Default for Limits {
@@ -78,6 +82,8 @@ impl Default for Limits {
             audit_rows_max: 100_000,
             events_queued_max: 100_000,
             events_restored_max: 300_000,
+            failures_further: Duration::ZERO,
+            failures_restored_max: 100_000,
         }
     }
 }

@@ -116,6 +116,8 @@ impl Load {
 pub(crate) struct Entries {
     /// In the order of their serials.
     pub(crate) waiting: Vec<Entry>,
+    /// Whether some were dropped, so that no moment before the last one can be told.
+    pub(crate) has_gaps: bool,
     /// The length at which they are thinned out next.
     thin_at: usize,
 }
@@ -143,6 +145,7 @@ impl Entries {
             }
         }
         kept.reverse();
+        self.has_gaps |= kept.len() < before;
         self.waiting = kept;
         // Where nearly all are about different subjects thinning gains little: not again before they have doubled.
         self.thin_at = self.waiting.len() * 2;

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use base::{Address, Evidence, Network, Subject, Timestamp, Until};
+use base::{Evidence, Network, Subject, Timestamp, Until};
 use rusqlite::{Connection, Row, ToSql};
 
 use crate::error::StoreError;
 use crate::limits::ROWS_ASKED_MAX;
+use crate::past::{self, Asked, Then, around};
 use crate::ranges::text_ranges;
 use crate::records::KeptEvent;
 use crate::restore::read;
@@ -132,12 +133,7 @@ impl People {
     }
 
     pub(crate) fn history(&self, subject: &Subject, limit: usize) -> Result<Vec<Past>, StoreError> {
-        let subjects: Vec<String> = match subject {
-            Subject::Login(_) => vec![subject.to_string()],
-            Subject::Network(network) => (0..=network.length())
-                .map(|length| Network::containing(Address::new(network.base()), length).to_string())
-                .collect(),
-        };
+        let subjects = around(subject);
         // Without the hint SQLite may walk the journal backwards, which is long for a subject that hardly occurs.
         let query = format!(
             "SELECT serial, at, change, removed_by, {} FROM journal INDEXED BY journal_subject \
@@ -146,7 +142,15 @@ impl People {
             rows::marks(subjects.len()),
             limit.min(ROWS_ASKED_MAX)
         );
-        self.ask(|connection| read(connection, &query, rusqlite::params_from_iter(&subjects), &mut 0, past))
+        self.ask(|connection| read(connection, &query, rusqlite::params_from_iter(&subjects), &mut 0, change))
+    }
+
+    pub(crate) fn at(&self, moment: Timestamp, asked: Asked<'_>, limit: usize) -> Result<Then, StoreError> {
+        self.ask(|connection| past::at(connection, moment, asked, limit))
+    }
+
+    pub(crate) fn past_from(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.ask(|connection| Ok(past::known_from(connection)?.map(|(_, at)| at)))
     }
 
     pub(crate) fn audits_about(&self, who: &str, subject: &Subject, limit: usize) -> Result<Vec<Audited>, StoreError> {
@@ -158,6 +162,14 @@ impl People {
         // The character after the space.
         let range = [who.to_owned(), format!("{subject}: "), format!("{subject}:!")];
         self.ask(|connection| read(connection, &query, rusqlite::params_from_iter(&range), &mut 0, audited))
+    }
+
+    pub(crate) fn audits_by(&self, who: &str, limit: usize) -> Result<Vec<Audited>, StoreError> {
+        let query = format!(
+            "SELECT at, who, what FROM audit INDEXED BY audit_what WHERE who = ?1 ORDER BY id DESC LIMIT {}",
+            limit.min(ROWS_ASKED_MAX)
+        );
+        self.ask(|connection| read(connection, &query, [who], &mut 0, audited))
     }
 
     pub(crate) fn audits(&self, limit: usize) -> Result<Vec<Audited>, StoreError> {
@@ -214,7 +226,7 @@ fn events_within(
     Ok(events)
 }
 
-fn past(row: &Row<'_>) -> Option<Past> {
+fn change(row: &Row<'_>) -> Option<Past> {
     let change = match &*row.get::<_, String>(2).ok()? {
         "listed" => PastChange::Listed,
         "expired" => PastChange::Expired,

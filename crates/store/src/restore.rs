@@ -7,9 +7,10 @@ use crate::bulk::{self, RestoredBulk};
 use crate::exceptions;
 use crate::keys::{self, KeptKey};
 use crate::limits::Limits;
+use crate::past::PastListing;
 use crate::people::PastMaker;
 use crate::records::{KeptEvent, Names, Position};
-use crate::rows::{self, ListingRow, time};
+use crate::rows::{self, time};
 use rules::{Exception, Owner};
 
 /// What the store knew when it was last written.
@@ -26,7 +27,8 @@ pub struct Restored {
     pub bulks: Vec<RestoredBulk>,
     /// The owners' addresses and passwords, in the order of their times.
     pub owners: Vec<Owner>,
-    /// The events since the asked moment, in the order of their arrival.
+    /// The failed logins before the asked moment, in the order of their times; then the events since, in the order of their
+    /// arrival.
     pub events: Vec<KeptEvent>,
     /// The read positions.
     pub positions: Vec<Position>,
@@ -50,7 +52,7 @@ pub struct LeftOut {
 }
 
 /// Reads everything but the secret and the serial. Events before `since`, and of the later ones all but the newest
-/// `events_restored_max`, are left out.
+/// `events_restored_max`, are left out; failed logins before it as far as the limits say.
 pub(crate) fn restore(
     connection: &Connection,
     names: &Names,
@@ -82,6 +84,14 @@ pub(crate) fn restore(
     let events = from(rows::EVENT_COLUMNS, "event WHERE time >= ?1 ORDER BY id DESC LIMIT ?2");
     let most = i64::try_from(limits.events_restored_max).unwrap_or(i64::MAX);
     restored.events = read(connection, &events, (time(since), most), unreadable, rows::event)?;
+    // What was tried slowly is counted over weeks, and of all that happened there failed logins are few.
+    let failures = from(
+        rows::EVENT_COLUMNS,
+        "event WHERE time >= ?1 AND time < ?2 AND kind = 'login-failed' ORDER BY time DESC, id DESC LIMIT ?3",
+    );
+    let further = since.minus(limits.failures_further);
+    let most = i64::try_from(limits.failures_restored_max).unwrap_or(i64::MAX);
+    restored.events.extend(read(connection, &failures, (time(further), time(since), most), unreadable, rows::event)?);
     restored.events.reverse();
     restored.keys = read(connection, &keys::query(), [], unreadable, keys::read)?;
     restored.exceptions = read(connection, exceptions::QUERY, [], unreadable, exceptions::read)?;
@@ -116,7 +126,7 @@ pub(crate) fn read<T>(
 }
 
 /// The listing with ids in place of names; none if its list is no longer configured.
-fn listing(row: ListingRow, names: &Names) -> Option<Listing> {
+fn listing(row: PastListing, names: &Names) -> Option<Listing> {
     let maker = match row.maker {
         PastMaker::Person { name, reason } => Maker::Person { name, reason },
         PastMaker::Rule(rule) => names.rule_id(&rule).map_or_else(

@@ -3,10 +3,11 @@
 use core::time::Duration;
 
 use base::Timestamp;
-use rusqlite::{Connection, Params, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, Params, Transaction, TransactionBehavior};
 
 use crate::limits::{Limits, RETENTION_ROWS_MAX};
-use crate::rows::time;
+use crate::rows::{self, time};
+use crate::{bulk, past};
 
 /// How often the owners, the journal and the keys are looked through: the other tables know their number from their own
 /// keys, these must be walked, because serials have gaps where the process did not end in order.
@@ -49,12 +50,7 @@ impl Retention {
                  LIMIT max(0, min(?2, (SELECT count(*) FROM owner) - ?1)))",
                 (signed(limits.owner_rows_max), RETENTION_ROWS_MAX),
             )?;
-            more_counted |= delete(
-                &transaction,
-                "DELETE FROM journal WHERE serial IN (SELECT serial FROM journal WHERE serial <= \
-                 (SELECT serial FROM journal ORDER BY serial DESC LIMIT 1 OFFSET ?1) ORDER BY serial LIMIT ?2)",
-                (signed(limits.journal_rows_max), RETENTION_ROWS_MAX),
-            )?;
+            more_counted |= old_changes(&transaction, limits.journal_rows_max)?;
             more_counted |= delete(
                 &transaction,
                 "DELETE FROM key WHERE hash IN (SELECT hash FROM key WHERE revoked < ?1 LIMIT ?2)",
@@ -67,6 +63,25 @@ impl Retention {
         }
         Ok(more || more_counted)
     }
+}
+
+/// Deletes the oldest rows of the journal so that `most` stay, and notes from when on the past can be told.
+fn old_changes(transaction: &Transaction<'_>, most: u64) -> rusqlite::Result<bool> {
+    let more = delete(
+        transaction,
+        "DELETE FROM journal WHERE serial IN (SELECT serial FROM journal WHERE serial <= \
+         (SELECT serial FROM journal ORDER BY serial DESC LIMIT 1 OFFSET ?1) ORDER BY serial LIMIT ?2)",
+        (signed(most), RETENTION_ROWS_MAX),
+    )?;
+    if transaction.changes() > 0 {
+        let first = "SELECT serial, at FROM journal ORDER BY serial LIMIT 1";
+        let first = transaction.query_row(first, [], |row| Ok((rows::get_number(row, 0), rows::get_time(row, 1))));
+        if let Some((Some(serial), Some(at))) = first.optional()? {
+            past::forget_before(transaction, serial, at)?;
+            bulk::forget(transaction, serial)?;
+        }
+    }
+    Ok(more)
 }
 
 /// Deletes the oldest rows of `table` so that `most` stay, by a key that ascends without large gaps.

@@ -6,10 +6,11 @@
 
 use std::borrow::Cow;
 
-use base::{Channel, EventKind, Evidence, Login, Maker, Network, PasswordTag, Subject, Tally, Timestamp, Until};
+use base::{Channel, EventKind, Evidence, Login, Maker, Network, PasswordTag, Tally, Timestamp, Until};
 use rusqlite::types::{FromSql, ToSqlOutput};
 use rusqlite::{Row, ToSql};
 
+use crate::past::PastListing;
 use crate::people::PastMaker;
 use crate::records::{KeptEvent, Names, Position};
 use rules::Owner;
@@ -17,6 +18,9 @@ use rules::Owner;
 /// The columns that the tables `listing` and `journal` share, in the order of [`listing_values`].
 pub(crate) const LISTING_COLUMNS: &str = "list, subject, since, until, rule, person, reason, \
     evidence_count, evidence_distinct, evidence_first, evidence_last";
+
+/// The columns that the tables `bulk` and `bulk_past` share, in the order of [`bulk_head`].
+pub(crate) const BULK_COLUMNS: &str = "list, since, until, person, reason, listings";
 
 /// The columns of the table `event`, in the order of [`event_values`].
 pub(crate) const EVENT_COLUMNS: &str =
@@ -82,17 +86,6 @@ fn get_optional<T>(row: &Row<'_>, column: usize, read: impl Fn(&str) -> Option<T
 /// The row makes no sense.
 struct Unreadable;
 
-/// A listing as its row has it: with names in place of ids.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct ListingRow {
-    pub(crate) list: Box<str>,
-    pub(crate) subject: Subject,
-    pub(crate) since: Timestamp,
-    pub(crate) until: Until,
-    pub(crate) maker: PastMaker,
-    pub(crate) evidence: Evidence,
-}
-
 /// The values of [`LISTING_COLUMNS`].
 pub(crate) fn listing_values<'a>(listing: &'a base::Listing, names: &'a Names) -> [Value<'a>; 11] {
     let (rule, person, reason) = match &listing.maker {
@@ -115,7 +108,7 @@ pub(crate) fn listing_values<'a>(listing: &'a base::Listing, names: &'a Names) -
 }
 
 /// Reads [`LISTING_COLUMNS`] from column `first` on.
-pub(crate) fn listing_row(row: &Row<'_>, first: usize) -> Option<ListingRow> {
+pub(crate) fn listing_row(row: &Row<'_>, first: usize) -> Option<PastListing> {
     let until = get_until(row, first + 3)?;
     let maker = match (get(row, first + 4)?, get::<Option<String>>(row, first + 5)?) {
         (Some(rule), _) => PastMaker::Rule(rule),
@@ -125,7 +118,7 @@ pub(crate) fn listing_row(row: &Row<'_>, first: usize) -> Option<ListingRow> {
         },
         (None, None) => return None,
     };
-    Some(ListingRow {
+    Some(PastListing {
         list: get(row, first)?,
         subject: get::<String>(row, first + 1)?.parse().ok()?,
         since: get_time(row, first + 2)?,
@@ -140,7 +133,7 @@ pub(crate) fn listing_row(row: &Row<'_>, first: usize) -> Option<ListingRow> {
     })
 }
 
-/// A row of the table `bulk`.
+/// What a row of the tables `bulk` and `bulk_past` says.
 pub(crate) struct BulkHead {
     pub(crate) list: Box<str>,
     pub(crate) since: Timestamp,
@@ -150,7 +143,7 @@ pub(crate) struct BulkHead {
     pub(crate) length: u64,
 }
 
-/// Reads a row of the table `bulk`.
+/// Reads [`BULK_COLUMNS`]; none where a list had no bulk.
 pub(crate) fn bulk_head(row: &Row<'_>) -> Option<BulkHead> {
     Some(BulkHead {
         list: get(row, 0)?,

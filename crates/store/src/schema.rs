@@ -14,6 +14,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("schema/4.sql"),
     include_str!("schema/5.sql"),
     include_str!("schema/6-exceptions.sql"),
+    include_str!("schema/6.sql"),
 ];
 
 /// What a file turned out to be.

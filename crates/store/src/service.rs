@@ -15,6 +15,7 @@ use crate::file::{self, DATABASE, Lock};
 use crate::keys::KeptKey;
 use crate::limits::{AUDIT_BYTES_MAX, Limits};
 use crate::load::Audit;
+use crate::past::{Asked, Then};
 use crate::people::{Audited, Past, People, Reported};
 use crate::queue::{Health, Queue};
 use crate::records::{Batch, KeptEvent, Names, cut};
@@ -164,10 +165,28 @@ impl Store {
         self.people.history(subject, limit)
     }
 
+    /// The book as it was at a moment, at most `limit` listings of it; what is not written yet is not in it.
+    ///
+    /// It is that after the last change up to the moment; where the clock was set back and the moment came twice, the last
+    /// time is meant. A listing whose end had come is in it until the change that took it out.
+    pub fn at(&self, moment: Timestamp, asked: Asked<'_>, limit: usize) -> Result<Then, StoreError> {
+        self.people.at(moment, asked, limit)
+    }
+
+    /// From which moment on [`Store::at`] can tell; none if it can tell all since the file was made.
+    pub fn past_from(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.people.past_from()
+    }
+
     /// What `who` did about a subject, where that begins with the subject and a colon; newest first, at most `limit` and
     /// [`crate::limits::ROWS_ASKED_MAX`].
     pub fn audits_about(&self, who: &str, subject: &Subject, limit: usize) -> Result<Vec<Audited>, StoreError> {
         self.people.audits_about(who, subject, limit)
+    }
+
+    /// What `who` did, newest first, at most `limit` and [`crate::limits::ROWS_ASKED_MAX`].
+    pub fn audits_by(&self, who: &str, limit: usize) -> Result<Vec<Audited>, StoreError> {
+        self.people.audits_by(who, limit)
     }
 
     /// Who did what, newest first, at most `limit` and [`crate::limits::ROWS_ASKED_MAX`].

@@ -71,7 +71,7 @@ impl<J: FnMut(&mut Vec<Entry>)> Writer<J> {
             queue.entries_shed(self.entries.bound(ENTRIES_QUEUED_MAX));
             let work = !(taken.load.is_empty() && self.entries.waiting.is_empty());
             if work {
-                commit(&mut self.connection, &self.names, &taken.load, &self.entries.waiting)?;
+                commit(&mut self.connection, &self.names, &taken.load, &self.entries)?;
             }
             Ok::<bool, rusqlite::Error>(work)
         }));

@@ -197,6 +197,7 @@ impl Book {
         tree: &Tree,
         networks: impl Iterator<Item = Result<Network, E>>,
     ) -> Result<Replacement, ReplaceError<E>> {
+        let never = self.never.load();
         let mut result = Replacement::default();
         let mut old = tree.on_list(list).peekable();
         let mut edits = Vec::with_capacity(EDITS_AT_ONCE);
@@ -209,7 +210,7 @@ impl Book {
             while let Some(gone) = old.next_if(|old| *old < network) {
                 self.edit(&mut edits, (gone, false));
             }
-            if self.never.covers_on(&Subject::Network(network), list) {
+            if never.covers_on(&Subject::Network(network), list) {
                 result.never += 1;
                 if result.refused.len() < REFUSED_KEPT_MAX {
                     result.refused.push(network);
@@ -242,7 +243,7 @@ impl Book {
     /// Networks that have records of their own, and those that may not be on the list now, are left out.
     pub fn restore_bulk(&self, bulk: Bulk, networks: impl IntoIterator<Item = Network>) {
         let mut writer = self.writer();
-        writer.restore_bulk(&self.never, bulk, networks.into_iter());
+        writer.restore_bulk(&self.never.load(), bulk, networks.into_iter());
         writer.publish(&self.current);
     }
 }

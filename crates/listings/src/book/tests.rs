@@ -426,7 +426,7 @@ proptest! {
                     let until = span.map_or(Until::Never, |secs| Until::At(at(now.as_secs() + secs)));
                     let maker = if by_rule { rule() } else { person() };
                     let wish = wish(SUBJECTS[subject], ListId::new(list), until, maker);
-                    prop_assert_eq!(book.list(now, wish.clone()), model.list(book.never_list(), now, wish));
+                    prop_assert_eq!(book.list(now, wish.clone()), model.list(&book.never_list(), now, wish));
                 }
                 Step::Unlist { subject, list } => {
                     let (subject, list) = (&subjects[subject], list.map(ListId::new));

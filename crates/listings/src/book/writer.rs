@@ -1,8 +1,9 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use base::limits::LISTS_MAX;
-use base::{Evidence, ListId, ListSet, Listing, Maker, Network, Subject, Timestamp, Until};
+use base::{Address, Evidence, ListId, ListSet, Listing, Maker, Network, Subject, Timestamp, Until};
 
 use super::replace::Pending;
 use super::{Refusal, Wish};
@@ -140,6 +141,24 @@ impl Writer {
         let cause = || Cause::Removed { by: by.into() };
         let mut gone: Vec<Listing> = records.into_iter().map(|record| self.remove(now, record, cause())).collect();
         gone.extend(of_bulks.into_iter().map(|listing| self.leave_bulk(now, listing, cause())));
+        gone
+    }
+
+    /// Takes out what the never-list covers of all that shares an address with one of these networks.
+    pub(super) fn drop_protected(&mut self, never: &NeverList, now: Timestamp, networks: &[Network]) -> Vec<Listing> {
+        let mut subjects = BTreeSet::new();
+        for &network in networks {
+            let base = Address::new(network.base());
+            let around = (0..network.length()).map(|length| Network::containing(base, length));
+            subjects.extend(around.filter(|around| !self.view.tree.own_lists(*around).is_empty()));
+            subjects.extend(self.view.tree.within(network).map(|(within, _)| within));
+        }
+        let mut gone = Vec::new();
+        for subject in subjects.into_iter().map(Subject::from) {
+            for list in (0..LISTS_MAX).map(ListId::new).filter(|list| never.covers_on(&subject, *list)) {
+                gone.extend(self.unlist(now, &subject, Some(list), BY_NEVER_LIST));
+            }
+        }
         gone
     }
 

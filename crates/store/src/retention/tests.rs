@@ -14,7 +14,7 @@ fn filled(count: u32) -> Connection {
     let statements = [
         "INSERT INTO event (id, time, kind, service, channel, tally) \
          SELECT i, i * 1000, 'connect', 'smtp', 'front', 'one' FROM n",
-        "INSERT INTO journal SELECT i, i, 'listed', NULL, 'auth', '192.0.2.1', 0, 0, 'x', NULL, NULL, 0, 0, 0, 0 FROM n",
+        "INSERT INTO journal SELECT i, i, 'listed', NULL, 'auth', '192.0.2.1', 0, 0, 'x', NULL, NULL, 0, 0, 0, 0, 0 FROM n",
         "INSERT INTO audit SELECT i, i, 'root', 'watch' FROM n",
         "INSERT INTO owner SELECT i, 'user-' || i, '192.0.2.1', i * 1000, NULL FROM n",
     ];
@@ -48,6 +48,8 @@ const ALL: Limits = Limits {
     audit_rows_max: u64::MAX,
     events_queued_max: 1,
     events_restored_max: 1,
+    failures_further: Duration::ZERO,
+    failures_restored_max: 1,
 };
 
 #[test]

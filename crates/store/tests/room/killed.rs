@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use base::{Evidence, ListId, Login, Maker, RuleId, Subject, Timestamp, Until};
 use listings::{Book, NeverList, Refusal, Wish};
-use store::{Batch, Restored, Store};
+use store::{Asked, Batch, Restored, Store, Then};
 
 use crate::given;
 
@@ -62,7 +62,8 @@ fn child() {
         let maker = Maker::Rule(RuleId(0));
         let wish = Wish { subject: victim(lines), list: ListId::BLOCKED, until, maker, evidence: Evidence::default() };
         // A line that is read again finds the listing that it made the first time.
-        let listed = book.list(Timestamp::EPOCH, wish);
+        // Its moment is its number, by which the past is asked for.
+        let listed = book.list(Timestamp::from_millis(lines), wish);
         assert!(matches!(listed, Ok(_) | Err(Refusal::AlreadyListed(_))), "{listed:?}");
         // As DNS would: the number is out before it is in the file.
         seen.write_all_at(&book.serial().to_le_bytes(), 0).unwrap();
@@ -100,8 +101,13 @@ fn killed_at_any_instant_it_loses_and_doubles_nothing() {
         std::thread::sleep(Duration::from_micros(random % 90_000));
         child.kill().unwrap();
         child.wait().unwrap();
-        let (_, restored, _) = given::open(directory.path());
+        let (store, restored, _) = given::open(directory.path());
         let now = check(&restored);
+        for line in [0, now / 2, now] {
+            let then = store.at(Timestamp::from_millis(line), Asked::default(), usize::MAX).unwrap();
+            let Then::Known { listings, .. } = then else { panic!("round {round}: the past is gone") };
+            assert_eq!(listings.len() as u64, line, "round {round}: each line up to {line} made its listing");
+        }
         let seen = std::fs::read(directory.path().join(SEEN)).ok().and_then(|octets| octets.try_into().ok());
         let seen = seen.map_or(0, u64::from_le_bytes);
         assert!(restored.serial >= seen, "round {round}: {seen} was given out, and {} follows", restored.serial);

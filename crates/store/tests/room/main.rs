@@ -7,6 +7,7 @@ mod failing;
 mod given;
 mod keys;
 mod killed;
+mod past;
 mod people;
 mod refusals;
 mod reopened;
