@@ -50,6 +50,7 @@ pub fn binary() -> PathBuf {
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     never: Vec<String>,
+    allow_files: Vec<String>,
     files: Vec<PathBuf>,
     dnsbl: String,
     more: String,
@@ -65,6 +66,13 @@ impl Config {
     #[must_use]
     pub fn never(mut self, subject: &str) -> Self {
         self.never.push(subject.to_owned());
+        self
+    }
+
+    /// Has a file of networks that are on no published list.
+    #[must_use]
+    pub fn allow_file(mut self, path: &str) -> Self {
+        self.allow_files.push(path.to_owned());
         self
     }
 
@@ -94,7 +102,11 @@ impl Config {
     fn text(&self, node: &Addresses) -> String {
         let Addresses { state, gate, dns, metrics, .. } = node;
         let never = self.never.iter().map(|subject| format!("{subject:?}")).collect::<Vec<_>>().join(", ");
-        let mut text = format!("[node]\nname = \"tests\"\nstate = \"{}\"\nnever-list = [{never}]\n", state.display());
+        let allowed = &self.allow_files;
+        let mut text = format!(
+            "[node]\nname = \"tests\"\nstate = \"{}\"\nnever-list = [{never}]\nallow-files = {allowed:?}\n",
+            state.display()
+        );
         for file in &self.files {
             let path = file.display();
             write!(text, "\n[[sensor.file]]\npath = \"{path}\"\nfrom = \"start\"\n").expect("a String takes all");

@@ -12,7 +12,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("base", &[]),
     ("sensors", &["base"]),
     ("listings", &["base"]),
-    ("resolver", &[]),
+    ("resolver", &["base"]),
     ("rdns", &["base", "resolver"]),
     ("rules", &["base", "listings"]),
     ("store", &["base", "listings", "rules"]),

@@ -3,10 +3,12 @@
 //! Times are RFC 3339 in UTC, subjects are written as the command line takes them, lists and rules by name. A field may be
 //! added in version 1; none is renamed or removed.
 
+mod evidence;
 mod keys;
 
 use serde::{Deserialize, Serialize};
 
+pub use evidence::{CountView, ProtectionView};
 pub use keys::{KeyQuota, KeySpan, KeyView, KeyWish, NewKey, RevokeWish};
 
 /// Longest reason that a person may give, in bytes.
@@ -240,16 +242,25 @@ pub struct StoreStatus {
     pub shed: u64,
     /// The fault that keeps it from writing, if any.
     pub failing: Option<String>,
+    /// From which moment on it can tell what was listed; none if it can since its file was made.
+    #[serde(default)]
+    pub past_from: Option<String>,
 }
 
-/// Answer of `GET /v1/why?subject=…`.
+/// Answer of `GET /v1/why?subject=…`, or with `&at=…` of a past moment.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "kebab-case")]
 pub struct Why {
     /// The subject as it was understood.
     pub subject: String,
+    /// The past moment that is told of, if one was asked for; then there are no levels, limits and known addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
     /// Whether it can never be listed.
     pub never_listed: bool,
+    /// What keeps it, or a part of it, off lists.
+    #[serde(default)]
+    pub protections: Vec<ProtectionView>,
     /// The listings in force, of it and of networks around it.
     pub listings: Vec<ListingView>,
     /// Reverse names that decided about its listings, newest first.
@@ -261,6 +272,12 @@ pub struct Why {
     pub limits: Vec<LimitView>,
     /// For a login: the addresses from which its owner logged in.
     pub known_addresses: Vec<KnownAddress>,
+    /// How often each kind of event was seen of it, and by whom, as far as events are kept.
+    #[serde(default)]
+    pub counts: Vec<CountView>,
+    /// Some of the last events as lines that may be handed to others: logins are cut, moments are those of the minute.
+    #[serde(default)]
+    pub samples: Vec<String>,
     /// The last events about it, newest first.
     pub events: Vec<EventView>,
     /// The last changes to the book about it, newest first.
@@ -293,6 +310,18 @@ pub struct ListingView {
     pub maker: String,
     /// The reason in a sentence.
     pub reason: String,
+    /// What its rule was when it was made: a mark that is another for each wording of the rule; none if that is forgotten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule_version: Option<String>,
+    /// When the first of the events was that it rests on.
+    #[serde(default)]
+    pub first: String,
+    /// When the last of them was.
+    #[serde(default)]
+    pub last: String,
+    /// What would end it earlier than its time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ends_earlier_by: Vec<String>,
 }
 
 /// How near a subject is to a rule.

@@ -35,8 +35,8 @@ pub trait Node: Send + Sync + 'static {
     /// How the node is.
     fn status(&self) -> api::Status;
 
-    /// All that is known of a subject.
-    fn why(&self, subject: &Subject) -> api::Why;
+    /// All that is known of a subject; with a past moment, what is told of it then.
+    fn why(&self, subject: &Subject, at: Option<&str>) -> Result<api::Why, api::Fault>;
 
     /// Puts a subject on a list because a person wants it.
     fn list(&self, wish: &api::ListWish) -> Result<api::ListingView, api::Fault>;
@@ -44,8 +44,9 @@ pub trait Node: Send + Sync + 'static {
     /// Takes a subject off a list, or off all, because a person wants it; returns what was in force.
     fn unlist(&self, wish: &api::UnlistWish) -> Result<Vec<api::ListingView>, api::Fault>;
 
-    /// The listings in force, of one list or all, at most `limit`.
-    fn listings(&self, list: Option<&str>, limit: usize) -> Result<Vec<api::ListingView>, api::Fault>;
+    /// The listings in force now or at a past moment, of one list or all, at most `limit`. The past may take seconds.
+    fn listings(&self, list: Option<&str>, at: Option<&str>, limit: usize)
+    -> Result<Vec<api::ListingView>, api::Fault>;
 
     /// Puts the networks of a stream on a list because a person wants it. It takes as long as the stream comes.
     fn import(&self, wish: &api::ImportWish, networks: &mut dyn std::io::Read) -> Result<api::Imported, api::Fault>;

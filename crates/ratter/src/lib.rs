@@ -7,4 +7,5 @@ mod clock;
 pub mod config;
 mod judging;
 mod logging;
+mod moment;
 mod node;

@@ -56,14 +56,16 @@ fn figures(names: &[(Labelled, String)], verdicts: &[Verdict]) -> Figures {
 fn names_of_unseen_domains_are_judged_well() {
     let Some(names) = names() else { return };
     let samples: Vec<Labelled> = names.iter().map(|(row, _)| row.clone()).collect();
-    let with = figures(&names, &folds(&samples, Classifier::new));
+    let with = figures(&names, &folds(&samples, 0, Classifier::new));
     assert!(with.f1 >= 0.965, "F1 for dynamic {:.3}", with.f1);
     assert!(with.senders <= 1, "{} mail senders called dynamic", with.senders);
     assert!(with.fixed <= 0.08, "static-generic called dynamic {:.3}", with.fixed);
     assert!(with.opaque >= 0.92, "recall of opaque names {:.3}", with.opaque);
     // And without the table of known networks: what the names alone tell.
-    let bare = figures(&names, &folds(&samples, Classifier::without_zones));
-    assert!(bare.f1 >= 0.95, "F1 for dynamic {:.3}", bare.f1);
+    let bare = figures(&names, &folds(&samples, 0, Classifier::without_zones));
+    assert!(bare.f1 >= 0.963, "F1 for dynamic {:.3}", bare.f1);
+    assert!(bare.fixed <= 0.085, "static-generic called dynamic {:.3}", bare.fixed);
+    assert!(bare.opaque >= 0.91, "recall of opaque names {:.3}", bare.opaque);
     assert!(bare.senders <= 3, "{} mail senders called dynamic", bare.senders);
 }
 

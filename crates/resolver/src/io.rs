@@ -56,6 +56,8 @@ impl Servers {
             Question::Names(address) => (Some(Name::from(*address)), RecordType::PTR),
             Question::V4(name) => (name_of(name), RecordType::A),
             Question::V6(name) => (name_of(name), RecordType::AAAA),
+            Question::Texts(name) => (name_of(name), RecordType::TXT),
+            Question::Exchanges(name) => (name_of(name), RecordType::MX),
         };
         let Some(name) = name else { return Reply::ServerFailed };
         match resolver.lookup(name, kind).await {
@@ -115,6 +117,12 @@ fn records<'a>(records: impl Iterator<Item = (u32, &'a RData)>) -> Reply {
             data.push(Data::Address(address.0.into()));
         } else if let RData::AAAA(address) = record {
             data.push(Data::Address(address.0.into()));
+        } else if let RData::TXT(text) = record {
+            let octets: Vec<u8> = text.txt_data.iter().flat_map(|piece| piece.iter().copied()).collect();
+            data.push(Data::Text(String::from_utf8_lossy(&octets).into()));
+        } else if let RData::MX(exchange) = record {
+            let name = exchange.exchange.to_ascii().to_ascii_lowercase();
+            data.push(Data::Exchange(name.trim_end_matches('.').into()));
         }
     }
     Reply::Records { data, ttl: Duration::from_secs(ttl.into()) }

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "io")]
 pub mod io;
+pub mod spf;
 
 use core::net::IpAddr;
 use core::time::Duration;
@@ -21,6 +22,10 @@ pub enum Question<'a> {
     V4(&'a str),
     /// The IPv6 addresses of a name, which has no last dot (AAAA).
     V6(&'a str),
+    /// The texts of a name, which has no last dot (TXT).
+    Texts(&'a str),
+    /// The mail servers of a name, which has no last dot (MX).
+    Exchanges(&'a str),
 }
 
 /// What a recursive server replies.
@@ -59,4 +64,8 @@ pub enum Data {
     Alias(Box<str>),
     /// An address.
     Address(IpAddr),
+    /// A text, its pieces joined; what is not UTF-8 in it is replaced.
+    Text(Box<str>),
+    /// A mail server: its name in small letters, without the last dot.
+    Exchange(Box<str>),
 }

@@ -144,7 +144,7 @@ impl Exceptions {
     ///
     /// # Errors
     /// There are too many.
-    pub fn put(&self, exception: Exception) -> Result<(), TooMany> {
+    pub fn put(&self, exception: &Exception) -> Result<(), TooMany> {
         let mut outcome = Ok(());
         self.change(|table| {
             let key = exception.key();
@@ -154,7 +154,7 @@ impl Exceptions {
                 return;
             }
             table.count(&exception.party, 1);
-            let hash = self.hash_of(&exception);
+            let hash = self.hash_of(exception);
             table.entries.insert_unique(hash, Arc::new(exception.clone()), |entry| self.hash_of(entry));
         });
         outcome
@@ -286,7 +286,7 @@ mod tests {
             "refuse 0.0.0.0/0 mallory 100",
         ];
         for row in rows {
-            exceptions.put(exception(row)).unwrap();
+            exceptions.put(&exception(row)).unwrap();
         }
         for (now, address, login, wanted) in [
             (1, "192.0.2.7", "alice", rows[1]),
@@ -314,9 +314,9 @@ mod tests {
     #[test]
     fn the_same_party_has_one_of_each_treatment() {
         let exceptions = Exceptions::new(1);
-        exceptions.put(exception("pass - alice 10")).unwrap();
-        exceptions.put(exception("pass - alice 20")).unwrap();
-        exceptions.put(exception("refuse - alice 30")).unwrap();
+        exceptions.put(&exception("pass - alice 10")).unwrap();
+        exceptions.put(&exception("pass - alice 20")).unwrap();
+        exceptions.put(&exception("refuse - alice 30")).unwrap();
         assert_eq!(exceptions.len(), 2);
         assert_eq!(found(&exceptions, 15, "-", "alice"), "pass - alice 20");
         let party = exception("pass - alice 0").party;
@@ -337,7 +337,7 @@ mod tests {
                 table.entries.insert_unique(hash, Arc::new(entry), |entry| exceptions.hash_of(entry));
             }
         });
-        assert_eq!(exceptions.put(numbered(EXCEPTIONS_MAX)), Err(TooMany));
-        assert_eq!(exceptions.put(numbered(7)), Ok(()), "one that is there can be changed");
+        assert_eq!(exceptions.put(&numbered(EXCEPTIONS_MAX)), Err(TooMany));
+        assert_eq!(exceptions.put(&numbered(7)), Ok(()), "one that is there can be changed");
     }
 }

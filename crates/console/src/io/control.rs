@@ -92,21 +92,29 @@ fn routes(node: Arc<dyn Node>, happenings: broadcast::Sender<Happening>) -> Rout
 #[derive(Deserialize)]
 struct AboutSubject {
     subject: String,
+    at: Option<String>,
 }
 
 async fn why(State((node, _)): Nodes, Query(about): Query<AboutSubject>) -> Result<impl IntoResponse, Fault> {
     let subject: Subject =
         about.subject.parse().map_err(|error| Fault::bad(format!("`{}`: {error}", about.subject)))?;
-    Ok(Json(node.why(&subject)))
+    past(move || node.why(&subject, about.at.as_deref())).await.map(Json)
 }
 
 #[derive(Deserialize)]
 struct OfList {
     list: Option<String>,
+    at: Option<String>,
 }
 
 async fn listings(State((node, _)): Nodes, Query(of): Query<OfList>) -> Result<impl IntoResponse, Fault> {
-    node.listings(of.list.as_deref(), LISTINGS_MAX).map(Json)
+    past(move || node.listings(of.list.as_deref(), of.at.as_deref(), LISTINGS_MAX)).await.map(Json)
+}
+
+/// Runs what may take long in a thread of its own.
+async fn past<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(Fault::refused("the question could not be answered: a bug")))
 }
 
 async fn list(State((node, _)): Nodes, body: Bytes) -> Result<impl IntoResponse, Fault> {

@@ -6,7 +6,7 @@ use console::api::{ListWish, ListingView, UnlistWish, Why, WishedSpan};
 
 use super::client::{Client, escaped};
 use super::show::{Show, printable, table};
-use super::{Failure, Outcome, duration};
+use super::{Failure, Outcome, at, duration};
 
 #[derive(clap::Args)]
 pub(crate) struct ListArguments {
@@ -30,6 +30,10 @@ pub(crate) struct ListArguments {
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 
+    /// What was listed at that moment, such as 2026-11-21T07:44:14Z, or 36h ago
+    #[arg(long, value_name = "TIME", value_parser = at::parse, conflicts_with = "subject")]
+    at: Option<String>,
+
     /// Also a network that is wider than a /16, or a /32 of IPv6
     #[arg(long, requires = "subject")]
     force: bool,
@@ -51,7 +55,7 @@ const BLOCKED: &str = "blocked";
 /// `ratter list SUBJECT`: lists it; `ratter list`: shows what is listed.
 pub(crate) fn list(config: Option<&Path>, arguments: &ListArguments, show: &Show) -> Result<Outcome, Failure> {
     let client = Client::of(config)?;
-    let Some(subject) = &arguments.subject else { return show_all(&client, arguments.on.as_deref(), show) };
+    let Some(subject) = &arguments.subject else { return show_all(&client, arguments, show) };
     check_subject(subject)?;
     let span = match (arguments.span, arguments.for_ever) {
         (Some(span), _) => WishedSpan::Seconds(span.as_secs()),
@@ -103,12 +107,14 @@ fn still_around(client: &Client, arguments: &UnlistArguments) -> Result<Vec<List
     Ok(listings.into_iter().filter(is_meant).collect())
 }
 
-fn show_all(client: &Client, list: Option<&str>, show: &Show) -> Result<Outcome, Failure> {
-    let path = list.map_or_else(|| "/v1/listings".to_owned(), |list| format!("/v1/listings?list={}", escaped(list)));
+fn show_all(client: &Client, arguments: &ListArguments, show: &Show) -> Result<Outcome, Failure> {
+    let asked = [("list", &arguments.on), ("at", &arguments.at)];
+    let asked = asked.iter().filter_map(|(key, value)| Some(format!("{key}={}", escaped(value.as_deref()?))));
+    let path = format!("/v1/listings?{}", asked.collect::<Vec<_>>().join("&"));
     let listings = client.get::<Vec<ListingView>>(&path)?.unwrap_or_default();
     show.value(&listings, |listings| {
         if listings.is_empty() {
-            return "nothing is listed".to_owned();
+            return if arguments.at.is_some() { "nothing was listed" } else { "nothing is listed" }.to_owned();
         }
         let rows = listings.iter().map(|l| {
             let end = l.until.clone().unwrap_or_else(|| "-".to_owned());

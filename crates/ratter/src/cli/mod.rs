@@ -1,6 +1,7 @@
 //! The command line. Each command has a file of its own; this one reads the arguments and turns errors into exit codes.
 
 mod ask;
+mod at;
 mod check;
 mod client;
 mod doctor;

@@ -48,7 +48,10 @@ fn text(status: &Status) -> String {
     }
     let store = &status.store;
     parts.push(match &store.failing {
-        None => format!("store {}, {} events not kept", store.path, store.shed),
+        None => {
+            let past = store.past_from.as_ref().map(|from| format!(", the past is known from {from} on"));
+            format!("store {}, {} events not kept{}", store.path, store.shed, past.unwrap_or_default())
+        }
         Some(fault) => format!("! store {} cannot write: {fault}", store.path),
     });
     parts.join("\n\n")

@@ -5,12 +5,16 @@ use console::api::{LimitView, ListingView, Why};
 
 use super::client::{Client, escaped};
 use super::show::{Show, printable, table};
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, at};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// An address (192.0.2.1), a network (192.0.2.0/24) or a login (alice, or login:NAME)
     subject: String,
+
+    /// What was known at that moment, such as 2026-11-21T07:44:14Z, or 36h ago
+    #[arg(long, value_name = "TIME", value_parser = at::parse)]
+    at: Option<String>,
 }
 
 /// `ratter why SUBJECT`: what is known of it, and what would come next.
@@ -18,17 +22,21 @@ pub(crate) fn why(config: Option<&Path>, arguments: &Arguments, show: &Show) -> 
     if let Err(error) = arguments.subject.parse::<Subject>() {
         return Err(Failure::Usage(format!("ratter: `{}` {error}", printable(&arguments.subject))));
     }
-    let path = format!("/v1/why?subject={}", escaped(&arguments.subject));
+    let at = arguments.at.as_deref().map(|at| format!("&at={}", escaped(at))).unwrap_or_default();
+    let path = format!("/v1/why?subject={}{at}", escaped(&arguments.subject));
     let Some(why) = Client::of(config)?.get::<Why>(&path)? else { return Ok(Outcome::NothingFound) };
     show.value(&why, text)?;
     Ok(if is_unknown(&why) { Outcome::NothingFound } else { Outcome::Done })
 }
 
 fn is_unknown(why: &Why) -> bool {
-    let has_rows =
-        !(why.listings.is_empty() && why.events.is_empty() && why.history.is_empty() && why.known_addresses.is_empty());
+    let is_empty = why.protections.is_empty()
+        && why.listings.is_empty()
+        && why.events.is_empty()
+        && why.history.is_empty()
+        && why.known_addresses.is_empty();
     let sends = why.limits.iter().any(|limit| limit.level_milli > 0 || limit.reserved > 0);
-    !has_rows && !sends && !why.never_listed && why.levels.iter().all(|level| level.count == 0)
+    is_empty && !sends && !why.never_listed && why.levels.iter().all(|level| level.count == 0)
 }
 
 fn text(why: &Why) -> String {
@@ -36,7 +44,7 @@ fn text(why: &Why) -> String {
     for told in &why.reverse_names {
         parts.push(format!("reverse name at {}: {}", told.at, printable(&told.name)));
     }
-    parts.extend(why.listings.iter().filter_map(earlier_end));
+    parts.extend(why.listings.iter().flat_map(grounds));
     for level in &why.levels {
         let distinct = match level.distinct_limit {
             0 => String::new(),
@@ -46,6 +54,17 @@ fn text(why: &Why) -> String {
         parts.push(format!("rule {}: {} of {}{distinct}{until}", level.rule, level.count, level.limit));
     }
     parts.extend(why.limits.iter().map(limit_line));
+    if !why.counts.is_empty() {
+        let rows = why.counts.iter().map(|kind| {
+            let [first, last] = [&kind.first, &kind.last].map(Clone::clone);
+            [kind.count.to_string(), kind.kind.clone(), kind.service.clone(), kind.told_by.clone(), first, last]
+        });
+        parts.push(format!("\n{}", table(["COUNT", "EVENT", "SERVICE", "TOLD BY", "FIRST", "LAST"], rows)));
+    }
+    if !why.samples.is_empty() {
+        let lines = why.samples.iter().map(|line| format!("  {}", printable(line)));
+        parts.push(format!("\nTo be handed out:\n{}", lines.collect::<Vec<_>>().join("\n")));
+    }
     if !why.known_addresses.is_empty() {
         let rows = why.known_addresses.iter().map(|known| [known.network.clone(), known.last.clone()]);
         parts.push(format!("\n{}", table(["OWNER LOGGED IN FROM", "LAST"], rows)));
@@ -71,14 +90,20 @@ fn text(why: &Why) -> String {
     parts.join("\n")
 }
 
-/// What would end a listing before its time.
-fn earlier_end(listing: &ListingView) -> Option<String> {
-    let what = match listing.list.as_str() {
-        "dyna" => "a reverse name that is not a dynamic one",
-        "noptr" => "a reverse name",
-        _ => return None,
-    };
-    Some(format!("{} would end earlier by {what}; it is asked for again by itself", listing.list))
+/// What a listing rests on beside its reason, and what would end it before its time.
+fn grounds(listing: &ListingView) -> Vec<String> {
+    let list = &listing.list;
+    let mut lines = Vec::new();
+    if let Some(version) = &listing.rule_version {
+        lines.push(format!("{list}: {} in its wording {version}", listing.maker));
+    }
+    if !listing.first.is_empty() {
+        lines.push(format!("{list}: first seen {}, last seen {}", listing.first, listing.last));
+    }
+    if !listing.ends_earlier_by.is_empty() {
+        lines.push(format!("{list} would end earlier by {}", listing.ends_earlier_by.join(", or ")));
+    }
+    lines
 }
 
 fn limit_line(limit: &LimitView) -> String {
@@ -99,16 +124,23 @@ fn limit_line(limit: &LimitView) -> String {
 
 fn verdict(why: &Why) -> String {
     let subject = printable(&why.subject);
+    let protections = why.protections.iter().map(|it| {
+        let but = if it.may_be_blocked { "; it may be blocked here" } else { "" };
+        format!("\n{} is protected by {}{but}", it.network, printable(&it.by))
+    });
+    let protections: String = protections.collect();
     if why.never_listed {
-        return format!("{subject} is on the never-list: it can not be listed.");
+        return format!("{subject} is on the never-list: it can not be listed.{protections}");
     }
     if why.listings.is_empty() {
-        return format!("{subject} is not listed.");
+        let then = why.at.as_ref().map_or_else(|| "is not listed".to_owned(), |at| format!("was not listed at {at}"));
+        return format!("{subject} {then}.{protections}");
     }
     let lines = why.listings.iter().map(|listing| {
         let end = listing.until.as_deref().map_or_else(|| "somebody lifts it".to_owned(), str::to_owned);
         let (on, reason) = (printable(&listing.subject), printable(&listing.reason));
-        format!("{on} is on {} since {} until {end}, by {}: {reason}", listing.list, listing.since, listing.maker)
+        let was = if why.at.is_some() { "was" } else { "is" };
+        format!("{on} {was} on {} since {} until {end}, by {}: {reason}", listing.list, listing.since, listing.maker)
     });
-    lines.collect::<Vec<_>>().join("\n")
+    lines.collect::<Vec<_>>().join("\n") + &protections
 }

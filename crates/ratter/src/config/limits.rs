@@ -14,8 +14,10 @@ pub struct Limits {
     pub subjects: usize,
     /// Most connections that gates and console hold open at one time.
     pub connections: usize,
-    /// How long events and past listings are kept for `ratter why`.
+    /// How long events are kept for `ratter why`.
     pub history: Duration,
+    /// How many changes of the book are kept, from which past moments are told.
+    pub changes: u64,
 }
 
 /// At about 100 bytes each, from 100 kB to 10 GB.
@@ -27,9 +29,13 @@ const CONNECTIONS: RangeInclusive<u64> = 10..=100_000;
 /// Less than a day would not show what happened last night.
 const HISTORY: RangeInclusive<Duration> = days(1)..=days(3660);
 
+/// At about 300 bytes each, from 300 kB to 300 GB.
+const CHANGES: RangeInclusive<u64> = 1000..=1_000_000_000;
+
 pub(super) fn read(section: &Section<'_>) -> Option<Limits> {
     let subjects = section.setting("subjects", &number(SUBJECTS));
     let connections = section.setting("connections", &number(CONNECTIONS));
     let history = section.setting("history", &duration(HISTORY));
-    Some(Limits { subjects: subjects?, connections: connections?, history: history? })
+    let changes = section.setting("changes", &number(CHANGES));
+    Some(Limits { subjects: subjects?, connections: connections?, history: history?, changes: changes? })
 }

@@ -22,6 +22,10 @@ pub struct Node {
     pub never_list: Vec<Network>,
     /// Logins that are never listed.
     pub never_logins: Vec<Login>,
+    /// Files of networks that are on no published list.
+    pub allow_files: Vec<PathBuf>,
+    /// Domains the senders of whose SPF are on no published list.
+    pub allow_senders: Vec<String>,
     /// How it writes its own log.
     pub log: LogFormat,
 }
@@ -46,6 +50,8 @@ pub(super) fn read(section: &Section<'_>) -> Option<Node> {
     let state = section.required("state", &section.desk.path("/var/lib/ratter"));
     let control = section.optional("control", &section.desk.path("/run/ratter/control.sock"));
     let never = section.each("never-list", &never_form());
+    let allow_files = section.each("allow-files", &section.desk.path("/etc/ratter/dnswl"));
+    let allow_senders = section.each("allow-senders", &domain());
     let log = section.setting("log", &word([("text", LogFormat::Text), ("json", LogFormat::Json)]));
 
     for entry in &never {
@@ -77,7 +83,9 @@ pub(super) fn read(section: &Section<'_>) -> Option<Node> {
             Never::Login(login) => never_logins.push(login),
         }
     }
-    Some(Node { name: name?, state, control, never_list, never_logins, log: log? })
+    let allow_files = allow_files.into_iter().map(|file| file.value).collect();
+    let allow_senders = allow_senders.into_iter().map(|domain| domain.value).collect();
+    Some(Node { name: name?, state, control, never_list, never_logins, allow_files, allow_senders, log: log? })
 }
 
 /// An entry of the never-list, or of another list of exceptions.

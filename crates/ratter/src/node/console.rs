@@ -4,26 +4,21 @@ use std::io::Read;
 use std::time::Duration;
 
 use ::console::api::{
-    DnsblStatus, EngineStatus, Fault, GateStatus, HistoryView, ImportWish, Imported, KeyView, KeyWish, KnownAddress,
-    LevelView, ListStatus, ListWish, ListingView, NewKey, REASON_BYTES_MAX, ReverseNameView, RevokeWish, SensorStatus,
-    Status, StoreStatus, UnlistWish, Why, WishedSpan,
+    DnsblStatus, EngineStatus, Fault, GateStatus, ImportWish, Imported, KeyView, KeyWish, ListStatus, ListWish,
+    ListingView, NewKey, REASON_BYTES_MAX, RevokeWish, SensorStatus, Status, StoreStatus, UnlistWish, Why, WishedSpan,
 };
 use ::console::metrics::Metric;
 use ::console::{Export, MapText};
 use base::{Address, Evidence, ListId, Maker, Subject, Timestamp, Until};
 use listings::{Refusal, Wish};
-use rules::{BY_REVERSE_NAME, Level};
-use store::{Past, PastChange, PastMaker};
+use store::Asked;
 
 use super::names::ListInfo;
-use super::{CLOCK_STEP_MIN, Node, bulk, views};
+use super::{CLOCK_STEP_MIN, Node, bulk, evidence, views};
 use crate::clock;
 
 /// Longest name of a person, in bytes.
 const PERSON_BYTES_MAX: usize = 64;
-
-/// Most events and changes that `why` shows.
-const WHY_ROWS_MAX: usize = 20;
 
 /// How long `list` and `unlist` wait until the change is in the file; after that it is in force all the same.
 const SAVE_PATIENCE: Duration = Duration::from_secs(2);
@@ -58,51 +53,14 @@ impl ::console::Node for Node {
                 path: self.store_path().display().to_string(),
                 shed: health.events_shed,
                 failing: health.failing_since.and(health.last_error).map(String::from),
+                past_from: self.store.past_from().ok().flatten().map(views::time),
             },
             warnings: self.present_warnings(),
         }
     }
 
-    fn why(&self, subject: &Subject) -> Why {
-        let now = clock::now();
-        let since = now.minus(self.history);
-        let never = self.book.never_list().covers(subject);
-        let (mut levels, mut known_addresses) = (Vec::new(), Vec::new());
-        for level in self.engine.explain(now, subject) {
-            match level {
-                Level::Known { network, last } => {
-                    known_addresses.push(KnownAddress { network: network.to_string(), last: views::time(last) });
-                }
-                Level::Rule { rule, counted, threshold, distinct, distinct_threshold, falls_out } => {
-                    levels.push(LevelView {
-                        rule: self.names.rule(rule).to_owned(),
-                        count: counted,
-                        limit: threshold,
-                        distinct,
-                        distinct_limit: distinct_threshold,
-                        falls_out: falls_out.map(views::time),
-                    });
-                }
-            }
-        }
-        Why {
-            limits: self.limit_views(now, subject),
-            subject: subject.to_string(),
-            never_listed: never,
-            listings: self.book.about(subject).iter().map(|listing| views::listing(&self.names, listing)).collect(),
-            reverse_names: self.reverse_names(subject),
-            levels,
-            known_addresses,
-            // What cannot be read is missing from the answer, and the store's own health says why.
-            events: self
-                .store
-                .events_about(subject, since, WHY_ROWS_MAX)
-                .unwrap_or_default()
-                .iter()
-                .map(views::event)
-                .collect(),
-            history: self.store.history(subject, WHY_ROWS_MAX).unwrap_or_default().iter().map(past).collect(),
-        }
+    fn why(&self, subject: &Subject, at: Option<&str>) -> Result<Why, Fault> {
+        self.explain(subject, at)
     }
 
     fn list(&self, wish: &ListWish) -> Result<ListingView, Fault> {
@@ -143,7 +101,12 @@ impl ::console::Node for Node {
         Ok(gone.iter().map(|listing| views::listing(&self.names, listing)).collect())
     }
 
-    fn listings(&self, list: Option<&str>, limit: usize) -> Result<Vec<ListingView>, Fault> {
+    fn listings(&self, list: Option<&str>, at: Option<&str>, limit: usize) -> Result<Vec<ListingView>, Fault> {
+        if let Some(at) = at {
+            // A list of the past need not be one of today's.
+            let moment = evidence::past_moment(at, clock::now())?;
+            return self.listings_then(moment, Asked { list, subject: None }, limit);
+        }
         let list = list.map(|name| self.find_list(name)).transpose()?.map(|(list, _)| list);
         Ok(self.book.all(list, limit).iter().map(|listing| views::listing(&self.names, listing)).collect())
     }
@@ -178,15 +141,6 @@ impl ::console::Node for Node {
 }
 
 impl Node {
-    fn reverse_names(&self, subject: &Subject) -> Vec<ReverseNameView> {
-        let told = self.store.audits_about(BY_REVERSE_NAME, subject, WHY_ROWS_MAX).unwrap_or_default();
-        let view = |told: &store::Audited| {
-            let name = told.what.split_once(": ").map_or("", |(_, name)| name);
-            ReverseNameView { at: views::time(told.at), name: name.to_owned() }
-        };
-        told.iter().map(view).collect()
-    }
-
     pub(super) fn find_list(&self, name: &str) -> Result<(ListId, &ListInfo), Fault> {
         let unknown = || Fault::bad(format!("there is no list `{name}`; there are {}", self.names.all_lists()));
         self.names.list_named(name).ok_or_else(unknown)
@@ -310,22 +264,4 @@ pub(super) fn refused_in_words(refusal: Refusal) -> String {
         Refusal::OverBeforeItBegan => "a listing of no time at all is none".to_owned(),
         Refusal::EndlessByRule => "only a person may want a listing without end".to_owned(),
     }
-}
-
-fn past(past: &Past) -> HistoryView {
-    let by = match &past.maker {
-        PastMaker::Rule(name) => format!("rule {name}"),
-        PastMaker::Person { name, reason } => format!("{name}: {reason}"),
-    };
-    let (subject, list) = (&past.subject, &past.list);
-    let change = match &past.change {
-        PastChange::Listed => {
-            let until = views::end(past.until).unwrap_or_else(|| "somebody lifts it".to_owned());
-            format!("{subject} listed on {list} until {until} by {by}")
-        }
-        PastChange::Expired => format!("{subject} off {list}: its time was over"),
-        PastChange::Removed { by } => format!("{subject} off {list}: removed by {by}"),
-        PastChange::Replaced => format!("{subject} off {list}: replaced"),
-    };
-    HistoryView { serial: past.serial, at: views::time(past.at), change }
 }

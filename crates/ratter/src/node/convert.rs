@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::ListId;
+use base::{EventKind, ListId};
 
 use super::names::{ListInfo, Names};
 use crate::config::{self, Config, Dnsbl, DovecotGate, HttpGate, List, Secret};
@@ -80,16 +80,19 @@ fn rule(rule: &config::Rule) -> rules::Rule {
     }
 }
 
-/// How far back the rules look, and so how far back events are read again at a start.
-pub(crate) fn memory(config: &Config) -> Duration {
-    /// A rule over a longer span starts with what happened since: a month of events would make a start too slow.
+/// How far back the rules look, and so how far back events are read again at a start: all events, and failed logins.
+pub(crate) fn memory(config: &Config) -> (Duration, Duration) {
+    /// Of longer ago than this only failed logins are read: a month of all events would make a start too slow.
     const LONGEST: Duration = Duration::from_hours(24);
-    let spans = config.rules.iter().map(|rule| match rule.effect {
+    let span = |rule: &config::Rule| match rule.effect {
         // While a subject is listed the rule forgets it, so that the windows from before the listing count too.
         config::Effect::Block { span, .. } => rule.within + span,
         config::Effect::BlockAddresses { .. } | config::Effect::List { .. } => rule.within,
-    });
-    spans.max().unwrap_or_default().min(LONGEST)
+    };
+    let longest = |rules: &mut dyn Iterator<Item = &config::Rule>| rules.map(span).max().unwrap_or_default();
+    let is_of_failures = |rule: &&config::Rule| rule.on == config::Trigger::Event(EventKind::LoginFailed);
+    let of_failures = longest(&mut config.rules.iter().filter(is_of_failures));
+    (longest(&mut config.rules.iter()).min(LONGEST), of_failures)
 }
 
 /// Who may ask a gate over HTTP.

@@ -46,7 +46,7 @@ impl Node {
     }
 
     fn except(&self, exception: Exception) -> Result<(), EntryRefused> {
-        self.exceptions.put(exception.clone()).map_err(|error| EntryRefused(error.to_string()))?;
+        self.exceptions.put(&exception).map_err(|error| EntryRefused(error.to_string()))?;
         self.store.push_exceptions(vec![ExceptionChange::Put(exception)]);
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, RwLock};
 use ::console::api::Happening;
 use anyhow::{Context, anyhow};
 use dnsbl::transfer::History;
-use listings::{Book, NeverList};
+use listings::Book;
 use rules::{Engine, Exceptions, Owner};
 use sensors::patterns::Patterns;
 use store::{Limits, Opened, Restored, Store};
@@ -16,6 +16,7 @@ use tracing::{info, warn};
 use super::actions::Actions;
 use super::dns::{DnsblOutlet, Kept};
 use super::names::Names;
+use super::protect::Sources;
 use super::reports::ReportsOutlet;
 use super::sending::SendingLimits;
 use super::sensing::Sensor;
@@ -55,15 +56,18 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         lists: config.lists.iter().map(|list| list.name.clone()).collect(),
         rules: config.rules.iter().map(|rule| rule.name.clone()).collect(),
     };
+    let (memory, memory_of_failures) = convert::memory(config);
     let limits = Limits {
+        failures_further: memory_of_failures.saturating_sub(memory),
         events_kept: config.limits.history,
+        journal_rows_max: config.limits.changes,
         owners_kept: config.login.known_addresses.unwrap_or_default(),
         ..Limits::default()
     };
-    let since = now.minus(convert::memory(config));
+    let since = now.minus(memory);
     let (opened, mut restored) = Store::open(&config.node.state, stored_names, since, limits)?;
-    let never = NeverList::new(config.node.never_list.iter().copied(), config.node.never_logins.iter().cloned());
-    let book = Arc::new(Book::new(never));
+    let sources = Sources::read(config);
+    let book = Arc::new(Book::new(sources.never_list()));
     let engine = Engine::new(convert::engine_settings(config), Arc::clone(&book), restored.secret);
     restore(&book, &engine, &mut restored);
     let wants_history = config.dnsbl.as_ref().is_some_and(|dnsbl| dnsbl.transfers.is_some() || config.feed.is_some());
@@ -90,13 +94,16 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         store_trusted_from: AtomicU64::new(0),
         outlets: OnceLock::new(),
     });
+    node.note_rule_versions(&config.rules);
     // DNS and gates first: from here on blocks are in force again. Then the logs, which may have much to catch up with.
     let kept = Kept { secret: restored.secret, keys: core::mem::take(&mut restored.keys), history };
     let outlets = start_outlets(config, &node, kept)?;
     node.outlets.set(outlets).map_err(|_| anyhow!("a node is started once"))?;
     let keeper = Keeper::start(Arc::clone(&node)).context("no thread for what is due")?;
+    let protection = super::protect::start(sources, &config.resolver, &node)?;
     let mut sensors = super::sensing::start(&config.sensors, &restored.positions, &node)?;
     sensors.extend(super::streams::start(config, &restored.positions, &node)?);
+    sensors.push(protection);
     Ok(Running { node, happenings, sensors, keeper: Some(keeper) })
 }
 
@@ -141,7 +148,7 @@ fn restore(book: &Book, engine: &Engine, restored: &mut Restored) {
 fn exceptions(restored: &mut Restored) -> Exceptions {
     let exceptions = Exceptions::new(u128::from_le_bytes(restored.secret) as u64);
     let kept = core::mem::take(&mut restored.exceptions);
-    let shed = kept.into_iter().filter(|exception| exceptions.put(exception.clone()).is_err()).count();
+    let shed = kept.into_iter().filter(|exception| exceptions.put(exception).is_err()).count();
     if shed > 0 {
         warn!(exceptions = shed, "there are more exceptions in the file than can be in force");
     }

@@ -1,8 +1,8 @@
 //! The rooms' values as the console's forms.
 
 use base::{Evidence, Listing, Maker, Timestamp, Until};
-use console::api::{EventView, ListingView};
-use store::KeptEvent;
+use console::api::{EventView, HistoryView, ListingView};
+use store::{KeptEvent, Past, PastChange, PastMaker};
 
 use super::names::Names;
 
@@ -24,6 +24,9 @@ pub(crate) fn listing(names: &Names, listing: &Listing) -> ListingView {
         until: end(listing.until),
         maker,
         reason,
+        first: time(listing.evidence.first),
+        last: time(listing.evidence.last),
+        ..ListingView::default()
     }
 }
 
@@ -41,7 +44,7 @@ pub(crate) fn end(until: Until) -> Option<String> {
 }
 
 /// What a rule's listing rests on, in a sentence.
-fn grounds(evidence: &Evidence) -> String {
+pub(crate) fn grounds(evidence: &Evidence) -> String {
     let different = match evidence.distinct {
         0 => String::new(),
         n => format!(", at least {n} of them different"),
@@ -62,4 +65,23 @@ pub(crate) fn event(event: &KeptEvent) -> EventView {
         channel: event.channel.name().to_owned(),
         reporter: event.reporter.as_ref().map(|(name, _)| name.to_string()),
     }
+}
+
+/// A change of the book.
+pub(crate) fn change(past: &Past) -> HistoryView {
+    let by = match &past.maker {
+        PastMaker::Rule(name) => format!("rule {name}"),
+        PastMaker::Person { name, reason } => format!("{name}: {reason}"),
+    };
+    let (subject, list) = (&past.subject, &past.list);
+    let change = match &past.change {
+        PastChange::Listed => {
+            let until = end(past.until).unwrap_or_else(|| "somebody lifts it".to_owned());
+            format!("{subject} listed on {list} until {until} by {by}")
+        }
+        PastChange::Expired => format!("{subject} off {list}: its time was over"),
+        PastChange::Removed { by } => format!("{subject} off {list}: removed by {by}"),
+        PastChange::Replaced => format!("{subject} off {list}: replaced"),
+    };
+    HistoryView { serial: past.serial, at: time(past.at), change }
 }

@@ -20,6 +20,14 @@ const PIECES: [(Network, &str); 3] = [
 /// The pieces by their first letter.
 pub(super) struct Brands {
     by_letter: [Vec<(&'static [u8], Network)>; 26],
+    /// For each first letter and each second one a bit for each third one with which a piece begins, so that at nearly
+    /// every place of a brand no piece needs to be compared.
+    thirds: [[u32; 26]; 26],
+}
+
+/// The number of a letter; none for what is none.
+fn letter(byte: u8) -> Option<usize> {
+    byte.is_ascii_lowercase().then(|| usize::from(byte - b'a'))
 }
 
 /// What was found in a brand: one bit for each kind of network.
@@ -39,19 +47,30 @@ impl Kinds {
 impl Brands {
     pub(super) fn new() -> Self {
         let mut by_letter: [Vec<_>; 26] = Default::default();
+        let mut thirds = [[0; 26]; 26];
         for (network, pieces) in PIECES {
             for piece in pieces.split_ascii_whitespace() {
-                by_letter[usize::from(piece.as_bytes()[0] - b'a')].push((piece.as_bytes(), network));
+                let piece = piece.as_bytes();
+                let [first, second, third] = [0, 1, 2].map(|at| usize::from(piece[at] - b'a'));
+                by_letter[first].push((piece, network));
+                thirds[first][second] |= 1 << third;
             }
         }
-        Self { by_letter }
+        Self { by_letter, thirds }
     }
 
     /// The kinds of network of which the brand has pieces, wherever in it.
     pub(super) fn kinds(&self, brand: &[u8]) -> Kinds {
         let mut kinds = Kinds::default();
-        for (at, letter) in brand.iter().enumerate().filter(|(_, byte)| byte.is_ascii_lowercase()) {
-            for (piece, network) in &self.by_letter[usize::from(letter - b'a')] {
+        for (at, start) in brand.windows(3).enumerate() {
+            let (Some(first), Some(second), Some(third)) = (letter(start[0]), letter(start[1]), letter(start[2]))
+            else {
+                continue;
+            };
+            if self.thirds[first][second] & 1 << third == 0 {
+                continue;
+            }
+            for (piece, network) in &self.by_letter[first] {
                 if brand[at..].starts_with(piece) {
                     kinds.0 |= 1 << *network as u8;
                 }

@@ -75,11 +75,17 @@ pub struct Verdict {
     pub reason: Reason,
 }
 
-/// Log-odds from which a name is taken as generated, by the best evidence there is beside the learnt weights. The less
-/// there is to show, the surer the weights must be: here a chosen name would be wronged.
-const WITH_ADDRESS: f32 = 0.0;
-const WITH_WORD: f32 = 1.0;
-const WITH_NOTHING: f32 = 1.5;
+/// Log-odds from which a name is taken as generated where nobody is wronged by it.
+const GENERATED: f32 = 0.0;
+
+/// The same where it is then called dynamic, by the best evidence there is beside the learnt weights: here a chosen name
+/// would be wronged.
+const WITH_ADDRESS: f32 = 1.0;
+const WITH_WORD: f32 = 1.5;
+const WITH_NOTHING: f32 = 1.2;
+
+/// Log-odds from which a generated name is taken as one of a line with changing addresses.
+const DYNAMIC: f32 = 0.4;
 
 /// What a learnt convention of the zone adds.
 const LEARNT: f32 = 6.0;
@@ -107,13 +113,11 @@ pub(super) fn decide(case: &Case<'_>) -> Verdict {
     } else {
         WITH_NOTHING
     };
-    let is_dynamic = case.dynamic >= 0.0;
+    let is_dynamic = case.dynamic >= DYNAMIC;
     let (class, note) = match generated {
-        _ if is_mail && generated >= WITH_ADDRESS && is_dynamic => {
-            (None, Some("marks of both a mail server and a line"))
-        }
+        _ if is_mail && generated >= GENERATED && is_dynamic => (None, Some("marks of both a mail server and a line")),
         sure if sure >= bound && is_dynamic => (Some(Class::Dynamic), None),
-        sure if sure >= WITH_ADDRESS && !is_dynamic => (Some(Class::StaticGeneric), None),
+        sure if sure >= GENERATED && !is_dynamic => (Some(Class::StaticGeneric), None),
         unsure if unsure > CHOSEN => (None, Some("tells too little")),
         _ if case.marks.is_bare => (Some(Class::Mailserver), Some("a bare domain")),
         _ => (Some(Class::Mailserver), Some("a chosen name")),

@@ -12,6 +12,7 @@
 
 mod brand;
 mod conventions;
+mod facts;
 mod features;
 mod forms;
 mod judge;
@@ -39,7 +40,8 @@ pub use name::NAME_MAX;
 pub use words::Mark;
 pub use zones::Network;
 
-use features::{Fact, Role, Tables};
+use facts::{Facts, Word};
+use features::Tables;
 use judge::Case;
 use name::Name;
 use zones::Zones;
@@ -108,16 +110,13 @@ impl Classifier {
 
     fn judge(&self, address: Option<IpAddr>, name: &[u8], is_learnt: impl Fn(&[u8]) -> bool) -> Verdict {
         let Some(name) = Name::read(name) else { return judge::no_name() };
-        let mut sums = self.model.bias();
+        let mut facts = Facts::new();
+        let (marks, kinds) = features::read(&name, address, &self.tables, &mut facts);
+        let sums = self.model.weigh(facts.all());
         let mut strongest = Strongest::default();
-        let (marks, kinds) = features::read(&name, address, &self.tables, &mut |fact| {
-            let steps = self.model.weigh(fact);
-            sums[0] += steps[0];
-            sums[1] += steps[1];
-            if fact.role == Role::Word {
-                strongest.see(fact, steps);
-            }
-        });
+        for &word in facts.words() {
+            strongest.see(word, self.model.of_word(word));
+        }
         let network = self.zones.get(name.zone());
         let prior = prior::of_name(&marks, kinds);
         let zone = prior::of_zone(&marks, network);
@@ -138,11 +137,11 @@ impl Strongest {
     /// Weights below this say too little to be named: a quarter of a unit.
     const STEPS_MIN: i32 = 256;
 
-    fn see(&mut self, fact: Fact, [generated, dynamic]: [i32; 2]) {
+    fn see(&mut self, word: Word, [generated, dynamic]: [i32; 2]) {
         for (i, steps) in [generated.max(0) + dynamic, generated.max(0) - dynamic, -generated].into_iter().enumerate() {
             if steps > self.steps[i].max(Self::STEPS_MIN) {
                 self.steps[i] = steps;
-                self.places[i] = Some((fact.from, fact.to));
+                self.places[i] = Some((word.from, word.to));
             }
         }
     }

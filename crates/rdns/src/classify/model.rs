@@ -1,15 +1,15 @@
 //! The learnt weights: what each fact adds to two questions.
 
-use super::features::Fact;
+use super::facts::Word;
 
 /// Buckets that facts are hashed into.
-const BUCKETS: usize = 1 << 16;
+pub(super) const BUCKETS: usize = 1 << 16;
 
 /// Steps of a stored weight in one unit of log-odds.
 const STEPS: f32 = 1024.0;
 
 /// First bytes of a stored model, with the version of the facts it was trained on.
-const MAGIC: &[u8; 8] = b"rdnsmod1";
+const MAGIC: &[u8; 8] = b"rdnsmod2";
 
 /// Weights of all facts for both questions: did a machine make the name, and if so, for a line on which addresses change?
 pub struct Model {
@@ -47,25 +47,17 @@ impl Model {
         MAGIC.iter().copied().chain(pairs.flatten().flat_map(|weight| weight.to_le_bytes())).collect()
     }
 
-    /// Where a fact's weights stand.
-    pub(super) const fn bucket(fact: Fact) -> usize {
-        fact.hash as usize % BUCKETS
+    /// What the facts add to each question, in steps. There are far too few facts to add up to more than fits.
+    pub(super) fn weigh(&self, facts: &[u16]) -> [i32; 2] {
+        facts.iter().fold(self.bias.map(i32::from), |sums, &fact| {
+            let [generated, dynamic] = self.weights[usize::from(fact)];
+            [sums[0].wrapping_add(i32::from(generated)), sums[1].wrapping_add(i32::from(dynamic))]
+        })
     }
 
-    /// What the fact adds to each question, in steps.
-    pub(super) fn weigh(&self, fact: Fact) -> [i32; 2] {
-        self.weights[Self::bucket(fact)].map(i32::from)
-    }
-
-    /// What is added before any fact, in steps.
-    pub(super) fn bias(&self) -> [i32; 2] {
-        self.bias.map(i32::from)
-    }
-
-    /// Number of buckets.
-    #[cfg(feature = "train")]
-    pub(super) const fn buckets() -> usize {
-        BUCKETS
+    /// What one word adds to each question, in steps.
+    pub(super) fn of_word(&self, word: Word) -> [i32; 2] {
+        self.weights[usize::from(word.bucket)].map(i32::from)
     }
 }
 

@@ -5,6 +5,19 @@ use super::suffix;
 /// Longest name in text form (RFC 1035 section 3.1: 255 bytes on the wire, fewer as text).
 pub const NAME_MAX: usize = 255;
 
+/// Each byte that a host can be called with, in lower case; 0 for all others.
+const HOST: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
+            table[byte as usize] = byte.to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    table
+};
+
 /// A host name in lower case without its last dot, with the places where its registrable domain begins and ends.
 pub(super) struct Name {
     text: [u8; NAME_MAX],
@@ -26,11 +39,11 @@ impl Name {
         let mut text = [0; NAME_MAX];
         let mut before = b'.';
         for (to, &byte) in text.iter_mut().zip(bytes) {
-            let is_host = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-            if !is_host || (byte == b'.' && before == b'.') {
+            let byte = HOST[usize::from(byte)];
+            if byte == 0 || (byte == b'.' && before == b'.') {
                 return None;
             }
-            *to = byte.to_ascii_lowercase();
+            *to = byte;
             before = byte;
         }
         let lower = &text[..bytes.len()];
@@ -65,11 +78,6 @@ impl Name {
     /// The registrable domain: `example.co.uk`.
     pub(super) fn zone(&self) -> &[u8] {
         &self.text[self.zone..self.len]
-    }
-
-    /// Where the registrable domain begins.
-    pub(super) const fn zone_start(&self) -> usize {
-        self.zone
     }
 
     /// The public suffix: `co.uk`.

@@ -120,8 +120,16 @@ type Slot = Option<(&'static [u8], Mark)>;
 /// All words, as two hash tables: by the word read forwards, and by the word read backwards. So one pass over a run finds
 /// each word with which it begins, and a second each with which it ends.
 pub(super) struct Words {
-    forward: Vec<Slot>,
-    backward: Vec<Slot>,
+    forward: Table,
+    backward: Table,
+}
+
+/// One of them.
+struct Table {
+    slots: Vec<Slot>,
+    /// One bit for each slot that is taken: small enough to stay in the processor's nearest memory, where nearly every
+    /// look-up that finds nothing ends.
+    taken: [u64; SLOTS / 64],
 }
 
 /// A power of two, some eight times the number of words, so that a miss is seen at once.
@@ -139,21 +147,21 @@ const WORD_LEN_MAX: usize = 16;
 impl Words {
     /// Builds the tables.
     pub(super) fn new() -> Self {
-        let (mut forward, mut backward) = (vec![None; SLOTS], vec![None; SLOTS]);
-        for (mark, words) in GROUPS {
-            for word in words.split_ascii_whitespace().map(str::as_bytes) {
+        let mut words = Self { forward: Table::new(), backward: Table::new() };
+        for (mark, group) in GROUPS {
+            for word in group.split_ascii_whitespace().map(str::as_bytes) {
                 debug_assert!(word.len() <= WORD_LEN_MAX);
-                put(&mut forward, word.iter().fold(Hash::new(), |hash, &byte| hash.with(byte)), word, mark);
-                put(&mut backward, word.iter().rev().fold(Hash::new(), |hash, &byte| hash.with(byte)), word, mark);
+                words.forward.put(word.iter().fold(Hash::new(), |hash, &byte| hash.with(byte)), word, mark);
+                words.backward.put(word.iter().rev().fold(Hash::new(), |hash, &byte| hash.with(byte)), word, mark);
             }
         }
-        Self { forward, backward }
+        words
     }
 
     /// The mark of exactly this word.
     pub(super) fn whole(&self, word: &[u8]) -> Option<Mark> {
         let hash = word.iter().take(WORD_LEN_MAX).fold(Hash::new(), |hash, &byte| hash.with(byte));
-        get(&self.forward, hash, word)
+        self.forward.get(hash, word)
     }
 
     /// The word that a run of letters is; else the longest with which it begins, and the longest with which it ends.
@@ -162,7 +170,7 @@ impl Words {
         let mut hash = Hash::new();
         for (at, &byte) in run.iter().enumerate().take(WORD_LEN_MAX) {
             hash = hash.with(byte);
-            found[0] = edge(&self.forward, hash, run, 0, at + 1).or(found[0]);
+            found[0] = self.forward.edge(hash, run, 0, at + 1).or(found[0]);
         }
         if found[0].is_some_and(|found: Found| found.fit == Fit::Whole) {
             return found;
@@ -170,41 +178,55 @@ impl Words {
         let mut hash = Hash::new();
         for (at, &byte) in run.iter().rev().enumerate().take(WORD_LEN_MAX) {
             hash = hash.with(byte);
-            found[1] = edge(&self.backward, hash, run, run.len() - at - 1, at + 1).or(found[1]);
+            found[1] = self.backward.edge(hash, run, run.len() - at - 1, at + 1).or(found[1]);
         }
         found
     }
 }
 
-/// The word that stands in the run from `from` on, if it is long enough to mean something there.
-fn edge(slots: &[Slot], hash: Hash, run: &[u8], from: usize, len: usize) -> Option<Found> {
-    let mark = get(slots, hash, &run[from..from + len])?;
-    if len == run.len() {
-        return Some(Found { mark, fit: Fit::Whole, from, len });
+impl Table {
+    fn new() -> Self {
+        Self { slots: vec![None; SLOTS], taken: [0; SLOTS / 64] }
     }
-    let is_line = matches!(mark, Mark::Dynamic | Mark::Access);
-    let least = if is_line { EDGE_LEN_MIN_LINE } else { EDGE_LEN_MIN };
-    (len >= least).then_some(Found { mark, fit: Fit::Edge, from, len })
-}
 
-fn put(slots: &mut [Slot], hash: Hash, word: &'static [u8], mark: Mark) {
-    let mut at = hash.slot();
-    while slots[at].is_some_and(|(known, _)| known != word) {
-        at = (at + 1) % SLOTS;
-    }
-    // The first group that names a word keeps it.
-    slots[at].get_or_insert((word, mark));
-}
-
-fn get(slots: &[Slot], hash: Hash, word: &[u8]) -> Option<Mark> {
-    let mut at = hash.slot();
-    while let Some((known, mark)) = slots[at] {
-        if known == word {
-            return Some(mark);
+    /// The word that stands in the run from `from` on, if it is long enough to mean something there.
+    fn edge(&self, hash: Hash, run: &[u8], from: usize, len: usize) -> Option<Found> {
+        if !self.is_taken(hash.slot()) || (len < EDGE_LEN_MIN_LINE && len != run.len()) {
+            return None;
         }
-        at = (at + 1) % SLOTS;
+        let mark = self.get(hash, &run[from..from + len])?;
+        if len == run.len() {
+            return Some(Found { mark, fit: Fit::Whole, from, len });
+        }
+        let is_line = matches!(mark, Mark::Dynamic | Mark::Access);
+        let least = if is_line { EDGE_LEN_MIN_LINE } else { EDGE_LEN_MIN };
+        (len >= least).then_some(Found { mark, fit: Fit::Edge, from, len })
     }
-    None
+
+    const fn is_taken(&self, slot: usize) -> bool {
+        self.taken[slot / 64] & 1 << (slot % 64) != 0
+    }
+
+    fn put(&mut self, hash: Hash, word: &'static [u8], mark: Mark) {
+        let mut at = hash.slot();
+        while self.slots[at].is_some_and(|(known, _)| known != word) {
+            at = (at + 1) % SLOTS;
+        }
+        // The first group that names a word keeps it.
+        self.slots[at].get_or_insert((word, mark));
+        self.taken[at / 64] |= 1 << (at % 64);
+    }
+
+    fn get(&self, hash: Hash, word: &[u8]) -> Option<Mark> {
+        let mut at = hash.slot();
+        while let Some((known, mark)) = self.slots[at] {
+            if known == word {
+                return Some(mark);
+            }
+            at = (at + 1) % SLOTS;
+        }
+        None
+    }
 }
 
 /// FNV-1a, one byte after the other.

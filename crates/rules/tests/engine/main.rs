@@ -1,5 +1,6 @@
 //! The engine with the shipped rules, from outside.
 
+mod networks;
 mod play;
 mod replay;
 mod reputation;

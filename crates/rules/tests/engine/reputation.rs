@@ -40,7 +40,7 @@ fn network(name: &str, width: Width, count: u16) -> Rule {
     }
 }
 
-fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     let mut rules = default_rules(auth());
     rules.extend([
         by_name("dyna", ReverseName::Dynamic, 4, 1, 2 * DAY),

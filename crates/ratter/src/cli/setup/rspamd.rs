@@ -49,6 +49,7 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
     Ok(Recipe {
         name: "rspamd",
         files,
+        commands: Vec::new(),
         steps,
         probe: Box::new(move |client| scored::probe(&zones, &config, client, judge)),
     })

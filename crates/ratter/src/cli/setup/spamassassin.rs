@@ -41,6 +41,7 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
     Ok(Recipe {
         name: "spamassassin",
         files: vec![Planned { path, mode, text }],
+        commands: Vec::new(),
         steps,
         probe: Box::new(move |client| scored::probe(&zones, &config, client, judge)),
     })
