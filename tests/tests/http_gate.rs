@@ -36,7 +36,7 @@ fn five_reported_failures_are_refused_in_both_forms() {
     assert!(document["paths"]["/v1/check"]["get"].is_object());
     let status = node.status();
     let gate = status.gates.iter().find(|gate| gate.name == "http").expect("the gate is shown");
-    assert_eq!((gate.asked, gate.reported, gate.malformed), (4, 5, 1));
+    assert_eq!((gate.asked, gate.reported, gate.malformed), (3, 5, 1));
 }
 
 #[test]
@@ -58,4 +58,18 @@ fn whoever_has_no_key_is_told_nothing() {
     assert!(curl(gate, &[], check).contains("Unauthorized"));
     assert!(curl(gate, &["-H", "X-API-Key: other"], check).contains("Unauthorized"));
     assert_eq!(curl(gate, &["-H", "X-API-Key: sesame"], check), "0");
+}
+
+#[test]
+fn the_script_for_hmailserver_asks_this_gate() {
+    let (node, gate) = node("api-key = \"sesame\"\n");
+    let script = node.cli(&["setup", "hmailserver"]).with_code(0).out;
+    for wanted in
+        [format!("\"http://{gate}\" & path").as_str(), "\"X-API-Key\", \"sesame\"", "Sub OnClientLogon(oClient)"]
+    {
+        assert!(script.contains(wanted), "{wanted}: {script}");
+    }
+    let script = node.cli(&["setup", "hmailserver", "--zone", "auth.bl.example.org"]).with_code(0).out;
+    assert!(script.contains(".auth.bl.example.org.") && script.contains(" 127.0.0.43\""), "{script}");
+    node.cli(&["setup", "hmailserver", "--zone", "a b"]).with_code(2);
 }

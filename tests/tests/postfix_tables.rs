@@ -1,5 +1,6 @@
 //! A real Postfix that asks Ratter's look-up tables, and what `ratter setup postfix` makes of its configuration.
 
+use ratter_tests::dovecot::{Dovecot, Setup};
 use ratter_tests::place::free_port;
 use ratter_tests::postfix::Postfix;
 use ratter_tests::ratter::{Config, Node};
@@ -14,6 +15,12 @@ fn both_kinds_of_tables_refuse_a_blocked_client() {
     let node = Node::start(&Config::new().with(&section));
     node.cli(&["list", "203.0.113.5", "--reason", "test"]).with_code(0);
     node.cli(&["list", "login:mallory", "--reason", "test"]).with_code(0);
+    // Postfix looks at logins only where it takes them: from a Dovecot.
+    let auth = free_port();
+    let listener =
+        format!("service auth {{\n  inet_listener {{\n    port = {}\n    address = 127.0.0.1\n  }}\n}}\n", auth.port());
+    let _dovecot = Dovecot::start(&Setup::alone().with(&listener));
+    let sasl = format!("smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\nsmtpd_sasl_path = inet:{auth}\n");
     for (table, logins) in [
         (
             format!("socketmap:inet:{socketmap}:clients"),
@@ -22,7 +29,7 @@ fn both_kinds_of_tables_refuse_a_blocked_client() {
         (format!("tcp:{tcp}"), None),
     ] {
         let restrictions = format!("check_client_access {table} {}", logins.clone().unwrap_or_default());
-        let postfix = Postfix::start(&format!("smtpd_recipient_restrictions = {restrictions}\n"));
+        let postfix = Postfix::start(&format!("{sasl}smtpd_recipient_restrictions = {restrictions}\n"));
         let refused = postfix.client("203.0.113.5", "").mail(BOB, "");
         assert!(refused.starts_with("554 5.7.1") && refused.contains(BLOCKED), "{table}: {refused}");
         assert!(postfix.client("203.0.113.6", "").mail(BOB, "").starts_with("250"), "{table}");

@@ -17,7 +17,7 @@ fn a_blocked_login_is_refused_and_the_others_are_checked_by_saslauthd() {
     let mut command = Command::new(program("saslauthd", "sasl2-bin"));
     let imap = dovecot.imap();
     command
-        .args(["-a", "rimap", "-O", &format!("{}/{}", imap.ip(), imap.port()), "-n", "2", "-d", "-m"])
+        .args(["-a", "rimap", "-O", &format!("{}/{}", imap.ip(), imap.port()), "-n", "0", "-d", "-m"])
         .arg(place.path());
     let mut saslauthd = Process::start("saslauthd", place.path(), &command);
     wait::until_true("saslauthd to listen", || {

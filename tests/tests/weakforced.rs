@@ -119,10 +119,13 @@ fn key(entry: &Value) -> String {
 #[test]
 fn reset_takes_a_rules_block_back_and_forgets_the_count() {
     let node = Node::start(&Config::new());
-    let fail = |times: u32| {
-        for guess in 0..times {
-            let body =
-                json!({"login": "alice", "remote": "203.0.113.7", "pwhash": format!("{guess:04x}"), "success": false});
+    // The same wrong password sent again is a stale phone: each is another one.
+    let mut guess = 0;
+    let mut fail = |times: u32| {
+        for _ in 0..times {
+            guess += 1;
+            let pwhash = format!("{guess:04x}");
+            let body = json!({"login": "alice", "remote": "203.0.113.7", "pwhash": pwhash, "success": false});
             assert_eq!(post(&node, "report", &body), json!({"status": "ok"}));
         }
     };

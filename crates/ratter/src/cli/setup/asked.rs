@@ -11,7 +11,7 @@ use crate::cli::Failure;
 use crate::cli::client::Client;
 
 /// Looks at the count, and the pause between two.
-const LOOKS: u32 = 30;
+const LOOKS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a server may take for a line.

@@ -29,7 +29,7 @@ pub(super) struct Arguments {
 
 pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe, Failure> {
     let body = match &arguments.zone {
-        Some(zone) if is_name(zone) => DNS.replace("ZONE", zone).replace("CODE", &arguments.code.to_string()),
+        Some(zone) if is_name(zone) => DNS.replace("@ZONE@", zone).replace("@CODE@", &arguments.code.to_string()),
         Some(zone) => return Err(Failure::Usage(format!("ratter: `{}` is no zone", zone.escape_debug()))),
         None => over_http(arguments, asked)?,
     };
@@ -71,7 +71,7 @@ fn over_http(arguments: &Arguments, asked: &Asked<'_>) -> Result<String, Failure
         }
         None => String::new(),
     };
-    Ok(HTTP.replace("URL", url.trim_end_matches('/')).replace("    KEY\n", &key))
+    Ok(HTTP.replace("@URL@", url.trim_end_matches('/')).replace("    @KEY@\n", &key))
 }
 
 fn is_name(zone: &str) -> bool {
@@ -91,8 +91,8 @@ Function RatterAsks(method, path)
     Dim http
     Set http = CreateObject("MSXML2.ServerXMLHTTP.6.0")
     http.setTimeouts 500, 500, 500, 1000
-    http.open method, "URL" & path & "&format=text", False
-    KEY
+    http.open method, "@URL@" & path & "&format=text", False
+    @KEY@
     http.send
     If Err.Number = 0 Then
         If http.status = 200 Then RatterAsks = Trim(http.responseText)
@@ -138,13 +138,13 @@ Function RatterLists(address)
         If Not IsNumeric(parts(i)) Then Exit Function
     Next
     Set said = CreateObject("WScript.Shell").Exec("nslookup -type=A -timeout=1 -retry=1 " & _
-        parts(3) & "." & parts(2) & "." & parts(1) & "." & parts(0) & ".ZONE.")
+        parts(3) & "." & parts(2) & "." & parts(1) & "." & parts(0) & ".@ZONE@.")
     If Err.Number <> 0 Then Exit Function
     lines = Split(said.StdOut.ReadAll, vbLf)
     ' The first address is that of the resolver.
     For i = 3 To UBound(lines)
         line = Trim(Replace(lines(i), vbCr, ""))
-        If Right(line, Len("CODE") + 1) = " CODE" Then RatterLists = True
+        If Right(line, Len("@CODE@") + 1) = " @CODE@" Then RatterLists = True
     Next
 End Function
 
@@ -152,3 +152,27 @@ Sub OnClientConnect(oClient)
     If RatterLists(oClient.IPAddress) Then Result.Value = 1
 End Sub
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_place_is_left_open() {
+        for (script, places) in [(HTTP, &["@URL@", "@KEY@"][..]), (DNS, &["@ZONE@", "@CODE@"])] {
+            let filled = places.iter().fold(script.to_owned(), |text, place| text.replace(place, "x"));
+            assert!(!filled.contains('@'), "{filled}");
+            assert!(places.iter().all(|place| script.contains(place)));
+            assert!(script.contains("Sub OnClientConnect(oClient)"));
+        }
+    }
+
+    #[test]
+    fn zones() {
+        for (zone, wanted) in
+            [("auth.bl.example.org", true), ("a_b.c.", true), ("a..b", false), ("a b", false), ("\" & x", false)]
+        {
+            assert_eq!(is_name(zone), wanted, "{zone}");
+        }
+    }
+}

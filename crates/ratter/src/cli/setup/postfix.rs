@@ -21,6 +21,9 @@ pub(super) struct Arguments {
     smtp: SocketAddr,
 }
 
+/// Sessions that the probe has: processes of Postfix that were there before a reload serve on for a moment.
+const TRIES: u32 = 3;
+
 /// The parameters that the policy gate is put into: where room is reserved, and where it is charged.
 const POLICY: [&str; 3] =
     ["smtpd_client_restrictions", "smtpd_recipient_restrictions", "smtpd_end_of_data_restrictions"];
@@ -81,11 +84,14 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
         probe: Box::new(move |client| {
             let before = asked::count(client, gate)?;
             let lines = ["EHLO ratter-probe.invalid", "MAIL FROM:<>", "RCPT TO:<postmaster>", "RSET", "QUIT"];
-            let said = asked::talk(server, &lines)?;
-            if !asked::rose(client, gate, before)? {
-                bail!("Postfix answered `{}` without asking Ratter: was it reloaded (`postfix reload`)?", said[3]);
+            let mut answer = String::new();
+            for _ in 0..TRIES {
+                answer.clone_from(&asked::talk(server, &lines)?[3]);
+                if asked::rose(client, gate, before)? {
+                    return Ok(format!("Postfix asks Ratter: at {server} it asked before it answered `{answer}`"));
+                }
             }
-            Ok(format!("Postfix asks Ratter: at {server} it asked before it answered `{}`", said[3]))
+            bail!("Postfix answered `{answer}` without asking Ratter: was it reloaded (`postfix reload`)?")
         }),
     })
 }

@@ -1,0 +1,108 @@
+#!/bin/sh
+# Postfix' policy gate beside its peers, in one run: requests a second and CPU per request on 1 and on 50 connections, with two
+# limits on each login; for docs/performance.md.
+#
+#   RATTER_SHARED=/path bench/gates.sh [SECONDS]
+#
+# RATTER_SHARED is a folder with bench/policyblast, a load generator, and policyecho in it, which answers everything alike: the
+# ceiling. postfwd and policyd-rate-limit are taken where they are installed. All run one after the other; only the ratios of CPU
+# per request mean something on a machine that has other things to do.
+set -eu
+: "${RATTER_SHARED:?is the folder with the load generator}"
+seconds=${1:-5}
+root=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d)
+target=${CARGO_TARGET_DIR:-$root/target}
+pids=
+trap 'for pid in $pids; do kill "$pid" 2>/dev/null || true; done; rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+
+[ -x "${RATTER:-$target/release/ratter}" ] || cargo build --manifest-path "$root/Cargo.toml" --release --locked --package ratter
+ratter=${RATTER:-$target/release/ratter}
+cp -r "$RATTER_SHARED/bench/policyblast" "$work/policyblast"
+chmod -R u+w "$work/policyblast"
+(cd "$work/policyblast" && CARGO_TARGET_DIR=$work/blast cargo build --release --quiet)
+blast=$work/blast/release/policyblast
+echo "machine: $(nproc) cores, Linux $(uname -r), load $(cut -d' ' -f1-3 /proc/loadavg)"
+
+# measure NAME PID PLACE
+measure() {
+    for connections in 1 50; do
+        printf '%-28s %2s connections: ' "$1" "$connections"
+        "$blast" --addr "$3" --conns "$connections" --secs "$seconds" --users 1000 --state RCPT --pid "$2" | tr '\n' ' '
+        echo
+    done
+}
+
+"$work/blast/release/policyecho" 127.0.0.1:10999 >/dev/null 2>&1 &
+pids="$pids $!"
+echo_pid=$!
+
+cat >"$work/ratter.toml" <<TOML
+[node]
+name = "bench"
+state = "$work/state"
+[gate.postfix]
+listen = ["127.0.0.1:10998"]
+[gate.dovecot]
+listen = "127.0.0.1:10996"
+[dnsbl]
+listen = ["127.0.0.1:10995"]
+[console]
+listen = "127.0.0.1:10994"
+[[limit]]
+name = "per-user"
+by = "login"
+buckets = [{ burst = 1000000, rate = "1000 / 1s" }, { burst = 10000000, rate = "100000 / 1h" }]
+TOML
+"$ratter" --config "$work/ratter.toml" run >"$work/ratter.log" 2>&1 &
+pids="$pids $!"
+ratter_pid=$!
+sleep 2
+measure "policyecho (ceiling)" "$echo_pid" 127.0.0.1:10999
+measure "ratter, two buckets" "$ratter_pid" 127.0.0.1:10998
+measure "policyecho (again)" "$echo_pid" 127.0.0.1:10999
+
+if command -v postfwd >/dev/null 2>&1 || [ -x /usr/sbin/postfwd ]; then
+    cat >"$work/postfwd.cf" <<RULES
+id=one; action=rate(sasl_username/1000000/60/450 4.7.1 too much)
+id=two; action=rate(sasl_username/10000000/3600/450 4.7.1 too much)
+RULES
+    /usr/sbin/postfwd -f "$work/postfwd.cf" -i 127.0.0.1 -p 10997 -u nobody -g nogroup --nodaemon >"$work/postfwd.log" 2>&1 &
+    pids="$pids $!"
+    sleep 2
+    measure "postfwd, two rates" "$!" 127.0.0.1:10997
+else
+    echo "postfwd is not installed (apt-get install postfwd)"
+fi
+if command -v policyd-rate-limit >/dev/null 2>&1; then
+    cat >"$work/policyd.yaml" <<YAML
+debug: false
+user: root
+group: root
+pidfile: $work/policyd.pid
+mysql_config: {}
+sqlite_config: {database: $work/policyd.sqlite}
+pgsql_config: {}
+backend: sqlite
+SOCKET: ["127.0.0.1", 10993]
+socket_permission: "0666"
+limits: [[1000000, 60], [10000000, 3600]]
+limits_by_id: {}
+limit_by_sasl: true
+limit_by_sender: false
+limit_by_ip: false
+limited_networks: []
+count_mode: 0
+report: false
+success_action: dunno
+fail_action: "defer_if_permit too much"
+db_error_action: dunno
+YAML
+    policyd-rate-limit -f "$work/policyd.yaml" >"$work/policyd.log" 2>&1 &
+    pids="$pids $!"
+    sleep 3
+    measure "policyd-rate-limit, two" "$!" 127.0.0.1:10993
+else
+    echo "policyd-rate-limit is not installed (apt-get install policyd-rate-limit)"
+fi
