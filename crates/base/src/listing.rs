@@ -94,7 +94,7 @@ pub struct RuleId(pub u16);
 pub enum Until {
     /// At this moment: from then on it is not in force.
     At(Timestamp),
-    /// Not by itself; only a person can want that.
+    /// Not by itself; only a person can want that, and a rule of a block.
     Never,
 }
 

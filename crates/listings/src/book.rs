@@ -49,7 +49,7 @@ pub enum Refusal {
     Full,
     /// The end has passed.
     OverBeforeItBegan,
-    /// Only a person may want a listing that does not end by itself.
+    /// Only a person may want a listing that does not end by itself; a rule may want such a block, which is seen here only.
     EndlessByRule,
 }
 
@@ -105,7 +105,7 @@ impl Book {
     /// Replaces all listings by those that were in force when the process ended, and counts on from `serial`.
     ///
     /// That makes no journal entries, except for what must not come into force again: what has ended since and
-    /// endless listings by rules (`Expired`), and what is on the never-list now (`Removed`). Of several listings of one
+    /// endless listings by rules that are no blocks (`Expired`), and what is on the never-list now (`Removed`). Of several listings of one
     /// subject on one list the last counts. Listings beyond [`LISTINGS_MAX`] are left out and counted.
     pub fn restore(&self, now: Timestamp, serial: u64, listings: impl IntoIterator<Item = Listing>) {
         let mut writer = self.writer();

@@ -154,6 +154,12 @@ impl NeverList {
         !self.networks.lists_of(address).is_empty()
     }
 
+    /// Whether the address is one that houses and carriers have inside: a private one, or of another special-purpose network.
+    /// No allocation.
+    pub fn is_inside(&self, address: Address) -> bool {
+        !self.unpublished.lists_of(address).is_empty()
+    }
+
     /// Whether the login, in its canonical form, is never listed. No allocation.
     pub fn covers_login(&self, login: &str) -> bool {
         self.logins.contains(login)

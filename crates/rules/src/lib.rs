@@ -38,7 +38,7 @@ pub use keys::{Key, Keys};
 pub use outage::{OUTAGE_LOGINS, OUTAGE_PAUSE, OUTAGE_WITHIN};
 pub use owners::{HOUSEMATES_MAX, KNOWN_FOR, Owner, PLACES_MAX, SHARED_WITHIN};
 pub use pack::default_rules;
-pub use plan::{CROWD, GOOD_MAX, REPEATED_MAX, REPEATED_WITHIN, SHARED_COUNT_MAX};
+pub use plan::{BYSTANDERS, CROWD, GOOD_MAX, REPEATED_MAX, REPEATED_WITHIN, SHARED_COUNT_MAX};
 pub use sessions::{HELD_MAX, HOLD, PSEUDO_LIFE, SESSION_LIFE, SESSIONS_MAX};
 pub use settings::{By, Distinct, Effect, Of, Profile, ReverseName, Rule, Settings, Then, Trigger, Width};
 pub use windows::{Filled, LATE_MAX, Overflow, Shape, Windows};

@@ -17,6 +17,9 @@ pub const SHARED_COUNT_MAX: u16 = 50;
 pub const CROWD: u16 = 4;
 /// Below that, such a rule wants so many times more for each of them.
 const PER_USER: u16 = 3;
+/// An address from which so many other logins succeeded within the time that an address is known for is not blocked for
+/// what one of them sent: it is a webmail's, an office's or a carrier's, and the login is what is blocked.
+pub const BYSTANDERS: u16 = 2;
 /// Good things of an address that are told apart; whoever does so many within a rule's window is not listed by it.
 pub const GOOD_MAX: u16 = 32;
 /// The same wrong password counts once in this time.
@@ -81,6 +84,7 @@ impl Counting {
             Effect::Block { .. } | Effect::BlockAddresses { .. } => {
                 raised(self.count, seen.housemates.max(u16::from(is_home)))
             }
+            Effect::BlockSender { .. } => return Bar::Plain,
             Effect::List { .. } => {
                 let users = if self.unless_known { seen.users.max(u16::from(is_home)) } else { 0 };
                 if users >= CROWD || self.per_good > 0 && good >= GOOD_MAX {
@@ -95,7 +99,7 @@ impl Counting {
             Some(_) => Bar::Raised(count.min(SHARED_COUNT_MAX)),
             // It wants more than is kept for raised thresholds: the honest are let through.
             None => match self.effect {
-                Effect::Block { .. } | Effect::BlockAddresses { .. } => Bar::Plain,
+                Effect::Block { .. } | Effect::BlockAddresses { .. } | Effect::BlockSender { .. } => Bar::Plain,
                 Effect::List { .. } => Bar::Spared,
             },
         }
@@ -190,6 +194,10 @@ impl Plan {
                 By::NoLogin => {}
                 By::Address => plan.addresses.group_mut(rule.on).push(counting, shape),
                 By::Login => plan.logins.group_mut(rule.on).push(counting, shape),
+                By::Sender => {
+                    plan.addresses.group_mut(rule.on).push(counting, shape);
+                    plan.logins.group_mut(rule.on).push(counting, shape);
+                }
                 By::Network(width) => {
                     plan.networks.push((width, Counting { section: plan.network_shapes.len(), ..counting }));
                     plan.network_shapes.push(shape);
@@ -207,6 +215,7 @@ impl Plan {
     fn shared_section(&mut self, rule: &Rule, shape: Shape) -> Option<usize> {
         let factor = match rule.effect {
             Effect::Block { .. } | Effect::BlockAddresses { .. } => 1,
+            Effect::BlockSender { .. } => return None,
             Effect::List { .. } if rule.unless_known || rule.per_good > 0 => 1 + u16::from(rule.unless_known),
             Effect::List { .. } => return None,
         };

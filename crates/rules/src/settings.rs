@@ -113,6 +113,9 @@ pub enum By {
     Login,
     /// All attempts together for which the mail server names no login. Goes with [`Effect::BlockAddresses`].
     NoLogin,
+    /// By whoever is to be blocked for what was sent: the address, or the login where the address is one of this server's
+    /// own, or others log in from it too. Goes with [`Effect::BlockSender`].
+    Sender,
     /// By the network around an address: a /24 of IPv4, or a /56 or /48 of IPv6, each of which holds one family only.
     Network(Width),
 }
@@ -191,6 +194,12 @@ pub enum Effect {
         /// How long.
         span: Duration,
     },
+    /// Refuses whoever sent, the owner of the login too: it is his password that was stolen. For so long from the last
+    /// event, or until a person lifts it.
+    BlockSender {
+        /// How long; none without end.
+        span: Option<Duration>,
+    },
     /// Puts the subject on a list for so long.
     List {
         /// The list.
@@ -204,14 +213,16 @@ impl Effect {
     /// The list that the subject goes on.
     pub const fn list(self) -> ListId {
         match self {
-            Self::Block { .. } | Self::BlockAddresses { .. } => ListId::BLOCKED,
+            Self::Block { .. } | Self::BlockAddresses { .. } | Self::BlockSender { .. } => ListId::BLOCKED,
             Self::List { list, .. } => list,
         }
     }
 
-    /// For how long.
+    /// For how long; without end it is longer than anything.
     pub const fn span(self) -> Duration {
         match self {
+            Self::BlockSender { span: Some(span) } => span,
+            Self::BlockSender { span: None } => Duration::MAX,
             Self::Block { span, .. } | Self::BlockAddresses { span } | Self::List { span, .. } => span,
         }
     }

@@ -67,6 +67,7 @@ pub(super) enum End {
 #[derive(Default, Debug)]
 pub(super) struct Message {
     pub(super) sender: String,
+    pub(super) first_recipient: String,
     pub(super) recipients: u32,
     /// How many headers of our own name it came with.
     pub(super) own_headers: u32,
@@ -176,7 +177,7 @@ impl Gate {
         let sending = Sending {
             session,
             instance,
-            message: "",
+            message: &message.first_recipient,
             login: login_of(macros),
             address,
             sender: Some(&*message.sender).filter(|sender| !sender.is_empty()),

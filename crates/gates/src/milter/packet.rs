@@ -68,8 +68,8 @@ pub enum Command<'a> {
     Connect(Option<Address>),
     /// A message begins: the sender without its brackets.
     Mail(&'a [u8]),
-    /// A recipient.
-    Recipient,
+    /// A recipient without its brackets.
+    Recipient(&'a [u8]),
     /// A header.
     Header(&'a [u8]),
     /// The message is there.
@@ -122,7 +122,7 @@ impl<'a> Command<'a> {
             }
             b'C' => Self::Connect(address_of(data)?),
             b'M' => Self::Mail(bare(first(data))),
-            b'R' => Self::Recipient,
+            b'R' => Self::Recipient(bare(first(data))),
             b'L' => Self::Header(first(data)),
             b'E' => Self::EndOfMessage,
             b'A' => Self::Abort,
@@ -197,6 +197,7 @@ mod tests {
             (b"M<alice@example.org>\0size=18\0", Ok(Command::Mail(b"alice@example.org"))),
             (b"M<>\0", Ok(Command::Mail(b""))),
             (b"Malice\0", Ok(Command::Mail(b"alice"))),
+            (b"R<bob@example.net>\0", Ok(Command::Recipient(b"bob@example.net"))),
             (b"LSubject\0x\0", Ok(Command::Header(b"Subject"))),
             (b"DMi\0ABC\0", Ok(Command::Macros { of: b'M', pairs: b"i\0ABC\0" })),
             (b"D", Err(Malformed::Data)),

@@ -16,8 +16,8 @@ const OUTPUT_BYTES_MAX: usize = 16 * 1024;
 const PASSED_OVER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Most headers of our own name that are removed from one message; the server refuses one with so many headers anyway.
 const OWN_HEADERS_MAX: u32 = 1000;
-/// Longest sender that is kept, in bytes (RFC 5321 section 4.5.3.1.3 allows 254).
-const SENDER_BYTES_MAX: usize = 1024;
+/// Longest sender or recipient that is kept, in bytes (RFC 5321 section 4.5.3.1.3 allows 254).
+const PATH_BYTES_MAX: usize = 1024;
 
 /// One connection of a mail server: one SMTP session with any number of messages.
 pub struct MilterSession {
@@ -105,13 +105,15 @@ impl MilterSession {
                 self.reply(reply);
             }
             Command::Mail(sender) => {
-                let sender = &sender[..sender.len().min(SENDER_BYTES_MAX)];
-                self.message = Message { sender: String::from_utf8_lossy(sender).into_owned(), ..Message::default() };
+                self.message = Message { sender: kept(sender), ..Message::default() };
                 let reply = self.gate.mail(now, self.address, &self.macros);
                 self.reply(reply);
             }
-            Command::Recipient => {
+            Command::Recipient(recipient) => {
                 if self.macros.recipient == Recipient::Accepted {
+                    if self.message.recipients == 0 {
+                        self.message.first_recipient = kept(recipient);
+                    }
                     self.message.recipients += 1;
                 } else {
                     self.gate.recipient_refused(now, self.address, &self.macros);
@@ -185,6 +187,11 @@ impl MilterSession {
             }
         }
     }
+}
+
+/// An address of the envelope as text.
+fn kept(path: &[u8]) -> String {
+    String::from_utf8_lossy(&path[..path.len().min(PATH_BYTES_MAX)]).into_owned()
 }
 
 impl Session for MilterSession {

@@ -124,7 +124,7 @@ impl Gate {
         let sending = |recipients| Sending {
             session: SESSION,
             instance,
-            message: "",
+            message: if request.recipient.is_empty() { request.sender } else { request.recipient },
             login: request.login,
             address,
             sender: Some(request.sender).filter(|sender| !sender.is_empty()),

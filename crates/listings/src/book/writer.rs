@@ -78,7 +78,7 @@ impl Writer {
             self.refused_never += 1;
             return Err(Refusal::NeverListed);
         }
-        if is_rule && until == Until::Never {
+        if is_rule && until == Until::Never && list != ListId::BLOCKED {
             return Err(Refusal::EndlessByRule);
         }
         if until.is_over(now) {
@@ -116,7 +116,8 @@ impl Writer {
         let Some(record) = self.register.find(&wish.subject, wish.list) else { return self.list(never, now, wish) };
         let there = self.register.listing(record);
         let is_rule = |maker: &Maker| matches!(maker, Maker::Rule(_));
-        if !is_rule(&there.maker) || !is_rule(&wish.maker) || wish.until == Until::Never || wish.until <= there.until {
+        let is_endless = wish.until == Until::Never && wish.list != ListId::BLOCKED;
+        if !is_rule(&there.maker) || !is_rule(&wish.maker) || is_endless || wish.until <= there.until {
             return Err(Refusal::AlreadyListed(there.until));
         }
         self.remove(now, record, Cause::Replaced);
@@ -187,7 +188,9 @@ impl Writer {
         let mut taken = 0;
         let limit = self.limit;
         let fit = listings.filter_map(|listing| {
-            let endless_by_rule = listing.until == Until::Never && matches!(listing.maker, Maker::Rule(_));
+            let is_published = listing.list != ListId::BLOCKED;
+            let endless_by_rule =
+                is_published && listing.until == Until::Never && matches!(listing.maker, Maker::Rule(_));
             let cause = if never.covers_on(&listing.subject, listing.list) {
                 self.refused_never += 1;
                 Cause::Removed { by: BY_NEVER_LIST.into() }

@@ -17,27 +17,42 @@ impl Engine {
     ///
     /// An address that is never listed may pass. A blocked address is refused, even if the owner sits there, and whatever
     /// the login: one that is never listed is itself never blocked, but no shelter for those who guess its password. A
-    /// blocked login is refused, except from the addresses its owner is known by.
+    /// blocked login is refused, except from the addresses its owner is known by; one that was blocked for what it sent is
+    /// refused everywhere.
     pub fn ask(&self, now: Timestamp, question: &Question<'_>) -> Decision {
         let Question { address, stage, .. } = *question;
-        if address.is_some_and(|address| self.book.never_list().covers_address(address)) {
-            return NEVER_LISTED;
-        }
         let login = question.login.and_then(CanonicalLogin::new);
         let login = login.as_ref().map(CanonicalLogin::as_str);
         let snapshot = self.book.snapshot();
         let in_force = |block: &Block| !block.until.is_over(now);
+        let block_of_login = login.and_then(|login| snapshot.block_of_login(login)).filter(in_force);
+        let login_listed = |block: &Block| Reason::LoginListed {
+            list: ListId::BLOCKED,
+            rule: block.rule,
+            until: block.until.moment(),
+        };
+        // Its password was stolen: it may not come in from anywhere, this server's webmail and its owner's house included.
+        if let Some(block) = block_of_login.filter(|block| self.is_for_sending(block)) {
+            return self.refuse(now, address, stage, &block, login_listed(&block));
+        }
+        if address.is_some_and(|address| self.book.never_list().covers_address(address)) {
+            return NEVER_LISTED;
+        }
         if let Some(block) = address.and_then(|address| snapshot.block_of_address(address)).filter(in_force) {
             let reason = Reason::AddressListed { list: ListId::BLOCKED, rule: block.rule, until: block.until.moment() };
             return self.refuse(now, address, stage, &block, reason);
         }
-        let Some(login) = login else { return Decision::PASS };
-        let Some(block) = snapshot.block_of_login(login).filter(in_force) else { return Decision::PASS };
+        let (Some(login), Some(block)) = (login, block_of_login) else { return Decision::PASS };
         if self.is_owner(now, address, login) {
             return Decision { verdict: Verdict::Pass, reason: Reason::KnownAddress };
         }
-        let reason = Reason::LoginListed { list: ListId::BLOCKED, rule: block.rule, until: block.until.moment() };
-        self.refuse(now, address, stage, &block, reason)
+        self.refuse(now, address, stage, &block, login_listed(&block))
+    }
+
+    /// Whether a block was made for what was sent.
+    fn is_for_sending(&self, block: &Block) -> bool {
+        let rule = block.rule.and_then(|rule| self.settings.rules.get(usize::from(rule.0)));
+        rule.is_some_and(|rule| matches!(rule.effect, Effect::BlockSender { .. }))
     }
 
     /// Whether the login's owner is known by this address.
@@ -86,7 +101,10 @@ impl Engine {
         let rule = self.settings.rules.get(usize::from(block.rule?.0))?;
         match rule.effect {
             Effect::Block { then: Then::Tarpit(span), .. } => Some(span),
-            Effect::Block { then: Then::Refuse, .. } | Effect::BlockAddresses { .. } | Effect::List { .. } => None,
+            Effect::Block { then: Then::Refuse, .. }
+            | Effect::BlockAddresses { .. }
+            | Effect::BlockSender { .. }
+            | Effect::List { .. } => None,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{AddressShard, Engine, LoginShard, Named, Placed, hold};
 use crate::keys::tag_of;
 use crate::outage::is_in_pause;
 use crate::owners::{Past, Seen};
-use crate::plan::{Bar, Counting, REPEATED_WITHIN};
+use crate::plan::{BYSTANDERS, Bar, Counting, REPEATED_WITHIN};
 use crate::settings::{Effect, Of, Profile, Trigger};
 use crate::{Key, Overflow};
 
@@ -45,6 +45,8 @@ struct Scene<'a> {
     is_home: bool,
     /// Who logged in from it.
     seen: Seen,
+    /// Whether the address answers for what its login sent, and not the login.
+    blames_address: bool,
 }
 
 /// What a replay must know of the time it goes through.
@@ -108,8 +110,10 @@ impl Engine {
         let mut by_address = attempt.address.map(|address| (address, self.address_shard(address.key)));
         let seen = by_address.as_ref().map(|(address, shard)| shard.homes.seen(address.key, attempt.at));
         let seen = seen.unwrap_or_default();
-        let is_home = seen.is_known || is_known(attempt, by_login.as_ref().map(|(_, shard)| &**shard));
-        let scene = Scene { snapshot: &snapshot, is_home, seen };
+        let is_own_home = is_known(attempt, by_login.as_ref().map(|(_, shard)| &**shard));
+        let blames_address = self.blames_address(attempt, seen, is_own_home);
+        let is_home = seen.is_known || is_own_home;
+        let scene = Scene { snapshot: &snapshot, is_home, seen, blames_address };
         if let Some((login, shard)) = &mut by_login {
             self.count_by_login(attempt, *login, shard, &scene, overflown);
         }
@@ -117,6 +121,16 @@ impl Engine {
             self.count_by_address(attempt, *address, shard, &scene, overflown);
         }
         true
+    }
+
+    /// Whether the address is what is to be blocked for what came from it: not if it is one of this server's own, of a proxy
+    /// or inside a house, nor if others log in from it too.
+    fn blames_address(&self, attempt: &Attempt<'_>, seen: Seen, is_own_home: bool) -> bool {
+        let is_strange = |place: Placed| {
+            !place.is_proxy && !place.is_never_listed && !self.book.never_list().is_inside(place.address)
+        };
+        let others = seen.users.saturating_sub(u16::from(is_own_home));
+        attempt.address.is_some_and(is_strange) && others < BYSTANDERS
     }
 
     /// Whether a failed login is a guess, and not a device that does not know the new password.
@@ -159,6 +173,10 @@ impl Engine {
         let block = scene.snapshot.block_of_login(login.text);
         for counting in &self.plan.logins.groups[group].rules {
             let Some(tag) = self.tag_of(attempt, counting) else { continue };
+            let is_for_sending = matches!(counting.effect, Effect::BlockSender { .. });
+            if is_for_sending && scene.blames_address {
+                continue;
+            }
             // Whether a login is on another list the book knows, and says so when the rule overflows.
             let is_block = matches!(counting.effect, Effect::Block { .. });
             let is_listed = is_block && block.is_some_and(|block| !block.until.is_over(attempt.at));
@@ -166,7 +184,7 @@ impl Engine {
                 Mode::Live => is_listed,
                 Mode::Replay => {
                     let subject = is_listed.then(|| Login::from(login.name).into());
-                    self.was_listed(attempt.at, counting, login.key, subject)
+                    !is_for_sending && self.was_listed(attempt.at, counting, login.key, subject)
                 }
             };
             if is_listed || counting.unless_known && scene.is_home {
@@ -199,9 +217,13 @@ impl Engine {
             }
             overflow = None;
             let Some(tag) = self.tag_of(attempt, counting) else { continue };
+            if matches!(counting.effect, Effect::BlockSender { .. }) && !scene.blames_address {
+                continue;
+            }
             // Who is blocked can do nothing that counts; who is on a list goes on, and the list lasts from the last event.
             let is_listed = match (counting.effect, attempt.mode) {
-                (Effect::List { .. }, _) => false,
+                // Neither is who is blocked for minutes: what he sends may come to a block without end.
+                (Effect::List { .. } | Effect::BlockSender { .. }, _) => false,
                 (Effect::Block { .. } | Effect::BlockAddresses { .. }, Mode::Live) => is_blocked,
                 (Effect::Block { .. } | Effect::BlockAddresses { .. }, Mode::Replay) => {
                     let subject = is_blocked.then(|| address.network.into());

@@ -33,8 +33,11 @@ impl Engine {
     /// Lists from the last event that was counted on, unless that is over by now. Who is on the list already stays
     /// longer, if the rule lists; a block is never made longer.
     pub(super) fn list(&self, now: Timestamp, counting: &Counting, overflow: &Overflow, subject: &Subject) -> bool {
-        let until = overflow.last.plus(self.span(counting.effect, subject, overflow.last));
-        if until <= now {
+        let until = match counting.effect {
+            Effect::BlockSender { span: None } => Until::Never,
+            effect => Until::At(overflow.last.plus(self.span(effect, subject, overflow.last))),
+        };
+        if until.is_over(now) {
             return false;
         }
         let evidence = Evidence {
@@ -44,13 +47,7 @@ impl Engine {
             last: overflow.last,
         };
         let list = counting.effect.list();
-        let wish = |until| Wish {
-            subject: subject.clone(),
-            list,
-            until: Until::At(until),
-            maker: Maker::Rule(counting.rule),
-            evidence,
-        };
+        let wish = |until| Wish { subject: subject.clone(), list, until, maker: Maker::Rule(counting.rule), evidence };
         match self.book.list(overflow.last, wish(until)) {
             Ok(_serial) => {
                 self.tallies.listings_made.one();
@@ -60,10 +57,16 @@ impl Engine {
                 }
                 true
             }
+            Err(Refusal::AlreadyListed(_)) if matches!(counting.effect, Effect::BlockSender { .. }) => {
+                // A block of minutes by another rule stands in its place.
+                let is_longer = self.book.renew(now, wish(until)).is_ok();
+                self.tallies.listings_renewed.add(u64::from(is_longer));
+                is_longer
+            }
             Err(Refusal::AlreadyListed(Until::At(end))) if matches!(counting.effect, Effect::List { .. }) => {
                 // It runs from the last event now, as long as it was meant to.
                 let until = overflow.last.plus(counting.effect.span());
-                if until >= end.plus(RENEWED_BY_MIN) && self.book.renew(now, wish(until)).is_ok() {
+                if until >= end.plus(RENEWED_BY_MIN) && self.book.renew(now, wish(Until::At(until))).is_ok() {
                     self.tallies.listings_renewed.one();
                 }
                 false

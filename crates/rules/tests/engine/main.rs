@@ -5,4 +5,5 @@ mod play;
 mod replay;
 mod reputation;
 mod scenarios;
+mod senders;
 mod sieges;

@@ -11,9 +11,9 @@
 //! lists ADDRESS                                                           -> the lists it is on, or `-`
 //! until SUBJECT                                                           -> the ends of its listings, or `-`
 //! why SUBJECT                                                             -> `rule counted/threshold`, …, known addresses
-//! saw KIND LOGIN ADDRESS                                                  (no answer)
+//! saw KIND LOGIN ADDRESS [sess=MESSAGE]                                   (no answer)
 //! wanted                                                                  -> addresses whose name is wanted
-//! name ADDRESS dynamic|missing|proper|unknown   expire   block SUBJECT    (no answer)
+//! name ADDRESS dynamic|missing|proper|unknown   expire   block SUBJECT    unlist SUBJECT   (no answer)
 //! recheck                                                                 -> networks whose name is wanted again
 //! ```
 
@@ -116,6 +116,12 @@ fn event<'a>(at: Timestamp, kind: EventKind, words: &[&'a str]) -> Event<'a> {
     }
 }
 
+/// A message that was too much.
+pub(crate) fn observe_excess(engine: &Engine, at: Timestamp, login: &str, address: &str, message: &str) {
+    let words = [login, address];
+    engine.observe(at, &Event { session: Some(message), ..event(at, EventKind::RateExceeded, &words) });
+}
+
 fn answer(engine: &Engine, at: Timestamp, verb: &str, words: &[&str]) -> String {
     let now = option(words, "now").map_or(at, moment);
     let fresh = format!("{at:?}{words:?}");
@@ -149,7 +155,8 @@ fn answer(engine: &Engine, at: Timestamp, verb: &str, words: &[&str]) -> String 
         "why" => or_none(engine.explain(now, &subject()).into_iter().map(level)),
         "saw" => {
             let kind = EventKind::from_name(words[0]).expect(READABLE);
-            engine.observe(now, &Event { session: Some(&fresh), ..event(at, kind, &words[1..]) });
+            let event = event(at, kind, &words[1..]);
+            engine.observe(now, &Event { session: event.session.or(Some(&fresh)), ..event });
             String::new()
         }
         "wanted" => or_none(core::iter::from_fn(|| engine.poll_name()).map(|address| address.to_string())),
@@ -163,6 +170,10 @@ fn answer(engine: &Engine, at: Timestamp, verb: &str, words: &[&str]) -> String 
                 name => panic!("no name: {name}"),
             };
             engine.name_known(now, words[0].parse().expect(READABLE), name);
+            String::new()
+        }
+        "unlist" => {
+            engine.book().unlist(now, &subject(), None, "admin");
             String::new()
         }
         "expire" => {
