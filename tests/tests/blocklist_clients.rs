@@ -1,4 +1,4 @@
-//! Who asks a blocklist in the world: unbound, and behind it SpamAssassin and rspamd, with what `ratter setup` writes
+//! Who asks a blocklist in the world: unbound, and behind it `SpamAssassin` and rspamd, with what `ratter setup` writes
 //! for them.
 
 use std::path::Path;
@@ -99,12 +99,12 @@ fn lists_of_others(place: &Place) -> String {
     write(&place.join("shut"), &format!("{head}:127.0.0.2:x\n127.0.0.2\n"));
     write(&place.join("nobody"), "0.0.0.0/0 :127.255.255.254:you may not ask\n");
     format!(
-        "[dnsbl.static]\nfolder = {:?}\nzones = [\"others.{ORIGIN}:ip4set:others\", \"shut.{ORIGIN}:ip4set:shut\", \
+        "[dnsbl.static]\nfolder = \"{}\"\nzones = [\"others.{ORIGIN}:ip4set:others\", \"shut.{ORIGIN}:ip4set:shut\", \
          \"shut.{ORIGIN}:acl:nobody\"]\n\
          [[ask]]\nname = \"others\"\nzone = \"others.{ORIGIN}\"\ncodes = [{{ code = \"127.0.0.9\", meaning = \"bad\", \
          weight = 4 }}, {{ code = \"127.0.0.10\", meaning = \"worse\", weight = 5 }}]\n\
          [[ask]]\nname = \"shut\"\nzone = \"shut.{ORIGIN}\"\ncodes = [{{ code = \"127.0.0.2\", meaning = \"bad\", weight = 5 }}]\n",
-        place.path()
+        place.path().display()
     )
 }
 
@@ -182,7 +182,7 @@ fn spamassassin_scores_by_exact_codes() {
     assert!(block.exists(), "SpamAssassin knows that the list does not answer its questions: {}", block.display());
 }
 
-/// Where SpamAssassin keeps what it knows of lists: the home of whoever runs it, whatever the environment says.
+/// Where `SpamAssassin` keeps what it knows of lists: the home of whoever runs it, whatever the environment says.
 fn home() -> std::path::PathBuf {
     let user = run(Command::new("id").arg("-un")).with_code(0).out;
     let entry = run(Command::new("getent").args(["passwd", user.trim()])).with_code(0).out;

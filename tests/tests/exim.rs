@@ -21,7 +21,7 @@ fn session(place: &Place, address: &str, lines: &[&str]) -> Vec<String> {
     command.arg("-C").arg(place.join("exim.conf")).args(["-bh", address]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().expect("Exim starts");
-    let text = lines.iter().chain(&["QUIT"]).map(|line| format!("{line}\r\n")).collect::<String>();
+    let text = [lines, &["QUIT", ""]].concat().join("\r\n");
     child.stdin.take().expect("a pipe").write_all(text.as_bytes()).unwrap_or_default();
     let output = child.wait_with_output().expect("Exim ends");
     let said = String::from_utf8_lossy(&output.stdout);
@@ -44,7 +44,7 @@ fn login(place: &Place, address: &str, login: &str, password: &str) -> String {
         .collect();
     let said = session(place, address, &["EHLO client.example", &format!("AUTH PLAIN {base64}")]);
     // The greeting, the answer to EHLO, and the one to AUTH; a refused client gets the first only.
-    said.get(2).or(said.first()).cloned().unwrap_or_default()
+    said.get(2).or_else(|| said.first()).cloned().unwrap_or_default()
 }
 
 fn start(place: &Place, smtp: SocketAddr) -> Process {

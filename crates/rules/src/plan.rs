@@ -215,9 +215,8 @@ impl Plan {
     fn shared_section(&mut self, rule: &Rule, shape: Shape) -> Option<usize> {
         let factor = match rule.effect {
             Effect::Block { .. } | Effect::BlockAddresses { .. } => 1,
-            Effect::BlockSender { .. } => return None,
             Effect::List { .. } if rule.unless_known || rule.per_good > 0 => 1 + u16::from(rule.unless_known),
-            Effect::List { .. } => return None,
+            Effect::BlockSender { .. } | Effect::List { .. } => return None,
         };
         (rule.by == By::Address && shape.count < SHARED_COUNT_MAX).then(|| {
             self.shared.push(Shape { count: SHARED_COUNT_MAX, distinct: shape.distinct * factor, ..shape });

@@ -221,9 +221,11 @@ impl Effect {
     /// For how long; without end it is longer than anything.
     pub const fn span(self) -> Duration {
         match self {
-            Self::BlockSender { span: Some(span) } => span,
             Self::BlockSender { span: None } => Duration::MAX,
-            Self::Block { span, .. } | Self::BlockAddresses { span } | Self::List { span, .. } => span,
+            Self::BlockSender { span: Some(span) }
+            | Self::Block { span, .. }
+            | Self::BlockAddresses { span }
+            | Self::List { span, .. } => span,
         }
     }
 }

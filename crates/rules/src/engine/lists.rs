@@ -35,7 +35,10 @@ impl Engine {
     pub(super) fn list(&self, now: Timestamp, counting: &Counting, overflow: &Overflow, subject: &Subject) -> bool {
         let until = match counting.effect {
             Effect::BlockSender { span: None } => Until::Never,
-            effect => Until::At(overflow.last.plus(self.span(effect, subject, overflow.last))),
+            effect @ (Effect::Block { .. }
+            | Effect::BlockAddresses { .. }
+            | Effect::BlockSender { .. }
+            | Effect::List { .. }) => Until::At(overflow.last.plus(self.span(effect, subject, overflow.last))),
         };
         if until.is_over(now) {
             return false;
