@@ -10,7 +10,7 @@ use ::console::api::{
 };
 use ::console::metrics::Metric;
 use ::console::{Export, MapText};
-use base::{Address, Evidence, ListId, Maker, Subject, Timestamp, Until};
+use base::{Address, Evidence, ListId, Login, Maker, Subject, Timestamp, Until};
 use listings::{Refusal, Wish};
 use rules::{BY_REVERSE_NAME, Level};
 use store::{Past, PastChange, PastMaker};
@@ -64,6 +64,7 @@ impl ::console::Node for Node {
     }
 
     fn why(&self, subject: &Subject) -> Why {
+        let subject = &self.as_known(subject.clone());
         let now = clock::now();
         let since = now.minus(self.history);
         let never = self.book.never_list().covers(subject);
@@ -106,7 +107,7 @@ impl ::console::Node for Node {
     }
 
     fn list(&self, wish: &ListWish) -> Result<ListingView, Fault> {
-        let subject = parse_subject(&wish.subject)?;
+        let subject = self.as_known(parse_subject(&wish.subject)?);
         check_person(&wish.person)?;
         let (list, info) = self.find_list(&wish.list)?;
         if info.code.is_some() && matches!(subject, Subject::Login(_)) {
@@ -132,7 +133,7 @@ impl ::console::Node for Node {
     }
 
     fn unlist(&self, wish: &UnlistWish) -> Result<Vec<ListingView>, Fault> {
-        let subject = parse_subject(&wish.subject)?;
+        let subject = self.as_known(parse_subject(&wish.subject)?);
         check_person(&wish.person)?;
         let list = wish.list.as_deref().map(|name| self.find_list(name)).transpose()?.map(|(list, _)| list);
         let gone = self.book.unlist(clock::now(), &subject, list, &wish.person);
@@ -185,6 +186,17 @@ impl Node {
             ReverseNameView { at: views::time(told.at), name: name.to_owned() }
         };
         told.iter().map(view).collect()
+    }
+
+    /// The subject with its login in the form under which it is counted.
+    pub(super) fn as_known(&self, subject: Subject) -> Subject {
+        match subject {
+            Subject::Login(login) => {
+                let known = Login::new(&self.logins.canonical(login.as_str()));
+                Subject::Login(known.unwrap_or(login))
+            }
+            Subject::Network(_) => subject,
+        }
     }
 
     pub(super) fn find_list(&self, name: &str) -> Result<(ListId, &ListInfo), Fault> {
