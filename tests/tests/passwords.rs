@@ -3,7 +3,8 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use ratter_tests::process::run;
+use ratter_tests::place::Place;
+use ratter_tests::process::{run, write};
 use ratter_tests::ratter::binary;
 use serde_json::Value;
 
@@ -15,6 +16,40 @@ fn check(password: &str, arguments: &[&str]) -> (String, Option<i32>) {
     child.stdin.take().expect("a pipe").write_all(format!("{password}\nnot read").as_bytes()).expect("it reads");
     let output = child.wait_with_output().expect("it ends");
     (String::from_utf8(output.stdout).expect("UTF-8"), output.status.code())
+}
+
+#[test]
+fn stolen_passwords_are_refused() {
+    let place = Place::new("passwords");
+    let (sums, filter) = (place.join("sums"), place.join("breached.filter"));
+    // SHA-1 of `password`, and of `zebra lamp orbit quiz`.
+    let mut lines = vec!["5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8:52579".to_owned(), sum_of("zebra lamp orbit quiz")];
+    lines.sort();
+    write(&sums, &format!("{}\r\n", lines.join("\r\n")));
+    let make = |least: &str| {
+        let mut command = Command::new(binary());
+        command.args(["password", "filter", "--least", least]).arg(&sums).arg(&filter);
+        run(&mut command)
+    };
+    let breached = ["--breached", filter.to_str().expect("plain letters")];
+    assert_eq!(make("3").with_code(0).out.trim(), "2 passwords of 2 lines");
+    let (said, code) = check("zebra lamp orbit quiz", &breached);
+    assert!(said.contains("It was stolen somewhere"), "{said}");
+    assert_eq!(code, Some(1));
+    assert_eq!(check("Vq7-mLx2-Rp9c", &breached).1, Some(0));
+    assert_eq!(make("100").with_code(0).out.trim(), "1 passwords of 2 lines");
+    assert_eq!(check("zebra lamp orbit quiz", &breached).1, Some(0));
+    write(&sums, "nonsense\n");
+    assert!(make("1").with_code(1).err.contains("line 1 is no SHA-1 sum"));
+    assert_eq!(check("zebra lamp orbit quiz", &breached).1, Some(0), "the file that was there stays");
+}
+
+/// A line of the source, by the system's own program.
+fn sum_of(password: &str) -> String {
+    let mut command = Command::new("sh");
+    command.args(["-c", "printf %s \"$1\" | sha1sum", "sh", password]);
+    let out = run(&mut command).with_code(0).out;
+    format!("{}:7", out.split_whitespace().next().expect("a sum").to_uppercase())
 }
 
 #[test]

@@ -54,6 +54,8 @@ pub enum Reason {
     /// A person or a program wants this login from this address, this address or this login let through or refused,
     /// whatever was counted.
     Excepted,
+    /// Something of ours failed or was too slow, and this is what the admin wants then.
+    Unanswered,
     /// Other people's lists have the address.
     ListedElsewhere {
         /// What their codes weigh together.

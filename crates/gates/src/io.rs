@@ -8,6 +8,7 @@ mod postfix;
 mod saslauthd;
 mod seats;
 mod server;
+mod steady;
 mod stream;
 
 pub use dovecot::{DovecotGate, Handle};
@@ -17,4 +18,5 @@ pub use map::MapGate;
 pub use postfix::{MilterGate, PostfixGate};
 pub use saslauthd::SaslGate;
 pub use server::{Connections, Limits, Server, StartError};
+pub use steady::{PATIENCE, Steadiness, SteadyDoor};
 pub use stream::{Listener, Place};

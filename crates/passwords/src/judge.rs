@@ -78,6 +78,8 @@ pub enum Fault {
     Word(String),
     /// Hardly more than the login or another word about its owner.
     Owner,
+    /// It is on a list of stolen passwords.
+    Stolen,
     /// Too few guesses, with what zxcvbn warns of.
     Guessable(Option<String>),
 }
@@ -97,6 +99,7 @@ impl fmt::Display for Fault {
             Self::OneKind => f.write_str("It has one kind of characters only; a digit, a capital or a space would do."),
             Self::Few => write!(f, "It has fewer than {DIFFERENT_LEAST} different characters."),
             Self::Word(word) => write!(f, "It is the word \"{word}\" in disguise, and guessers know the disguises."),
+            Self::Stolen => f.write_str("It was stolen somewhere, and guessers try it first."),
             Self::Owner => f.write_str("It is hardly more than the name of its owner."),
             Self::Guessable(None) => f.write_str("It is guessed too quickly."),
             Self::Guessable(Some(warning)) => write!(f, "It is guessed too quickly. {warning}"),

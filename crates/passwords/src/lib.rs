@@ -3,6 +3,7 @@
 //! [`judge`] says what is wrong with a password in sentences; [`generate`] makes new ones with a stated entropy. Nothing
 //! here reads a file or asks for randomness: word lists and random octets come in as arguments.
 
+pub mod breached;
 mod dictionary;
 pub mod generate;
 mod judge;

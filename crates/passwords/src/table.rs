@@ -14,6 +14,7 @@ fn letters(faults: &[Fault]) -> String {
         Fault::Few => 'f',
         Fault::Word(_) => 'w',
         Fault::Owner => 'o',
+        Fault::Stolen => 'x',
         Fault::Guessable(_) => 'g',
     };
     if faults.is_empty() { ".".to_owned() } else { faults.iter().map(letter).collect() }

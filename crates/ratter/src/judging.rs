@@ -1,12 +1,16 @@
-//! Passwords as the command line and the HTTP gate judge them: with the same words, told in the same form.
+//! Passwords as the command line and the HTTP gate judge them: with the same words and the same list of stolen ones, told in the
+//! same form.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use anyhow::Context;
-use passwords::{About, Profile, Words, judge};
+use passwords::breached::{Breached, ReadAt};
+use passwords::{About, Fault, Profile, Words, judge};
 use serde::Serialize;
+use tracing::warn;
 
 /// Where Debian puts the words of cracklib (package `cracklib-runtime`).
 const CRACKLIB_WORDS: &str = "/usr/share/dict/cracklib-small";
@@ -33,6 +37,16 @@ pub(crate) struct Judged {
 /// Judges passwords by words that it has read.
 pub(crate) struct Judge {
     words: Words,
+    breached: Option<Breached<Stolen>>,
+}
+
+/// The file of stolen passwords.
+struct Stolen(File);
+
+impl ReadAt for Stolen {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.0.read_exact_at(buffer, offset)
+    }
 }
 
 impl Judge {
@@ -45,20 +59,40 @@ impl Judge {
     pub(crate) fn with_words(named: Option<&Path>) -> anyhow::Result<Self> {
         let cracklib = Path::new(CRACKLIB_WORDS);
         let Some(path) = named.or_else(|| cracklib.exists().then_some(cracklib)) else {
-            return Ok(Self { words: Words::embedded() });
+            return Ok(Self { words: Words::embedded(), breached: None });
         };
         let mut bytes = Vec::new();
         #[expect(clippy::disallowed_methods, reason = "the binary reads files")]
         let file = File::open(path);
         let read = file.and_then(|file| file.take(WORDS_BYTES_MAX).read_to_end(&mut bytes));
         read.with_context(|| format!("{} cannot be read", path.display()))?;
-        Ok(Self { words: Words::embedded().with(&String::from_utf8_lossy(&bytes)) })
+        Ok(Self { words: Words::embedded().with(&String::from_utf8_lossy(&bytes)), breached: None })
+    }
+
+    /// The same with a list of stolen passwords.
+    pub(crate) fn with_breached(self, path: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(path) = path else { return Ok(self) };
+        let open = || {
+            #[expect(clippy::disallowed_methods, reason = "the binary reads files")]
+            let file = File::open(path)?;
+            let length = file.metadata()?.len();
+            Breached::open(Stolen(file), length)
+        };
+        let breached = open().with_context(|| format!("{} cannot be used", path.display()))?;
+        Ok(Self { breached: Some(breached), ..self })
     }
 
     /// What is said of a password; `about` are words about its owner.
     pub(crate) fn judge(&self, password: &str, about: &[&str], profile: Profile) -> Judged {
         let about = &about[..about.len().min(ABOUT_MAX)];
-        let verdict = judge(password, &About { profile, about, words: &self.words });
+        let mut verdict = judge(password, &About { profile, about, words: &self.words });
+        let is_stolen = self.breached.as_ref().map_or(Ok(false), |breached| breached.has(password));
+        match is_stolen {
+            Ok(true) => verdict.faults.push(Fault::Stolen),
+            Ok(false) => {}
+            // A disk that fails shall keep nobody from a new password.
+            Err(error) => warn!(%error, "the list of stolen passwords cannot be read"),
+        }
         Judged {
             good: verdict.is_good(),
             score: verdict.score,

@@ -17,6 +17,7 @@ mod engine;
 mod exceptions;
 mod keys;
 pub mod limits;
+mod logins;
 mod outage;
 mod owners;
 mod pack;
@@ -35,6 +36,7 @@ pub use engine::{
 };
 pub use exceptions::{EXCEPTIONS_MAX, Exception, Exceptions, Party, TooMany, Treatment};
 pub use keys::{Key, Keys};
+pub use logins::{ALIASES_MAX, Logins};
 pub use outage::{OUTAGE_LOGINS, OUTAGE_PAUSE, OUTAGE_WITHIN};
 pub use owners::{HOUSEMATES_MAX, KNOWN_FOR, Owner, PLACES_MAX, SHARED_WITHIN};
 pub use pack::default_rules;

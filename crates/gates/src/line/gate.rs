@@ -224,6 +224,7 @@ const fn reason_word(reason: Reason) -> &'static str {
         Reason::AddressListed { .. } => "address-listed",
         Reason::LoginListed { .. } => "login-listed",
         Reason::Excepted => "excepted",
+        Reason::Unanswered => "unanswered",
         Reason::ListedElsewhere { .. } => "listed-elsewhere",
         Reason::TarpitsFull => "tarpits-full",
     }

@@ -7,6 +7,7 @@ mod client;
 mod doctor;
 mod duration;
 mod export;
+mod filter;
 mod import;
 mod import_list;
 mod key;

@@ -25,6 +25,8 @@ enum Command {
     Check(CheckArguments),
     /// Make passwords that nobody can guess
     New(NewArguments),
+    /// Make the file of stolen passwords for `check --breached`
+    Filter(super::filter::Arguments),
 }
 
 #[derive(clap::Args)]
@@ -40,6 +42,10 @@ struct CheckArguments {
     /// A file of words that are no passwords, one in a line [default: cracklib's, if it is installed]
     #[arg(long, value_name = "FILE")]
     words: Option<PathBuf>,
+
+    /// A file of stolen passwords, as `ratter password filter` makes it
+    #[arg(long, value_name = "FILE")]
+    breached: Option<PathBuf>,
 }
 
 #[derive(ValueEnum, Clone, Copy)]
@@ -80,11 +86,12 @@ pub(crate) fn password(arguments: &Arguments, show: &Show) -> Result<Outcome, Fa
     match &arguments.command {
         Command::Check(check) => self::check(check, show),
         Command::New(new) => make(new, show),
+        Command::Filter(filter) => super::filter::filter(filter, show),
     }
 }
 
 fn check(arguments: &CheckArguments, show: &Show) -> Result<Outcome, Failure> {
-    let judge = Judge::with_words(arguments.words.as_deref())?;
+    let judge = Judge::with_words(arguments.words.as_deref())?.with_breached(arguments.breached.as_deref())?;
     let password = read_password()?;
     let about: Vec<_> = arguments.about.iter().map(String::as_str).collect();
     let profile = match arguments.profile {

@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 use super::ask::{self, AskPolicy};
 use super::diagnose::Fault;
 use super::forms::{Form, Mismatch, socket, text};
+use super::gates::{Fail, fail};
 use super::listeners::{is_public, reason};
 use super::probe::Transport;
 use super::reader::Section;
@@ -25,6 +26,8 @@ pub struct DovecotGate {
     pub nonce: Option<String>,
     /// What a client is told that is refused because of a block; empty tells it nothing.
     pub message: String,
+    /// What it answers when nothing can be told.
+    pub fail: Fail,
     /// What it does about addresses that are on other people's lists; none asks none.
     pub ask: Option<AskPolicy>,
 }
@@ -59,6 +62,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<DovecotGate> {
     let api_header = section.setting("api-header", &header_name());
     let nonce = section.optional("nonce", &text("the nonce that Dovecot has", SECRET_BYTES_MAX));
     let message = section.optional("message", &text("a sentence for clients that are refused", MESSAGE_BYTES_MAX));
+    let fail = fail(section);
     let ask = section.part("ask", |section| Some(ask::policy(section)));
 
     let listen = listen?;
@@ -76,6 +80,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<DovecotGate> {
         api_header: api_header?,
         nonce,
         message: message.unwrap_or_default(),
+        fail,
         ask,
     })
 }

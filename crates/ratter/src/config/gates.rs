@@ -38,6 +38,20 @@ pub struct Gates {
     pub saslauthd: Option<SaslGate>,
 }
 
+/// What a gate answers when nothing can be told in time.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Fail {
+    /// Clients are let through.
+    #[default]
+    Open,
+    /// Clients are refused, for now where the protocol can say that.
+    Closed,
+}
+
+pub(super) fn fail(section: &Section<'_>) -> Fail {
+    section.optional("fail", &word([("open", Fail::Open), ("closed", Fail::Closed)])).unwrap_or_default()
+}
+
 /// A server of mail servers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MailGate {
@@ -45,6 +59,8 @@ pub struct MailGate {
     pub listen: Vec<Place>,
     /// What it does.
     pub settings: Settings,
+    /// What it answers when nothing can be told.
+    pub fail: Fail,
     /// What it does about addresses that are on other people's lists; none asks none.
     pub ask: Option<AskPolicy>,
 }
@@ -54,6 +70,8 @@ pub struct MailGate {
 pub struct LineGate {
     /// Where it listens.
     pub listen: Vec<Place>,
+    /// What it answers when nothing can be told.
+    pub fail: Fail,
     /// What it does about addresses that are on other people's lists; none asks none.
     pub ask: Option<AskPolicy>,
 }
@@ -77,6 +95,7 @@ fn mail(section: &Section<'_>, lists: &Lists, title: &str) -> MailGate {
     let ask = section.part("ask", |section| Some(ask::policy(section)));
     let set = |key| section.each(key, &list(lists)).iter().fold(ListSet::EMPTY, |set, list| set.with(list.value));
     MailGate {
+        fail: fail(section),
         ask,
         listen: listen.into_iter().map(|place| place.value).collect(),
         settings: Settings {
@@ -102,7 +121,7 @@ fn line(section: &Section<'_>) -> LineGate {
     let listen = section.required_each("listen", &place(section));
     note_places(section, &listen, "[gate.line]");
     let ask = section.part("ask", |section| Some(ask::policy(section)));
-    LineGate { listen: listen.into_iter().map(|place| place.value).collect(), ask }
+    LineGate { listen: listen.into_iter().map(|place| place.value).collect(), fail: fail(section), ask }
 }
 
 /// An address with a port, or the path of a unix socket.

@@ -1,12 +1,14 @@
 //! `[gate.http]`: the server of questions over HTTP.
 
+use std::path::PathBuf;
+
 use gates::io::Place;
 use gates::web::Backends;
 
 use super::ask::{self, AskPolicy};
 use super::dovecot::{Secret, header_name, secret};
 use super::forms::socket;
-use super::gates::{note_places, place};
+use super::gates::{Fail, fail, note_places, place};
 use super::listeners::is_public;
 use super::reader::Section;
 
@@ -23,8 +25,12 @@ pub struct HttpGate {
     pub api_header: String,
     /// What it does about addresses that are on other people's lists; none asks none.
     pub ask: Option<AskPolicy>,
+    /// What it answers when nothing can be told.
+    pub fail: Fail,
     /// The mail servers behind nginx.
     pub backends: Backends,
+    /// A file of stolen passwords, which are refused.
+    pub breached: Option<PathBuf>,
 }
 
 impl HttpGate {
@@ -43,6 +49,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<HttpGate> {
     let api_key = secret(section, "api-key", "api-key-file");
     let api_header = section.optional("api-header", &header_name());
     let ask = section.part("ask", |section| Some(ask::policy(section)));
+    let breached = section.optional("breached", &section.desk.path("/var/lib/ratter/breached.filter"));
     let backends = section.part("nginx", |section| Some(backends(section)));
 
     let is_open = ["password", "password-file", "api-key", "api-key-file"].iter().all(|key| !section.has(key));
@@ -61,7 +68,9 @@ pub(super) fn read(section: &Section<'_>) -> Option<HttpGate> {
         api_key,
         api_header: api_header.unwrap_or_else(|| "X-API-Key".to_owned()),
         ask,
+        fail: fail(section),
         backends: backends.unwrap_or_default(),
+        breached,
     })
 }
 

@@ -6,7 +6,7 @@ use gates::policy::{Refusal, Settings};
 
 use super::ask::{self, AskPolicy};
 use super::forms::word;
-use super::gates::{list, note_places, place};
+use super::gates::{Fail, fail, list, note_places, place};
 use super::lists::Lists;
 use super::reader::Section;
 
@@ -19,6 +19,8 @@ pub struct MapGate {
     pub tcp: Vec<Place>,
     /// What they answer.
     pub settings: Settings,
+    /// What they answer when nothing can be told.
+    pub fail: Fail,
     /// What they do about addresses that are on other people's lists; none asks none.
     pub ask: Option<AskPolicy>,
 }
@@ -43,6 +45,7 @@ pub(super) fn read(section: &Section<'_>, lists: &Lists) -> MapGate {
             refuse_lists: refused.iter().fold(ListSet::EMPTY, |set, list| set.with(list.value)),
             mark_lists: ListSet::EMPTY,
         },
+        fail: fail(section),
         ask: section.part("ask", |section| Some(ask::policy(section))),
     }
 }

@@ -56,7 +56,7 @@ pub use self::dnsbl::{Combined, CookieSecrets, Dnsbl, NameServer, StaticZone, St
 pub use self::dovecot::{DovecotGate, Secret};
 pub use self::feed::Feed;
 pub use self::find::{Ports, Source, control_socket, find, parse_duration};
-pub use self::gates::{Gates, LineGate};
+pub use self::gates::{Fail, Gates, LineGate};
 pub use self::http::HttpGate;
 pub use self::limits::Limits;
 pub(crate) use self::listeners::is_public;
@@ -163,7 +163,7 @@ pub fn load(path: Option<&Path>, text: &str, probe: &dyn Probe) -> Result<Config
 }
 
 /// Sections of which `default.toml` has none, with what is required in them.
-const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[[ask]]\ncodes = [{}]\n[gate.http.ask]\n\
+const OTHER_SECTIONS: &str = "[[login.alias]]\n[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[[ask]]\ncodes = [{}]\n[gate.http.ask]\n\
      [gate.http.nginx]\n[gate.line.ask]\n[gate.map.ask]\n[gate.postfix.ask]\n[gate.milter.ask]\n[gate.saslauthd]\n[gate.dovecot.ask]\n[[action.map]]\n[reports]\n[[reporter]]\n[dnsbl.access]\n\
      [[dnsbl.zone]]\n[[dnsbl.transfer.allow]]\n[[dnsbl.transfer.notify]]\n[dnsbl.static]\n[dnsbl.tls]\n[[dnsbl.mirror]]\n[feed]\n";
 

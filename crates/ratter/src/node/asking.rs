@@ -142,7 +142,8 @@ impl AskingDoor {
     /// networks, and people who have logged in from there.
     fn asked(&self, now: Timestamp, question: &Question<'_>) -> Option<(Address, Asked)> {
         let address = question.address.filter(|address| is_public(address.ip()))?;
-        if question.login.is_some_and(|login| self.node.engine.knows(now, address, login)) {
+        if question.login.is_some_and(|login| self.node.engine.knows(now, address, &self.node.logins.canonical(login)))
+        {
             return None;
         }
         // A host that sends mail by itself is what lists of dynamic addresses are for; a person who logs in is not.

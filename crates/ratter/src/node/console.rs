@@ -9,7 +9,7 @@ use ::console::api::{
 };
 use ::console::metrics::Metric;
 use ::console::{Export, MapText};
-use base::{Address, Evidence, ListId, Maker, Subject, Timestamp, Until};
+use base::{Address, Evidence, ListId, Login, Maker, Subject, Timestamp, Until};
 use listings::{Refusal, Wish};
 use store::Asked;
 
@@ -61,10 +61,11 @@ impl ::console::Node for Node {
 
     fn why(&self, subject: &Subject, at: Option<&str>) -> Result<Why, Fault> {
         self.explain(subject, at)
+        let subject = &self.as_known(subject.clone());
     }
 
     fn list(&self, wish: &ListWish) -> Result<ListingView, Fault> {
-        let subject = parse_subject(&wish.subject)?;
+        let subject = self.as_known(parse_subject(&wish.subject)?);
         check_person(&wish.person)?;
         let (list, info) = self.find_list(&wish.list)?;
         if info.code.is_some() && matches!(subject, Subject::Login(_)) {
@@ -90,7 +91,7 @@ impl ::console::Node for Node {
     }
 
     fn unlist(&self, wish: &UnlistWish) -> Result<Vec<ListingView>, Fault> {
-        let subject = parse_subject(&wish.subject)?;
+        let subject = self.as_known(parse_subject(&wish.subject)?);
         check_person(&wish.person)?;
         let list = wish.list.as_deref().map(|name| self.find_list(name)).transpose()?.map(|(list, _)| list);
         let gone = self.book.unlist(clock::now(), &subject, list, &wish.person);
@@ -141,6 +142,17 @@ impl ::console::Node for Node {
 }
 
 impl Node {
+    /// The subject with its login in the form under which it is counted.
+    pub(super) fn as_known(&self, subject: Subject) -> Subject {
+        match subject {
+            Subject::Login(login) => {
+                let known = Login::new(&self.logins.canonical(login.as_str()));
+                Subject::Login(known.unwrap_or(login))
+            }
+            Subject::Network(_) => subject,
+        }
+    }
+
     pub(super) fn find_list(&self, name: &str) -> Result<(ListId, &ListInfo), Fault> {
         let unknown = || Fault::bad(format!("there is no list `{name}`; there are {}", self.names.all_lists()));
         self.names.list_named(name).ok_or_else(unknown)

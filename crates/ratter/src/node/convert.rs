@@ -109,7 +109,8 @@ fn access(password: Option<&Secret>, api_key: Option<&Secret>, api_header: &str)
 
 /// The HTTP gate. Passwords are judged only where nobody outside this machine can read them.
 pub(crate) fn http_settings(gate: &HttpGate) -> anyhow::Result<gates::web::Settings> {
-    let passwords = gate.is_private().then(crate::judging::Judge::open).transpose()?;
+    let judge = || crate::judging::Judge::open()?.with_breached(gate.breached.as_deref());
+    let passwords = gate.is_private().then(judge).transpose()?;
     Ok(gates::web::Settings {
         access: access(gate.password.as_ref(), gate.api_key.as_ref(), &gate.api_header),
         backends: gate.backends,

@@ -86,7 +86,7 @@ impl Node {
 
 impl Entries for Node {
     fn put(&self, now: Timestamp, side: Side, entry: &Entry) -> Result<(), EntryRefused> {
-        let party = as_counted(&entry.party);
+        let party = self.as_counted(&entry.party);
         let until = entry.until.unwrap_or(now);
         let exception = |treatment| Exception {
             party: party.clone(),
@@ -111,7 +111,7 @@ impl Entries for Node {
     }
 
     fn remove(&self, now: Timestamp, side: Side, party: &Party) {
-        let party = as_counted(party);
+        let party = self.as_counted(party);
         match (side, subject_of(&party)) {
             (Side::White, _) => self.except_no_more(Treatment::Pass, &party),
             (Side::Black, None) => self.except_no_more(Treatment::Refuse, &party),
@@ -121,7 +121,7 @@ impl Entries for Node {
     }
 
     fn find(&self, now: Timestamp, side: Side, address: Option<Address>, login: Option<&str>) -> Option<Entry> {
-        let login = login.and_then(Login::new);
+        let login = login.and_then(|login| Login::new(&self.logins.canonical(login)));
         let text = login.as_ref().map(Login::as_str);
         let treatment = if side == Side::Black { Treatment::Refuse } else { Treatment::Pass };
         let excepted = self.exceptions.find_one(now, treatment, address, text).map(|found| Entry {
@@ -152,7 +152,7 @@ impl Entries for Node {
     }
 
     fn reset(&self, now: Timestamp, party: &Party) {
-        let party = as_counted(party);
+        let party = self.as_counted(party);
         let is_pair = subject_of(&party).is_none();
         for subject in parts_of(&party) {
             self.engine.forget(&subject);
@@ -167,7 +167,7 @@ impl Entries for Node {
     }
 
     fn levels(&self, now: Timestamp, party: &Party) -> Vec<Counted> {
-        let levels = parts_of(&as_counted(party)).into_iter().flat_map(|part| self.engine.explain(now, &part));
+        let levels = parts_of(&self.as_counted(party)).into_iter().flat_map(|part| self.engine.explain(now, &part));
         let counted = levels.filter_map(|level| match level {
             Level::Rule { rule, counted, distinct, distinct_threshold, .. } => Some(Counted {
                 rule: self.names.rule(rule).to_owned(),
@@ -181,6 +181,14 @@ impl Entries for Node {
 }
 
 impl Node {
+    /// The party as it is counted: a single IPv6 address stands for its /64, and a login has its one form.
+    fn as_counted(&self, party: &Party) -> Party {
+        let widen =
+            |network: Network| if network.is_host() { Address::new(network.base()).aggregate() } else { network };
+        let one = |login: &Login| Login::new(&self.logins.canonical(login.as_str()));
+        Party { network: party.network.map(widen), login: party.login.as_ref().and_then(one) }
+    }
+
     fn entry(&self, listing: Listing) -> Entry {
         let reason = super::views::listing(&self.names, &listing).reason;
         let party = match listing.subject {
@@ -189,12 +197,6 @@ impl Node {
         };
         Entry { party, until: listing.until.moment(), reason }
     }
-}
-
-/// The party with a single IPv6 address widened to the /64 that counts as one, as everywhere.
-fn as_counted(party: &Party) -> Party {
-    let widen = |network: Network| if network.is_host() { Address::new(network.base()).aggregate() } else { network };
-    Party { network: party.network.map(widen), login: party.login.clone() }
 }
 
 /// The one subject of a party; none of a pair, which the book does not know.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ::gates::dovecot::Count as DovecotCount;
 use ::gates::io::{Connections, DovecotGate, Handle, HttpGate, Limits, LineGate, Listener};
-use ::gates::io::{MapGate, MilterGate, Place, PostfixGate, SaslGate};
+use ::gates::io::{MapGate, MilterGate, Place, PostfixGate, SaslGate, Steadiness, SteadyDoor};
 use ::gates::line::Count as LineCount;
 use ::gates::map::{Count as MapCount, Dialect};
 use ::gates::milter::Count as MilterCount;
@@ -15,7 +15,7 @@ use ::gates::saslauthd::Count as SaslCount;
 use ::gates::web::Count as HttpCount;
 use ::gates::{Lists, Messages};
 use anyhow::Context;
-use base::{Address, ListSet};
+use base::{Address, ListSet, Verdict};
 use console::api::GateStatus;
 use console::metrics::Metric;
 use rules::Door;
@@ -23,10 +23,11 @@ use rules::Door;
 use super::asking::AskingDoor;
 use super::{Node, convert};
 use crate::clock;
-use crate::config::{AskPolicy, AskingGate, Config, asked_by};
+use crate::config::{AskPolicy, AskingGate, Config, Fail, asked_by};
 
 /// What answers mail servers.
 pub(super) struct Gates {
+    steadiness: Arc<Steadiness>,
     pub(super) dovecot: Option<Handle>,
     pub(super) http: Option<HttpGate>,
     pub(super) line: Option<LineGate>,
@@ -45,10 +46,11 @@ impl Lists for Node {
 /// Starts the gates that are configured.
 pub(super) fn start(config: &Config, node: &Arc<Node>) -> anyhow::Result<Gates> {
     let limits = Limits { connections_max: config.limits.connections, ..Default::default() };
+    let doors = Doors { config, node, steadiness: Arc::default() };
     let dovecot = config.gates.dovecot.as_ref().map(|gate| {
         let listener = TcpListener::bind(gate.listen)
             .with_context(|| format!("Dovecot's gate cannot listen at {}", gate.listen))?;
-        let door = door_of(config, node, gate.ask, AskingGate::Dovecot);
+        let door = doors.of(gate.ask, AskingGate::Dovecot, gate.fail);
         let api = ::gates::weakforced::Api::new(node.clone());
         let gate = ::gates::dovecot::Gate::new(convert::dovecot_settings(gate), door).with_api(api);
         anyhow::Ok(DovecotGate::start_on(listener, gate, clock::now, limits)?)
@@ -56,38 +58,45 @@ pub(super) fn start(config: &Config, node: &Arc<Node>) -> anyhow::Result<Gates> 
     let http = config.gates.http.as_ref().map(|gate| {
         let listeners = listeners(&gate.listen, "the HTTP gate")?;
         let settings = convert::http_settings(gate)?;
-        let gate = ::gates::web::Gate::new(settings, door_of(config, node, gate.ask, AskingGate::Http));
+        let gate = ::gates::web::Gate::new(settings, doors.of(gate.ask, AskingGate::Http, gate.fail));
         anyhow::Ok(HttpGate::start(listeners, gate, clock::now, limits)?)
     });
     let line = config.gates.line.as_ref().map(|gate| {
         let listeners = listeners(&gate.listen, "the line gate")?;
-        let door = door_of(config, node, gate.ask, AskingGate::Line);
+        let door = doors.of(gate.ask, AskingGate::Line, gate.fail);
         anyhow::Ok(LineGate::start(listeners, door, clock::now, limits)?)
     });
-    let mail = |policy, gate| MailNode { door: door_of(config, node, policy, gate), ..mail_node(config, node) };
+    let mail = |policy, gate, fail| MailNode { door: doors.of(policy, gate, fail), ..mail_node(config, node) };
     let map = config.gates.map.as_ref().map(|gate| {
         let socketmap = (Dialect::Socketmap, listeners(&gate.socketmap, "the gate for socketmaps")?);
         let tcp = (Dialect::Tcp, listeners(&gate.tcp, "the gate for tcp tables")?);
-        let mail = mail(gate.ask, AskingGate::Map);
+        let mail = mail(gate.ask, AskingGate::Map, gate.fail);
         anyhow::Ok(MapGate::start(vec![socketmap, tcp], mail, gate.settings, clock::now, limits)?)
     });
     let messages = mail_node(config, node).messages;
-    let both = |policy, gate| MailNode { messages: Arc::clone(&messages), ..mail(policy, gate) };
+    let both = |policy, gate, fail| MailNode { messages: Arc::clone(&messages), ..mail(policy, gate, fail) };
     let postfix = config.gates.postfix.as_ref().map(|gate| {
         let listeners = listeners(&gate.listen, "Postfix' gate")?;
-        let mail = both(gate.ask, AskingGate::Postfix);
+        let mail = both(gate.ask, AskingGate::Postfix, gate.fail);
         anyhow::Ok(PostfixGate::start(listeners, mail, gate.settings, clock::now, limits)?)
     });
     let milter = config.gates.milter.as_ref().map(|gate| {
         let listeners = listeners(&gate.listen, "the milter")?;
-        let mail = both(gate.ask, AskingGate::Milter);
+        let mail = both(gate.ask, AskingGate::Milter, gate.fail);
         anyhow::Ok(MilterGate::start(listeners, mail, gate.settings, clock::now, limits)?)
     });
     let saslauthd = config.gates.saslauthd.as_ref().map(|gate| {
         let listeners = listeners(&gate.listen, "the gate before saslauthd")?;
-        anyhow::Ok(SaslGate::start(listeners, node.clone(), &gate.upstream, clock::now, limits)?)
+        anyhow::Ok(SaslGate::start(
+            listeners,
+            doors.steady(node.clone(), Verdict::Pass),
+            &gate.upstream,
+            clock::now,
+            limits,
+        )?)
     });
     Ok(Gates {
+        steadiness: Arc::clone(&doors.steadiness),
         dovecot: dovecot.transpose()?,
         http: http.transpose()?,
         line: line.transpose()?,
@@ -115,11 +124,34 @@ fn listeners(places: &[Place], who: &str) -> anyhow::Result<Vec<Listener>> {
     places.iter().map(bind).collect()
 }
 
-/// The node's door, which asks lists too if the gate wants that.
-fn door_of(config: &Config, node: &Arc<Node>, policy: Option<AskPolicy>, gate: AskingGate) -> Arc<dyn Door> {
-    match policy {
-        Some(policy) => Arc::new(AskingDoor { node: node.clone(), lists: asked_by(&config.asks, gate), policy }),
-        None => node.clone(),
+/// The doors of the gates.
+struct Doors<'a> {
+    config: &'a Config,
+    node: &'a Arc<Node>,
+    steadiness: Arc<Steadiness>,
+}
+
+impl Doors<'_> {
+    /// The node's door, which asks lists too if the gate wants that, and keeps no gate waiting.
+    fn of(&self, policy: Option<AskPolicy>, gate: AskingGate, fail: Fail) -> Arc<dyn Door> {
+        let door: Arc<dyn Door> = match policy {
+            Some(policy) => {
+                let lists = asked_by(&self.config.asks, gate);
+                Arc::new(AskingDoor { node: self.node.clone(), lists, policy })
+            }
+            None => self.node.clone(),
+        };
+        let on_failure = match (fail, gate) {
+            (Fail::Open, _) => Verdict::Pass,
+            // Dovecot knows no refusal for now.
+            (Fail::Closed, AskingGate::Dovecot) => Verdict::Refuse,
+            (Fail::Closed, _) => Verdict::Defer,
+        };
+        self.steady(door, on_failure)
+    }
+
+    fn steady(&self, door: Arc<dyn Door>, on_failure: Verdict) -> Arc<dyn Door> {
+        Arc::new(SteadyDoor::new(door, Arc::clone(&self.steadiness), on_failure))
     }
 }
 
@@ -197,7 +229,11 @@ impl Gates {
     }
 
     pub(super) fn metrics(&self) -> Vec<Metric> {
-        let mut metrics = Vec::new();
+        let failures = self.steadiness.counts().map(|(count, value)| (count.to_owned(), value));
+        let mut metrics = vec![
+            Metric::counter("gate_failures", "Questions and reports at gates that failed or were slow, by how", 0)
+                .by("count", failures),
+        ];
         if let Some(gate) = &self.dovecot {
             let counts = gate.counters().iter().map(|(count, value)| (count.name().to_owned(), value));
             let connections = gate.connections();

@@ -44,7 +44,7 @@ use std::time::Duration;
 
 use base::{Decision, Event, EventKind, Timestamp};
 use listings::Book;
-use rules::{Door, Engine, Exceptions, Question, Stage};
+use rules::{Door, Engine, Exceptions, Logins, Question, Stage};
 use sensors::patterns::Patterns;
 use store::{Batch, KeptEvent, Store};
 use tokio::sync::broadcast;
@@ -95,6 +95,8 @@ pub(crate) struct Node {
     names_judge: reverse::Judge,
     /// Who is let through or refused whatever was counted.
     exceptions: Exceptions,
+    /// How the forms of one login are made one, at every way in.
+    logins: Logins,
     asking: Option<Asking>,
     warnings: Vec<String>,
     /// How far back events are kept, for `why`.
@@ -116,6 +118,8 @@ struct Outlets {
 impl Node {
     /// Counts an event and adds what must survive a restart to `batch`, which the caller pushes when it is complete.
     fn observe_into(&self, now: Timestamp, event: &Event<'_>, batch: &mut Batch) {
+        let login = event.login.map(|login| self.logins.canonical(login));
+        let event = &Event { login: login.as_deref(), ..*event };
         let observed = self.engine.observe(now, event);
         // Failures rebuild the windows after a restart, and are the evidence that people are shown. A success is kept
         // where it says something new or took a failure back, and not a thousand times a second.
@@ -185,6 +189,8 @@ impl Node {
 
 impl Door for Node {
     fn ask(&self, now: Timestamp, question: &Question<'_>) -> Decision {
+        let login = question.login.map(|login| self.logins.canonical(login));
+        let question = &Question { login: login.as_deref(), ..*question };
         self.excepted(now, question).unwrap_or_else(|| self.engine.ask(now, question))
     }
 

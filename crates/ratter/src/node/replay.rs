@@ -187,6 +187,7 @@ impl Replay {
             | Reason::NeverListed
             | Reason::KnownAddress
             | Reason::Excepted
+            | Reason::Unanswered
             | Reason::ListedElsewhere { .. }
             | Reason::TarpitsFull => return,
         };

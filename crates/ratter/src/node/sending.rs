@@ -96,12 +96,16 @@ impl SendingLimits {
 impl SendingDoor for Node {
     fn reserve(&self, sending: &Sending<'_>) -> Outcome {
         let now = clock::now();
+        let login = sending.login.map(|login| self.logins.canonical(login));
+        let sending = &Sending { login: login.as_deref(), ..*sending };
         let outcome = self.sending.limiter.reserve(self.sending.at(now), sending);
         self.tell_exceeded(now, sending, outcome)
     }
 
     fn settle(&self, sending: &Sending<'_>) -> Outcome {
         let now = clock::now();
+        let login = sending.login.map(|login| self.logins.canonical(login));
+        let sending = &Sending { login: login.as_deref(), ..*sending };
         let outcome = self.sending.limiter.settle(self.sending.at(now), sending);
         self.tell_exceeded(now, sending, outcome)
     }

@@ -88,6 +88,7 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         patterns: Arc::new(Patterns::new(config.patterns.clone())),
         names_judge: super::reverse::Judge::new(),
         exceptions: exceptions(&mut restored),
+        logins: config.login.logins.clone(),
         asking: super::Asking::start(&config.resolver, &config.asks)?,
         warnings: lasting_warnings(config),
         history: config.limits.history,

@@ -234,6 +234,7 @@ pub(crate) fn told(decision: Decision) -> String {
         Reason::ListedElsewhere { .. } => " elsewhere",
         Reason::TarpitsFull => " full",
         Reason::Excepted => " excepted",
+        Reason::Unanswered => " unanswered",
     };
     verdict + reason
 }
