@@ -38,7 +38,8 @@ fn queries(node: &Node) -> u64 {
 fn unbound_finds_what_is_listed_and_remembers_what_is_not() {
     let node = node("");
     for minimises in ["yes", "no"] {
-        let lines = format!("  qname-minimisation: {minimises}\n  qname-minimisation-strict: {minimises}");
+        // Strictly, unbound 1.17 would ask again for names below one that is not there, which it has not kept.
+        let lines = format!("  qname-minimisation: {minimises}\n");
         let unbound = Unbound::start(ORIGIN, &at(node.addresses().dns), &lines, "");
         for zone in ["auth", "all"] {
             assert_eq!(unbound.addresses(&entry(LISTED, zone, ORIGIN)), ["127.0.0.43"], "minimises: {minimises}");
@@ -148,7 +149,8 @@ fn spamassassin_scores_by_exact_codes() {
     let resolver = unbound.address();
     let local = format!(
         "dns_server {}:{}\nuse_bayes 0\nrbl_timeout 10 10\ndns_available yes\nscore RATTER_SPAM 3.3\n\
-         internal_networks 192.0.2.0/24\n",
+         internal_networks 192.0.2.0/24\ndns_query_restriction deny org net com eu info de cx\n\
+         dns_query_restriction allow {ORIGIN}\n",
         resolver.ip(),
         resolver.port()
     );
@@ -178,6 +180,9 @@ fn spamassassin_scores_by_exact_codes() {
             assert!(header.contains("RATTER_SPAM=3.3"), "the score of local.cf: {header}");
         }
     }
+    // With the rules that Debian ships, and nothing of the world to ask.
+    let proved = setup(&node, "spamassassin", place.path(), &["--probe"]);
+    assert!(proved.contains("while the address is listed"), "{proved}");
     let block = home().join(format!(".spamassassin/dnsblock_shut.{ORIGIN}"));
     assert!(block.exists(), "SpamAssassin knows that the list does not answer its questions: {}", block.display());
 }

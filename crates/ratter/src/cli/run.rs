@@ -98,6 +98,10 @@ fn welcome(config: &Config, source: &Source) -> String {
     if let Some(dnsbl) = &config.dnsbl {
         let listen: Vec<_> = dnsbl.listen.iter().map(ToString::to_string).collect();
         lines.push(format!("  dns        {} for {}", listen.join(" "), dnsbl.origin));
+        lines.extend(dnsbl.tls.iter().map(|tls| {
+            let listen: Vec<_> = tls.listen.iter().map(ToString::to_string).collect();
+            format!("  dns tls    {}", listen.join(" "))
+        }));
     }
     lines.extend(config.console.iter().map(|console| format!("  metrics    http://{}/metrics", console.listen)));
     if matches!(source, Source::BuiltIn) {

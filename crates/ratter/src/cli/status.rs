@@ -68,7 +68,9 @@ fn inputs(status: &Status) -> Vec<[String; 3]> {
     });
     let dnsbl = status.dnsbl.iter().map(|d| {
         let counted = format!("{} queries, {} listed, {} denied; {} keys", d.queries, d.listed, d.denied, d.keys);
-        [format!("dns {} {}", d.origin, d.listen.join(" ")), "listening".to_owned(), counted]
+        let tls = d.tls.iter().map(|address| format!("tls {address}"));
+        let listen: Vec<_> = d.listen.iter().cloned().chain(tls).collect();
+        [format!("dns {} {}", d.origin, listen.join(" ")), "listening".to_owned(), counted]
     });
     let transfers = status.dnsbl.iter().flat_map(|d| &d.transfers).map(|t| {
         let counted = format!(

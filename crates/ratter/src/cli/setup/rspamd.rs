@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::scored::{self, BLOCKED, Zone};
+use super::scored::{self, BLOCKED, Hit, Zone};
 use super::{Asked, Planned, Recipe, heading};
 use crate::cli::Failure;
 
@@ -62,31 +62,32 @@ fn include(folder: &Path, file: &str, ours: &Path) -> String {
 /// The lists: an answer without a symbol here has no effect (`unknown`), and those that say that we may not ask have one
 /// that weighs nothing. Codes are patterns to rspamd; of all addresses an address as a pattern fits itself alone. rspamd itself looks whether a list is alive, by 127.0.0.1, which must not be listed.
 fn lists(zones: &[Zone]) -> String {
-    let mut text = String::from("rbls {\n");
-    for zone in zones {
-        let Zone { symbol, name, v4, v6, .. } = zone;
-        text += &format!(
-            "  {} {{\n    symbol = \"{symbol}\";\n    rbl = \"{name}\";\n    checks = [\"from\"];\n    ipv4 = {v4};\n    \
-             ipv6 = {v6};\n    unknown = false;\n    returncodes {{\n",
-            symbol.to_lowercase()
-        );
-        for hit in &zone.hits {
-            text += &format!("      {} = \"{}\";\n", hit.symbol, hit.code);
-        }
-        let blocked = BLOCKED.map(|code| format!("\"{code}\"")).join(", ");
-        text += &format!("      {symbol}_BLOCKED = [{blocked}];\n    }}\n  }}\n");
-    }
-    text + "}\n"
+    let zones = zones.iter().map(list);
+    ["rbls {\n".to_owned()].into_iter().chain(zones).chain(["}\n".to_owned()]).collect()
+}
+
+fn list(zone: &Zone) -> String {
+    let Zone { symbol, name, v4, v6, .. } = zone;
+    let begin = format!(
+        "  {} {{\n    symbol = \"{symbol}\";\n    rbl = \"{name}\";\n    checks = [\"from\"];\n    ipv4 = {v4};\n    \
+         ipv6 = {v6};\n    unknown = false;\n    returncodes {{\n",
+        symbol.to_lowercase()
+    );
+    let hit = |hit: &Hit| format!("      {} = \"{}\";\n", hit.symbol, hit.code);
+    let blocked = BLOCKED.map(|code| format!("\"{code}\"")).join(", ");
+    let end = format!("      {symbol}_BLOCKED = [{blocked}];\n    }}\n  }}\n");
+    [begin].into_iter().chain(zone.hits.iter().map(hit)).chain([end]).collect()
 }
 
 fn scores(zones: &[Zone]) -> String {
     let line = |symbol: &str, weight: &str, meaning: &str| {
         format!("  \"{symbol}\" {{ weight = {weight}; description = \"{meaning}\"; }}\n")
     };
-    let mut text = String::from("symbols {\n");
-    for zone in zones {
-        text.extend(zone.hits.iter().map(|hit| line(&hit.symbol, &hit.score, &hit.meaning)));
-        text += &line(&format!("{}_BLOCKED", zone.symbol), "0.0", "This list does not answer our questions");
-    }
-    text + "}\n"
+    let of_zone = |zone: &Zone| {
+        let hits = zone.hits.iter().map(|hit| line(&hit.symbol, &hit.score, &hit.meaning));
+        let blocked = line(&format!("{}_BLOCKED", zone.symbol), "0.0", "This list does not answer our questions");
+        hits.chain([blocked]).collect::<String>()
+    };
+    let zones = zones.iter().map(of_zone);
+    ["symbols {\n".to_owned()].into_iter().chain(zones).chain(["}\n".to_owned()]).collect()
 }

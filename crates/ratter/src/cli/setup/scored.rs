@@ -30,8 +30,6 @@ pub(super) struct Zone {
     pub(super) hits: Vec<Hit>,
     /// Whether the name holds a key, which is a secret.
     pub(super) has_key: bool,
-    /// Whether it is this node's own.
-    pub(super) is_own: bool,
 }
 
 /// A code and what it counts.
@@ -53,7 +51,7 @@ const MEANING_MAX: usize = 50;
 pub(super) const BLOCKED: [Ipv4Addr; 3] =
     [Ipv4Addr::new(127, 255, 255, 252), Ipv4Addr::new(127, 255, 255, 254), Ipv4Addr::new(127, 255, 255, 255)];
 
-/// The zones of the configuration: this node's `all`, asked with `key` if one is given, and the lists of `[[ask]]`.
+/// The zones of the configuration: first this node's `all`, asked with `key` if one is given, then the lists of `[[ask]]`.
 pub(super) fn zones(asked: &Asked<'_>, key: Option<&str>) -> Result<Vec<Zone>, Failure> {
     let zones: Vec<_> = own(asked.config, key).into_iter().chain(asked.config.asks.iter().map(others)).collect();
     if zones.is_empty() {
@@ -81,7 +79,6 @@ fn own(config: &Config, key: Option<&str>) -> Option<Zone> {
         v6: true,
         hits: config.lists.iter().filter_map(hit).collect(),
         has_key: key.is_some(),
-        is_own: true,
     })
 }
 
@@ -104,7 +101,6 @@ fn others(asked: &config::AskedList) -> Zone {
         v6: list.v6,
         hits: list.codes.iter().map(hit).collect(),
         has_key: list.key.is_some(),
-        is_own: false,
         symbol: zone,
     }
 }
@@ -137,7 +133,8 @@ pub(super) fn probe(
     client: &Client,
     judge: impl Fn(&str) -> anyhow::Result<String>,
 ) -> anyhow::Result<String> {
-    let hit = zones.iter().find(|zone| zone.is_own).and_then(|zone| zone.hits.first());
+    // This node's own zone is the first.
+    let hit = zones.first().filter(|_| config.dnsbl.is_some()).and_then(|zone| zone.hits.first());
     let hit = hit.ok_or_else(|| anyhow!("only a list of this node's own can be tried: there is no [dnsbl]"))?;
     let list = config.lists.iter().find(|list| list.code == Some(hit.code)).map(|list| list.name.clone());
     let list = list.ok_or_else(|| anyhow!("no list has the code {}", hit.code))?;

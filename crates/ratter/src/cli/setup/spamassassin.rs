@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::scored::{self, BLOCKED, Zone};
+use super::scored::{self, BLOCKED, Hit, Zone};
 use super::{Asked, Planned, Recipe, heading};
 use crate::cli::Failure;
 
@@ -51,33 +51,31 @@ fn first(zones: &[Zone]) -> &str {
     zones.iter().flat_map(|zone| &zone.hits).map(|hit| hit.symbol.as_str()).next().unwrap_or_default()
 }
 
-/// The rules. The question itself has no score, because it fits every answer; each code is a rule of its own, by
-/// the exact address. `dns_block_rule` is 4.0's: it asks a list no more for a while that refuses us.
+/// The rules.
 fn rules(zones: &[Zone]) -> String {
-    let mut text = String::from("ifplugin Mail::SpamAssassin::Plugin::DNSEval\n");
-    for zone in zones {
-        let (symbol, set) = (&zone.symbol, zone.symbol.to_lowercase());
-        text += &format!(
-            "\nheader   __{symbol}_ASKED  eval:check_rbl('{set}-lastexternal', '{}.')\ntflags   __{symbol}_ASKED  net\n",
-            zone.name
-        );
-        for hit in &zone.hits {
-            let (name, code) = (&hit.symbol, hit.code);
-            text += &format!(
-                "header   {name}  eval:check_rbl_sub('{set}-lastexternal', '{code}')\ndescribe {name}  {}\n\
-                 tflags   {name}  net\nscore    {name}  {}\n",
-                hit.meaning, hit.score
-            );
-        }
-        let blocked: Vec<_> = BLOCKED.iter().map(|code| code.octets()[3].to_string()).collect();
-        let name = format!("{symbol}_BLOCKED");
-        text += &format!(
-            "header   {name}  eval:check_rbl_sub('{set}-lastexternal', '^127\\.255\\.255\\.(?:{})$')\n\
-             describe {name}  This list does not answer our questions\ntflags   {name}  net\nscore    {name}  0.001\n\
-             if (version >= 4.000000)\ndns_block_rule {name}  {}\nendif\n",
-            blocked.join("|"),
-            zone.name
-        );
-    }
-    text + "\nendif\n"
+    let begin = String::from("ifplugin Mail::SpamAssassin::Plugin::DNSEval\n");
+    let zones = zones.iter().map(rules_of);
+    [begin].into_iter().chain(zones).chain(["\nendif\n".to_owned()]).collect()
+}
+
+/// The rules of a zone. The question itself has no score, because it fits every answer; each code is a rule of its own, by
+/// the exact address. `dns_block_rule` is 4.0's: it asks a list no more for a while that refuses us.
+fn rules_of(zone: &Zone) -> String {
+    let (symbol, name, set) = (&zone.symbol, &zone.name, format!("{}-lastexternal", zone.symbol.to_lowercase()));
+    let question =
+        format!("\nheader   __{symbol}_ASKED  eval:check_rbl('{set}', '{name}.')\ntflags   __{symbol}_ASKED  net\n");
+    let hit = |hit: &Hit| rule(&hit.symbol, &set, &hit.code.to_string(), &hit.meaning, &hit.score);
+    let last = BLOCKED.map(|code| code.octets()[3].to_string()).join("|");
+    let codes = format!("^127\\.255\\.255\\.(?:{last})$");
+    let blocked = rule(&format!("{symbol}_BLOCKED"), &set, &codes, "This list does not answer our questions", "0.001");
+    let block = format!("if (version >= 4.000000)\ndns_block_rule {symbol}_BLOCKED  {name}\nendif\n");
+    [question].into_iter().chain(zone.hits.iter().map(hit)).chain([blocked, block]).collect()
+}
+
+/// The rule for answers that are a code or fit a pattern.
+fn rule(name: &str, set: &str, codes: &str, meaning: &str, score: &str) -> String {
+    format!(
+        "header   {name}  eval:check_rbl_sub('{set}', '{codes}')\ndescribe {name}  {meaning}\n\
+         tflags   {name}  net\nscore    {name}  {score}\n"
+    )
 }
