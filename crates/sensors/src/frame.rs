@@ -210,12 +210,18 @@ fn spaced<'a>(parts: Parts<'a>, rest: &'a [u8]) -> Option<Parts<'a>> {
 fn token(bytes: &[u8]) -> Option<(&[u8], u8)> {
     /// Longest host or tag: RFC 5424 allows hosts of 255 characters and tags of 48.
     const TOKEN_BYTES_MAX: usize = 256;
-    // Looked up, because this is done for every byte of every line's host and tag.
-    let mut ends =
-        bytes.iter().take(TOKEN_BYTES_MAX).enumerate().filter(|(_, byte)| MAY_END_TOKEN[usize::from(**byte)]);
-    let is_end = |(at, byte): &(usize, &u8)| **byte != b':' || bytes.get(at + 1).is_none_or(|next| *next == b' ');
-    let (at, end) = ends.find(is_end)?;
-    (at > 0).then(|| Some((bytes.get(..at)?, *end)))?
+    let within = bytes.get(..TOKEN_BYTES_MAX).unwrap_or(bytes);
+    for (at, &byte) in within.iter().enumerate() {
+        // Looked up, because this is done for every byte of every line's host and tag.
+        if !MAY_END_TOKEN[usize::from(byte)] {
+            continue;
+        }
+        if byte == b':' && bytes.get(at + 1).is_some_and(|next| *next != b' ') {
+            continue;
+        }
+        return if at > 0 { Some((bytes.get(..at)?, byte)) } else { None };
+    }
+    None
 }
 
 /// The bytes that may end a token.
@@ -258,11 +264,10 @@ fn bracketed(bytes: &[u8]) -> Option<(u32, &[u8])> {
     /// More digits than the largest number has.
     const DIGITS_MAX: usize = 18;
     let (mut number, mut end) = (0u64, 1);
-    for byte in bytes.get(1..)?.iter().take(DIGITS_MAX) {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            break;
-        }
+    while let Some(digit) = bytes.get(end).map(|byte| byte.wrapping_sub(b'0'))
+        && digit < 10
+        && end <= DIGITS_MAX
+    {
         number = number.wrapping_mul(10).wrapping_add(digit.into());
         end += 1;
     }

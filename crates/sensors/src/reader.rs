@@ -49,6 +49,8 @@ pub struct Reader {
     clock: Clock,
     timing: Timing,
     last: Timestamp,
+    /// The stamp and the clock of which `last` was made.
+    resolved: (Stamp, Timestamp),
     counters: Counters,
 }
 
@@ -86,6 +88,7 @@ impl Reader {
             clock: Clock::new(zone),
             timing,
             last: Timestamp::EPOCH,
+            resolved: (Stamp::Missing, Timestamp::EPOCH),
             counters: Counters::default(),
         }
     }
@@ -149,11 +152,16 @@ impl Reader {
 
     /// When a line happened that has this stamp.
     fn time_of(&mut self, stamp: Stamp, now: Timestamp) -> Timestamp {
-        let stamp = self.clock.resolve(stamp, now);
+        // Lines of one second follow each other.
+        if self.resolved == (stamp, now) {
+            return self.last;
+        }
+        let moment = self.clock.resolve(stamp, now);
         self.last = match self.timing {
-            Timing::Live => arrival(now, stamp),
-            Timing::Replay => stamp.unwrap_or(self.last),
+            Timing::Live => arrival(now, moment),
+            Timing::Replay => moment.unwrap_or(self.last),
         };
+        self.resolved = (stamp, now);
         self.last
     }
 
@@ -299,9 +307,13 @@ impl Tags {
     /// The grammars that speak for the program `tag`; none if there are none.
     fn speakers(&mut self, tag: &[u8], grammars: &[Box<dyn Grammar>]) -> Option<Speakers> {
         // Tags of one daemon differ in length, or in the first or last letters of the process.
-        let letter =
-            |from_end: usize| tag.len().checked_sub(from_end).and_then(|at| tag.get(at)).map_or(0, |&b| usize::from(b));
-        let place = (tag.len() * 37 + letter(tag.len()) * 5 + letter(1) * 11 + letter(4) * 17) % TAGS_MAX;
+        let (first, fourth, last) = match tag {
+            [first, .., fourth, _, _, last] => (*first, *fourth, *last),
+            [first, .., last] => (*first, 0, *last),
+            _ => (0, 0, 0),
+        };
+        let spread = |byte: u8, factor: usize| usize::from(byte) * factor;
+        let place = (tag.len() * 37 + spread(first, 5) + spread(last, 11) + spread(fourth, 17)) % TAGS_MAX;
         let known = |all: [u8; SPEAKERS_MAX], slot| (all[0] != NOBODY).then_some(Speakers { all, slot });
         let slot = self.slots.get_mut(place)?;
         if slot.tag.as_bytes() == tag {

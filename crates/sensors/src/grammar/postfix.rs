@@ -88,11 +88,12 @@ impl Grammar for Postfix {
             [.., b'c', b'l', b'e', b'a', b'n', b'u', b'p'] => {
                 !message.get(id_end()..).is_some_and(|rest| rest.starts_with(b": message-id="))
             }
+            _ if self.messages.is_empty() => false,
             _ => {
-                !self.messages.is_empty()
-                    && message
-                        .get(..id_end())
-                        .is_some_and(|id| self.messages.get(Recent::<Message>::key(host, id, 0)).is_some())
+                let id = message.get(..id_end()).unwrap_or(b"");
+                let known = self.messages.get(Recent::<Message>::key(host, id, 0));
+                // Whether mail of others was delivered is of no interest.
+                known.is_some_and(|message| message.login.is_some() || program.ends_with(b"qmgr"))
             }
         }
     }
