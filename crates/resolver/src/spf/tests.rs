@@ -50,7 +50,7 @@ fn ask(question: &Question<'_>, asked: &mut usize) -> Reply {
         "MX" => Data::Exchange(text.into()),
         _ => Data::Address(text.parse().unwrap()),
     });
-    Reply::Records { data: data.collect(), ttl: Duration::from_secs(60) }
+    Reply::Records { data: data.collect(), ttl: Duration::from_mins(1) }
 }
 
 fn resolved(domain: &str) -> Result<String, Fault> {
