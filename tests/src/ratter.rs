@@ -50,7 +50,7 @@ pub fn binary() -> PathBuf {
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     never: Vec<String>,
-    allow_files: Vec<String>,
+    node: String,
     files: Vec<PathBuf>,
     dnsbl: String,
     more: String,
@@ -69,10 +69,11 @@ impl Config {
         self
     }
 
-    /// Has a file of networks that are on no published list.
+    /// Adds a line to `[node]`.
     #[must_use]
-    pub fn allow_file(mut self, path: &str) -> Self {
-        self.allow_files.push(path.to_owned());
+    pub fn node(mut self, line: &str) -> Self {
+        self.node.push_str(line);
+        self.node.push('\n');
         self
     }
 
@@ -102,11 +103,8 @@ impl Config {
     fn text(&self, node: &Addresses) -> String {
         let Addresses { state, gate, dns, metrics, .. } = node;
         let never = self.never.iter().map(|subject| format!("{subject:?}")).collect::<Vec<_>>().join(", ");
-        let allowed = &self.allow_files;
-        let mut text = format!(
-            "[node]\nname = \"tests\"\nstate = \"{}\"\nnever-list = [{never}]\nallow-files = {allowed:?}\n",
-            state.display()
-        );
+        let mut text =
+            format!("[node]\nname = \"tests\"\nstate = \"{}\"\nnever-list = [{never}]\n{}", state.display(), self.node);
         for file in &self.files {
             let path = file.display();
             write!(text, "\n[[sensor.file]]\npath = \"{path}\"\nfrom = \"start\"\n").expect("a String takes all");

@@ -1,12 +1,11 @@
 //! What was listed at a past moment, why somebody is listed, and who is protected.
 #![expect(clippy::disallowed_methods, reason = "the test changes the file that the node reads")]
 
-use std::fs;
-
 use console::api::{ListingView, Why};
 use ratter_tests::dns::entry;
 use ratter_tests::lines::{self, Log};
 use ratter_tests::place::Place;
+use ratter_tests::process::write;
 use ratter_tests::ratter::{Config, Node, ORIGIN};
 use ratter_tests::wait;
 
@@ -79,16 +78,16 @@ fn why_tells_all_that_a_listing_rests_on_over_a_restart() {
 fn an_allow_file_protects_as_soon_as_it_is_written() {
     let place = Place::new("allow");
     let file = place.join("dnswl");
-    fs::write(&file, "# nothing yet\n").unwrap();
+    write(&file, "# nothing yet\n");
     let config = Config::new();
     let mut node = Node::start(&config);
     node.stop();
     let path = file.display().to_string();
-    node.configure(&Config::new().allow_file(&path));
+    node.configure(&Config::new().node(&format!("allow-files = [{path:?}]")));
     node.start_again();
     node.cli(&["list", "198.51.100.0/24", "--on", "auth", "--for", "1h", "--reason", "a test"]).with_code(0);
     node.cli(&["list", SECOND, "--for", "1h", "--reason", "a test"]).with_code(0);
-    fs::write(&file, format!("{SECOND}/32;5;2;example.com;123\n")).unwrap();
+    write(&file, &format!("{SECOND}/32;5;2;example.com;123\n"));
     wait::until_true("the file to be read", || node.listings("auth").is_empty());
     assert!(node.dig().addresses(&entry(FIRST, "auth", ORIGIN)).is_empty());
     let why = node.why(SECOND);

@@ -230,7 +230,14 @@ fn interfaces() -> std::io::Result<BTreeSet<Network>> {
     // Without IPv6 the file is missing.
     let v6 = fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
     let host = |address: IpAddr| Network::containing(Address::new(address), if address.is_ipv4() { 32 } else { 128 });
-    Ok(own_v4(&v4).chain(own_v6(&v6)).map(host).collect())
+    Ok(own_v4(&v4).chain(own_v6(&v6)).map(host).filter(|own| !is_for_documentation(*own)).collect())
+}
+
+/// Whether the address is one that nobody has (RFC 5737, RFC 3849): machines that are tried out have them, and every
+/// example lists them.
+fn is_for_documentation(own: Network) -> bool {
+    const NETWORKS: [&str; 4] = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"];
+    NETWORKS.iter().filter_map(|text| text.parse::<Network>().ok()).any(|network| network.overlaps(own))
 }
 
 /// Lines of `fib_trie`: an address, and below it `/32 host LOCAL` where it is this machine's.
@@ -278,7 +285,7 @@ fn read_allowed(mut from: impl BufRead) -> std::io::Result<BTreeSet<Network>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{own_v4, own_v6, read_allowed};
+    use super::{is_for_documentation, own_v4, own_v6, read_allowed};
 
     #[test]
     fn own_addresses_are_read_from_the_kernels_tables() {
@@ -289,6 +296,9 @@ mod tests {
         let v6 = "00000000000000000000000000000001 01 80 10 80       lo\n20010db8000000000000000000000005 02 40 00 80 eth0\n\n";
         assert_eq!(own_v6(v6).map(|ip| ip.to_string()).collect::<Vec<_>>(), ["::1", "2001:db8::5"]);
         assert!(!super::interfaces().unwrap().is_empty(), "this machine has loopback at least");
+        assert!(
+            is_for_documentation("192.0.2.7".parse().unwrap()) && !is_for_documentation("20.0.0.7".parse().unwrap())
+        );
     }
 
     #[test]

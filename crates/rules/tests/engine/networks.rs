@@ -72,7 +72,7 @@ proptest! {
         let mut homes: BTreeSet<Network> = BTreeSet::new();
         for (address, hours, what) in steps {
             at = at.plus(Duration::from_hours(hours) + Duration::from_secs(10));
-            drop(engine.book().expire(at));
+            _ = engine.book().expire(at);
             let party = address.aggregate();
             let before = listed.len();
             if what == 0 {
