@@ -12,6 +12,7 @@ mod bulk;
 mod console;
 mod convert;
 mod dns;
+mod exports;
 mod feed;
 mod gates;
 mod globs;
