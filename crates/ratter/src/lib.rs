@@ -6,4 +6,5 @@ pub mod cli;
 mod clock;
 pub mod config;
 mod logging;
+mod memory;
 mod node;

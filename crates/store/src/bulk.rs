@@ -36,6 +36,11 @@ impl RestoredBulk {
         RestoredNetworks { decoder: Decoder::new(parts), gone: &self.gone, left: Some(self.length) }
     }
 
+    /// How many networks it has.
+    pub fn networks_left(&self) -> usize {
+        usize::try_from(self.length).unwrap_or(usize::MAX).saturating_sub(self.gone.len())
+    }
+
     /// How many networks were written.
     pub const fn length(&self) -> u64 {
         self.length
@@ -164,7 +169,8 @@ pub(crate) fn note_gone(transaction: &Transaction<'_>, list: &str, subject: &str
     Ok(())
 }
 
-/// Reads the bulks of the lists that are configured. The others stay in the file and are counted by their listings.
+/// Reads the bulks of the lists that are configured, without their networks. The others stay in the file and are counted
+/// by their listings.
 pub(crate) fn restore(
     connection: &Connection,
     names: &Names,
@@ -185,11 +191,16 @@ pub(crate) fn restore(
         };
         let maker = Maker::Person { name: head.person, reason: head.reason };
         let bulk = Bulk { list, since: head.since, until: head.until, maker };
-        let parts = parts(connection, &head.list)?;
         let gone = gone(connection, &head.list)?;
-        bulks.push(RestoredBulk { bulk, parts, gone, length: head.length });
+        bulks.push(RestoredBulk { bulk, parts: Vec::new(), gone, length: head.length });
     }
     Ok(bulks)
+}
+
+/// Reads the networks of a bulk.
+pub(crate) fn fill(connection: &Connection, names: &Names, bulk: &mut RestoredBulk) -> rusqlite::Result<()> {
+    bulk.parts = parts(connection, names.list(bulk.bulk.list))?;
+    Ok(())
 }
 
 fn parts(connection: &Connection, list: &str) -> rusqlite::Result<Vec<Box<[u8]>>> {

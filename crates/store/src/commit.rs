@@ -3,11 +3,15 @@
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior};
 
 use crate::bulk;
+use crate::file::CACHE_SIZE;
 use crate::load::Load;
 use crate::records::Names;
 use crate::rows::{self, number, refs, time};
 use crate::{keys, serials};
 use listings::{Cause, Change, Entry};
+
+/// The cache while a whole list is written, in KiB: of its pages none is looked at twice.
+const CACHE_SIZE_FOR_BULKS: i64 = -1024;
 
 /// Writes the load and the entries in one transaction: all of it or, on an error, none.
 pub(crate) fn commit(
@@ -16,6 +20,16 @@ pub(crate) fn commit(
     load: &Load,
     entries: &[Entry],
 ) -> rusqlite::Result<()> {
+    if !entries.iter().any(|entry| matches!(entry.change, Change::Replaced(_))) {
+        return write(connection, names, load, entries);
+    }
+    connection.pragma_update(None, "cache_size", CACHE_SIZE_FOR_BULKS)?;
+    let written = write(connection, names, load, entries);
+    connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
+    written
+}
+
+fn write(connection: &mut Connection, names: &Names, load: &Load, entries: &[Entry]) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     write_entries(&transaction, names, entries)?;
     write_events(&transaction, load)?;
@@ -41,6 +55,7 @@ fn write_entries(transaction: &Transaction<'_>, names: &Names, entries: &[Entry]
         let (listing, change, by) = match &entry.change {
             Change::Replaced(replaced) => {
                 bulk::write(transaction, names, replaced)?;
+                serials::put_untold(transaction, entry.serial)?;
                 continue;
             }
             Change::Listed(listing) => (listing, "listed", None),

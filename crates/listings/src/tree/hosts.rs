@@ -1,7 +1,10 @@
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use base::ListSet;
+use base::limits::LISTS_MAX;
 
+use super::image::{Bytes, Lists};
 use super::leaf::{ADDRESSES_MAX, Item, Leaf, LeafItems};
 
 /// Bits of an address that one node decides.
@@ -144,6 +147,21 @@ impl Hosts {
     pub(super) fn heap_bytes(&self) -> usize {
         node_bytes(&self.root)
     }
+
+    /// Adds how many addresses each list has.
+    pub(super) fn count(&self, counts: &mut [usize; LISTS_MAX]) {
+        count_node(&self.root, counts);
+    }
+
+    /// Writes all addresses: see [`super::image`].
+    pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        write_node(&self.root, out)
+    }
+
+    /// Reads what [`Hosts::write`] wrote.
+    pub(super) fn read(bytes: &mut Bytes<'_>, lists: &Lists<'_>) -> Option<Self> {
+        Some(Self { root: Arc::new(read_node(bytes, lists, u32::BITS, 0)?) })
+    }
 }
 
 /// The addresses of a range, in order.
@@ -269,8 +287,13 @@ impl Slot {
         for (slot, items) in by_slot(items, bits) {
             node.slots[slot] = Self::build(bits - STRIDE, items);
         }
+        Self::of_node(node)
+    }
+
+    fn of_node(node: Node) -> Self {
         let below = node.slots.iter().fold(ListSet::EMPTY, |all, slot| all.union(slot.below));
-        Self { below, count: items.len() as u32, part: Part::Node(Arc::new(node)) }
+        let count = node.slots.iter().map(|slot| slot.count).sum();
+        Self { below, count, part: Part::Node(Arc::new(node)) }
     }
 
     fn of_leaf(leaf: Leaf) -> Self {
@@ -304,6 +327,55 @@ fn collect(node: &Node, bits: u32, base: u32, items: &mut Vec<Item>) {
             Part::Node(node) => collect(node, bits - STRIDE, base, items),
         }
     }
+}
+
+fn count_node(node: &Node, counts: &mut [usize; LISTS_MAX]) {
+    for slot in &node.slots {
+        match &slot.part {
+            Part::Empty => {}
+            Part::Leaf(leaf) => leaf.count(counts),
+            Part::Node(node) => count_node(node, counts),
+        }
+    }
+}
+
+/// What stands before each kind of slot in an image.
+const EMPTY: u8 = 0;
+const LEAF: u8 = 1;
+const NODE: u8 = 2;
+
+fn write_node(node: &Node, out: &mut impl Write) -> io::Result<()> {
+    for slot in &node.slots {
+        match &slot.part {
+            Part::Empty => out.write_all(&[EMPTY])?,
+            Part::Leaf(leaf) => {
+                out.write_all(&[LEAF])?;
+                leaf.write(out)?;
+            }
+            Part::Node(node) => {
+                out.write_all(&[NODE])?;
+                write_node(node, out)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A node that spans `bits` bits above `base`.
+fn read_node(bytes: &mut Bytes<'_>, lists: &Lists<'_>, bits: u32, base: u32) -> Option<Node> {
+    let mut node = Node::default();
+    for (at, slot) in node.slots.iter_mut().enumerate() {
+        let bits = bits - STRIDE;
+        let base = base | (at as u32) << bits;
+        match bytes.u8()? {
+            EMPTY => {}
+            LEAF if bits <= LEAF_BITS_MAX => *slot = Slot::of_leaf(Leaf::read(bytes, lists, bits, base)?),
+            // The slots of the lowest node span some bits.
+            NODE if bits > STRIDE => *slot = Slot::of_node(read_node(bytes, lists, bits, base)?),
+            _ => return None,
+        }
+    }
+    Some(node)
 }
 
 /// What an `Arc` holds beside its content: two counts.
