@@ -76,10 +76,7 @@ impl Hosts {
     /// before the next one, so that their cache misses overlap instead of adding up.
     pub(super) fn get_many(&self, addresses: &[u32], lists: &mut [ListSet]) {
         for (addresses, lists) in addresses.chunks(TOGETHER).zip(lists.chunks_mut(TOGETHER)) {
-            let mut leaves: [Option<&Leaf>; TOGETHER] = [None; TOGETHER];
-            for (leaf, address) in leaves.iter_mut().zip(addresses) {
-                *leaf = self.leaf(*address);
-            }
+            let leaves = self.leaves(addresses);
             let mut buckets: [&[u16]; TOGETHER] = [&[]; TOGETHER];
             let mut starts = [0; TOGETHER];
             for (at, address) in addresses.iter().enumerate() {
@@ -87,16 +84,34 @@ impl Hosts {
                     (starts[at], buckets[at]) = leaf.bucket(*address);
                 }
             }
-            let mut places = [None; TOGETHER];
-            for (at, address) in addresses.iter().enumerate() {
-                places[at] = buckets[at].binary_search(&(*address as u16)).ok();
-            }
+            let places = find_all(&buckets, addresses);
             for (at, set) in lists.iter_mut().enumerate() {
                 if let (Some(leaf), Some(place)) = (leaves[at], places[at]) {
                     *set = set.union(leaf.set(starts[at] + place));
                 }
             }
         }
+    }
+
+    /// For each address the leaf that would hold it; all of them go down one level before the next.
+    fn leaves(&self, addresses: &[u32]) -> [Option<&Leaf>; TOGETHER] {
+        let mut leaves = [None; TOGETHER];
+        let mut nodes = [Some(&*self.root); TOGETHER];
+        let (mut bits, mut is_deeper) = (u32::BITS, true);
+        while is_deeper {
+            is_deeper = false;
+            for (at, address) in addresses.iter().enumerate() {
+                let Some(node) = nodes[at] else { continue };
+                nodes[at] = None;
+                match &node.slots[slot_of(*address, bits)].part {
+                    Part::Empty => {}
+                    Part::Leaf(leaf) => leaves[at] = Some(&**leaf),
+                    Part::Node(next) => (nodes[at], is_deeper) = (Some(&**next), true),
+                }
+            }
+            bits = bits.saturating_sub(STRIDE);
+        }
+        leaves
     }
 
     /// The leaf that would hold the address.
@@ -211,6 +226,31 @@ impl Iterator for Between<'_> {
             }
         }
     }
+}
+
+/// Where each address stands in its bucket, if it does: binary searches that take their steps in turn.
+fn find_all(buckets: &[&[u16]; TOGETHER], addresses: &[u32]) -> [Option<usize>; TOGETHER] {
+    let mut firsts = [0; TOGETHER];
+    let mut widths = buckets.map(<[u16]>::len);
+    let mut widest = widths.iter().copied().max().unwrap_or_default();
+    while widest > 1 {
+        for (at, address) in addresses.iter().enumerate() {
+            let half = widths[at] / 2;
+            let middle = firsts[at] + half;
+            // A search that is over looks at its one key again.
+            if buckets[at].get(middle).is_some_and(|key| *key <= *address as u16) {
+                firsts[at] = middle;
+            }
+            widths[at] -= half;
+        }
+        widest -= widest / 2;
+    }
+    let mut places = [None; TOGETHER];
+    for (at, address) in addresses.iter().enumerate() {
+        let is_there = buckets[at].get(firsts[at]) == Some(&(*address as u16));
+        places[at] = is_there.then_some(firsts[at]);
+    }
+    places
 }
 
 /// The slot of an address in a node that spans `bits` bits.
