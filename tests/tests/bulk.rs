@@ -7,6 +7,7 @@ use console::api::{Imported, ListingView};
 use ratter_tests::dns::entry;
 use ratter_tests::process::write;
 use ratter_tests::ratter::{Config, Node, ORIGIN};
+use ratter_tests::wait;
 
 /// A list that is published, and a network nobody may list.
 fn config() -> Config {
@@ -188,5 +189,86 @@ fn killed_while_a_list_comes_it_has_the_old_or_the_new() {
         let status = node.quick_status();
         let listed = status.lists.iter().find(|list| list.name == "imported").expect("it is configured").listings;
         assert_eq!(listed, counts[has] as usize);
+    }
+}
+
+/// Starts of a node that was killed, with the image of its book as the case leaves it.
+#[test]
+fn killed_it_answers_from_the_image_of_its_book() {
+    let mut node = Node::start(&config());
+    let lines: String = (0..12_000).map(|n| format!("20.0.{}.{}\n", n >> 8, n & 255)).collect();
+    let list = file(&node, "list", &lines);
+    import(&node, &[&list, "--replace", "--for-ever"]);
+    let image = node.place().join("state/book.image");
+    wait::until_true("an image is written", || image.exists());
+    let cases = [
+        ("as it is", "DNS answers from the image of the book"),
+        ("cut off", "the image of the book is not used"),
+        ("gone", "restored"),
+        ("as it is again", "DNS answers from the image of the book"),
+    ];
+    for (what, said) in cases {
+        let (on, off) = (format!("198.51.100.{}", what.len()), format!("20.0.1.{}", what.len()));
+        node.cli(&["list", &on, "--on", "imported", "--reason", what]).with_code(0);
+        node.cli(&["unlist", &off]).with_code(0);
+        let logged = node.process().stderr().len();
+        node.kill();
+        match what {
+            "cut off" => {
+                let bytes = std::fs::read(&image).expect("the image is there");
+                std::fs::write(&image, &bytes[..bytes.len() / 2]).expect("it can be written");
+            }
+            "gone" => std::fs::remove_file(&image).expect("the image is there"),
+            _ => {}
+        }
+        node.start_again();
+        let seen = [on.as_str(), &off, "20.0.46.223", "20.0.46.224"].map(|address| answers(&node, address));
+        assert_eq!(seen, [true, false, true, false], "{what}");
+        assert_eq!(node.why(&on).listings[0].reason, what);
+        let log = node.process().stderr().split_off(logged);
+        assert!(log.contains(said) && (what != "gone" || !log.contains("image of the book")), "{what}: {log}");
+        wait::until_true("an image is written", || image.exists());
+    }
+}
+
+#[test]
+fn a_file_of_a_list_follows_it() {
+    let export = "[[action.export]]\nname = \"file\"\nlist = \"imported\"\nformat = \"ip4set\"\npath = \"list.ip4set\"\nevery = \"1s\"\n";
+    let node = Node::start(&config().with(export));
+    let path = node.place().join("list.ip4set");
+    let lines = || std::fs::read_to_string(&path).unwrap_or_default();
+    wait::until_true("a first file", || lines().contains("\n127.0.0.77\n"));
+    let many = file(&node, "many", "198.51.100.1\n2001:db8:1::/64\n");
+    import(&node, &[&many, "--replace"]);
+    wait::until_true("an import in the file", || lines().ends_with("\n198.51.100.1\n"));
+    node.cli(&["list", "203.0.113.0/24", "--on", "imported", "--reason", "a test"]).with_code(0);
+    wait::until_true("a listing in the file", || lines().ends_with("\n198.51.100.1\n203.0.113.0/24\n"));
+    let action = || node.status().actions.into_iter().next().expect("there is one");
+    wait::until_true("the status to say so", || action().behind_ms == 0);
+    let action = action();
+    assert_eq!((action.name.as_str(), action.entries, action.left_out, action.failed), ("file", 2, 1, 0), "{action:?}");
+    // What is not on this list changes no file.
+    let written = std::fs::metadata(&path).and_then(|about| about.modified()).expect("the file is there");
+    node.cli(&["list", "203.0.113.9", "--reason", "a test"]).with_code(0);
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(std::fs::metadata(&path).and_then(|about| about.modified()).expect("it is there"), written);
+    // Where the folder is gone it is tried again, and told.
+    std::fs::remove_file(&path).expect("it is a file");
+    std::fs::create_dir(&path).expect("a folder in its place");
+    node.cli(&["unlist", "203.0.113.0/24"]).with_code(0);
+    wait::until_true("a fault in the status", || {
+        node.status().warnings.iter().any(|it| it.starts_with("action file: "))
+    });
+    std::fs::remove_dir(&path).expect("it is an empty folder");
+    wait::until_true("the file again", || lines().ends_with("\n198.51.100.1\n"));
+}
+
+#[test]
+fn what_is_no_list_of_addresses_is_sent_where_it_belongs() {
+    let node = Node::start(&config());
+    let names = file(&node, "names", "example.com\n");
+    for format in ["dnset", "generic", "combined", "acl"] {
+        let said = node.cli(&["import", &names, "--list", "imported", "--format", format]).with_code(2);
+        assert!(said.err.contains(":FILE\"]` in [dnsbl.static]") && said.err.contains(format), "{said:?}");
     }
 }

@@ -10,6 +10,11 @@ pub trait Action: Send {
     /// missed.
     fn reconcile(&mut self, listings: Vec<Listing>);
 
+    /// Whether [`Action::reconcile`] is to be given listings; one that looks at the book itself wants none.
+    fn wants_listings(&self) -> bool {
+        true
+    }
+
     /// Takes note of one change. Says `false` if the change does not tell all that it needs to know, so that it wants
     /// to be told the book anew.
     fn note(&mut self, entry: &Entry) -> bool;

@@ -81,7 +81,7 @@ fn load(file: &str) -> Result<Book, String> {
     Ok(book)
 }
 
-/// Lists and unlists addresses of 198.18.0.0/15 at that rate.
+/// Lists and unlists addresses of 150.0.0.0/15, which a published list may have, at that rate.
 fn change(book: &Book, server: SocketAddr, zone: &str, span: Duration, rate: u64) -> Result<String, String> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| {
         socket.connect(server)?;
@@ -101,7 +101,7 @@ fn change(book: &Book, server: SocketAddr, zone: &str, span: Duration, rate: u64
         // Each address comes and goes, and a thousand are listed at a time.
         let (is_listed, n) =
             if number.is_multiple_of(2) { (true, number / 2) } else { (false, (number / 2).wrapping_sub(500)) };
-        let address = Ipv4Addr::from_bits(0xc612_0000 | (n as u32 & 0x1_ffff));
+        let address = Ipv4Addr::from_bits(0x9600_0000 | (n as u32 & 0x1_ffff));
         let subject = Subject::Network(Network::containing(base::Address::new(address.into()), 32));
         let now = Timestamp::from_millis(start.elapsed().as_millis() as u64);
         let before = Instant::now();

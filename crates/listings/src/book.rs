@@ -1,18 +1,24 @@
 use core::hash::BuildHasher;
 use std::hash::RandomState;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use arc_swap::{ArcSwap, Guard};
 use base::{Address, Evidence, ListId, Listing, Maker, Network, Subject, Timestamp, Until};
 
 use crate::blocks::Hasher;
+use crate::bulk::Bulk;
+use crate::image::Shown;
 use crate::journal::Entry;
 use crate::never::NeverList;
+use crate::register::End;
 use crate::snapshot::{Reader, Snapshot};
+use crate::tree::Tree;
 
+mod exchange;
 mod replace;
 mod writer;
 
+pub use exchange::SEEN_WHOLE_MAX;
 pub use replace::{BULK_MAX, REFUSED_KEPT_MAX, ReplaceError, Replacement, STEPS_MAX};
 use writer::Writer;
 
@@ -110,7 +116,56 @@ impl Book {
     pub fn restore(&self, now: Timestamp, serial: u64, listings: impl IntoIterator<Item = Listing>) {
         let mut writer = self.writer();
         writer.restore(&self.never.load(), now, serial, listings.into_iter());
+        writer.show_register();
         writer.publish(&self.current);
+    }
+
+    /// [`Book::restore`] where [`Book::show`] shows already what is listed; with the bulks and how many networks each has,
+    /// instead of [`Book::restore_bulk`]. Says whether what is shown is what these listings and bulks say. If not, this
+    /// was [`Book::restore`], and the bulks are still to come.
+    pub fn restore_shown(
+        &self,
+        now: Timestamp,
+        serial: u64,
+        listings: impl IntoIterator<Item = Listing>,
+        shown: &Shown,
+        bulks: &[(Bulk, usize)],
+    ) -> bool {
+        let mut writer = self.writer();
+        writer.restore(&self.never.load(), now, serial, listings.into_iter());
+        let is_right = writer.take_shown(shown, bulks);
+        if !is_right {
+            writer.show_register();
+        }
+        writer.publish(&self.current);
+        is_right
+    }
+
+    /// The last change and the tree with it; none while a bulk is being replaced.
+    pub(crate) fn still(&self) -> Option<(u64, Tree)> {
+        let turn = match self.replacing.try_lock() {
+            Ok(turn) => turn,
+            Err(TryLockError::Poisoned(turn)) => turn.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        // What is published, and not what is about to be: its serial is that of its tree.
+        let shown = self.current.load();
+        let still = (shown.serial, shown.tree.clone());
+        drop(turn);
+        Some(still)
+    }
+
+    /// Shows what an image says as it is after the change `serial`, so that answers can be given before
+    /// [`Book::restore_shown`] knows the listings themselves. Gates are not to look yet: it says nothing of blocks.
+    pub fn show(&self, serial: u64, shown: &Shown) {
+        let mut writer = self.writer();
+        (writer.view.serial, writer.view.tree) = (serial, shown.tree.clone());
+        writer.unseen = true;
+        writer.publish(&self.current);
+    }
+
+    pub(crate) fn ends_after(&self, after: Option<(u64, u32)>, limit: usize) -> Vec<End> {
+        self.writer().register.ends_after(after, limit)
     }
 
     /// Fulfils a wish, and gives the number of its journal entry.

@@ -24,6 +24,7 @@ pub mod networks;
 mod blocks;
 mod book;
 mod bulk;
+mod image;
 mod journal;
 mod makers;
 mod register;
@@ -33,9 +34,11 @@ mod snapshot;
 
 pub use blocks::Block;
 pub use book::{
-    BULK_MAX, Book, Counters, LISTINGS_MAX, REFUSED_KEPT_MAX, Refusal, ReplaceError, Replacement, STEPS_MAX, Wish,
+    BULK_MAX, Book, Counters, LISTINGS_MAX, REFUSED_KEPT_MAX, Refusal, ReplaceError, Replacement, SEEN_WHOLE_MAX,
+    STEPS_MAX, Wish,
 };
 pub use bulk::{Bulk, Content, Replaced};
+pub use image::{Followed, Image, Moment, Shown};
 pub use journal::{BY_NEVER_LIST, Cause, Change, Entry};
 pub use never::{NeverList, Protection};
 pub use replica::Replica;

@@ -2,6 +2,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use base::limits::LISTS_MAX;
 use base::{Address, ListId, ListSet, Login, Network, Subject};
 
 use crate::tree::{Changes, Tree};
@@ -149,6 +150,25 @@ impl NeverList {
         }
     }
 
+    /// What the tree has on lists on which it may not be, by [`NeverList::covers_on`].
+    pub(crate) fn refused_in(&self, tree: &Tree) -> Vec<(Network, ListId)> {
+        let published = (1..LISTS_MAX).map(ListId::new).collect();
+        let all = ListSet::from_bits(u32::MAX);
+        let never = all_of(&self.networks).map(|network| (network, all));
+        let special = all_of(&self.unpublished).map(|network| (network, published));
+        let mut refused = Vec::new();
+        for (network, lists) in never.chain(special) {
+            let around = (0..network.length()).map(|length| {
+                let around = Network::containing(Address::new(network.base()), length);
+                (around, tree.own_lists(around))
+            });
+            for (network, own) in tree.within(network).chain(around) {
+                refused.extend(own.intersection(lists).iter().map(|list| (network, list)));
+            }
+        }
+        refused
+    }
+
     /// Whether the address is never listed. No allocation.
     pub fn covers_address(&self, address: Address) -> bool {
         !self.networks.lists_of(address).is_empty()
@@ -177,6 +197,12 @@ impl NeverList {
         new.dedup();
         new.into_iter()
     }
+}
+
+fn all_of(tree: &Tree) -> impl Iterator<Item = Network> {
+    let all = |ip: IpAddr| tree.within(Network::containing(Address::new(ip), 0));
+    let (v4, v6) = (all(Ipv4Addr::UNSPECIFIED.into()), all(Ipv6Addr::UNSPECIFIED.into()));
+    v4.chain(v6).map(|(network, _)| network)
 }
 
 fn tree_of(networks: impl Iterator<Item = Network>) -> Tree {

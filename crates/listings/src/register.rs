@@ -1,3 +1,4 @@
+use core::ops::Bound;
 use std::collections::BTreeSet;
 
 use base::limits::LISTS_MAX;
@@ -23,6 +24,9 @@ pub(crate) struct Register {
     ends: BTreeSet<(u64, u32)>,
     counts: [usize; LISTS_MAX],
 }
+
+/// A listing's place in the order of ends, its list and subject.
+pub(crate) type End = ((u64, u32), ListId, Subject);
 
 /// A listing; the records of one subject are a chain.
 struct Record {
@@ -265,6 +269,15 @@ impl Register {
     /// All records: what ends first at the front, what does not end last.
     pub(crate) fn by_end(&self) -> impl Iterator<Item = u32> {
         self.ends.iter().map(|(_, record)| *record)
+    }
+
+    /// Up to `limit` records with an end, those that end first at the front: their place in that order, which to go on
+    /// from as `after`, their list and subject.
+    pub(crate) fn ends_after(&self, after: Option<(u64, u32)>, limit: usize) -> Vec<End> {
+        let first = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let ends = self.ends.range((first, Bound::Excluded((ENDLESS, 0)))).take(limit);
+        let end = |place: &(u64, u32)| (*place, self.list_of(place.1), self.records.get(place.1).subject().clone());
+        ends.map(end).collect()
     }
 
     fn chain(&self, subject: &Subject) -> impl Iterator<Item = u32> {

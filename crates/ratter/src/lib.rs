@@ -7,5 +7,6 @@ mod clock;
 pub mod config;
 mod judging;
 mod logging;
+mod memory;
 mod moment;
 mod node;

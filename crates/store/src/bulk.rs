@@ -31,6 +31,11 @@ impl RestoredBulk {
         self.packed.networks()
     }
 
+    /// How many networks it has.
+    pub fn networks_left(&self) -> usize {
+        usize::try_from(self.packed.length).unwrap_or(usize::MAX).saturating_sub(self.packed.gone.len())
+    }
+
     /// How many networks were written.
     pub const fn length(&self) -> u64 {
         self.packed.length
@@ -219,7 +224,8 @@ pub(crate) fn note_gone(transaction: &Transaction<'_>, list: &str, subject: &str
     Ok(transaction.prepare_cached(statement)?.execute([list, subject])? > 0)
 }
 
-/// Reads the bulks of the lists that are configured. The others stay in the file and are counted by their listings.
+/// Reads the bulks of the lists that are configured, without their networks. The others stay in the file and are counted
+/// by their listings.
 pub(crate) fn restore(
     connection: &Connection,
     names: &Names,
@@ -240,33 +246,46 @@ pub(crate) fn restore(
         };
         let maker = Maker::Person { name: head.person, reason: head.reason };
         let bulk = Bulk { list, since: head.since, until: head.until, maker };
-        bulks.push(RestoredBulk { bulk, packed: present(connection, &head.list, head.length)? });
+        let packed = Packed { parts: Vec::new(), gone: gone(connection, &head.list)?, length: head.length };
+        bulks.push(RestoredBulk { bulk, packed });
     }
     Ok(bulks)
 }
 
+/// Reads the networks of a bulk.
+pub(crate) fn fill(connection: &Connection, names: &Names, bulk: &mut RestoredBulk) -> rusqlite::Result<()> {
+    bulk.packed.parts = parts(connection, names.list(bulk.bulk.list))?;
+    Ok(())
+}
+
 /// The networks of a list's bulk.
 pub(crate) fn present(connection: &Connection, list: &str, length: u64) -> rusqlite::Result<Packed> {
-    let parts = connection.prepare("SELECT body FROM bulk_part WHERE list = ?1 ORDER BY part")?;
-    packed(parts, connection.prepare("SELECT subject FROM bulk_gone WHERE list = ?1")?, list, length)
+    Ok(Packed { parts: parts(connection, list)?, gone: gone(connection, list)?, length })
 }
 
 /// The networks of the bulk that the change `serial` replaced.
 pub(crate) fn replaced(connection: &Connection, serial: i64, length: u64) -> rusqlite::Result<Packed> {
-    let parts = connection.prepare("SELECT body FROM bulk_past_part WHERE serial = ?1 ORDER BY part")?;
-    packed(parts, connection.prepare("SELECT subject FROM bulk_past_gone WHERE serial = ?1")?, serial, length)
+    let parts = "SELECT body FROM bulk_past_part WHERE serial = ?1 ORDER BY part";
+    let gone = "SELECT subject FROM bulk_past_gone WHERE serial = ?1";
+    let (parts, gone) = (bodies(connection.prepare(parts)?, serial)?, networks(connection.prepare(gone)?, serial)?);
+    Ok(Packed { parts, gone, length })
 }
 
-fn packed(
-    mut parts: Statement<'_>,
-    mut gone: Statement<'_>,
-    key: impl ToSql + Copy,
-    length: u64,
-) -> rusqlite::Result<Packed> {
+fn parts(connection: &Connection, list: &str) -> rusqlite::Result<Vec<Box<[u8]>>> {
+    bodies(connection.prepare("SELECT body FROM bulk_part WHERE list = ?1 ORDER BY part")?, list)
+}
+
+fn gone(connection: &Connection, list: &str) -> rusqlite::Result<HashSet<Network>> {
+    networks(connection.prepare("SELECT subject FROM bulk_gone WHERE list = ?1")?, list)
+}
+
+fn bodies(mut statement: Statement<'_>, key: impl ToSql) -> rusqlite::Result<Vec<Box<[u8]>>> {
     let body = |row: &rusqlite::Row<'_>| row.get::<_, Vec<u8>>(0).map(Vec::into_boxed_slice);
-    let parts = parts.query_map([key], body)?.collect::<rusqlite::Result<_>>()?;
-    // What is no network was never of a bulk.
+    statement.query_map([key], body)?.collect()
+}
+
+/// What is no network was never of a bulk.
+fn networks(mut statement: Statement<'_>, key: impl ToSql) -> rusqlite::Result<HashSet<Network>> {
     let network = |row: &rusqlite::Row<'_>| Ok(row.get::<_, String>(0)?.parse::<Network>().ok());
-    let gone = gone.query_map([key], network)?.filter_map(Result::transpose).collect::<rusqlite::Result<_>>()?;
-    Ok(Packed { parts, gone, length })
+    statement.query_map([key], network)?.filter_map(Result::transpose).collect()
 }

@@ -3,12 +3,16 @@
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior};
 
 use crate::bulk;
+use crate::file::CACHE_SIZE;
 use crate::load::{Entries, Load};
 use crate::past;
 use crate::records::Names;
 use crate::rows::{self, number, refs, time};
 use crate::{exceptions, keys, serials};
 use listings::{Cause, Change, Entry};
+
+/// The cache while a whole list is written, in KiB: of its pages none is looked at twice.
+const CACHE_SIZE_FOR_BULKS: i64 = -1024;
 
 /// Writes the load and the entries in one transaction: all of it or, on an error, none.
 pub(crate) fn commit(
@@ -17,6 +21,16 @@ pub(crate) fn commit(
     load: &Load,
     entries: &Entries,
 ) -> rusqlite::Result<()> {
+    if !entries.waiting.iter().any(|entry| matches!(entry.change, Change::Replaced(_))) {
+        return write(connection, names, load, entries);
+    }
+    connection.pragma_update(None, "cache_size", CACHE_SIZE_FOR_BULKS)?;
+    let written = write(connection, names, load, entries);
+    connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
+    written
+}
+
+fn write(connection: &mut Connection, names: &Names, load: &Load, entries: &Entries) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     write_entries(&transaction, names, &entries.waiting)?;
     if let Some(last) = entries.waiting.last().filter(|_| entries.has_gaps) {
@@ -46,6 +60,7 @@ fn write_entries(transaction: &Transaction<'_>, names: &Names, entries: &[Entry]
         let (listing, change, by) = match &entry.change {
             Change::Replaced(replaced) => {
                 bulk::write(transaction, names, (entry.serial, entry.at), replaced)?;
+                serials::put_untold(transaction, entry.serial)?;
                 continue;
             }
             Change::Listed(listing) => (listing, "listed", None),

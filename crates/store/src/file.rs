@@ -17,6 +17,9 @@ use crate::schema::{self, Found, STEPS};
 /// The database's name in the state directory.
 pub(crate) const DATABASE: &str = "ratter.db";
 
+/// The writer's cache, in KiB: the indexes' hot pages of some hundred thousand events.
+pub(crate) const CACHE_SIZE: i64 = -16 * 1024;
+
 /// The lock's name in the state directory.
 const LOCK: &str = "lock";
 
@@ -93,8 +96,7 @@ fn prepare(connection: &mut Connection, version: usize) -> rusqlite::Result<()> 
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     // Shrinks the write-ahead log again after a long reader or a flood made it grow.
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
-    // In KiB: the indexes' hot pages of some hundred thousand events.
-    connection.pragma_update(None, "cache_size", -16 * 1024)?;
+    connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
     connection.set_prepared_statement_cache_capacity(32);
     schema::migrate(connection, version, STEPS)
 }

@@ -28,6 +28,10 @@ pub const AUDITS_QUEUED_MAX: usize = 10_000;
 /// is kept: the listings stay right, the history gets gaps, which are counted.
 pub const ENTRIES_QUEUED_MAX: usize = 200_000;
 
+/// Most changes after an image that a start goes through; with more the book is read from its own tables. A million
+/// take some two seconds.
+pub const FOLLOWED_MAX: usize = 1_000_000;
+
 /// Most rows of one table that one retention transaction deletes, so that it never holds the writer for long.
 pub const RETENTION_ROWS_MAX: u32 = 1_000;
 

@@ -11,6 +11,7 @@ use crate::past::PastListing;
 use crate::people::PastMaker;
 use crate::records::{KeptEvent, Names, Position};
 use crate::rows::{self, time};
+use crate::serials;
 use rules::{Exception, Owner};
 
 /// What the store knew when it was last written.
@@ -51,15 +52,15 @@ pub struct LeftOut {
     pub unreadable_rows: u64,
 }
 
-/// Reads everything but the secret and the serial. Events before `since`, and of the later ones all but the newest
+/// Reads everything but the secret, the serial, the keys, and the networks of bulks. Events before `since`, and of the later ones all but the newest
 /// `events_restored_max`, are left out; failed logins before it as far as the limits say.
 pub(crate) fn restore(
     connection: &Connection,
     names: &Names,
     since: Timestamp,
     limits: &Limits,
-) -> rusqlite::Result<Restored> {
-    let mut restored = Restored::default();
+    restored: &mut Restored,
+) -> rusqlite::Result<()> {
     let unreadable = &mut restored.left_out.unreadable_rows;
     let from = |columns: &str, table: &str| format!("SELECT {columns} FROM {table}");
 
@@ -93,8 +94,16 @@ pub(crate) fn restore(
     let most = i64::try_from(limits.failures_restored_max).unwrap_or(i64::MAX);
     restored.events.extend(read(connection, &failures, (time(further), time(since), most), unreadable, rows::event)?);
     restored.events.reverse();
+    Ok(())
+}
+
+/// What an answer to a question of DNS needs beside the book. A new file's serials begin behind `first`.
+pub(crate) fn begin(connection: &mut Connection, secret: [u8; 16], first: u64) -> rusqlite::Result<Restored> {
+    let mut restored = Restored { secret, ..Restored::default() };
+    let unreadable = &mut restored.left_out.unreadable_rows;
     restored.keys = read(connection, &keys::query(), [], unreadable, keys::read)?;
     restored.exceptions = read(connection, exceptions::QUERY, [], unreadable, exceptions::read)?;
+    restored.serial = serials::begin(connection, first)?;
     Ok(restored)
 }
 

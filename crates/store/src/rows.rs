@@ -68,7 +68,7 @@ pub(crate) fn get_time(row: &Row<'_>, column: usize) -> Option<Timestamp> {
     get::<i64>(row, column).and_then(|millis| u64::try_from(millis).ok()).map(Timestamp::from_millis)
 }
 
-fn get_until(row: &Row<'_>, column: usize) -> Option<Until> {
+pub(crate) fn get_until(row: &Row<'_>, column: usize) -> Option<Until> {
     match get::<Option<i64>>(row, column)? {
         None => Some(Until::Never),
         Some(_) => get_time(row, column).map(Until::At),

@@ -14,6 +14,7 @@ pub(crate) const SERIALS_RESERVED: u64 = 1 << 24;
 
 const LAST: &str = "journal_serial";
 const RESERVED: &str = "serials_reserved";
+const UNTOLD: &str = "bulk_serial";
 
 /// The last serial that may have been given out, from which this process goes on; `first` in a file that has none. Both
 /// numbers are on the disk before it returns.
@@ -23,11 +24,28 @@ const RESERVED: &str = "serials_reserved";
 pub(crate) fn begin(connection: &mut Connection, first: u64) -> rusqlite::Result<u64> {
     synced(connection, |transaction| {
         // Retention never deletes the last journal row, but a person might: the serial has a row of its own.
-        let last = get(transaction, LAST)?.filter(|last| *last > 0).unwrap_or(first);
-        let first = get(transaction, RESERVED)?.map_or(last, |reserved| reserved.max(last));
+        let last = value(transaction, LAST)?.filter(|last| *last > 0).unwrap_or(first);
+        let first = value(transaction, RESERVED)?.map_or(last, |reserved| reserved.max(last));
         put(transaction, first)?;
         Ok(first)
     })
+}
+
+/// The last change that is in the file.
+pub(crate) fn last(connection: &Connection) -> rusqlite::Result<u64> {
+    Ok(value(connection, LAST)?.unwrap_or_default())
+}
+
+/// The last change that no row of the journal tells: a bulk was replaced.
+pub(crate) fn last_untold(connection: &Connection) -> rusqlite::Result<u64> {
+    Ok(value(connection, UNTOLD)?.unwrap_or_default())
+}
+
+/// The change `serial`, which is in this transaction, has no row in the journal.
+pub(crate) fn put_untold(transaction: &Transaction<'_>, serial: u64) -> rusqlite::Result<()> {
+    let mut put = transaction.prepare_cached("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)")?;
+    put.execute(params![UNTOLD, number(serial)])?;
+    Ok(())
 }
 
 /// Everything that was given out is in the file.
@@ -43,8 +61,8 @@ pub(crate) fn put(transaction: &Transaction<'_>, last: u64) -> rusqlite::Result<
     Ok(())
 }
 
-fn get(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<Option<u64>> {
-    let value = transaction.query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get::<_, i64>(0));
+fn value(connection: &Connection, name: &str) -> rusqlite::Result<Option<u64>> {
+    let value = connection.query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get::<_, i64>(0));
     Ok(value.optional()?.map(i64::cast_unsigned))
 }
 

@@ -8,10 +8,12 @@ use std::time::Duration;
 use base::{Subject, Timestamp};
 use rusqlite::Connection;
 
+use crate::bulk;
 use crate::clock;
 use crate::error::{NotSaved, StoreError};
 use crate::exceptions::ExceptionChange;
 use crate::file::{self, DATABASE, Lock};
+use crate::image::{ImageFile, NoImage};
 use crate::keys::KeptKey;
 use crate::limits::{AUDIT_BYTES_MAX, Limits};
 use crate::load::Audit;
@@ -19,18 +21,18 @@ use crate::past::{Asked, Then};
 use crate::people::{Audited, Past, People, Reported};
 use crate::queue::{Health, Queue};
 use crate::records::{Batch, KeptEvent, Names, cut};
-use crate::restore::{Restored, restore};
-use crate::serials;
+use crate::restore::{self, Restored};
 use crate::writer::Writer;
-use listings::Entry;
+use listings::{Book, Entry, Image};
 
-/// A store that is open and restored, and does not write yet: the book must take back its listings first.
+/// A store that is open and does not write yet: the book must take back its listings first.
 pub struct Opened {
     connection: Connection,
     path: PathBuf,
     names: Names,
     limits: Limits,
     lock: Lock,
+    secret: [u8; 16],
 }
 
 /// A running store. Closing or dropping it writes what is queued.
@@ -39,11 +41,46 @@ pub struct Store {
     writer: Mutex<Option<JoinHandle<()>>>,
     people: People,
     path: PathBuf,
+    images: ImageFile,
     /// Dropped last: another process may come when this one has written all.
     _lock: Lock,
 }
 
 impl Opened {
+    /// Opens the state directory as [`Store::open`] does, and reads nothing yet.
+    pub fn at(directory: &Path, names: Names, limits: Limits) -> Result<Self, StoreError> {
+        file::make_directory(directory)?;
+        let lock = file::lock(directory)?;
+        let path = directory.join(DATABASE);
+        let connection = file::open_writing(&path)?;
+        let secret = file::secret(&connection, &path)?;
+        Ok(Self { connection, path, names, limits, lock, secret })
+    }
+
+    /// The book as [`Store::write_image`] kept it, with all changes since. An image that is not that is taken away: it
+    /// would seem right again when more was written. Before [`Opened::begin`].
+    pub fn image(&self, now: Timestamp) -> Result<Image, NoImage> {
+        ImageFile::new(&self.path, &self.names, self.secret).read(&self.connection, now)
+    }
+
+    /// Reads what is needed first, the keys, and begins: the serial goes on from here.
+    pub fn begin(&mut self) -> Result<Restored, StoreError> {
+        restore::begin(&mut self.connection, self.secret, clock::now().as_secs())
+            .map_err(|error| StoreError::sqlite(&self.path, error))
+    }
+
+    /// Reads the rest, of the events those from `since` on, and of bulks all but their networks.
+    pub fn restore(&self, since: Timestamp, restored: &mut Restored) -> Result<(), StoreError> {
+        restore::restore(&self.connection, &self.names, since, &self.limits, restored)
+            .map_err(|error| StoreError::sqlite(&self.path, error))
+    }
+
+    /// Reads the networks of the bulks, which an image makes unnecessary.
+    pub fn restore_bulks(&self, restored: &mut Restored) -> Result<(), StoreError> {
+        let fill = |bulk| bulk::fill(&self.connection, &self.names, bulk);
+        restored.bulks.iter_mut().try_for_each(fill).map_err(|error| StoreError::sqlite(&self.path, error))
+    }
+
     /// Starts the writer. `drain` moves the entries that wait in the book's journal to the end of the vector it is
     /// given: `move |into| book.drain_journal(into)`. Only the writer thread calls it.
     ///
@@ -52,7 +89,8 @@ impl Opened {
     where
         J: FnMut(&mut Vec<Entry>) + Send + 'static,
     {
-        let Self { connection, path, names, limits, lock } = self;
+        let Self { connection, path, names, limits, lock, secret } = self;
+        let images = ImageFile::new(&path, &names, secret);
         let people = People::new(file::open_reading(&path)?, path.clone());
         let queue = Arc::new(Queue::new(limits.events_queued_max));
         let for_writer = Arc::clone(&queue);
@@ -61,7 +99,7 @@ impl Opened {
             .name("store".into())
             .spawn(move || writer.run(&for_writer))
             .map_err(|error| StoreError::access(&path, error))?;
-        Ok(Store { queue, writer: Mutex::new(Some(thread)), people, path, _lock: lock })
+        Ok(Store { queue, writer: Mutex::new(Some(thread)), people, path, images, _lock: lock })
     }
 }
 
@@ -77,16 +115,11 @@ impl Store {
         since: Timestamp,
         limits: Limits,
     ) -> Result<(Opened, Restored), StoreError> {
-        file::make_directory(directory)?;
-        let lock = file::lock(directory)?;
-        let path = directory.join(DATABASE);
-        let mut connection = file::open_writing(&path)?;
-        let secret = file::secret(&connection, &path)?;
-        let known = restore(&connection, &names, since, &limits).map_err(|error| StoreError::sqlite(&path, error))?;
-        let first = clock::now().as_secs();
-        let serial = serials::begin(&mut connection, first).map_err(|error| StoreError::sqlite(&path, error))?;
-        let restored = Restored { serial, secret, ..known };
-        Ok((Opened { connection, path, names, limits, lock }, restored))
+        let mut opened = Opened::at(directory, names, limits)?;
+        let mut restored = opened.begin()?;
+        opened.restore(since, &mut restored)?;
+        opened.restore_bulks(&mut restored)?;
+        Ok((opened, restored))
     }
 
     /// Queues a batch; never waits. It is written within [`crate::limits::TICK`], whole, together with every change
@@ -119,6 +152,16 @@ impl Store {
     /// Waits until everything queued and every change of the book before this call is in the file, at most `patience`.
     pub fn flush(&self, patience: Duration) -> Result<(), NotSaved> {
         self.queue.flush(patience)
+    }
+
+    /// Keeps an image of the book as it is now, for the next start: see [`Opened::image`]. Gives the serial of the last
+    /// change in it; none if the book is just being changed as a whole. It waits at most `patience` until those changes
+    /// are in the file, because an image is never ahead of it.
+    pub fn write_image(&self, book: &Book, patience: Duration) -> Result<Option<u64>, NotSaved> {
+        let Some(moment) = book.moment() else { return Ok(None) };
+        self.flush(patience)?;
+        self.images.write(book, &moment).map_err(|error| NotSaved { reason: error.to_string().into() })?;
+        Ok(Some(moment.serial))
     }
 
     /// Writes what is queued and ends the writer; what is pushed later is not written. A failing store is tried for

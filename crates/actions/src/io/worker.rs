@@ -170,7 +170,8 @@ impl Life {
             // The number is read first: what happens meanwhile comes through the queue as well, and is noted twice.
             let serial = self.surroundings.book.serial();
             let most = ENTRIES_MAX + 1;
-            let all = self.lists.iter().flat_map(|list| self.surroundings.book.all(Some(list), most)).collect();
+            let wanted = if self.action.wants_listings() { self.lists } else { ListSet::EMPTY };
+            let all = wanted.iter().flat_map(|list| self.surroundings.book.all(Some(list), most)).collect();
             self.action.reconcile(all);
             self.knows = Some(serial);
         }

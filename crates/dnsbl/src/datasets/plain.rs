@@ -54,7 +54,9 @@ pub fn read_plain(form: Form, file: Source<'_>, options: Options) -> Option<Resu
         let row = row.and_then(|line| match form {
             Form::Ndjson => json_row(line).map(Some),
             Form::Csv => csv_row(line, &mut columns),
-            Form::Plain | Form::Ip4Set | Form::Ip4Trie | Form::Ip6Trie | Form::Rpz => plain_row(line).map(Some),
+            Form::Plain | Form::Ip4Set | Form::Ip4TSet | Form::Ip4Trie | Form::Ip6TSet | Form::Ip6Trie | Form::Rpz => {
+                plain_row(line).map(Some)
+            }
         });
         match row {
             Ok(row) => rows.extend(row),

@@ -179,7 +179,13 @@ impl Changes {
             match form {
                 Form::Csv => write!(out, "{network},{is_listed}\r\n")?,
                 Form::Ndjson => writeln!(out, "{{\"network\":\"{network}\",\"listed\":{is_listed}}}")?,
-                Form::Ip4Set | Form::Ip4Trie | Form::Ip6Trie | Form::Plain | Form::Rpz => {
+                Form::Ip4Set
+                | Form::Ip4TSet
+                | Form::Ip4Trie
+                | Form::Ip6TSet
+                | Form::Ip6Trie
+                | Form::Plain
+                | Form::Rpz => {
                     writeln!(out, "{}{network}", if *is_listed { '+' } else { '-' })?;
                 }
             }
@@ -193,6 +199,8 @@ pub(crate) const fn media_type(form: Form) -> &'static str {
     match form {
         Form::Csv => "text/csv; charset=utf-8",
         Form::Ndjson => "application/x-ndjson",
-        Form::Ip4Set | Form::Ip4Trie | Form::Ip6Trie | Form::Plain | Form::Rpz => "text/plain; charset=utf-8",
+        Form::Ip4Set | Form::Ip4TSet | Form::Ip4Trie | Form::Ip6TSet | Form::Ip6Trie | Form::Plain | Form::Rpz => {
+            "text/plain; charset=utf-8"
+        }
     }
 }

@@ -62,6 +62,9 @@ pub enum ReplaceError<E> {
         /// How many the never-list refused.
         never: usize,
     },
+    /// The networks could not be had to the end when some of them were in force already: the list is the new one below
+    /// some address and the old one above it. It is to be replaced anew.
+    Torn(E),
     /// The list would shrink or grow by more than was allowed.
     Changed {
         /// How many networks the bulk in force has.
@@ -174,7 +177,7 @@ impl Book {
         let mut pending = writer.pending.take().expect("it was begun, and nobody else has the turn");
         let mut replacement = merged?;
         if let Some(percent_max) = percent_max {
-            judge(writer.bulk_count(list), &pending, replacement.never, percent_max)?;
+            judge(writer.bulk_count(list), pending.count, pending.own.len(), replacement.never, percent_max)?;
         }
         let own = writer.own_networks(list, &mut pending.own);
         let Pending { tree, steps, count, .. } = pending;
@@ -248,10 +251,15 @@ impl Book {
     }
 }
 
-/// Whether a bulk may take the place of one of `before` networks.
-fn judge<E>(before: usize, pending: &Pending, never: usize, percent_max: u8) -> Result<(), ReplaceError<E>> {
-    let after = pending.count;
-    if after == 0 && pending.own.is_empty() {
+/// Whether a bulk of `after` networks may take the place of one of `before` on a list with `own` others.
+pub(super) fn judge<E>(
+    before: usize,
+    after: usize,
+    own: usize,
+    never: usize,
+    percent_max: u8,
+) -> Result<(), ReplaceError<E>> {
+    if after == 0 && own == 0 {
         return Err(ReplaceError::Empty { never });
     }
     let is_large = before.abs_diff(after).saturating_mul(100) > before.saturating_mul(usize::from(percent_max));
@@ -320,7 +328,7 @@ impl Writer {
     }
 
     /// Those of `candidates` that have records of their own on the list, sorted, each once.
-    fn own_networks(&self, list: ListId, candidates: &mut Vec<Network>) -> Vec<Network> {
+    pub(super) fn own_networks(&self, list: ListId, candidates: &mut Vec<Network>) -> Vec<Network> {
         let mut own = core::mem::take(candidates);
         own.sort_unstable();
         own.dedup();

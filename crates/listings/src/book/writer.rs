@@ -5,10 +5,12 @@ use arc_swap::ArcSwap;
 use base::limits::LISTS_MAX;
 use base::{Address, Evidence, ListId, ListSet, Listing, Maker, Network, Subject, Timestamp, Until};
 
+use super::exchange::Exchange;
 use super::replace::Pending;
 use super::{Refusal, Wish};
 use crate::blocks::Hasher;
-use crate::bulk::InForce;
+use crate::bulk::{Bulk, InForce};
+use crate::image::Shown;
 use crate::journal::{BY_NEVER_LIST, Cause, Change, Entry};
 use crate::never::NeverList;
 use crate::register::Register;
@@ -34,6 +36,8 @@ pub(super) struct Writer {
     pub(super) bulks: [Option<InForce>; LISTS_MAX],
     /// What is being built to take the place of `view`'s tree, with the bulk of one list replaced.
     pub(super) pending: Option<Pending>,
+    /// How far the bulk of one list is exchanged range by range in `view`.
+    pub(super) exchanging: Option<Exchange>,
     /// Listings that came or went, and that `view` does not show yet, in the order in which that happened.
     touched: Vec<Touched>,
     pub(super) changes: Changes,
@@ -62,6 +66,7 @@ impl Writer {
             unseen: false,
             bulks: [const { None }; LISTS_MAX],
             pending: None,
+            exchanging: None,
             touched: Vec::new(),
             changes: Changes::default(),
             retired: Vec::new(),
@@ -209,14 +214,49 @@ impl Writer {
             None
         });
         self.register = Register::of(self.hasher.clone(), fit);
-        self.register.visit(|subject, list, block| {
-            if let Subject::Network(network) = subject {
-                self.changes.set(*network, ListSet::EMPTY.with(list));
-            }
+        self.register.visit(|subject, _, block| {
             if block.is_some() {
                 self.view.blocks.set(&self.hasher, subject, block);
             }
         });
+    }
+
+    /// After [`Writer::restore`]: brings what has a record into the tree.
+    pub(super) fn show_register(&mut self) {
+        self.register.visit(|subject, list, _| {
+            if let Subject::Network(network) = subject {
+                self.changes.set(*network, ListSet::EMPTY.with(list));
+            }
+        });
+    }
+
+    /// After [`Writer::restore`]: takes what is shown if it has what has a record, and beyond that as many networks as
+    /// the bulks. Says whether it did.
+    pub(super) fn take_shown(&mut self, shown: &Shown, bulks: &[(Bulk, usize)]) -> bool {
+        let (mut own, mut is_missing) = ([0; LISTS_MAX], false);
+        self.register.visit(|subject, list, _| {
+            if let Subject::Network(network) = subject {
+                own[list.index()] += 1;
+                is_missing |= !shown.tree.own_lists(*network).contains(list);
+            }
+        });
+        let there = shown.tree.counts();
+        let mut most = own;
+        for (bulk, count) in bulks {
+            most[bulk.list.index()] += count;
+        }
+        // Of what was not shown because it is never listed, some would have been of bulks.
+        let fits =
+            |at: usize| there[at] <= most[at] && there[at] + shown.refused[at] >= most[at] && there[at] >= own[at];
+        if is_missing || !(0..LISTS_MAX).all(fits) {
+            return false;
+        }
+        for (bulk, _) in bulks {
+            let at = bulk.list.index();
+            self.bulks[at] = Some(InForce { bulk: bulk.clone(), count: there[at] - own[at] });
+        }
+        self.view.tree = shown.tree.clone();
+        true
     }
 
     /// Makes all changes visible since the last call, at once.
@@ -317,6 +357,9 @@ impl Writer {
             && pending.list == listing.list
         {
             pending.left(*network);
+        }
+        if let (Some(exchange), Subject::Network(network)) = (&mut self.exchanging, &listing.subject) {
+            exchange.left(listing.list, *network);
         }
         self.touch(&listing.subject, listing.list, false);
         if let Some(in_force) = &mut self.bulks[listing.list.index()] {

@@ -1,7 +1,10 @@
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use base::ListSet;
+use base::limits::LISTS_MAX;
 
+use super::image::{Bytes, Lists};
 use super::leaf::{ADDRESSES_MAX, Item, Leaf, LeafItems};
 
 /// Bits of an address that one node decides.
@@ -73,10 +76,7 @@ impl Hosts {
     /// before the next one, so that their cache misses overlap instead of adding up.
     pub(super) fn get_many(&self, addresses: &[u32], lists: &mut [ListSet]) {
         for (addresses, lists) in addresses.chunks(TOGETHER).zip(lists.chunks_mut(TOGETHER)) {
-            let mut leaves: [Option<&Leaf>; TOGETHER] = [None; TOGETHER];
-            for (leaf, address) in leaves.iter_mut().zip(addresses) {
-                *leaf = self.leaf(*address);
-            }
+            let leaves = self.leaves(addresses);
             let mut buckets: [&[u16]; TOGETHER] = [&[]; TOGETHER];
             let mut starts = [0; TOGETHER];
             for (at, address) in addresses.iter().enumerate() {
@@ -84,16 +84,34 @@ impl Hosts {
                     (starts[at], buckets[at]) = leaf.bucket(*address);
                 }
             }
-            let mut places = [None; TOGETHER];
-            for (at, address) in addresses.iter().enumerate() {
-                places[at] = buckets[at].binary_search(&(*address as u16)).ok();
-            }
+            let places = find_all(&buckets, addresses);
             for (at, set) in lists.iter_mut().enumerate() {
                 if let (Some(leaf), Some(place)) = (leaves[at], places[at]) {
                     *set = set.union(leaf.set(starts[at] + place));
                 }
             }
         }
+    }
+
+    /// For each address the leaf that would hold it; all of them go down one level before the next.
+    fn leaves(&self, addresses: &[u32]) -> [Option<&Leaf>; TOGETHER] {
+        let mut leaves = [None; TOGETHER];
+        let mut nodes = [Some(&*self.root); TOGETHER];
+        let (mut bits, mut is_deeper) = (u32::BITS, true);
+        while is_deeper {
+            is_deeper = false;
+            for (at, address) in addresses.iter().enumerate() {
+                let Some(node) = nodes[at] else { continue };
+                nodes[at] = None;
+                match &node.slots[slot_of(*address, bits)].part {
+                    Part::Empty => {}
+                    Part::Leaf(leaf) => leaves[at] = Some(&**leaf),
+                    Part::Node(next) => (nodes[at], is_deeper) = (Some(&**next), true),
+                }
+            }
+            bits = bits.saturating_sub(STRIDE);
+        }
+        leaves
     }
 
     /// The leaf that would hold the address.
@@ -144,6 +162,21 @@ impl Hosts {
     pub(super) fn heap_bytes(&self) -> usize {
         node_bytes(&self.root)
     }
+
+    /// Adds how many addresses each list has.
+    pub(super) fn count(&self, counts: &mut [usize; LISTS_MAX]) {
+        count_node(&self.root, counts);
+    }
+
+    /// Writes all addresses: see [`super::image`].
+    pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        write_node(&self.root, out)
+    }
+
+    /// Reads what [`Hosts::write`] wrote.
+    pub(super) fn read(bytes: &mut Bytes<'_>, lists: &Lists<'_>) -> Option<Self> {
+        Some(Self { root: Arc::new(read_node(bytes, lists, u32::BITS, 0)?) })
+    }
 }
 
 /// The addresses of a range, in order.
@@ -193,6 +226,31 @@ impl Iterator for Between<'_> {
             }
         }
     }
+}
+
+/// Where each address stands in its bucket, if it does: binary searches that take their steps in turn.
+fn find_all(buckets: &[&[u16]; TOGETHER], addresses: &[u32]) -> [Option<usize>; TOGETHER] {
+    let mut firsts = [0; TOGETHER];
+    let mut widths = buckets.map(<[u16]>::len);
+    let mut widest = widths.iter().copied().max().unwrap_or_default();
+    while widest > 1 {
+        for (at, address) in addresses.iter().enumerate() {
+            let half = widths[at] / 2;
+            let middle = firsts[at] + half;
+            // A search that is over looks at its one key again.
+            if buckets[at].get(middle).is_some_and(|key| *key <= *address as u16) {
+                firsts[at] = middle;
+            }
+            widths[at] -= half;
+        }
+        widest -= widest / 2;
+    }
+    let mut places = [None; TOGETHER];
+    for (at, address) in addresses.iter().enumerate() {
+        let is_there = buckets[at].get(firsts[at]) == Some(&(*address as u16));
+        places[at] = is_there.then_some(firsts[at]);
+    }
+    places
 }
 
 /// The slot of an address in a node that spans `bits` bits.
@@ -269,8 +327,13 @@ impl Slot {
         for (slot, items) in by_slot(items, bits) {
             node.slots[slot] = Self::build(bits - STRIDE, items);
         }
+        Self::of_node(node)
+    }
+
+    fn of_node(node: Node) -> Self {
         let below = node.slots.iter().fold(ListSet::EMPTY, |all, slot| all.union(slot.below));
-        Self { below, count: items.len() as u32, part: Part::Node(Arc::new(node)) }
+        let count = node.slots.iter().map(|slot| slot.count).sum();
+        Self { below, count, part: Part::Node(Arc::new(node)) }
     }
 
     fn of_leaf(leaf: Leaf) -> Self {
@@ -304,6 +367,55 @@ fn collect(node: &Node, bits: u32, base: u32, items: &mut Vec<Item>) {
             Part::Node(node) => collect(node, bits - STRIDE, base, items),
         }
     }
+}
+
+fn count_node(node: &Node, counts: &mut [usize; LISTS_MAX]) {
+    for slot in &node.slots {
+        match &slot.part {
+            Part::Empty => {}
+            Part::Leaf(leaf) => leaf.count(counts),
+            Part::Node(node) => count_node(node, counts),
+        }
+    }
+}
+
+/// What stands before each kind of slot in an image.
+const EMPTY: u8 = 0;
+const LEAF: u8 = 1;
+const NODE: u8 = 2;
+
+fn write_node(node: &Node, out: &mut impl Write) -> io::Result<()> {
+    for slot in &node.slots {
+        match &slot.part {
+            Part::Empty => out.write_all(&[EMPTY])?,
+            Part::Leaf(leaf) => {
+                out.write_all(&[LEAF])?;
+                leaf.write(out)?;
+            }
+            Part::Node(node) => {
+                out.write_all(&[NODE])?;
+                write_node(node, out)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A node that spans `bits` bits above `base`.
+fn read_node(bytes: &mut Bytes<'_>, lists: &Lists<'_>, bits: u32, base: u32) -> Option<Node> {
+    let mut node = Node::default();
+    for (at, slot) in node.slots.iter_mut().enumerate() {
+        let bits = bits - STRIDE;
+        let base = base | (at as u32) << bits;
+        match bytes.u8()? {
+            EMPTY => {}
+            LEAF if bits <= LEAF_BITS_MAX => *slot = Slot::of_leaf(Leaf::read(bytes, lists, bits, base)?),
+            // The slots of the lowest node span some bits.
+            NODE if bits > STRIDE => *slot = Slot::of_node(read_node(bytes, lists, bits, base)?),
+            _ => return None,
+        }
+    }
+    Some(node)
 }
 
 /// What an `Arc` holds beside its content: two counts.

@@ -1,5 +1,9 @@
-use base::ListSet;
+use std::io::{self, Write};
 
+use base::ListSet;
+use base::limits::LISTS_MAX;
+
+use super::image::{Bytes, Lists};
 use super::packed::{Packed, width_for};
 
 /// Most addresses in one leaf; a fuller one is split. A change copies one leaf, so that this bounds the cost of a
@@ -202,10 +206,67 @@ impl Leaf {
         }
     }
 
+    /// Adds how many addresses each list has.
+    pub(super) fn count(&self, counts: &mut [usize; LISTS_MAX]) {
+        for shade in &self.palette {
+            shade.set.iter().for_each(|list| counts[list.index()] += shade.uses as usize);
+        }
+    }
+
+    /// Writes it: see [`super::image`].
+    pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        out.write_all(&(self.len() as u16).to_le_bytes())?;
+        out.write_all(&(self.palette.len() as u16).to_le_bytes())?;
+        self.palette.iter().try_for_each(|shade| out.write_all(&shade.set.bits().to_le_bytes()))?;
+        let words: Vec<u8> = self.words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        out.write_all(&words)?;
+        self.indexes.words().iter().try_for_each(|word| out.write_all(&word.to_le_bytes()))
+    }
+
+    /// Reads what [`Leaf::write`] wrote: a leaf that spans the lowest `bits` bits above `base`. None if it is none.
+    pub(super) fn read(bytes: &mut Bytes<'_>, lists: &Lists<'_>, bits: u32, base: u32) -> Option<Self> {
+        let (count, kinds) = (usize::from(bytes.u16()?), usize::from(bytes.u16()?));
+        if count == 0 || count > ADDRESSES_MAX || kinds == 0 || kinds > ADDRESSES_MAX {
+            return None;
+        }
+        let shade = |set: &[u8; 4]| Some(Shade { set: lists.set(u32::from_le_bytes(*set))?, uses: 0 });
+        let sets = bytes.take(kinds * 4)?.as_chunks().0;
+        let mut palette = sets.iter().map(shade).collect::<Option<Box<[Shade]>>>()?;
+        let buckets: u16 = if bits > 16 { 1 << (bits - 16) } else { 0 };
+        let words = bytes.take((usize::from(buckets) + count) * 2)?.as_chunks().0;
+        let words: Box<[u16]> = words.iter().copied().map(u16::from_le_bytes).collect();
+        if !is_in_order(&words, buckets, bits, base) {
+            return None;
+        }
+        let indexes = Packed::read(bytes, width_for(kinds), count)?;
+        for at in 0..count {
+            palette.get_mut(indexes.get(at))?.uses += 1;
+        }
+        Some(Self { words, buckets, indexes, palette })
+    }
+
     /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
         size_of_val(&*self.words) + size_of_val(&*self.palette) + self.indexes.heap_bytes()
     }
+}
+
+/// Whether these are the words of a leaf that spans the lowest `bits` bits above `base`.
+fn is_in_order(words: &[u16], buckets: u16, bits: u32, base: u32) -> bool {
+    let (ends, keys) = words.split_at(usize::from(buckets));
+    let mut start = 0;
+    // A leaf without buckets is one bucket.
+    let whole = [keys.len() as u16];
+    let ends = if ends.is_empty() { &whole } else { ends };
+    let fits = |key: &u16| bits >= 16 || (key ^ base as u16) >> bits == 0;
+    for end in ends.iter().map(|end| usize::from(*end)) {
+        let Some(bucket) = keys.get(start..end) else { return false };
+        if !bucket.is_sorted_by(|a, b| a < b) || !bucket.iter().all(fits) {
+            return false;
+        }
+        start = end;
+    }
+    start == keys.len()
 }
 
 /// The items of one leaf, in order.

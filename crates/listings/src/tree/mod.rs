@@ -11,6 +11,7 @@
 //! lists told apart (`examples/footprint.rs` measures it), where a tree of prefixes costs ten times that.
 
 mod hosts;
+pub(crate) mod image;
 mod leaf;
 mod packed;
 mod prefixes;
@@ -144,6 +145,23 @@ impl Tree {
         let all = |ip: IpAddr| self.within(Network::containing(Address::new(ip), 0));
         let (v4, v6) = (all(Ipv4Addr::UNSPECIFIED.into()), all(Ipv6Addr::UNSPECIFIED.into()));
         v4.chain(v6).filter(move |(_, lists)| lists.contains(list)).map(|(network, _)| network)
+    }
+
+    /// The single IPv4 addresses from `first` on that the list has of its own, in order.
+    pub(crate) fn hosts_on(&self, list: ListId, first: u32) -> impl Iterator<Item = u32> {
+        let hosts = self.hosts.between(first, u32::MAX);
+        hosts.filter(move |(_, lists)| lists.contains(list)).map(|(host, _)| host)
+    }
+
+    /// All that the list has of its own but single IPv4 addresses.
+    pub(crate) fn networks_on(&self, list: ListId) -> impl Iterator<Item = Network> {
+        let all = Prefix { bits: 0, length: 0 };
+        let v4 = |prefix: Prefix| IpAddr::V4(((prefix.bits >> 96) as u32).into());
+        let networks4 = self.networks4.within(all).map(move |(prefix, lists)| (v4(prefix), prefix.length, lists));
+        let v6 = |prefix: Prefix| IpAddr::V6(prefix.bits.into());
+        let prefixes6 = self.prefixes6.within(all).map(move |(prefix, lists)| (v6(prefix), prefix.length, lists));
+        let of_list = networks4.chain(prefixes6).filter(move |(.., lists)| lists.contains(list));
+        of_list.map(|(base, length, _)| Network::containing(Address::new(base), length))
     }
 
     /// The network's own lists, without those of networks around it.

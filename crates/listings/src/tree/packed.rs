@@ -1,3 +1,5 @@
+use super::image::Bytes;
+
 /// Small numbers of equal width, packed into words. The length is known to whoever holds it.
 ///
 /// The width is 0, 1, 2, 4, 8 or 16 bits, so that no number lies across two words.
@@ -105,6 +107,17 @@ impl Packed {
         }
         words.truncate(words_for(length - 1, self.width));
         Self { width: self.width, words: words.into() }
+    }
+
+    /// The words, for writing them.
+    pub(super) const fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    /// Reads the words of `length` numbers.
+    pub(super) fn read(bytes: &mut Bytes<'_>, width: u8, length: usize) -> Option<Self> {
+        let words = bytes.take(words_for(length, width) * 8)?.as_chunks().0;
+        Some(Self { width, words: words.iter().copied().map(u64::from_le_bytes).collect() })
     }
 
     /// Bytes on the heap.

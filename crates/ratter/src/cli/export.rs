@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "LIST")]
     list: String,
 
-    /// In which form: ip4set, ip4trie, ip6trie, plain, csv, ndjson or rpz
+    /// In which form: ip4set, ip4tset, ip4trie, ip6tset, ip6trie, plain, csv, ndjson or rpz
     #[arg(long, value_name = "FORMAT", default_value = "plain", value_parser = form)]
     format: Form,
 

@@ -70,7 +70,10 @@ impl Format {
         let of_addresses = [Kind::Ip4Set, Kind::Ip4TSet, Kind::Ip4Trie, Kind::Ip6TSet, Kind::Ip6Trie];
         let dataset = || of_addresses.into_iter().find(|kind| kind.name() == name).map(Self::Dataset);
         let names = PLAIN.map(Form::name).into_iter().chain(of_addresses.map(Kind::name));
-        plain.or_else(dataset).ok_or_else(|| format!("one of {}", names.collect::<Vec<_>>().join(", ")))
+        plain.or_else(dataset).ok_or_else(|| match Kind::from_name(name) {
+            Some(kind) => elsewhere(kind).to_owned(),
+            None => format!("one of {}", names.collect::<Vec<_>>().join(", ")),
+        })
     }
 
     /// By the end of the file's name.
@@ -82,6 +85,28 @@ impl Format {
             Some("ndjson" | "jsonl") => Form::Ndjson,
             _ => Form::Plain,
         })
+    }
+}
+
+/// Where a dataset of rbldnsd belongs that is no list of addresses.
+const fn elsewhere(kind: Kind) -> &'static str {
+    match kind {
+        Kind::DnSet => {
+            "has names, and a list has addresses: serve it as it is, with `zones = [\"ZONE:dnset:FILE\"]` in \
+             [dnsbl.static]"
+        }
+        Kind::Generic => {
+            "has records of any kind: serve it as it is, with `zones = [\"ZONE:generic:FILE\"]` in [dnsbl.static]"
+        }
+        Kind::Combined => {
+            "is several zones: serve it as it is, with `zones = [\"ZONE:combined:FILE\"]` in [dnsbl.static], or cut its \
+             datasets of addresses out and import each"
+        }
+        Kind::Acl => {
+            "says who may ask, which is no list: take it with `zones = [\"ZONE:acl:FILE\"]` in [dnsbl.static], or write its \
+             networks into [dnsbl.access]"
+        }
+        Kind::Ip4Set | Kind::Ip4TSet | Kind::Ip4Trie | Kind::Ip6TSet | Kind::Ip6Trie => "is imported",
     }
 }
 

@@ -8,7 +8,7 @@ use tracing::{error, info, warn};
 
 use super::{Failure, Outcome, show};
 use crate::config::{Config, Source};
-use crate::{config, logging, node};
+use crate::{config, logging, memory, node};
 
 /// Open files besides the gates' connections: DNS by TCP, console, logs and store.
 const FILES_BESIDE_GATES: usize = 1024;
@@ -18,6 +18,7 @@ pub(crate) fn run(path: Option<&Path>) -> Result<Outcome, Failure> {
     let (config, source) = config::find(path, config::Ports::Tried).map_err(Failure::Usage)?;
     logging::start(config.node.log);
     raise_file_limit(&config);
+    memory::use_one_arena();
     for warning in config.warnings.iter() {
         warn!("{}: {}", warning.title, warning.label);
     }

@@ -1,4 +1,4 @@
-//! `[[action.map]]`: what is done outside when the book changes.
+//! `[[action.map]]` and `[[action.export]]`: what is done outside when the book changes.
 
 use core::ops::Range;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ use ::actions::map::{Format, Style};
 use base::{ListId, ListSet};
 
 use super::diagnose::Fault;
+use super::exports::{self, ExportFile};
 use super::forms::{Form, Mismatch, boolean, name, word};
 use super::listeners::reason;
 use super::lists::Lists;
@@ -14,7 +15,7 @@ use super::reader::Section;
 use super::words::nearest;
 
 /// Most actions of one kind.
-const ACTIONS_MAX: usize = 64;
+pub(super) const ACTIONS_MAX: usize = 64;
 
 /// Longest answer of a Postfix table, in bytes.
 const ANSWER_BYTES_MAX: usize = 200;
@@ -27,6 +28,8 @@ const ANSWER: &str = "REJECT";
 pub struct Actions {
     /// The map files.
     pub maps: Vec<MapFile>,
+    /// The files of whole lists.
+    pub exports: Vec<ExportFile>,
 }
 
 /// A file that says who is listed.
@@ -69,7 +72,8 @@ pub(super) fn read(section: &Section<'_>, lists: &Lists, has_console: bool) -> A
     if let Some((place, _, _)) = taken.get(ACTIONS_MAX) {
         section.desk.report(Fault::error(place.clone(), format!("more than {ACTIONS_MAX} maps")).label("one too many"));
     }
-    Actions { maps: taken.into_iter().map(|(_, _, map)| map).collect() }
+    let maps: Vec<MapFile> = taken.into_iter().map(|(_, _, map)| map).collect();
+    Actions { exports: exports::read(section, lists, &maps), maps }
 }
 
 fn map_file(section: &Section<'_>, lists: &Lists) -> Option<MapFile> {
@@ -99,17 +103,17 @@ fn map_file(section: &Section<'_>, lists: &Lists) -> Option<MapFile> {
 }
 
 /// The new file is made beside the old one, so it is the folder that must be writable.
-fn check_path(section: &Section<'_>, path: &Path) {
+pub(super) fn check_path(section: &Section<'_>, path: &Path) {
     let Some(folder) = path.parent() else { return };
     if let Err(error) = section.desk.probe.can_write_dir(folder) {
-        let fault = section.wrong("path", format!("no map can be made in `{}`", folder.display()));
-        let hint = "a new map is made beside the old one and takes its place, so the folder must be writable";
+        let fault = section.wrong("path", format!("no file can be made in `{}`", folder.display()));
+        let hint = "a new file is made beside the old one and takes its place, so the folder must be writable";
         section.desk.report(fault.label(reason(&error)).hint(hint.to_owned()));
     }
 }
 
 /// Any list, `blocked` among them.
-fn any_list(lists: &Lists) -> Form<'_, ListId> {
+pub(super) fn any_list(lists: &Lists) -> Form<'_, ListId> {
     Form::of_text("the name of a list, such as `blocked`", move |typed| {
         lists.find(typed).ok_or_else(|| {
             let mismatch = Mismatch::new("no such list");

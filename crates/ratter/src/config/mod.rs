@@ -15,6 +15,7 @@ mod console;
 mod diagnose;
 mod dnsbl;
 mod dovecot;
+mod exports;
 mod feed;
 mod find;
 mod forms;
@@ -54,6 +55,7 @@ pub use self::diagnose::{Fault, Faults, Severity};
 pub(crate) use self::dnsbl::SHRINK_DEFAULT;
 pub use self::dnsbl::{Combined, CookieSecrets, Dnsbl, NameServer, StaticZone, Statics, TlsListener};
 pub use self::dovecot::{DovecotGate, Secret};
+pub use self::exports::ExportFile;
 pub use self::feed::Feed;
 pub use self::find::{Ports, Source, control_socket, find, parse_duration};
 pub use self::gates::{Fail, Gates, LineGate};
@@ -164,7 +166,7 @@ pub fn load(path: Option<&Path>, text: &str, probe: &dyn Probe) -> Result<Config
 
 /// Sections of which `default.toml` has none, with what is required in them.
 const OTHER_SECTIONS: &str = "[[login.alias]]\n[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[[ask]]\ncodes = [{}]\n[gate.http.ask]\n\
-     [gate.http.nginx]\n[gate.line.ask]\n[gate.map.ask]\n[gate.postfix.ask]\n[gate.milter.ask]\n[gate.saslauthd]\n[gate.dovecot.ask]\n[[action.map]]\n[reports]\n[[reporter]]\n[dnsbl.access]\n\
+     [gate.http.nginx]\n[gate.line.ask]\n[gate.map.ask]\n[gate.postfix.ask]\n[gate.milter.ask]\n[gate.saslauthd]\n[gate.dovecot.ask]\n[[action.export]]\n[[action.map]]\n[reports]\n[[reporter]]\n[dnsbl.access]\n\
      [[dnsbl.zone]]\n[[dnsbl.transfer.allow]]\n[[dnsbl.transfer.notify]]\n[dnsbl.static]\n[dnsbl.tls]\n[[dnsbl.mirror]]\n[feed]\n";
 
 /// Every key there is, such as `rule.distinct.of`, with its default as `default.toml` writes it.

@@ -11,6 +11,7 @@ use console::api::ActionStatus;
 use console::metrics::Metric;
 use listings::{Book, Entry};
 
+use super::exports;
 use super::names::Names;
 use crate::clock;
 use crate::config::{Config, MapFile};
@@ -39,7 +40,12 @@ impl Actions {
         let maps = config.actions.maps.iter().map(|map| {
             start_map(map, &words, &surroundings).with_context(|| format!("the map {} has no thread", map.name))
         });
-        Ok(Self { all: maps.collect::<anyhow::Result<_>>()?, started: now })
+        let exports = config.actions.exports.iter().map(|export| {
+            let started = exports::start(config, export, &surroundings);
+            let worker = started.with_context(|| format!("the export {} has no thread", export.name))?;
+            Ok(One { worker, what: exports::what(config, export), shelf: None })
+        });
+        Ok(Self { all: maps.chain(exports).collect::<anyhow::Result<_>>()?, started: now })
     }
 
     /// Tells each of changes to the book, and waits for none.

@@ -1,6 +1,9 @@
 //! Whole lists into the book and out of it.
 
-use std::io::{Read, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ::console::Export;
@@ -18,8 +21,38 @@ use crate::config::SHRINK_DEFAULT;
 /// How long the answer to an import waits until all of it is in the file: ten million networks take some seconds.
 const SAVE_PATIENCE: Duration = Duration::from_mins(2);
 
+/// Largest import: [`listings::BULK_MAX`] networks of the longest form.
+const SPOOL_BYTES_MAX: u64 = 20 * listings::BULK_MAX as u64;
+
 /// How many listings are made before other writers have a turn.
 const LISTED_AT_ONCE: usize = 2048;
+
+/// The networks of an import, on the disk rather than in memory while they are judged and brought in. The file has no name
+/// any more, and is gone when this is.
+struct Spool(File);
+
+impl Spool {
+    /// Reads all of `input`.
+    fn of(node: &Node, input: &mut dyn Read) -> io::Result<Self> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = node.store_path().with_file_name(format!("import-{number}"));
+        let mut options = OpenOptions::new();
+        let mut file = options.read(true).write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        std::fs::remove_file(&path)?;
+        let read = io::copy(&mut input.take(SPOOL_BYTES_MAX), &mut file)?;
+        if read == SPOOL_BYTES_MAX {
+            return Err(io::Error::other("the import is too large"));
+        }
+        Ok(Self(file))
+    }
+
+    /// The networks from the first on.
+    fn read(&self) -> Result<Decoder<&File>, Malformed> {
+        (&self.0).seek(SeekFrom::Start(0))?;
+        Ok(Decoder::new(&self.0))
+    }
+}
 
 /// See [`console::Node::import`].
 pub(super) fn import(node: &Node, wish: &ImportWish, input: &mut dyn Read) -> Result<Imported, Fault> {
@@ -29,16 +62,17 @@ pub(super) fn import(node: &Node, wish: &ImportWish, input: &mut dyn Read) -> Re
     let now = clock::now();
     let until = until(wish.span, now, info.lifetime);
     let maker = Maker::Person { name: wish.person.as_str().into(), reason: reason.into() };
-    let networks = Decoder::new(input);
     let mut imported = if wish.replace {
-        replace(node, now, Bulk { list, since: now, until, maker }, networks, wish.force)?
+        let spool = Spool::of(node, input).map_err(|error| Fault::refused(format!("nothing was changed: {error}")))?;
+        replace(node, now, Bulk { list, since: now, until, maker }, &spool, wish.force)?
     } else {
-        add(node, now, &Bulk { list, since: now, until, maker }, networks)?
+        add(node, now, &Bulk { list, since: now, until, maker }, Decoder::new(input))?
     };
     imported.list.clone_from(&info.name);
     let what = if wish.replace { "replace import of" } else { "import to" };
     node.store.audit(&wish.person, &format!("{what} {}: {} networks: {reason}", info.name, imported.listed));
     node.store.wake();
+    node.image_wanted.store(true, Ordering::Relaxed);
     imported.saved = node
         .store
         .flush(SAVE_PATIENCE)
@@ -47,16 +81,14 @@ pub(super) fn import(node: &Node, wish: &ImportWish, input: &mut dyn Read) -> Re
     Ok(imported)
 }
 
-fn replace(
-    node: &Node,
-    now: Timestamp,
-    bulk: Bulk,
-    networks: impl Iterator<Item = Result<Network, Malformed>>,
-    is_forced: bool,
-) -> Result<Imported, Fault> {
+fn replace(node: &Node, now: Timestamp, bulk: Bulk, networks: &Spool, is_forced: bool) -> Result<Imported, Fault> {
     let percent_max = (!is_forced).then_some(SHRINK_DEFAULT);
-    let done = node.book.replace(now, bulk, networks, percent_max).map_err(|error| match error {
+    let done = node.book.exchange(now, bulk, || networks.read(), percent_max).map_err(|error| match error {
         ReplaceError::Input(malformed) => Fault::bad(format!("nothing was changed: {malformed}")),
+        ReplaceError::Torn(malformed) => Fault::refused(format!(
+            "the list is the new one in a part of the addresses only, because the file that held it cannot be read on: \
+             {malformed}; import it again"
+        )),
         ReplaceError::Order(network) => Fault::bad(format!("nothing was changed: {network} is out of order")),
         ReplaceError::Refused(refusal) => Fault::refused(format!("nothing was changed: {}", refused_in_words(refusal))),
         ReplaceError::Empty { never } => Fault::refused(format!(

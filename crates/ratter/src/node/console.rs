@@ -60,8 +60,7 @@ impl ::console::Node for Node {
     }
 
     fn why(&self, subject: &Subject, at: Option<&str>) -> Result<Why, Fault> {
-        self.explain(subject, at)
-        let subject = &self.as_known(subject.clone());
+        self.explain(&self.as_known(subject.clone()), at)
     }
 
     fn list(&self, wish: &ListWish) -> Result<ListingView, Fault> {

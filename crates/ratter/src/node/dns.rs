@@ -11,6 +11,7 @@ use dnsbl::io::{FeedServer, Server};
 use dnsbl::mirror::{MirrorState, Mirrors};
 use dnsbl::serve::{Outcome, Responder, Totals, Zones};
 use dnsbl::transfer::{History, TransferTotals, Transfers};
+use listings::Book;
 use store::KeptKey;
 
 use super::keys::Keys;
@@ -42,7 +43,7 @@ pub(super) struct Kept {
 
 impl DnsblOutlet {
     /// Starts the server that the configuration describes. It answers when this returns.
-    pub(super) fn start(config: &Config, settings: &Dnsbl, node: &Node, kept: Kept) -> anyhow::Result<Self> {
+    pub(super) fn start(config: &Config, settings: &Dnsbl, book: &Arc<Book>, kept: Kept) -> anyhow::Result<Self> {
         let zones = Zones::new(&convert::dnsbl_settings(config, settings)).map_err(|faults| cannot_serve(&faults))?;
         let state = &config.node.state;
         let files = settings.statics.as_ref().map(|statics| FileZones::start(statics, &zones, state)).transpose()?;
@@ -58,7 +59,7 @@ impl DnsblOutlet {
             .map_err(|faults| cannot_serve(&faults))?;
         let access = Arc::new(access);
         let keys = Keys::restore(Arc::clone(&access), secret, kept.keys);
-        let feed = super::feed::start(config, node, &access, kept.history.as_ref())?;
+        let feed = super::feed::start(config, book, &access, kept.history.as_ref())?;
         let mut responder = Responder::with_access(zones, access);
         if let Some(statics) = statics {
             responder = responder.with_statics(Arc::clone(statics));
@@ -74,8 +75,8 @@ impl DnsblOutlet {
         let responder = Arc::new(responder);
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let threads = settings.threads.unwrap_or(processors);
-        let mut server = Server::start(&settings.listen, Arc::clone(&responder), &node.book, threads)?;
-        let tls = settings.tls.as_ref().map(|tls| tls::start(&mut server, tls, node)).transpose()?;
+        let mut server = Server::start(&settings.listen, Arc::clone(&responder), book, threads)?;
+        let tls = settings.tls.as_ref().map(|tls| tls::start(&mut server, tls, book)).transpose()?;
         Ok(Self { origin: settings.origin.clone(), server, responder, keys, files, feed, _tls: tls })
     }
 

@@ -11,8 +11,8 @@ use dnsbl::datasets::About;
 use dnsbl::feed::{Count, Feed};
 use dnsbl::io::FeedServer;
 use dnsbl::transfer::History;
+use listings::Book;
 
-use super::Node;
 use crate::config::{Config, List};
 
 /// The code of a list that is not published: what rbldnsd answers where a file says nothing.
@@ -49,7 +49,7 @@ pub(crate) fn about(config: &Config, name: &str) -> About {
 /// Gives the published lists away where the configuration wants it.
 pub(super) fn start(
     config: &Config,
-    node: &Node,
+    book: &Book,
     access: &Arc<Access>,
     history: Option<&Arc<History>>,
 ) -> anyhow::Result<Option<FeedServer>> {
@@ -57,7 +57,7 @@ pub(super) fn start(
     let published = config.lists.iter().enumerate().filter(|(_, list)| list.code.is_some());
     let lists = published.map(|(index, list)| (ListId::new(index), about(config, &list.name)));
     let feed = Feed::new(lists, Arc::clone(access), Arc::clone(history));
-    let server = FeedServer::start(&settings.listen, Arc::new(feed), node.book.reader());
+    let server = FeedServer::start(&settings.listen, Arc::new(feed), book.reader());
     server.map(Some).with_context(|| format!("the feed cannot listen at {:?}", settings.listen))
 }
 

@@ -14,9 +14,11 @@ mod convert;
 mod dns;
 mod evidence;
 mod exceptions;
+mod exports;
 mod feed;
 mod gates;
 mod globs;
+mod image;
 mod journal;
 mod keeper;
 mod keys;
@@ -38,7 +40,7 @@ mod versions;
 mod views;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -103,6 +105,8 @@ pub(crate) struct Node {
     history: Duration,
     /// Milliseconds: until then gates do not wait for the store, because it was slow.
     store_trusted_from: AtomicU64,
+    /// Whether a whole list was replaced, so that the image of the book is to be written anew.
+    image_wanted: AtomicBool,
     /// Set once, when they have been started; a gate needs the node before the node can show the gate.
     outlets: OnceLock<Outlets>,
 }

@@ -1,12 +1,13 @@
 //! From a configuration to a running node: opens the store, restores the book and the engine, then lets the world in.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock, RwLock};
 
 use ::console::api::Happening;
 use anyhow::{Context, anyhow};
+use base::Timestamp;
 use dnsbl::transfer::History;
-use listings::Book;
+use listings::{Book, Shown};
 use rules::{Engine, Exceptions, Owner};
 use sensors::patterns::Patterns;
 use store::{Limits, Opened, Restored, Store};
@@ -15,6 +16,7 @@ use tracing::{info, warn};
 
 use super::actions::Actions;
 use super::dns::{DnsblOutlet, Kept};
+use super::image::{self, ImageKeeper};
 use super::names::Names;
 use super::protect::Sources;
 use super::reports::ReportsOutlet;
@@ -34,12 +36,14 @@ pub(crate) struct Running {
     pub(crate) happenings: broadcast::Sender<Happening>,
     sensors: Vec<Sensor>,
     keeper: Option<Keeper>,
+    images: Option<ImageKeeper>,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         self.sensors.clear();
         self.keeper = None;
+        self.images = None;
         self.node.keep_key_counts(DnsblOutlet::key_counts);
         if let Err(error) = self.node.store.close() {
             warn!(%error, "not everything is in the file; log lines will be read again at the next start");
@@ -65,20 +69,33 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         ..Limits::default()
     };
     let since = now.minus(memory);
-    let (opened, mut restored) = Store::open(&config.node.state, stored_names, since, limits)?;
+    let mut opened = Opened::at(&config.node.state, stored_names, limits)?;
     let sources = Sources::read(config);
     let book = Arc::new(Book::new(sources.never_list()));
-    let engine = Engine::new(convert::engine_settings(config), Arc::clone(&book), restored.secret);
-    restore(&book, &engine, &mut restored);
+    let shown = image::read(&opened, &book, now);
+    let mut restored = opened.begin()?;
     let wants_history = config.dnsbl.as_ref().is_some_and(|dnsbl| dnsbl.transfers.is_some() || config.feed.is_some());
     let history = wants_history.then(|| Arc::new(History::starting_at(restored.serial)));
+    let kept = Kept { secret: restored.secret, keys: core::mem::take(&mut restored.keys), history: history.clone() };
+    let start_dns = || config.dnsbl.as_ref().map(|dns| DnsblOutlet::start(config, dns, &book, kept)).transpose();
+    let engine = Engine::new(convert::engine_settings(config), Arc::clone(&book), restored.secret);
+    // With an image DNS answers from here on, while the listings themselves are read; without one it would deny them.
+    let dnsbl = if let Some(shown) = shown {
+        book.show(restored.serial, &shown);
+        let dnsbl = start_dns()?;
+        restore(&opened, &book, &engine, &mut restored, since, Some(&shown))?;
+        dnsbl
+    } else {
+        restore(&opened, &book, &engine, &mut restored, since, None)?;
+        start_dns()?
+    };
     let actions = Arc::new(Actions::start(config, &names, &book, now)?);
     let (happenings, _) = broadcast::channel(HAPPENINGS_QUEUED_MAX);
     let node = Arc::new(Node {
         name: config.node.name.clone(),
         started: now,
         sending: SendingLimits::open(config, restored.secret)?,
-        store: start_store(opened, &book, &names, &happenings, history.clone(), &actions)?,
+        store: start_store(opened, &book, &names, &happenings, history, &actions)?,
         names,
         book,
         engine,
@@ -93,34 +110,34 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         warnings: lasting_warnings(config),
         history: config.limits.history,
         store_trusted_from: AtomicU64::new(0),
+        image_wanted: AtomicBool::new(false),
         outlets: OnceLock::new(),
     });
     node.note_rule_versions(&config.rules);
-    // DNS and gates first: from here on blocks are in force again. Then the logs, which may have much to catch up with.
-    let kept = Kept { secret: restored.secret, keys: core::mem::take(&mut restored.keys), history };
-    let outlets = start_outlets(config, &node, kept)?;
+    // Gates first: from here on blocks are in force again. Then the logs, which may have much to catch up with.
+    let outlets = start_outlets(config, &node, dnsbl)?;
     node.outlets.set(outlets).map_err(|_| anyhow!("a node is started once"))?;
     let keeper = Keeper::start(Arc::clone(&node)).context("no thread for what is due")?;
     let protection = super::protect::start(sources, &config.resolver, &node)?;
+    let images = ImageKeeper::start(Arc::clone(&node)).context("no thread for the image of the book")?;
     let mut sensors = super::sensing::start(&config.sensors, &restored.positions, &node)?;
     sensors.extend(super::streams::start(config, &restored.positions, &node)?);
     sensors.push(protection);
-    Ok(Running { node, happenings, sensors, keeper: Some(keeper) })
+    Ok(Running { node, happenings, sensors, keeper: Some(keeper), images: Some(images) })
 }
 
-/// Puts the book and the engine back to where the last commit left them.
-fn restore(book: &Book, engine: &Engine, restored: &mut Restored) {
+/// Reads the rest of the store, and puts the book and the engine back to where the last commit left them.
+fn restore(
+    opened: &Opened,
+    book: &Book,
+    engine: &Engine,
+    restored: &mut Restored,
+    since: Timestamp,
+    shown: Option<&Shown>,
+) -> anyhow::Result<()> {
     let now = clock::now();
-    book.restore(now, restored.serial, restored.listings.iter().cloned());
-    // Each is let go of as soon as it is in the book.
-    for bulk in core::mem::take(&mut restored.bulks) {
-        let mut networks = bulk.networks();
-        book.restore_bulk(bulk.bulk.clone(), &mut networks);
-        if !networks.is_whole() {
-            let listings = bulk.length();
-            warn!(listings, "an import is damaged in the file: what can be read of it is in force; import it again");
-        }
-    }
+    opened.restore(since, restored)?;
+    restore_book(opened, book, restored, shown)?;
     // What lies ahead was written while the clock was wrong. Taken as it is, it would make the present look old.
     for owner in &restored.owners {
         engine.restore_owner(&Owner { at: owner.at.min(now), ..owner.clone() });
@@ -143,6 +160,32 @@ fn restore(book: &Book, engine: &Engine, restored: &mut Restored) {
     if left_out.unreadable_rows > 0 {
         warn!(rows = left_out.unreadable_rows, "rows of the store make no sense and were passed over");
     }
+    Ok(())
+}
+
+/// The book as an image shows it already, if that is right; else as the store says.
+fn restore_book(opened: &Opened, book: &Book, restored: &mut Restored, shown: Option<&Shown>) -> anyhow::Result<()> {
+    let (now, listings) = (clock::now(), core::mem::take(&mut restored.listings));
+    if let Some(shown) = shown {
+        let bulks: Vec<_> = restored.bulks.iter().map(|bulk| (bulk.bulk.clone(), bulk.networks_left())).collect();
+        if book.restore_shown(now, restored.serial, listings, shown, &bulks) {
+            return Ok(());
+        }
+        warn!("the image of the book is not what the store says: reading all of the store");
+    } else {
+        book.restore(now, restored.serial, listings);
+    }
+    opened.restore_bulks(restored)?;
+    // Each is let go of as soon as it is in the book.
+    for bulk in core::mem::take(&mut restored.bulks) {
+        let mut networks = bulk.networks();
+        book.restore_bulk(bulk.bulk.clone(), &mut networks);
+        if !networks.is_whole() {
+            let listings = bulk.length();
+            warn!(listings, "an import is damaged in the file: what can be read of it is in force; import it again");
+        }
+    }
+    Ok(())
 }
 
 /// The exceptions that the last commit left.
@@ -172,8 +215,7 @@ fn start_store(
     })?)
 }
 
-fn start_outlets(config: &Config, node: &Arc<Node>, kept: Kept) -> anyhow::Result<Outlets> {
-    let dnsbl = config.dnsbl.as_ref().map(|settings| DnsblOutlet::start(config, settings, node, kept)).transpose()?;
+fn start_outlets(config: &Config, node: &Arc<Node>, dnsbl: Option<DnsblOutlet>) -> anyhow::Result<Outlets> {
     let gates = super::gates::start(config, node)?;
     let reports = config.reports.as_ref().map(|settings| ReportsOutlet::start(config, settings, node)).transpose()?;
     let resolver = super::reverse::start(&config.resolver, node)?;

@@ -7,9 +7,9 @@ use std::time::Duration;
 use ::console::metrics::Metric;
 use anyhow::Context as _;
 use dnsbl::io::{Server, Statistics, Tls};
+use listings::Book;
 use tracing::{error, info};
 
-use super::Node;
 use crate::clock;
 use crate::config::TlsListener;
 
@@ -23,9 +23,9 @@ pub(super) struct Watch {
 }
 
 /// Listens for TLS, and keeps what clients are shown as the files are: connections that are there are not touched.
-pub(super) fn start(server: &mut Server, listener: &TlsListener, node: &Node) -> anyhow::Result<Watch> {
+pub(super) fn start(server: &mut Server, listener: &TlsListener, book: &Book) -> anyhow::Result<Watch> {
     let identity = Arc::new(Tls::open(listener.files.clone()).context("[dnsbl.tls]")?);
-    server.listen_for_tls(&listener.listen, Arc::clone(&identity), &node.book.reader())?;
+    server.listen_for_tls(&listener.listen, Arc::clone(&identity), &book.reader())?;
     let stop = Arc::new((Mutex::new(false), Condvar::new()));
     let for_thread = Arc::clone(&stop);
     let thread = std::thread::Builder::new().name("dns-tls-files".into());

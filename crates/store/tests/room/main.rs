@@ -5,6 +5,7 @@ mod bulks;
 mod charges;
 mod failing;
 mod given;
+mod images;
 mod keys;
 mod killed;
 mod past;

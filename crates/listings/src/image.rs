@@ -1,0 +1,169 @@
+//! The book as an image: which address is on which list and when what ends, as bytes that are read in no time.
+//!
+//! ```text
+//!  image  tree (see `tree::image`)  ends  u8 255
+//!  ends   for each listing with a record and an end: u8 list, u64 milliseconds (the highest bit for IPv6), u8 length,
+//!         the first address in 4 or 16 bytes
+//! ```
+//!
+//! It is what answers need, and no more: who, why and since when stand in the store, which stays the truth. With the
+//! changes that the store has after it, an image is the book's tree again.
+
+use core::net::IpAddr;
+use std::collections::{HashMap, HashSet};
+use std::io::{self, Write};
+
+use base::limits::LISTS_MAX;
+use base::{Address, ListId, ListSet, Network, Subject, Timestamp, Until};
+
+use crate::book::Book;
+use crate::never::NeverList;
+use crate::tree::image::{Bytes, Lists};
+use crate::tree::{Changes, Tree};
+
+/// Stands in the place of a list where the ends are over.
+const OVER: u8 = u8::MAX;
+
+/// Marks the end of an IPv6 network's listing.
+const V6: u64 = 1 << 63;
+
+/// How many ends are copied before other writers have a turn.
+const ENDS_AT_ONCE: usize = 2048;
+
+/// The book's tree at one moment, for [`Book::write_image`]. It shares its memory with the book.
+pub struct Moment {
+    /// The last change in it.
+    pub serial: u64,
+    tree: Tree,
+}
+
+/// An image that was read.
+pub struct Image {
+    tree: Tree,
+    ends: Vec<(Network, ListId, Timestamp)>,
+}
+
+/// What an image says at a start: [`Book::show`].
+pub struct Shown {
+    pub(crate) tree: Tree,
+    /// How many networks were left out of each list because they are never listed.
+    pub(crate) refused: [usize; LISTS_MAX],
+}
+
+/// A change after an image: the network came onto the list until then, or off it.
+pub type Followed = (Network, ListId, Option<Until>);
+
+impl Book {
+    /// What an image is written of; none while a bulk is being replaced.
+    pub fn moment(&self) -> Option<Moment> {
+        let (serial, tree) = self.still()?;
+        Some(Moment { serial, tree })
+    }
+
+    /// Writes an image of that moment. Ends are those of now: whoever follows the changes after the moment, as the reader
+    /// has to, is right about those too.
+    pub fn write_image(&self, moment: &Moment, out: &mut impl Write) -> io::Result<()> {
+        moment.tree.write(out)?;
+        let mut after = None;
+        loop {
+            let ends = self.ends_after(after, ENDS_AT_ONCE);
+            let Some((last, ..)) = ends.last() else { break };
+            after = Some(*last);
+            for ((end, _), list, subject) in &ends {
+                if let Subject::Network(network) = subject {
+                    write_end(*network, *list, *end, out)?;
+                }
+            }
+        }
+        out.write_all(&[OVER])
+    }
+}
+
+fn write_end(network: Network, list: ListId, end: u64, out: &mut impl Write) -> io::Result<()> {
+    out.write_all(&[list.index() as u8])?;
+    let end = end.min(V6 - 1);
+    match network.base() {
+        IpAddr::V4(v4) => {
+            out.write_all(&end.to_le_bytes())?;
+            out.write_all(&[network.length()])?;
+            out.write_all(&v4.to_bits().to_le_bytes())
+        }
+        IpAddr::V6(v6) => {
+            out.write_all(&(end | V6).to_le_bytes())?;
+            out.write_all(&[network.length()])?;
+            out.write_all(&v6.to_bits().to_le_bytes())
+        }
+    }
+}
+
+fn read_end(bytes: &mut Bytes<'_>, list: ListId) -> Option<(Network, ListId, Timestamp)> {
+    let end = bytes.u64()?;
+    let length = bytes.u8()?;
+    let (ip, longest) =
+        if end & V6 == 0 { (IpAddr::V4(bytes.u32()?.into()), 32) } else { (IpAddr::V6(bytes.u128()?.into()), 128) };
+    let network = Network::containing(Address::new(ip), length);
+    let is_one = length <= longest && network.base() == ip;
+    is_one.then(|| (network, list, Timestamp::from_millis(end & !V6)))
+}
+
+impl Image {
+    /// Reads what [`Book::write_image`] wrote. `lists` says which list has the place now that each had when it was
+    /// written. None if these bytes are no image, or one of lists that are unknown now.
+    pub fn read(bytes: &[u8], lists: &[ListId]) -> Option<Self> {
+        let (mut bytes, lists) = (Bytes(bytes), Lists(lists));
+        let tree = Tree::read(&mut bytes, &lists)?;
+        let mut ends = Vec::new();
+        loop {
+            match bytes.u8()? {
+                OVER => return bytes.0.is_empty().then_some(Self { tree, ends }),
+                place => ends.push(read_end(&mut bytes, lists.list(place)?)?),
+            }
+        }
+    }
+
+    /// Applies what was changed after the image, in order.
+    pub fn follow(&mut self, changes: impl IntoIterator<Item = Followed>) {
+        let last: HashMap<(Network, ListId), Option<Until>> =
+            changes.into_iter().map(|(network, list, until)| ((network, list), until)).collect();
+        if last.is_empty() {
+            return;
+        }
+        self.ends.retain(|(network, list, _)| !last.contains_key(&(*network, *list)));
+        let ends = last.iter().filter_map(|((network, list), until)| Some((*network, *list, (*until)?.moment()?)));
+        self.ends.extend(ends);
+        let changed = last.iter().map(|((network, list), until)| (*network, *list, until.is_some()));
+        change(&mut self.tree, changed);
+    }
+
+    /// What may be shown now: without what is over, and without what is never listed.
+    pub fn shown(self, now: Timestamp, never: &NeverList) -> Shown {
+        let Self { mut tree, ends } = self;
+        let over = ends.iter().filter(|(.., end)| Until::At(*end).is_over(now));
+        change(&mut tree, over.map(|(network, list, _)| (*network, *list, false)));
+        let mut refused = [0; LISTS_MAX];
+        let never: HashSet<(Network, ListId)> = never.refused_in(&tree).into_iter().collect();
+        for (_, list) in &never {
+            refused[list.index()] += 1;
+        }
+        change(&mut tree, never.into_iter().map(|(network, list)| (network, list, false)));
+        Shown { tree, refused }
+    }
+}
+
+/// Puts networks on lists (`true`) or takes them off.
+fn change(tree: &mut Tree, networks: impl Iterator<Item = (Network, ListId, bool)>) {
+    let mut own: HashMap<Network, ListSet> = HashMap::new();
+    for (network, list, is_listed) in networks {
+        let lists = own.entry(network).or_insert_with(|| tree.own_lists(network));
+        *lists = if is_listed { lists.with(list) } else { lists.without(list) };
+    }
+    let mut changes = Changes::default();
+    for (network, lists) in own {
+        changes.set(network, lists);
+    }
+    tree.apply(&mut changes);
+}
+
+#[cfg(test)]
+#[path = "image_tests.rs"]
+mod tests;

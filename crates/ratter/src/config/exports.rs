@@ -1,0 +1,71 @@
+//! `[[action.export]]`: files of whole lists, written anew while they change.
+
+use core::ops::{Range, RangeInclusive};
+use core::time::Duration;
+use std::path::PathBuf;
+
+use base::ListId;
+use dnsbl::datasets::Form;
+
+use super::actions::{ACTIONS_MAX, MapFile, any_list, check_path};
+use super::diagnose::Fault;
+use super::forms::{duration, name, word};
+use super::lists::Lists;
+use super::reader::Section;
+
+/// How often a list that changes all the time is written.
+const EVERY: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(7 * 24);
+
+/// How often if nobody says.
+const EVERY_DEFAULT: Duration = Duration::from_mins(5);
+
+/// A file that has a whole list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ExportFile {
+    /// Its name in `ratter status` and in metrics.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Which list.
+    pub list: ListId,
+    /// How it is written.
+    pub form: Form,
+    /// The least time from one file to the next.
+    pub every: Duration,
+}
+
+/// Reads them; their names are none of the maps', and no two files are one.
+pub(super) fn read(section: &Section<'_>, lists: &Lists, maps: &[MapFile]) -> Vec<ExportFile> {
+    let drafts =
+        section.tables("export", |section| (section.place("name"), section.place("path"), export_file(section, lists)));
+    let mut taken = Vec::<(Range<usize>, ExportFile)>::new();
+    for (at_name, at_path, export) in drafts {
+        let Some(export) = export else { continue };
+        let mut names = maps.iter().map(|map| &map.name).chain(taken.iter().map(|(_, other)| &other.name));
+        if names.any(|name| *name == export.name) {
+            let fault = Fault::error(at_name.clone(), format!("two actions named `{}`", export.name));
+            section.desk.report(fault.label("the second"));
+        }
+        let mut paths = maps.iter().map(|map| &map.path).chain(taken.iter().map(|(_, other)| &other.path));
+        if paths.any(|path| *path == export.path) {
+            section.desk.report(Fault::error(at_path, "two actions write one file").label("the second"));
+        }
+        taken.push((at_name, export));
+    }
+    if let Some((place, _)) = taken.get(ACTIONS_MAX) {
+        let fault = Fault::error(place.clone(), format!("more than {ACTIONS_MAX} exports"));
+        section.desk.report(fault.label("one too many"));
+    }
+    taken.into_iter().map(|(_, export)| export).collect()
+}
+
+fn export_file(section: &Section<'_>, lists: &Lists) -> Option<ExportFile> {
+    let name = section.required("name", &name());
+    let path = section.required("path", &section.desk.path("/var/lib/ratter-lists/auth.ip4set"));
+    let list = section.required("list", &any_list(lists));
+    let form = section.required("format", &word(Form::ALL.map(|form| (form.name(), form))));
+    let every = section.optional("every", &duration(EVERY));
+    let path = path?;
+    check_path(section, &path);
+    Some(ExportFile { name: name?, path, list: list?, form: form?, every: every.unwrap_or(EVERY_DEFAULT) })
+}
