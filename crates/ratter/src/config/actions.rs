@@ -1,15 +1,19 @@
-//! `[[action.map]]`: what is done outside when the book changes.
+//! `[action]`: what is done outside when the book changes.
 
 use core::ops::Range;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use ::actions::io::Kernel;
 use ::actions::map::{Format, Style};
 use base::{ListId, ListSet};
 
 use super::diagnose::Fault;
 use super::forms::{Form, Mismatch, boolean, name, word};
+use super::kernel;
 use super::listeners::reason;
 use super::lists::Lists;
+use super::notices::{self, About, Hook, Hooked, Mail};
 use super::reader::Section;
 use super::words::nearest;
 
@@ -27,6 +31,14 @@ const ANSWER: &str = "REJECT";
 pub struct Actions {
     /// The map files.
     pub maps: Vec<MapFile>,
+    /// The mails.
+    pub mails: Vec<Mail>,
+    /// The web addresses that are told.
+    pub webhooks: Vec<Hook>,
+    /// The programs that are run.
+    pub commands: Vec<Hooked>,
+    /// What the kernel drops, if it is told.
+    pub kernel: Option<Kernel>,
 }
 
 /// A file that says who is listed.
@@ -44,7 +56,44 @@ pub struct MapFile {
     pub is_served: bool,
 }
 
-pub(super) fn read(section: &Section<'_>, lists: &Lists, has_console: bool) -> Actions {
+pub(super) fn read(section: &Section<'_>, lists: &Lists, has_console: bool, about: About<'_>) -> Actions {
+    let actions = Actions {
+        maps: maps(section, lists, has_console),
+        mails: several(section, "mail", |section| notices::mail(section, lists, about)),
+        webhooks: several(section, "webhook", |section| notices::webhook(section, lists, about)),
+        commands: several(section, "command", |section| notices::command(section, lists)),
+        kernel: section.part("nft", |section| kernel::read(section, lists)),
+    };
+    refuse_twins(section, &actions);
+    actions
+}
+
+/// The actions of a kind.
+fn several<T>(section: &Section<'_>, key: &'static str, one: impl Fn(&Section<'_>) -> Option<T>) -> Vec<T> {
+    let all: Vec<T> = section.tables(key, one).into_iter().flatten().collect();
+    if all.len() > ACTIONS_MAX {
+        let fault = section.wrong(key, format!("more than {ACTIONS_MAX} actions of one kind"));
+        section.desk.report(fault.label("too many"));
+    }
+    all
+}
+
+/// Metrics and `ratter status` know an action by its name alone.
+fn refuse_twins(section: &Section<'_>, actions: &Actions) {
+    let mut names = BTreeSet::new();
+    let all = (actions.maps.iter().map(|map| ("map", &map.name)))
+        .chain(actions.mails.iter().map(|mail| ("mail", &mail.name)))
+        .chain(actions.webhooks.iter().map(|hook| ("webhook", &hook.name)))
+        .chain(actions.commands.iter().map(|command| ("command", &command.name)));
+    for (key, name) in all {
+        // Two maps of one name have been told of where they stand.
+        if !names.insert(name) && key != "map" {
+            section.desk.report(section.wrong(key, format!("two actions named `{name}`")).label("one of these"));
+        }
+    }
+}
+
+fn maps(section: &Section<'_>, lists: &Lists, has_console: bool) -> Vec<MapFile> {
     let drafts = section.tables("map", |section| {
         let map = map_file(section, lists);
         if map.as_ref().is_some_and(|map| map.is_served) && !has_console {
@@ -69,7 +118,7 @@ pub(super) fn read(section: &Section<'_>, lists: &Lists, has_console: bool) -> A
     if let Some((place, _, _)) = taken.get(ACTIONS_MAX) {
         section.desk.report(Fault::error(place.clone(), format!("more than {ACTIONS_MAX} maps")).label("one too many"));
     }
-    Actions { maps: taken.into_iter().map(|(_, _, map)| map).collect() }
+    taken.into_iter().map(|(_, _, map)| map).collect()
 }
 
 fn map_file(section: &Section<'_>, lists: &Lists) -> Option<MapFile> {
@@ -109,7 +158,7 @@ fn check_path(section: &Section<'_>, path: &Path) {
 }
 
 /// Any list, `blocked` among them.
-fn any_list(lists: &Lists) -> Form<'_, ListId> {
+pub(super) fn any_list(lists: &Lists) -> Form<'_, ListId> {
     Form::of_text("the name of a list, such as `blocked`", move |typed| {
         lists.find(typed).ok_or_else(|| {
             let mismatch = Mismatch::new("no such list");

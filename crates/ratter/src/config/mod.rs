@@ -19,11 +19,13 @@ mod feed;
 mod find;
 mod forms;
 mod gates;
+mod kernel;
 mod limits;
 mod listeners;
 mod lists;
 mod login;
 mod node;
+mod notices;
 mod patterns;
 mod probe;
 mod reader;
@@ -38,6 +40,7 @@ mod words;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ::rules::limits::Limit;
@@ -59,6 +62,7 @@ pub(crate) use self::listeners::is_public;
 pub use self::lists::List;
 pub use self::login::{LoginGuard, Profile};
 pub use self::node::{LogFormat, Node};
+pub use self::notices::{Hook, Hooked, Mail};
 pub use self::probe::{Machine, Probe, Transport};
 pub use self::reports::Reports;
 pub use self::resolver::Resolver;
@@ -68,6 +72,7 @@ pub use self::units::show as show_duration;
 
 use self::forms::boolean;
 use self::lists::Lists;
+use self::notices::About;
 use self::reader::{Desk, Section};
 use self::rules::Shipped;
 
@@ -94,6 +99,8 @@ pub struct Config {
     pub journals: Vec<Journal>,
     /// The listeners for syslog messages.
     pub syslogs: Vec<Syslog>,
+    /// Where rspamd's exports are taken, if they are.
+    pub rspamd: Option<SocketAddr>,
     /// The operator's own formats of log lines, in the order in which they are tried.
     pub patterns: Vec<Pattern>,
     /// The listener for reports of others, if it is wanted.
@@ -157,8 +164,8 @@ pub fn load(path: Option<&Path>, text: &str, probe: &dyn Probe) -> Result<Config
 }
 
 /// Sections of which `default.toml` has none, with what is required in them.
-const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[[ask]]\ncodes = [{}]\n[gate.line]\n\
-     [gate.postfix]\n[gate.milter]\n[gate.dovecot.ask]\n[[action.map]]\n[reports]\n[[reporter]]\n[dnsbl.access]\n\
+const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[sensor.rspamd]\n[[pattern]]\n[[ask]]\ncodes = [{}]\n[gate.line]\n\
+     [gate.postfix]\n[gate.milter]\n[gate.dovecot.ask]\n[[action.map]]\n[[action.mail]]\n[[action.webhook]]\n[[action.command]]\n[action.nft]\n[reports]\n[[reporter]]\n[dnsbl.access]\n\
      [[dnsbl.zone]]\n[[dnsbl.transfer.allow]]\n[[dnsbl.transfer.notify]]\n[dnsbl.static]\n[[dnsbl.mirror]]\n[feed]\n";
 
 /// Every key there is, such as `rule.distinct.of`, with its default as `default.toml` writes it.
@@ -213,7 +220,10 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
     let dnsbl = file.part("dnsbl", |section| dnsbl::read(section, name, &lists));
     let feed = file.part("feed", feed::read);
     feed::check(file);
-    let actions = file.part("action", |section| Some(actions::read(section, &lists, file.has("console"))));
+    let login_rules: Vec<bool> = rules.iter().map(|rule| rule.on.is_about_logins()).collect();
+    let about = About { node: name.unwrap_or("localhost"), login_rules: &login_rules };
+    let has_console = file.has("console");
+    let actions = file.part("action", |section| Some(actions::read(section, &lists, has_console, about)));
     let console = file.part("console", console::read);
     Some(Config {
         node: node?,
@@ -223,6 +233,7 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
         sensors: sensors.files,
         journals: sensors.journals,
         syslogs: sensors.syslogs,
+        rspamd: sensors.rspamd,
         patterns,
         reports,
         asks,

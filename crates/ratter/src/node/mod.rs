@@ -12,6 +12,7 @@ mod bulk;
 mod console;
 mod convert;
 mod dns;
+mod exports;
 mod feed;
 mod gates;
 mod globs;
@@ -103,6 +104,7 @@ struct Outlets {
     gates: gates::Gates,
     dnsbl: Option<DnsblOutlet>,
     reports: Option<reports::ReportsOutlet>,
+    exports: Option<exports::ExportsOutlet>,
     resolver: Option<::rdns::io::Resolver>,
 }
 

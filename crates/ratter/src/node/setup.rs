@@ -15,6 +15,7 @@ use tracing::{info, warn};
 
 use super::actions::Actions;
 use super::dns::{DnsblOutlet, Kept};
+use super::exports::ExportsOutlet;
 use super::names::Names;
 use super::reports::ReportsOutlet;
 use super::sending::SendingLimits;
@@ -157,5 +158,6 @@ fn start_outlets(config: &Config, node: &Arc<Node>, kept: Kept) -> anyhow::Resul
     let gates = super::gates::start(config, node)?;
     let reports = config.reports.as_ref().map(|settings| ReportsOutlet::start(config, settings, node)).transpose()?;
     let resolver = super::reverse::start(&config.resolver, node)?;
-    Ok(Outlets { gates, dnsbl, reports, resolver })
+    let exports = config.rspamd.map(|listen| ExportsOutlet::start(config, listen, node)).transpose()?;
+    Ok(Outlets { gates, dnsbl, reports, exports, resolver })
 }
