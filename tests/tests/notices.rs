@@ -39,7 +39,7 @@ fn mail_comes_at_once_then_in_a_digest_and_survives_a_crash() {
     list(&node, "login:alice");
     let mails = sink.wait_for(1);
     // The null sender: no bounce ever comes back to be answered.
-    assert_eq!(mails[0]["from"], "");
+    assert_eq!(mails[0]["from"], "<>");
     assert_eq!(mails[0]["to"], serde_json::json!(["admin@example.org", "second@example.org"]));
     let data = mails[0]["data"].as_str().expect("text");
     for wanted in
