@@ -154,11 +154,11 @@ fn a_hundred_thousand_are_all_dropped() {
     let lines: String = (0..100_000_u32).map(|n| format!("{}\n", std::net::Ipv4Addr::from(0x0b00_0000 + n))).collect();
     write(&file, &(lines + EVE + "\n"));
     let path = file.display().to_string();
-    node.cli(&["import", &path, "--on", "blocked", "--for", "1h", "--reason", "a test"]).with_code(0);
+    node.cli(&["import", &path, "--list", "null", "--for", "1h", "--reason", "a test"]).with_code(0);
     settle(&node, 100_001);
     assert_eq!(scene.attempt(EVE, SERVER, 143), "silent");
     assert_eq!(scene.attempt(BOB, SERVER, 143), "open");
-    let text = scene.hosts.nft(&["list", "set", "inet", "ratter", "mail4_32"]).out;
+    let text = scene.hosts.nft(&["list", "set", "inet", "ratter", "all4_32"]).out;
     assert_eq!(text.matches("timeout").count(), 100_001 + 1, "each, and the set's own flag");
 }
 

@@ -83,6 +83,7 @@ impl KernelAction {
                 Change::Remove(_) => None,
             }));
         }
+        self.plan.fade(now);
         self.end_connections(&added);
         let sequence = self.netlink()?.next_sequence(1);
         self.generation = self.netlink()?.ask_one(&generation(sequence), generation_of)?;

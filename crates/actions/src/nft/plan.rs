@@ -138,6 +138,11 @@ impl Plan {
                 self.fading.insert((end.plus(SLACK), element));
             }
         }
+        self.fade(now);
+    }
+
+    /// Forgets what is gone by itself.
+    pub fn fade(&mut self, now: Timestamp) {
         while let Some((gone, element)) = self.fading.first().copied().filter(|(gone, _)| *gone < now) {
             self.fading.pop_first();
             if self.held.get(&element).is_some_and(|held| held.is_over(gone)) {
