@@ -142,6 +142,8 @@ pub struct Node {
     process: Option<Process>,
     addresses: Addresses,
     place: Place,
+    /// What the program is started by, such as `ip netns exec NAME`.
+    prefix: Vec<String>,
 }
 
 impl Node {
@@ -163,7 +165,15 @@ impl Node {
             metrics: free_port(),
         };
         write(&addresses.config, &config.text(&addresses));
-        Self { process: None, addresses, place }
+        Self { process: None, addresses, place, prefix: Vec::new() }
+    }
+
+    /// Starts a node by another program, and waits until its control socket answers: its ports may be elsewhere.
+    pub fn start_by(prefix: &[&str], config: &Config) -> Self {
+        let mut node = Self::prepare(config);
+        node.prefix = prefix.iter().map(|word| (*word).to_owned()).collect();
+        node.start_again();
+        node
     }
 
     /// Writes another configuration, for the next start.
@@ -174,12 +184,21 @@ impl Node {
     /// Starts the node after it ended, and waits until it serves.
     pub fn start_again(&mut self) {
         assert!(self.process.is_none(), "the node runs already");
-        let mut process = Process::start("ratter", self.place.path(), &self.command(&["run"]));
+        let run = self.command(&["run"]);
+        let command = match self.prefix.split_first() {
+            None => run,
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(run.get_program()).args(run.get_args()).current_dir(self.place.path());
+                command
+            }
+        };
+        let mut process = Process::start("ratter", self.place.path(), &command);
         let Addresses { gate, dns, metrics, .. } = self.addresses;
+        let ports: &[SocketAddr] = if self.prefix.is_empty() { &[gate, dns, metrics] } else { &[] };
         wait::until_true("the node to serve", || {
             process.must_run();
-            [gate, dns, metrics].iter().all(|address| TcpStream::connect(address).is_ok())
-                && self.try_status().is_some()
+            ports.iter().all(|address| TcpStream::connect(address).is_ok()) && self.try_status().is_some()
         });
         self.process = Some(process);
     }

@@ -3,7 +3,7 @@ use listings::Entry;
 
 /// Something that is done outside whenever the book changes.
 ///
-/// Its worker calls it from one thread, and calls [`Action::carry_out`] when [`Action::has_work`] and the action's
+/// Its worker calls it from one thread, and calls [`Action::carry_out`] when [`Action::due`] and the action's
 /// [`crate::Pace`] allow it.
 pub trait Action: Send {
     /// Forgets what it knew of the book: these are the listings in force. Called at the start, and when changes were
@@ -19,14 +19,19 @@ pub trait Action: Send {
     /// to be told the book anew.
     fn note(&mut self, entry: &Entry) -> bool;
 
-    /// Whether anything is to be done.
-    fn has_work(&self) -> bool;
+    /// When something is to be done: at once ([`Timestamp::EPOCH`]), or not before a moment; none if there is nothing.
+    fn due(&self) -> Option<Timestamp>;
 
     /// Does what is to be done. What failed is still to be done afterwards.
     ///
     /// # Errors
     /// It did not work, for a reason that may go away.
     fn carry_out(&mut self, now: Timestamp) -> Result<(), Failure>;
+
+    /// Something that the administrator should know and that is no failure.
+    fn remark(&self) -> Option<String> {
+        None
+    }
 
     /// How many listings it has outside, and how many it had to leave out; nothing for those that keep none.
     fn size(&self) -> (usize, usize) {
@@ -52,6 +57,8 @@ pub struct Health {
     pub behind_since: Option<Timestamp>,
     /// Why the last attempt failed; none if it did not.
     pub fault: Option<String>,
+    /// Something else that the administrator should know.
+    pub remark: Option<String>,
     /// Listings that are outside now.
     pub entries: usize,
     /// Listings that cannot be told in that form, or were too many.

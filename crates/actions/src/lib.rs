@@ -1,7 +1,8 @@
-//! What Ratter does outside when the book changes: map files that mail servers read.
+//! What Ratter does outside when the book changes: [`map`] files that mail servers read, [`nft`] sets of the kernel, and
+//! [`notice`]s to people and programs.
 //!
 //! ```text
-//!  Book ── journal ──> io::Worker (a thread an action) ── Action: what is to be done ──> file
+//!  Book ── journal ──> io::Worker (a thread an action) ── Action: what is to be done ──> file, kernel, mail
 //!                          │  bounded queue, pauses, attempts again
 //!                          └─ Health: how far behind, what failed ──> status, metrics
 //! ```
@@ -12,6 +13,8 @@
 
 mod action;
 pub mod map;
+pub mod nft;
+pub mod notice;
 mod retry;
 
 #[cfg(feature = "io")]

@@ -14,14 +14,14 @@ const REST: u32 = 9;
 pub struct Pace {
     /// How long it waits after the first change for others that come with it.
     pub settle: Duration,
-    /// The least time from the end of one time to the beginning of the next.
+    /// The least time from the end of one time to the beginning of the next; zero for one that never rests.
     pub rest: Duration,
 }
 
 impl Pace {
     /// How long to rest after it took so long.
     pub fn rest_after(&self, took: Duration) -> Duration {
-        self.rest.max(took.saturating_mul(REST))
+        if self.rest.is_zero() { Duration::ZERO } else { self.rest.max(took.saturating_mul(REST)) }
     }
 }
 

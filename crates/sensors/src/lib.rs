@@ -9,6 +9,7 @@
 //! name, a password) chooses the address of an event: each grammar says beside its format why. The core is pure; what
 //! touches files stands in [`io`].
 
+pub mod exported;
 pub mod frame;
 pub mod grammar;
 pub mod import;

@@ -153,13 +153,18 @@ impl Life {
 
     /// Says when the action is to be carried out, if it is.
     fn plan(&mut self) {
-        if self.knows.is_some() && !self.action.has_work() {
+        let now = (self.surroundings.clock)();
+        let wanted = if self.knows.is_some() { self.action.due() } else { Some(Timestamp::EPOCH) };
+        let Some(wanted) = wanted else {
+            self.due = None;
             return;
-        }
-        if self.due.is_none() {
-            let settled = Instant::now() + self.pace.settle;
-            self.due = Some(self.rest_until.map_or(settled, |rested| rested.max(settled)));
-            let now = (self.surroundings.clock)();
+        };
+        let ahead = wanted.since(now);
+        let due = Instant::now() + self.pace.settle.max(ahead);
+        let due = self.rest_until.map_or(due, |rested| rested.max(due));
+        // What comes later does not put off what is due already.
+        self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
+        if ahead.is_zero() {
             lock(&self.health).behind_since.get_or_insert(now);
         }
     }
@@ -175,11 +180,13 @@ impl Life {
             self.action.reconcile(all);
             self.knows = Some(serial);
         }
-        let result =
-            if self.action.has_work() { Some(self.action.carry_out((self.surroundings.clock)())) } else { None };
+        let now = (self.surroundings.clock)();
+        let is_due = self.action.due().is_some_and(|due| due <= now);
+        let result = if is_due { Some(self.action.carry_out(now)) } else { None };
         self.due = None;
         let mut health = lock(&self.health);
         (health.entries, health.left_out) = self.action.size();
+        health.remark = self.action.remark();
         match result {
             Some(Err(failure)) => {
                 health.failed += 1;
@@ -192,9 +199,9 @@ impl Life {
                 self.retry.succeeded();
                 self.rest_until = Some(Instant::now() + self.pace.rest_after(began.elapsed()));
             }
-            None => self.retry.succeeded(),
+            None => {}
         }
-        if !self.action.has_work() {
+        if self.action.due().is_none_or(|due| due > now) {
             health.behind_since = None;
         }
         drop(health);

@@ -1,16 +1,20 @@
-//! `[[action.map]]` and `[[action.export]]`: what is done outside when the book changes.
+//! `[action]`: what is done outside when the book changes.
 
 use core::ops::Range;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use ::actions::io::Kernel;
 use ::actions::map::{Format, Style};
 use base::{ListId, ListSet};
 
 use super::diagnose::Fault;
 use super::exports::{self, ExportFile};
 use super::forms::{Form, Mismatch, boolean, name, word};
+use super::kernel;
 use super::listeners::reason;
 use super::lists::Lists;
+use super::notices::{self, About, Hook, Hooked, Mail};
 use super::reader::Section;
 use super::words::nearest;
 
@@ -30,6 +34,14 @@ pub struct Actions {
     pub maps: Vec<MapFile>,
     /// The files of whole lists.
     pub exports: Vec<ExportFile>,
+    /// The mails.
+    pub mails: Vec<Mail>,
+    /// The web addresses that are told.
+    pub webhooks: Vec<Hook>,
+    /// The programs that are run.
+    pub commands: Vec<Hooked>,
+    /// What the kernel drops, if it is told.
+    pub kernel: Option<Kernel>,
 }
 
 /// A file that says who is listed.
@@ -47,7 +59,47 @@ pub struct MapFile {
     pub is_served: bool,
 }
 
-pub(super) fn read(section: &Section<'_>, lists: &Lists, has_console: bool) -> Actions {
+pub(super) fn read(section: &Section<'_>, lists: &Lists, has_console: bool, about: About<'_>) -> Actions {
+    let maps = maps(section, lists, has_console);
+    let actions = Actions {
+        exports: exports::read(section, lists, &maps),
+        maps,
+        mails: several(section, "mail", |section| notices::mail(section, lists, about)),
+        webhooks: several(section, "webhook", |section| notices::webhook(section, lists, about)),
+        commands: several(section, "command", |section| notices::command(section, lists)),
+        kernel: section.part("nft", |section| kernel::read(section, lists)),
+    };
+    refuse_twins(section, &actions);
+    actions
+}
+
+/// The actions of a kind.
+fn several<T>(section: &Section<'_>, key: &'static str, one: impl Fn(&Section<'_>) -> Option<T>) -> Vec<T> {
+    let all: Vec<T> = section.tables(key, one).into_iter().flatten().collect();
+    if all.len() > ACTIONS_MAX {
+        let fault = section.wrong(key, format!("more than {ACTIONS_MAX} actions of one kind"));
+        section.desk.report(fault.label("too many"));
+    }
+    all
+}
+
+/// Metrics and `ratter status` know an action by its name alone.
+fn refuse_twins(section: &Section<'_>, actions: &Actions) {
+    let mut names = BTreeSet::new();
+    let all = (actions.maps.iter().map(|map| ("map", &map.name)))
+        .chain(actions.exports.iter().map(|export| ("export", &export.name)))
+        .chain(actions.mails.iter().map(|mail| ("mail", &mail.name)))
+        .chain(actions.webhooks.iter().map(|hook| ("webhook", &hook.name)))
+        .chain(actions.commands.iter().map(|command| ("command", &command.name)));
+    for (key, name) in all {
+        // Two maps or exports of one name have been told of where they stand.
+        if !names.insert(name) && !["map", "export"].contains(&key) {
+            section.desk.report(section.wrong(key, format!("two actions named `{name}`")).label("one of these"));
+        }
+    }
+}
+
+fn maps(section: &Section<'_>, lists: &Lists, has_console: bool) -> Vec<MapFile> {
     let drafts = section.tables("map", |section| {
         let map = map_file(section, lists);
         if map.as_ref().is_some_and(|map| map.is_served) && !has_console {
@@ -72,8 +124,7 @@ pub(super) fn read(section: &Section<'_>, lists: &Lists, has_console: bool) -> A
     if let Some((place, _, _)) = taken.get(ACTIONS_MAX) {
         section.desk.report(Fault::error(place.clone(), format!("more than {ACTIONS_MAX} maps")).label("one too many"));
     }
-    let maps: Vec<MapFile> = taken.into_iter().map(|(_, _, map)| map).collect();
-    Actions { exports: exports::read(section, lists, &maps), maps }
+    taken.into_iter().map(|(_, _, map)| map).collect()
 }
 
 fn map_file(section: &Section<'_>, lists: &Lists) -> Option<MapFile> {
@@ -106,8 +157,8 @@ fn map_file(section: &Section<'_>, lists: &Lists) -> Option<MapFile> {
 pub(super) fn check_path(section: &Section<'_>, path: &Path) {
     let Some(folder) = path.parent() else { return };
     if let Err(error) = section.desk.probe.can_write_dir(folder) {
-        let fault = section.wrong("path", format!("no file can be made in `{}`", folder.display()));
-        let hint = "a new file is made beside the old one and takes its place, so the folder must be writable";
+        let fault = section.wrong("path", format!("no map can be made in `{}`", folder.display()));
+        let hint = "a new map is made beside the old one and takes its place, so the folder must be writable";
         section.desk.report(fault.label(reason(&error)).hint(hint.to_owned()));
     }
 }

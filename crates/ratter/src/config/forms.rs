@@ -170,12 +170,12 @@ pub(super) fn duration(range: RangeInclusive<Duration>) -> Form<'static, Duratio
     Form { wants, read: Box::new(read) }
 }
 
-/// A duration within `range`, or the word `off`.
-pub(super) fn duration_or_off(range: RangeInclusive<Duration>) -> Form<'static, Option<Duration>> {
+/// A duration within `range`, or the word `none`.
+pub(super) fn duration_or(none: &'static str, range: RangeInclusive<Duration>) -> Form<'static, Option<Duration>> {
     let duration = duration(range);
     let read = move |value: &DeValue<'_>| match value {
-        DeValue::String(word) if word == "off" => Ok(None),
-        DeValue::Boolean(false) => Err(Mismatch::of_type(value).hint("write `\"off\"`")),
+        DeValue::String(word) if word == none => Ok(None),
+        DeValue::Boolean(false) => Err(Mismatch::of_type(value).hint(format!("write `\"{none}\"`"))),
         DeValue::String(_)
         | DeValue::Integer(_)
         | DeValue::Float(_)
@@ -184,7 +184,7 @@ pub(super) fn duration_or_off(range: RangeInclusive<Duration>) -> Form<'static, 
         | DeValue::Array(_)
         | DeValue::Table(_) => (duration.read)(value).map(Some),
     };
-    Form { wants: format!("{}, or `\"off\"`", duration.wants).into(), read: Box::new(read) }
+    Form { wants: format!("{}, or `\"{none}\"`", duration.wants).into(), read: Box::new(read) }
 }
 
 /// One of a few words.

@@ -9,7 +9,7 @@ use base::limits::LOGIN_BYTES_MAX;
 use rules::{ALIASES_MAX, Logins};
 
 use super::diagnose::Fault;
-use super::forms::{boolean, domain, duration_or_off, network, number, text, word};
+use super::forms::{boolean, domain, duration_or, network, number, text, word};
 use super::reader::Section;
 use super::units::days;
 
@@ -48,7 +48,7 @@ const TARPITS_MAX: u64 = 10_000;
 
 pub(super) fn read(section: &Section<'_>) -> Option<LoginGuard> {
     let profile = section.setting("profile", &word([("smart", Profile::Smart), ("text", Profile::Text)]));
-    let known_addresses = section.setting("known-addresses", &duration_or_off(KNOWN_FOR));
+    let known_addresses = section.setting("known-addresses", &duration_or("off", KNOWN_FOR));
     let trusted_proxies = section.each("trusted-proxies", &network());
     let tarpits = section.setting("tarpits", &number(0..=TARPITS_MAX));
     let per_address = section.setting("tarpits-per-address", &number(0..=TARPITS_MAX));

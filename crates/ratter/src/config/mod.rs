@@ -21,12 +21,14 @@ mod find;
 mod forms;
 mod gates;
 mod http;
+mod kernel;
 mod limits;
 mod listeners;
 mod lists;
 mod login;
 mod maps;
 mod node;
+mod notices;
 mod patterns;
 mod probe;
 mod reader;
@@ -42,6 +44,7 @@ mod words;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ::rules::limits::Limit;
@@ -66,6 +69,7 @@ pub use self::lists::List;
 pub use self::login::{LoginGuard, Profile};
 pub use self::maps::MapGate;
 pub use self::node::{LogFormat, Node};
+pub use self::notices::{Hook, Hooked, Mail};
 pub use self::probe::{Machine, Probe, Transport};
 pub use self::reports::Reports;
 pub use self::resolver::Resolver;
@@ -76,6 +80,7 @@ pub use self::units::show as show_duration;
 
 use self::forms::boolean;
 use self::lists::Lists;
+use self::notices::About;
 use self::reader::{Desk, Section};
 use self::rules::Shipped;
 
@@ -102,6 +107,8 @@ pub struct Config {
     pub journals: Vec<Journal>,
     /// The listeners for syslog messages.
     pub syslogs: Vec<Syslog>,
+    /// Where rspamd's exports are taken, if they are.
+    pub rspamd: Option<SocketAddr>,
     /// The operator's own formats of log lines, in the order in which they are tried.
     pub patterns: Vec<Pattern>,
     /// The listener for reports of others, if it is wanted.
@@ -165,8 +172,8 @@ pub fn load(path: Option<&Path>, text: &str, probe: &dyn Probe) -> Result<Config
 }
 
 /// Sections of which `default.toml` has none, with what is required in them.
-const OTHER_SECTIONS: &str = "[[login.alias]]\n[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[[ask]]\ncodes = [{}]\n[gate.http.ask]\n\
-     [gate.http.nginx]\n[gate.line.ask]\n[gate.map.ask]\n[gate.postfix.ask]\n[gate.milter.ask]\n[gate.saslauthd]\n[gate.dovecot.ask]\n[[action.export]]\n[[action.map]]\n[reports]\n[[reporter]]\n[dnsbl.access]\n\
+const OTHER_SECTIONS: &str = "[[login.alias]]\n[[sensor.journal]]\n[[sensor.syslog]]\n[sensor.rspamd]\n[[pattern]]\n[[ask]]\ncodes = [{}]\n[gate.http.ask]\n\
+     [gate.http.nginx]\n[gate.line.ask]\n[gate.map.ask]\n[gate.postfix.ask]\n[gate.milter.ask]\n[gate.saslauthd]\n[gate.dovecot.ask]\n[[action.export]]\n[[action.map]]\n[[action.mail]]\n[[action.webhook]]\n[[action.command]]\n[action.nft]\n[reports]\n[[reporter]]\n[dnsbl.access]\n\
      [[dnsbl.zone]]\n[[dnsbl.transfer.allow]]\n[[dnsbl.transfer.notify]]\n[dnsbl.static]\n[dnsbl.tls]\n[[dnsbl.mirror]]\n[feed]\n";
 
 /// Every key there is, such as `rule.distinct.of`, with its default as `default.toml` writes it.
@@ -221,7 +228,10 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
     let dnsbl = file.part("dnsbl", |section| dnsbl::read(section, name, &lists));
     let feed = file.part("feed", feed::read);
     feed::check(file);
-    let actions = file.part("action", |section| Some(actions::read(section, &lists, file.has("console"))));
+    let login_rules: Vec<bool> = rules.iter().map(|rule| rule.on.is_about_logins()).collect();
+    let about = About { node: name.unwrap_or("localhost"), login_rules: &login_rules };
+    let has_console = file.has("console");
+    let actions = file.part("action", |section| Some(actions::read(section, &lists, has_console, about)));
     let console = file.part("console", console::read);
     Some(Config {
         node: node?,
@@ -231,6 +241,7 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
         sensors: sensors.files,
         journals: sensors.journals,
         syslogs: sensors.syslogs,
+        rspamd: sensors.rspamd,
         patterns,
         reports,
         asks,

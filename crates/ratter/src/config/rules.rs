@@ -7,7 +7,7 @@ use base::limits::RULES_MAX;
 use base::{EventKind, ListId};
 
 use super::diagnose::Fault;
-use super::forms::{boolean, duration, name, number, word};
+use super::forms::{boolean, duration, duration_or, name, number, word};
 use super::lists::Lists;
 use super::reader::Section;
 use super::units::days;
@@ -48,6 +48,13 @@ pub enum Trigger {
     Listed,
 }
 
+impl Trigger {
+    /// Whether a rule on it guards logins, which every node does.
+    pub(super) const fn is_about_logins(self) -> bool {
+        matches!(self, Self::Event(EventKind::LoginFailed) | Self::Blocked)
+    }
+}
+
 /// What the reverse name of an address says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ReverseName {
@@ -68,6 +75,8 @@ pub enum By {
     Login,
     /// All attempts that name no login, together.
     NoLogin,
+    /// The address' from which something was sent, or the login's where the address serves others too.
+    Sender,
     /// That of the /24 around an IPv4 address.
     V4Bits24,
     /// That of the /56 around an IPv6 address.
@@ -79,7 +88,7 @@ pub enum By {
 impl By {
     const fn is_network(self) -> bool {
         match self {
-            Self::Address | Self::Login | Self::NoLogin => false,
+            Self::Address | Self::Login | Self::NoLogin | Self::Sender => false,
             Self::V4Bits24 | Self::V6Bits56 | Self::V6Bits48 => true,
         }
     }
@@ -121,6 +130,11 @@ pub enum Effect {
     BlockAddresses {
         /// For how long; never extended.
         span: Duration,
+    },
+    /// The sender is blocked here, wherever it comes from.
+    BlockSender {
+        /// For how long; none until somebody lifts it.
+        span: Option<Duration>,
     },
     /// The address goes on a list.
     List {
@@ -202,7 +216,7 @@ fn adopt(section: &Section<'_>, rule: &Rule, lists: &Lists, shipped_lists: &List
     let Effect::List { list, span } = rule.effect else { return Some(rule.clone()) };
     let name = shipped_lists.name(list);
     let Some(list) = lists.find(name) else {
-        if !is_about_logins(rule.on) {
+        if !rule.on.is_about_logins() {
             // Who publishes only some of the lists does not want the rules of the others.
             return None;
         }
@@ -212,11 +226,6 @@ fn adopt(section: &Section<'_>, rule: &Rule, lists: &Lists, shipped_lists: &List
         return None;
     };
     Some(Rule { effect: Effect::List { list, span }, ..rule.clone() })
-}
-
-/// Whether a rule guards logins, which every node does.
-const fn is_about_logins(on: Trigger) -> bool {
-    matches!(on, Trigger::Event(EventKind::LoginFailed) | Trigger::Blocked)
 }
 
 fn one(section: &Section<'_>, lists: &Lists) -> Option<Draft> {
@@ -287,11 +296,12 @@ fn triggers() -> impl Iterator<Item = (&'static str, Trigger)> {
     events.chain([("blocked", Trigger::Blocked), ("listed", Trigger::Listed)])
 }
 
-const fn subjects() -> [(&'static str, By); 6] {
+const fn subjects() -> [(&'static str, By); 7] {
     [
         ("address", By::Address),
         ("login", By::Login),
         ("no-login", By::NoLogin),
+        ("sender", By::Sender),
         ("/24", By::V4Bits24),
         ("/56", By::V6Bits56),
         ("/48", By::V6Bits48),
@@ -308,6 +318,10 @@ fn refuse_odd_subjects(section: &Section<'_>, on: Option<Trigger>, by: Option<By
     if (on == Trigger::Listed) != by.is_network() {
         let fault = section.wrong("by", "what is listed is counted by network, and nothing else is");
         section.desk.report(fault.label("`on = \"listed\"` goes with `\"/24\"`, `\"/56\"` and `\"/48\"`"));
+    }
+    if by == By::Sender && section.has("list") {
+        let fault = Fault::error(section.key_place("list"), "a sender is blocked, not listed: it may be a login");
+        section.desk.report(fault.hint("use `block = { for = \"ever\" }`".to_owned()));
     }
     if by.is_network() && section.has("block") {
         let fault = Fault::error(section.key_place("block"), "a network is listed, not blocked");
@@ -367,11 +381,23 @@ fn distinct(section: &Section<'_>, by: Option<By>, count: Option<u16>) -> Option
 }
 
 fn block(section: &Section<'_>, on: Option<Trigger>, by: Option<By>, count: Option<u16>) -> Option<Effect> {
-    let span = section.required("for", &duration(SPAN));
+    let span = section.required("for", &duration_or("ever", SPAN));
     let then = section.optional("then", &word([("refuse", false), ("tarpit", true)]));
     let tarpit =
         section.optional("tarpit", &duration(TARPIT).or_hint("Dovecot gives up on a login that is held for 150s"));
     let is_whom = section.optional("whom", &word([("subject", false), ("addresses", true)]));
+    if by == Some(By::Sender) {
+        return block_sender(section, on).and(span).map(|span| Effect::BlockSender { span });
+    }
+    let span = match span {
+        Some(None) => {
+            let fault = section.wrong("for", "only senders are blocked without end");
+            section.desk.report(fault.label("goes with `by = \"sender\"`").hint("write how long".to_owned()));
+            None
+        }
+        Some(Some(span)) => Some(span),
+        None => None,
+    };
     if is_whom == Some(true) {
         return block_addresses(section, on, by, count).and(span).map(|span| Effect::BlockAddresses { span });
     }
@@ -402,6 +428,22 @@ fn block(section: &Section<'_>, on: Option<Trigger>, by: Option<By>, count: Opti
         (Some(false) | None, _) => Some(Then::Refuse),
     };
     Some(Effect::Block { span: span?, then: then? })
+}
+
+/// Whether a rule can block who sent.
+fn block_sender(section: &Section<'_>, on: Option<Trigger>) -> Option<()> {
+    let fault = if on? != Trigger::Event(EventKind::RateExceeded) && on? != Trigger::Event(EventKind::SpamSeen) {
+        section
+            .wrong("on", "a sender is blocked for what was sent")
+            .label("goes with `on = \"rate-exceeded\"` and `\"spam-seen\"`")
+    } else if let Some(key) = ["then", "tarpit", "whom"].into_iter().find(|key| section.has(key)) {
+        let fault = Fault::error(section.key_place(key), "a sender is refused at once, and nobody else is");
+        fault.label("not with `by = \"sender\"`")
+    } else {
+        return Some(());
+    };
+    section.desk.report(fault);
+    None
 }
 
 /// Whether a rule can block the addresses that tried a login.

@@ -84,6 +84,8 @@ pub(super) struct Sensors {
     pub(super) files: Vec<FileSensor>,
     pub(super) journals: Vec<Journal>,
     pub(super) syslogs: Vec<Syslog>,
+    /// Where rspamd's exports are taken.
+    pub(super) rspamd: Option<SocketAddr>,
 }
 
 /// Longest name of a systemd unit, in bytes.
@@ -103,6 +105,7 @@ pub(super) fn read(section: &Section<'_>, state: Option<&Path>) -> Sensors {
         files: files(section, state),
         journals: distinct(section, journals, |journal: &Journal| journal.path()),
         syslogs: distinct(section, syslogs, |syslog: &Syslog| syslog.path()),
+        rspamd: section.part("rspamd", rspamd),
     }
 }
 
@@ -122,6 +125,18 @@ fn distinct<T>(section: &Section<'_>, all: Vec<Placed<T>>, path: impl Fn(&T) -> 
         }
     }
     all.into_iter().map(|one| one.value).collect()
+}
+
+/// Where rspamd posts what it thinks. It has no password for that, so that nobody else may reach it.
+fn rspamd(section: &Section<'_>) -> Option<SocketAddr> {
+    let listen = section.required("listen", &socket())?;
+    section.desk.listens(section.place("listen"), listen, Transport::Tcp);
+    if !listen.ip().is_loopback() {
+        let fault = section.wrong("listen", "whoever reaches this listener can have anybody blocked");
+        let hint = "listen on 127.0.0.1; from other servers, through a tunnel".to_owned();
+        section.desk.report(fault.label("not on loopback").hint(hint));
+    }
+    Some(listen)
 }
 
 fn journal(section: &Section<'_>) -> Journal {

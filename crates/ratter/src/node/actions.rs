@@ -1,11 +1,16 @@
 //! The actions of a node: started together, told of changes together, and shown together.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ::actions::io::{MAP_PACE, MapAction, Shelf, Surroundings, Worker};
-use ::actions::{Health, Words};
-use anyhow::Context;
-use base::Timestamp;
+use ::actions::io::{
+    COMMAND_PACE, CommandDelivery, Courier, Delivery, KERNEL_PACE, Kernel, KernelAction, MAIL_PACE, MAP_PACE,
+    MailAction, MapAction, Shelf, Surroundings, Via, WEBHOOK_PACE, WebhookDelivery, Worker,
+};
+use ::actions::notice::Interest;
+use ::actions::{Action, Health, Pace, Words};
+use anyhow::{Context, anyhow};
+use base::{ListSet, Timestamp};
 use console::MapText;
 use console::api::ActionStatus;
 use console::metrics::Metric;
@@ -14,7 +19,7 @@ use listings::{Book, Entry};
 use super::exports;
 use super::names::Names;
 use crate::clock;
-use crate::config::{Config, MapFile};
+use crate::config::{Config, ExportFile, Hook, Hooked, Mail, MapFile};
 
 /// What is done outside when the book changes.
 pub(super) struct Actions {
@@ -36,16 +41,28 @@ impl Actions {
             lists: names.lists().map(|(_, info)| info.name.clone()).collect(),
             rules: config.rules.iter().map(|rule| rule.name.clone()).collect(),
         });
-        let surroundings = Surroundings { book: Arc::clone(book), clock: clock::now };
-        let maps = config.actions.maps.iter().map(|map| {
-            start_map(map, &words, &surroundings).with_context(|| format!("the map {} has no thread", map.name))
-        });
-        let exports = config.actions.exports.iter().map(|export| {
-            let started = exports::start(config, export, &surroundings);
-            let worker = started.with_context(|| format!("the export {} has no thread", export.name))?;
-            Ok(One { worker, what: exports::what(config, export), shelf: None })
-        });
-        Ok(Self { all: maps.chain(exports).collect::<anyhow::Result<_>>()?, started: now })
+        let start = Start {
+            config,
+            words,
+            surroundings: Surroundings { book: Arc::clone(book), clock: clock::now },
+            state: &config.node.state,
+            now,
+        };
+        let actions = &config.actions;
+        let maps = actions.maps.iter().map(|map| start.map(map));
+        let exports = actions.exports.iter().map(|export| start.export(export));
+        let mails = actions.mails.iter().map(|mail| start.mail(mail));
+        let hooks = actions.webhooks.iter().map(|hook| start.webhook(hook));
+        let commands = actions.commands.iter().map(|command| start.command(command));
+        let kernel = actions.kernel.iter().map(|kernel| start.kernel(kernel));
+        let all = maps
+            .chain(exports)
+            .chain(mails)
+            .chain(hooks)
+            .chain(commands)
+            .chain(kernel)
+            .collect::<anyhow::Result<_>>()?;
+        Ok(Self { all, started: now })
     }
 
     /// Tells each of changes to the book, and waits for none.
@@ -91,7 +108,7 @@ impl Actions {
     pub(super) fn warnings(&self) -> Vec<String> {
         let warning = |one: &One| {
             let (name, health) = (one.worker.name(), one.worker.health());
-            health.fault.map(|fault| format!("action {name}: {fault}"))
+            health.fault.or(health.remark).map(|fault| format!("action {name}: {fault}"))
         };
         self.all.iter().filter_map(warning).collect()
     }
@@ -125,13 +142,91 @@ impl Actions {
     }
 }
 
-fn start_map(map: &MapFile, words: &Arc<Words>, surroundings: &Surroundings) -> std::io::Result<One> {
-    let shelf = map.is_served.then(Arc::default);
-    let MapFile { name, path, style, lists, .. } = map;
-    let what = format!("{} map {}", style.format.name(), path.display());
-    let action = MapAction::new(path.clone(), *lists, style.clone(), Arc::clone(words), shelf.clone());
-    let worker = Worker::start(name, Box::new(action), *lists, MAP_PACE, surroundings.clone())?;
-    Ok(One { worker, what, shelf })
+/// What actions start with.
+struct Start<'a> {
+    config: &'a Config,
+    words: Arc<Words>,
+    surroundings: Surroundings,
+    state: &'a Path,
+    now: Timestamp,
+}
+
+impl Start<'_> {
+    fn map(&self, map: &MapFile) -> anyhow::Result<One> {
+        let shelf = map.is_served.then(Arc::default);
+        let MapFile { name, path, style, lists, .. } = map;
+        let what = format!("{} map {}", style.format.name(), path.display());
+        let action = MapAction::new(path.clone(), *lists, style.clone(), Arc::clone(&self.words), shelf.clone());
+        let one = self.worker(name, what, Box::new(action), *lists, MAP_PACE)?;
+        Ok(One { shelf, ..one })
+    }
+
+    fn export(&self, export: &ExportFile) -> anyhow::Result<One> {
+        let started = exports::start(self.config, export, &self.surroundings);
+        let worker = started.with_context(|| format!("the export {} has no thread", export.name))?;
+        Ok(One { worker, what: exports::what(self.config, export), shelf: None })
+    }
+
+    fn mail(&self, mail: &Mail) -> anyhow::Result<One> {
+        let Mail { name, mailing } = mail;
+        let via = match &mailing.via {
+            Via::Sendmail(path) => path.display().to_string(),
+            Via::Smtp(server) => server.to_string(),
+        };
+        let what = format!("mail to {} by {via}", mailing.sender.to.join(", "));
+        let lists = mailing.interest.lists;
+        let action = MailAction::new(mailing.clone(), Arc::clone(&self.words), self.kept(name), self.now);
+        self.worker(name, what, Box::new(action), lists, MAIL_PACE)
+    }
+
+    fn webhook(&self, hook: &Hook) -> anyhow::Result<One> {
+        let client = hook.client().map_err(|why| anyhow!("the webhook {}: {why}", hook.name))?;
+        let what = format!("webhook of {}", hook.webhook.target);
+        let delivery = WebhookDelivery::new(hook.webhook.clone(), Arc::clone(&self.words), client);
+        self.courier(&hook.name, what, hook.interest, Box::new(delivery), WEBHOOK_PACE)
+    }
+
+    fn command(&self, hooked: &Hooked) -> anyhow::Result<One> {
+        let what = format!("command {}", hooked.command.path.display());
+        let delivery = CommandDelivery::new(hooked.command.clone(), Arc::clone(&self.words));
+        self.courier(&hooked.name, what, hooked.interest, Box::new(delivery), COMMAND_PACE)
+    }
+
+    fn kernel(&self, kernel: &Kernel) -> anyhow::Result<One> {
+        let lists = kernel.mail_lists.union(kernel.all_lists);
+        let what = "sets of nftables, table inet ratter".to_owned();
+        self.worker("nft", what, Box::new(KernelAction::new(kernel.clone())), lists, KERNEL_PACE)
+    }
+
+    fn courier(
+        &self,
+        name: &str,
+        what: String,
+        interest: Interest,
+        delivery: Box<dyn Delivery>,
+        pace: Pace,
+    ) -> anyhow::Result<One> {
+        let action = Courier::new(interest, delivery, self.kept(name), self.now);
+        self.worker(name, what, Box::new(action), interest.lists, pace)
+    }
+
+    fn worker(
+        &self,
+        name: &str,
+        what: String,
+        action: Box<dyn Action>,
+        lists: ListSet,
+        pace: Pace,
+    ) -> anyhow::Result<One> {
+        let worker = Worker::start(name, action, lists, pace, self.surroundings.clone());
+        let worker = worker.with_context(|| format!("the action {name} has no thread"))?;
+        Ok(One { worker, what, shelf: None })
+    }
+
+    /// Where it is kept up to when an action has told everything.
+    fn kept(&self, name: &str) -> PathBuf {
+        self.state.join(format!("told.{name}"))
+    }
 }
 
 fn behind_ms(health: &Health, now: Timestamp) -> u64 {

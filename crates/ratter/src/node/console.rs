@@ -176,7 +176,8 @@ impl Node {
     fn gate_status(&self) -> Vec<GateStatus> {
         let Some(outlets) = self.outlets.get() else { return Vec::new() };
         let reports = outlets.reports.iter().map(super::reports::ReportsOutlet::status);
-        outlets.gates.status().into_iter().chain(reports).collect()
+        let exports = outlets.exports.iter().map(super::exported::ExportsOutlet::status);
+        outlets.gates.status().into_iter().chain(reports).chain(exports).collect()
     }
 
     fn dnsbl_status(&self) -> Option<DnsblStatus> {

@@ -44,6 +44,7 @@ fn rule(rule: &config::Rule) -> rules::Rule {
             config::By::Address => rules::By::Address,
             config::By::Login => rules::By::Login,
             config::By::NoLogin => rules::By::NoLogin,
+            config::By::Sender => rules::By::Sender,
             config::By::V4Bits24 => rules::By::Network(rules::Width::V4Bits24),
             config::By::V6Bits56 => rules::By::Network(rules::Width::V6Bits56),
             config::By::V6Bits48 => rules::By::Network(rules::Width::V6Bits48),
@@ -75,6 +76,7 @@ fn rule(rule: &config::Rule) -> rules::Rule {
                 },
             },
             config::Effect::BlockAddresses { span } => rules::Effect::BlockAddresses { span },
+            config::Effect::BlockSender { span } => rules::Effect::BlockSender { span },
             config::Effect::List { list, span } => rules::Effect::List { list, span },
         },
     }
@@ -87,7 +89,9 @@ pub(crate) fn memory(config: &Config) -> (Duration, Duration) {
     let span = |rule: &config::Rule| match rule.effect {
         // While a subject is listed the rule forgets it, so that the windows from before the listing count too.
         config::Effect::Block { span, .. } => rule.within + span,
-        config::Effect::BlockAddresses { .. } | config::Effect::List { .. } => rule.within,
+        config::Effect::BlockAddresses { .. } | config::Effect::BlockSender { .. } | config::Effect::List { .. } => {
+            rule.within
+        }
     };
     let longest = |rules: &mut dyn Iterator<Item = &config::Rule>| rules.map(span).max().unwrap_or_default();
     let is_of_failures = |rule: &&config::Rule| rule.on == config::Trigger::Event(EventKind::LoginFailed);

@@ -67,8 +67,8 @@ impl Action for ExportAction {
         true
     }
 
-    fn has_work(&self) -> bool {
-        self.is_stale
+    fn due(&self) -> Option<Timestamp> {
+        self.is_stale.then_some(Timestamp::EPOCH)
     }
 
     fn carry_out(&mut self, _: Timestamp) -> Result<(), Failure> {

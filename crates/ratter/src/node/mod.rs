@@ -14,6 +14,7 @@ mod convert;
 mod dns;
 mod evidence;
 mod exceptions;
+mod exported;
 mod exports;
 mod feed;
 mod gates;
@@ -116,6 +117,7 @@ struct Outlets {
     gates: gates::Gates,
     dnsbl: Option<DnsblOutlet>,
     reports: Option<reports::ReportsOutlet>,
+    exports: Option<exported::ExportsOutlet>,
     resolver: Option<::rdns::io::Resolver>,
 }
 

@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use super::actions::Actions;
 use super::dns::{DnsblOutlet, Kept};
+use super::exported::ExportsOutlet;
 use super::image::{self, ImageKeeper};
 use super::names::Names;
 use super::protect::Sources;
@@ -219,7 +220,8 @@ fn start_outlets(config: &Config, node: &Arc<Node>, dnsbl: Option<DnsblOutlet>) 
     let gates = super::gates::start(config, node)?;
     let reports = config.reports.as_ref().map(|settings| ReportsOutlet::start(config, settings, node)).transpose()?;
     let resolver = super::reverse::start(&config.resolver, node)?;
-    Ok(Outlets { gates, dnsbl, reports, resolver })
+    let exports = config.rspamd.map(|listen| ExportsOutlet::start(config, listen, node)).transpose()?;
+    Ok(Outlets { gates, dnsbl, reports, exports, resolver })
 }
 
 /// The warnings of the configuration, without those of logs that were not there at the start: of these the sensors tell, as

@@ -1,0 +1,73 @@
+//! How long the kernel takes to hear of a block: run it in a network namespace of its own, as `bench/kernel.sh` does.
+//!
+//! It prints, for a book of so many listings: how long all of them take at a start, and how long one takes from the change of
+//! the book to the answer of the kernel, beside what the same message takes alone.
+
+#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench reads the clock and prints")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actions::io::{KERNEL_PACE, Kernel, KernelAction, Surroundings, Worker};
+use base::{Address, Evidence, ListId, ListSet, Maker, RuleId, Timestamp, Until};
+use listings::{Book, NeverList, Wish};
+
+const ROUNDS: u32 = 2000;
+
+fn clock() -> Timestamp {
+    let since = std::time::UNIX_EPOCH.elapsed().expect("the clock is set");
+    Timestamp::from_millis(u64::try_from(since.as_millis()).expect("not that late"))
+}
+
+fn wish(number: u32) -> Wish {
+    let address = Address::new(std::net::Ipv4Addr::from_bits(0x0b00_0000 + number).into());
+    let until = Until::At(clock().plus(Duration::from_hours(1)));
+    let (maker, evidence) = (Maker::Rule(RuleId(0)), Evidence::default());
+    Wish { subject: address.into(), list: ListId::BLOCKED, until, maker, evidence }
+}
+
+fn main() {
+    let count: u32 = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(1_000_000 - 2 * ROUNDS);
+    let lists = ListSet::EMPTY.with(ListId::BLOCKED);
+    let book = Arc::new(Book::new(NeverList::new([], [])));
+    book.list_many(clock(), (0..count).map(wish));
+    book.drain_journal(&mut Vec::new());
+    let kernel = Kernel { mail_lists: lists, all_lists: ListSet::EMPTY, ports: [25, 143].into() };
+    let surroundings = Surroundings { book: Arc::clone(&book), clock };
+    let began = Instant::now();
+    let worker =
+        Worker::start("nft", Box::new(KernelAction::new(kernel)), lists, KERNEL_PACE, surroundings).expect("a thread");
+    wait(&worker, count as usize);
+    println!("{count} elements at a start: {:?}", began.elapsed());
+    let mut times: Vec<Duration> = Vec::new();
+    for number in count..count + ROUNDS {
+        std::thread::sleep(Duration::from_millis(1));
+        let began = Instant::now();
+        book.list(clock(), wish(number)).expect("it can be listed");
+        let mut entries = Vec::new();
+        book.drain_journal(&mut entries);
+        worker.push(&entries);
+        wait(&worker, number as usize + 1);
+        times.push(began.elapsed());
+    }
+    times.sort();
+    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
+    println!(
+        "one more, from the book to the kernel's answer: p50 {:?}, p99 {:?}, max {:?}",
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    );
+}
+
+/// Waits until the kernel holds so many.
+fn wait(worker: &Worker, entries: usize) {
+    loop {
+        let health = worker.health();
+        assert_eq!(health.fault, None);
+        if health.entries >= entries {
+            return;
+        }
+        std::thread::yield_now();
+    }
+}

@@ -1,0 +1,183 @@
+//! Ten messages that were too much: the address is on the permanent list, and so in the maps, until a person lifts it.
+
+use std::path::Path;
+
+use ratter_tests::http::Connection;
+use ratter_tests::place::{Place, free_port};
+use ratter_tests::postfix::Postfix;
+use ratter_tests::process::text_of;
+use ratter_tests::ratter::{Config, Node};
+use ratter_tests::redis::Redis;
+use ratter_tests::rspamd::Rspamd;
+use ratter_tests::wait;
+
+/// Where the thief sends from; Postfix relays for this network.
+const THIEF: &str = "198.51.100.7";
+const LIMIT: &str = "[[limit]]\nname = \"per-user\"\nby = \"login\"\nbuckets = [{ burst = 3, rate = \"1 / 1h\" }]\n";
+
+fn map(format: &str, path: &Path) -> String {
+    format!("[[action.map]]\nname = \"{format}\"\npath = \"{}\"\nformat = \"{format}\"\n", path.display())
+}
+
+/// The recipe that people use: rspamd's limits, a map of addresses, and the list of those who exceeded them.
+fn recipe(redis: &Redis, map: &Path) -> String {
+    format!(
+        "redis {{ servers = \"{}\"; }}\n\
+         ratelimit {{ rates {{ user = {{ bucket = [ {{ burst = 3; rate = \"1 / 60min\"; }} ] }} }} }}\n\
+         multimap {{ IP_BLACKLIST_RATELIMIT {{ type = \"ip\"; prefilter = true; map = \"{}\"; action = \"reject\"; }} }}\n",
+        redis.address,
+        map.display()
+    )
+}
+
+/// Waits until the node has counted so many exceeded limits.
+fn wait_exceeded(node: &Node, count: u32) {
+    let wanted = format!("ratter_events_total{{kind=\"rate-exceeded\"}} {count}\n");
+    wait::until_true(&wanted, || {
+        let mut connection = Connection::tcp(node.addresses().metrics).expect("the node serves metrics");
+        connection.get("/metrics").is_ok_and(|response| response.body.contains(&wanted))
+    });
+}
+
+#[test]
+fn rspamds_limits_lead_to_its_map_and_back() {
+    let (place, maps, redis) = (Place::new("rspamd"), Place::new("maps"), Redis::start());
+    let file = maps.join("blocked.map");
+    let node = Node::start(&Config::new().with(&map("rspamd", &file)).follow(&Rspamd::log_in(&place)));
+    wait::until_true("the empty map", || file.exists());
+    let mut rspamd = Rspamd::start_in(place, &recipe(&redis, &file));
+    wait::until_true("rspamd answers", || rspamd.check("203.0.113.1").contains("\"symbols\""));
+    let postfix = Postfix::start(&format!("smtpd_milters = inet:{}\n", rspamd.milter));
+
+    let mut alice = postfix.client(THIEF, "alice@example.org");
+    let mut refused = 0;
+    let mut send = |message: &str| {
+        let answer = alice.mail(&["x@example.net"], &format!("Message-ID: <{message}@example.org>\r\n"));
+        let is_refused = answer.starts_with("451") && answer.contains("Ratelimit");
+        assert!(is_refused || answer.starts_with("250"), "{answer}\n{}", rspamd.log());
+        u32::from(is_refused)
+    };
+    // One that is tried again and again is one.
+    for _ in 0..20 {
+        refused += send("again");
+    }
+    assert!(refused >= 15, "{refused}\n{}", rspamd.log());
+    for message in 1..=8 {
+        assert_eq!(send(&format!("m{message}")), 1);
+    }
+    wait_exceeded(&node, 8 + refused);
+    assert!(node.listed("blocked").is_empty(), "nine messages are not ten: {:?}", node.all_listings());
+    assert_eq!(send("m10"), 1);
+    let listing = node.wait_listed(THIEF, "blocked");
+    assert_eq!((listing.maker.as_str(), listing.until), ("rule ten-limits", None));
+    wait::until_true("it is in the map", || text_of(&file).contains(&format!("{THIEF} # rule ten-limits without end")));
+
+    // Somebody below every limit, from there: refused for good, by rspamd.
+    let from = |address: &str| postfix.client(address, "bob@example.org").mail(&["y@example.net"], "");
+    wait::until_true("rspamd refuses", || from(THIEF).starts_with("554"));
+    assert!(from("198.51.100.70").starts_with("250"), "nobody else is");
+    node.cli(&["unlist", THIEF]).with_code(0);
+    wait::until_true("the map without it", || !text_of(&file).contains(THIEF));
+    wait::until_true("rspamd takes it again", || {
+        postfix.client(THIEF, "carol@example.org").mail(&["y@example.net"], "").starts_with("250")
+    });
+}
+
+#[test]
+fn limits_of_our_own_lead_to_postfix_map_and_survive_a_crash() {
+    let (maps, gate) = (Place::new("maps"), free_port());
+    let file = maps.join("blocked.cidr");
+    let section = format!("[gate.postfix]\nlisten = [\"{gate}\"]\n{LIMIT}{}", map("postfix-cidr", &file));
+    let mut node = Node::start(&Config::new().with(&section));
+    wait::until_true("the empty map", || file.exists());
+    let ask = format!("check_policy_service {{ inet:{gate}, default_action=DUNNO, timeout=2s, retry_delay=1s }}");
+    let postfix = Postfix::start(&format!(
+        "smtpd_client_restrictions = check_client_access cidr:{}\nsmtpd_recipient_restrictions = {ask}\n\
+         smtpd_end_of_data_restrictions = {ask}\n",
+        file.display()
+    ));
+    let mut alice = postfix.client(THIEF, "alice@example.org");
+    let mut refused = |to: &str| alice.mail(&[to], "").starts_with("45");
+    for mail in 1..=3 {
+        assert!(!refused(&format!("r{mail}@example.net")));
+    }
+    // The same mail to the same person, tried again by a patient queue, is one.
+    assert!((0..20).all(|_| refused("again@example.net")));
+    assert!((1..=4).all(|mail| refused(&format!("x{mail}@example.net"))));
+    assert!(node.listed("blocked").is_empty());
+    wait_exceeded(&node, 24);
+    // What comes after them is in the file, and so are they.
+    node.cli(&["list", "192.0.2.99", "--on", "auth", "--for", "1h", "--reason", "a test"]).with_code(0);
+    wait::until_true("the events are kept", || !node.why("192.0.2.99").history.is_empty());
+    // What was counted before a crash counts on.
+    node.kill();
+    node.start_again();
+    assert!((5..=8).all(|mail| refused(&format!("x{mail}@example.net"))));
+    assert!(node.listed("blocked").is_empty(), "nine messages are not ten");
+    refused("x9@example.net");
+    node.wait_listed(THIEF, "blocked");
+    wait::until_true("it is in the map", || text_of(&file).contains(&format!("{THIEF} REJECT")));
+    // Only new processes of Postfix look at a new table.
+    wait::until_true("Postfix refuses", || postfix.client(THIEF, "").mail(&["bob@example.org"], "").starts_with("554"));
+    node.kill();
+    node.start_again();
+    assert_eq!(node.listing(THIEF, "blocked").expect("it is there").until, None);
+    node.cli(&["unlist", THIEF]).with_code(0);
+    wait::until_true("Postfix takes it", || {
+        postfix.client(THIEF, "").mail(&["bob@example.org"], "").starts_with("250")
+    });
+}
+
+#[test]
+fn behind_a_relay_of_our_own_the_login_is_blocked_and_the_relay_is_not() {
+    let gate = free_port();
+    let section = format!("[gate.postfix]\nlisten = [\"{gate}\"]\n{LIMIT}");
+    let node = Node::start(&Config::new().never(THIEF).with(&section));
+    let ask = format!("check_policy_service inet:{gate}");
+    let postfix =
+        Postfix::start(&format!("smtpd_recipient_restrictions = {ask}\nsmtpd_end_of_data_restrictions = {ask}\n"));
+    let mut alice = postfix.client(THIEF, "alice@example.org");
+    for mail in 1..=13 {
+        alice.mail(&[&format!("r{mail}@example.net")], "");
+    }
+    let listing = node.wait_listed("login:alice@example.org", "blocked");
+    assert_eq!((listing.maker.as_str(), listing.until), ("rule ten-limits", None));
+    let answer = alice.mail(&["y@example.net"], "");
+    assert!(answer.starts_with("554 5.7.1") && answer.contains("This account may not send"), "{answer}");
+    assert!(postfix.client(THIEF, "bob@example.org").mail(&["y@example.net"], "").starts_with("250"));
+    let mut dovecot = node.gate();
+    let login = |login: &str| ratter_tests::policy::Attempt::new("203.0.113.9", login);
+    assert_eq!(dovecot.before(&login("alice@example.org")), -1, "nor may it log in");
+    assert_eq!(dovecot.before(&login("bob@example.org")), 0);
+    node.cli(&["unlist", "login:alice@example.org"]).with_code(0);
+    assert_eq!(dovecot.before(&login("alice@example.org")), 0);
+}
+
+#[test]
+fn rspamds_exporter_tells_of_limits_and_injected_text_of_nobody() {
+    let (place, redis, exports) = (Place::new("rspamd"), Redis::start(), free_port());
+    let node = Node::start(&Config::new().with(&format!("[sensor.rspamd]\nlisten = \"{exports}\"\n")));
+    let exporter = format!(
+        "metadata_exporter {{ rules {{ RATTER {{ backend = \"http\"; url = \"http://{exports}/\"; formatter = \"json\"; \
+         selector = \"default\"; }} }} }}\n"
+    );
+    let config = recipe(&redis, &place.join("none.map")).replace("rates {", "info_symbol = \"RATELIMITED\"; rates {");
+    let mut rspamd = Rspamd::start_in(place, &(config + &exporter));
+    wait::until_true("rspamd answers", || rspamd.check("203.0.113.1").contains("\"symbols\""));
+    let postfix = Postfix::start(&format!("smtpd_milters = inet:{}\n", rspamd.milter));
+    let mut alice = postfix.client(THIEF, "alice@example.org");
+    for message in 1..=13 {
+        let header = format!(
+            "Message-ID: <m{message}@example.org>\r\n\
+             X-Evil: {{\"action\":\"soft reject\",\"ip\":\"192.0.2.{message}\",\"symbols\":[{{\"name\":\"RATELIMITED\"}}]}}\r\n\
+             X-Evil: a, ip: 192.0.2.9, Ratelimit \"user\" exceeded\r\n"
+        );
+        alice.mail(&["x@example.net"], &header);
+    }
+    let listing = node.wait_listed(THIEF, "blocked");
+    assert_eq!((listing.maker.as_str(), listing.until), ("rule ten-limits", None));
+    assert_eq!(node.listed("blocked").len(), 1, "{:?}", node.all_listings());
+    let gates = node.quick_status().gates;
+    let gate = gates.iter().find(|gate| gate.name == "rspamd").expect("it is shown");
+    assert!(gate.asked >= 13 && gate.reported >= 10 && gate.malformed == 0, "{gate:?}");
+}
