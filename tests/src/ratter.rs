@@ -50,6 +50,7 @@ pub fn binary() -> PathBuf {
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     never: Vec<String>,
+    node: String,
     files: Vec<PathBuf>,
     dnsbl: String,
     more: String,
@@ -65,6 +66,14 @@ impl Config {
     #[must_use]
     pub fn never(mut self, subject: &str) -> Self {
         self.never.push(subject.to_owned());
+        self
+    }
+
+    /// Adds a line to `[node]`.
+    #[must_use]
+    pub fn node(mut self, line: &str) -> Self {
+        self.node.push_str(line);
+        self.node.push('\n');
         self
     }
 
@@ -94,7 +103,8 @@ impl Config {
     fn text(&self, node: &Addresses) -> String {
         let Addresses { state, gate, dns, metrics, .. } = node;
         let never = self.never.iter().map(|subject| format!("{subject:?}")).collect::<Vec<_>>().join(", ");
-        let mut text = format!("[node]\nname = \"tests\"\nstate = \"{}\"\nnever-list = [{never}]\n", state.display());
+        let mut text =
+            format!("[node]\nname = \"tests\"\nstate = \"{}\"\nnever-list = [{never}]\n{}", state.display(), self.node);
         for file in &self.files {
             let path = file.display();
             write!(text, "\n[[sensor.file]]\npath = \"{path}\"\nfrom = \"start\"\n").expect("a String takes all");

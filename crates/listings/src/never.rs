@@ -61,6 +61,7 @@ pub struct NeverList {
     /// What is on no list that is published.
     unpublished: Tree,
     logins: HashSet<Box<str>>,
+    canaries: Tree,
 }
 
 impl NeverList {
@@ -72,17 +73,32 @@ impl NeverList {
         let special = SPECIAL.into_iter().chain(servers.filter_map(|line| line.split_whitespace().next()));
         let special = special.map(|text| text.parse::<Network>().expect("the tables are tested"));
         let logins = logins.into_iter().map(|login| login.as_str().into()).collect();
-        Self { networks: tree, unpublished: tree_of(special), logins }
+        Self { networks: tree, unpublished: tree_of(special), logins, canaries: Tree::default() }
+    }
+
+    /// The same with networks in which nobody lives: whatever would publish one of them rests on something made up.
+    #[must_use]
+    pub fn with_canaries(self, canaries: impl IntoIterator<Item = Network>) -> Self {
+        Self { canaries: tree_of(canaries.into_iter()), ..self }
+    }
+
+    /// Whether the subject is a canary, or a network that holds one, and the list one on which that matters.
+    pub fn is_canary_on(&self, subject: &Subject, list: ListId) -> bool {
+        match subject {
+            Subject::Network(network) => list != ListId::BLOCKED && !self.canaries.lists_below(*network).is_empty(),
+            Subject::Login(_) => false,
+        }
     }
 
     /// Whether the subject may not be on this list: [`NeverList::covers`], and for every list but `blocked` also what is
-    /// no stranger's address or serves everybody: special-purpose networks, the servers of the root, of `com` and `net`.
+    /// no stranger's address or serves everybody: special-purpose networks, the servers of the root, of `com` and `net`,
+    /// and canaries.
     pub fn covers_on(&self, subject: &Subject, list: ListId) -> bool {
         let is_special = || match subject {
             Subject::Network(network) => !self.unpublished.lists_below(*network).is_empty(),
             Subject::Login(_) => false,
         };
-        self.covers(subject) || list != ListId::BLOCKED && is_special()
+        self.covers(subject) || list != ListId::BLOCKED && is_special() || self.is_canary_on(subject, list)
     }
 
     /// Whether the subject is, or shares an address with, what is never listed. A network that merely

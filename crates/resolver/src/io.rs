@@ -56,6 +56,7 @@ impl Servers {
             Question::Names(address) => (Some(Name::from(*address)), RecordType::PTR),
             Question::V4(name) => (name_of(name), RecordType::A),
             Question::V6(name) => (name_of(name), RecordType::AAAA),
+            Question::Texts(name) => (name_of(name), RecordType::TXT),
         };
         let Some(name) = name else { return Reply::ServerFailed };
         match resolver.lookup(name, kind).await {
@@ -115,6 +116,9 @@ fn records<'a>(records: impl Iterator<Item = (u32, &'a RData)>) -> Reply {
             data.push(Data::Address(address.0.into()));
         } else if let RData::AAAA(address) = record {
             data.push(Data::Address(address.0.into()));
+        } else if let RData::TXT(text) = record {
+            let bytes: Vec<u8> = text.txt_data.iter().flat_map(|part| part.iter().copied()).collect();
+            data.push(Data::Text(String::from_utf8_lossy(&bytes).into()));
         }
     }
     Reply::Records { data, ttl: Duration::from_secs(ttl.into()) }

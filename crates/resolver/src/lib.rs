@@ -21,6 +21,8 @@ pub enum Question<'a> {
     V4(&'a str),
     /// The IPv6 addresses of a name, which has no last dot (AAAA).
     V6(&'a str),
+    /// The texts of a name, which has no last dot (TXT).
+    Texts(&'a str),
 }
 
 /// What a recursive server replies.
@@ -59,4 +61,6 @@ pub enum Data {
     Alias(Box<str>),
     /// An address.
     Address(IpAddr),
+    /// A text, its strings put together; what is no UTF-8 in it is replaced.
+    Text(Box<str>),
 }

@@ -6,7 +6,7 @@ use crate::bulk;
 use crate::load::Load;
 use crate::records::Names;
 use crate::rows::{self, number, refs, time};
-use crate::{keys, serials};
+use crate::{keys, reporters, serials};
 use listings::{Cause, Change, Entry};
 
 /// Writes the load and the entries in one transaction: all of it or, on an error, none.
@@ -23,6 +23,7 @@ pub(crate) fn commit(
     write_positions(&transaction, load)?;
     write_audits(&transaction, load)?;
     keys::write(&transaction, load.keys.values())?;
+    reporters::write(&transaction, load.standings.values())?;
     transaction.commit()
 }
 

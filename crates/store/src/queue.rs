@@ -11,6 +11,7 @@ use crate::keys::KeptKey;
 use crate::limits::TICK;
 use crate::load::{Audit, Load, Shed};
 use crate::records::Batch;
+use rules::Standing;
 
 /// How the store does.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -117,6 +118,12 @@ impl Queue {
     pub(crate) fn push_keys(&self, keys: Vec<KeptKey>) {
         let mut state = self.lock();
         let shed = state.load.add_keys(keys);
+        self.queued(state, shed);
+    }
+
+    pub(crate) fn push_standings(&self, standings: Vec<Standing>) {
+        let mut state = self.lock();
+        let shed = state.load.add_standings(standings);
         self.queued(state, shed);
     }
 

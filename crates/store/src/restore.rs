@@ -8,8 +8,9 @@ use crate::keys::{self, KeptKey};
 use crate::limits::Limits;
 use crate::people::PastMaker;
 use crate::records::{KeptEvent, Names, Position};
+use crate::reporters;
 use crate::rows::{self, ListingRow, time};
-use rules::Owner;
+use rules::{Owner, Standing};
 
 /// What the store knew when it was last written.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -31,6 +32,8 @@ pub struct Restored {
     pub positions: Vec<Position>,
     /// The keys of the blocklist, in the order in which they were made.
     pub keys: Vec<KeptKey>,
+    /// What became of those who report.
+    pub standings: Vec<Standing>,
     /// The secret of this node, for hashes that nobody else can make.
     pub secret: [u8; 16],
     /// What is in the file and not in here.
@@ -81,6 +84,7 @@ pub(crate) fn restore(
     restored.events = read(connection, &events, (time(since), most), unreadable, rows::event)?;
     restored.events.reverse();
     restored.keys = read(connection, &keys::query(), [], unreadable, keys::read)?;
+    restored.standings = read(connection, &reporters::query(), [], unreadable, reporters::read)?;
     Ok(restored)
 }
 

@@ -127,7 +127,7 @@ fn codes(list: &List, data: &[Data]) -> Result<Codes, Cause> {
         let address = match data {
             Data::Alias(name) if is_within(name, &list.zone) => continue,
             Data::Alias(_) => return Err(Cause::Alias),
-            Data::Name(_) => return Err(Cause::ServerFailed),
+            Data::Name(_) | Data::Text(_) => return Err(Cause::ServerFailed),
             Data::Address(address) => *address,
         };
         let IpAddr::V4(code) = address else { return Err(Cause::Outside(address)) };

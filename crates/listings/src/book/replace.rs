@@ -62,6 +62,10 @@ pub enum ReplaceError<E> {
         /// How many the never-list refused.
         never: usize,
     },
+    /// This network is a canary, or holds one: whoever made the list made it up.
+    Canary(Network),
+    /// This network is wider than any that may be published.
+    Wide(Network),
     /// The list would shrink or grow by more than was allowed.
     Changed {
         /// How many networks the bulk in force has.
@@ -169,7 +173,8 @@ impl Book {
         percent_max: Option<u8>,
     ) -> Result<Replacement, ReplaceError<E>> {
         let tree = self.writer().begin(list);
-        let merged = self.merge(list, &tree, networks);
+        let prefixes = self.writer().brake.limits().filter(|_| percent_max.is_some()).map(|limits| limits.prefixes);
+        let merged = self.merge(list, &tree, networks, prefixes);
         let mut writer = self.writer();
         let mut pending = writer.pending.take().expect("it was begun, and nobody else has the turn");
         let mut replacement = merged?;
@@ -196,6 +201,7 @@ impl Book {
         list: ListId,
         tree: &Tree,
         networks: impl Iterator<Item = Result<Network, E>>,
+        prefixes: Option<(u8, u8)>,
     ) -> Result<Replacement, ReplaceError<E>> {
         let mut result = Replacement::default();
         let mut old = tree.on_list(list).peekable();
@@ -209,12 +215,19 @@ impl Book {
             while let Some(gone) = old.next_if(|old| *old < network) {
                 self.edit(&mut edits, (gone, false));
             }
+            if self.never.is_canary_on(&Subject::Network(network), list) {
+                return Err(ReplaceError::Canary(network));
+            }
             if self.never.covers_on(&Subject::Network(network), list) {
                 result.never += 1;
                 if result.refused.len() < REFUSED_KEPT_MAX {
                     result.refused.push(network);
                 }
                 continue;
+            }
+            let shortest = prefixes.map(|(v4, v6)| if network.base().is_ipv4() { v4 } else { v6 });
+            if shortest.is_some_and(|shortest| network.length() < shortest) {
+                return Err(ReplaceError::Wide(network));
             }
             taken += 1;
             if taken > BULK_MAX {

@@ -157,14 +157,14 @@ async fn resolver(ask: &Servers, place: usize, server: SocketAddr, whoami: &str)
 fn address_of(data: &Data) -> Option<IpAddr> {
     match data {
         Data::Address(address) => Some(*address),
-        Data::Name(_) | Data::Alias(_) => None,
+        Data::Name(_) | Data::Alias(_) | Data::Text(_) => None,
     }
 }
 
 fn name_of(data: &Data) -> Option<&str> {
     match data {
         Data::Name(name) => Some(name.trim_end_matches('.')),
-        Data::Address(_) | Data::Alias(_) => None,
+        Data::Address(_) | Data::Alias(_) | Data::Text(_) => None,
     }
 }
 

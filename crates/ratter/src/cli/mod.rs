@@ -12,9 +12,11 @@ mod key;
 mod listings;
 mod parse;
 mod password;
+mod publish;
 mod rdns;
 mod replay;
 mod report;
+mod reporter;
 mod run;
 mod setup;
 mod show;
@@ -89,10 +91,14 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Judge passwords and make new ones
     Password(password::Arguments),
+    /// Show what waits before it is published, and do it or drop it
+    Publish(publish::Arguments),
     /// Set up a mail server to ask Ratter: print its files, write them, prove them
     Setup(setup::Arguments),
     /// Hand what others report to the running node
     Report(report::Arguments),
+    /// Show those who report and what their word weighs, and trust one again
+    Reporter(reporter::Arguments),
     /// Judge reverse names
     Rdns(rdns::Arguments),
     /// Put the addresses of files on a list, or translate what other programs are configured with
@@ -147,8 +153,10 @@ pub fn main() -> ExitCode {
         Command::Ask(ask) => ask::ask(config, &ask, &show),
         Command::Doctor(doctor) => doctor::doctor(config, &doctor, &show),
         Command::Password(password) => password::password(&password, &show),
+        Command::Publish(publish) => publish::publish(config, &publish, &show),
         Command::Setup(setup) => setup::setup(config, &setup, &show),
         Command::Report(report) => report::report(&report, &show),
+        Command::Reporter(reporter) => reporter::reporter(config, &reporter, &show),
         Command::Rdns(rdns) => rdns::rdns(&rdns),
         Command::Import(import) => import::import(config, &import, &show),
         Command::Export(export) => export::export(config, &export, &show),

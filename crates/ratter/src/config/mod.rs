@@ -26,7 +26,9 @@ mod login;
 mod node;
 mod patterns;
 mod probe;
+mod publish;
 mod reader;
+mod removal;
 mod reports;
 mod resolver;
 mod rules;
@@ -60,6 +62,8 @@ pub use self::lists::List;
 pub use self::login::{LoginGuard, Profile};
 pub use self::node::{LogFormat, Node};
 pub use self::probe::{Machine, Probe, Transport};
+pub use self::publish::Publish;
+pub use self::removal::{KEPT, Removal};
 pub use self::reports::Reports;
 pub use self::resolver::Resolver;
 pub use self::rules::{By, Distinct, Effect, Of, ReverseName, Rule, Then, Trigger};
@@ -112,6 +116,10 @@ pub struct Config {
     pub dnsbl: Option<Dnsbl>,
     /// The listener for subscribers to lists, if it is wanted.
     pub feed: Option<Feed>,
+    /// How much published lists may change before a person looks.
+    pub publish: Publish,
+    /// The page on which people take themselves off, if it is wanted.
+    pub removal: Option<Removal>,
     /// What is done outside when the book changes.
     pub actions: Actions,
     /// The console, if it is wanted.
@@ -159,7 +167,8 @@ pub fn load(path: Option<&Path>, text: &str, probe: &dyn Probe) -> Result<Config
 /// Sections of which `default.toml` has none, with what is required in them.
 const OTHER_SECTIONS: &str = "[[sensor.journal]]\n[[sensor.syslog]]\n[[pattern]]\n[[ask]]\ncodes = [{}]\n[gate.line]\n\
      [gate.postfix]\n[gate.milter]\n[gate.dovecot.ask]\n[[action.map]]\n[reports]\n[[reporter]]\n[dnsbl.access]\n\
-     [[dnsbl.zone]]\n[[dnsbl.transfer.allow]]\n[[dnsbl.transfer.notify]]\n[dnsbl.static]\n[[dnsbl.mirror]]\n[feed]\n";
+     [[dnsbl.zone]]\n[[dnsbl.transfer.allow]]\n[[dnsbl.transfer.notify]]\n[dnsbl.static]\n[[dnsbl.mirror]]\n[feed]\n\
+     [removal]\n";
 
 /// Every key there is, such as `rule.distinct.of`, with its default as `default.toml` writes it.
 pub fn keys() -> BTreeMap<String, Option<&'static str>> {
@@ -200,6 +209,7 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
     let login = file.always("login", login::read);
     let limits = file.always("limits", limits::read);
     let resolver = file.always("resolver", resolver::read);
+    let publish = file.always("publish", publish::read);
     let state = node.as_ref().map(|node| node.state.as_path());
     let sensors = file.part("sensor", |section| Some(sensors::read(section, state))).unwrap_or_default();
     let patterns = patterns::read(file);
@@ -213,6 +223,9 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
     let dnsbl = file.part("dnsbl", |section| dnsbl::read(section, name, &lists));
     let feed = file.part("feed", feed::read);
     feed::check(file);
+    let removal = file.part("removal", removal::read);
+    let published: Vec<&str> = lists.published().collect();
+    removal::check(file, removal.as_ref(), &published);
     let actions = file.part("action", |section| Some(actions::read(section, &lists, file.has("console"))));
     let console = file.part("console", console::read);
     Some(Config {
@@ -232,6 +245,8 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
         lists: lists.into_lists(),
         dnsbl,
         feed,
+        publish: publish?,
+        removal,
         actions: actions.unwrap_or_default(),
         console,
         warnings: Faults::new(String::new(), String::new(), Vec::new()),

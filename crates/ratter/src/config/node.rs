@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use base::{Login, Network};
 
 use super::diagnose::Fault;
-use super::forms::{Form, Mismatch, domain, read_network, word};
+use super::forms::{Form, Mismatch, domain, network, read_network, word};
 use super::listeners::reason;
 use super::reader::Section;
 
@@ -20,6 +20,8 @@ pub struct Node {
     pub control: PathBuf,
     /// Networks that are never listed.
     pub never_list: Vec<Network>,
+    /// Networks in which nobody lives: whoever reports or lists one of them made it up.
+    pub canaries: Vec<Network>,
     /// Logins that are never listed.
     pub never_logins: Vec<Login>,
     /// How it writes its own log.
@@ -46,6 +48,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Node> {
     let state = section.required("state", &section.desk.path("/var/lib/ratter"));
     let control = section.optional("control", &section.desk.path("/run/ratter/control.sock"));
     let never = section.each("never-list", &never_form());
+    let canaries = section.optional_each("canaries", &network()).unwrap_or_default();
     let log = section.setting("log", &word([("text", LogFormat::Text), ("json", LogFormat::Json)]));
 
     for entry in &never {
@@ -77,7 +80,8 @@ pub(super) fn read(section: &Section<'_>) -> Option<Node> {
             Never::Login(login) => never_logins.push(login),
         }
     }
-    Some(Node { name: name?, state, control, never_list, never_logins, log: log? })
+    let canaries = canaries.into_iter().map(|canary| canary.value).collect();
+    Some(Node { name: name?, state, control, never_list, canaries, never_logins, log: log? })
 }
 
 /// An entry of the never-list, or of another list of exceptions.

@@ -20,9 +20,14 @@ mod keeper;
 mod keys;
 mod metrics;
 mod names;
+mod outage;
+mod peer;
+mod publish;
 mod pulse;
 mod random;
+mod removal;
 mod replay;
+mod reporters;
 mod reports;
 mod reverse;
 mod sending;
@@ -33,11 +38,11 @@ mod streams;
 mod views;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use base::{Decision, Event, EventKind, Timestamp};
+use base::{Address, Decision, Event, EventKind, Timestamp};
 use listings::Book;
 use rules::{Door, Engine, Question, Stage};
 use sensors::patterns::Patterns;
@@ -51,6 +56,7 @@ pub(crate) use asking::{Asked, Asking};
 pub(crate) use feed::about;
 pub(crate) use keeper::Keeper;
 pub(crate) use random::octets as random_octets;
+pub(crate) use removal::Desk as RemovalDesk;
 pub(crate) use replay::replay;
 pub(crate) use sensing::{open_log, reader_of_log};
 pub(crate) use setup::{Running, start};
@@ -94,6 +100,17 @@ pub(crate) struct Node {
     history: Duration,
     /// Milliseconds: until then gates do not wait for the store, because it was slow.
     store_trusted_from: AtomicU64,
+    /// Milliseconds: when what became of reporters was written last.
+    standings_saved: AtomicU64,
+    /// The lists of which people know that something waits, as bits; and how many canaries they know of.
+    held_told: AtomicU32,
+    canaries_told: AtomicU64,
+    /// Whether people know that counting is paused.
+    outage_told: AtomicBool,
+    /// What became of requests to take an address off.
+    removals: removal::Tallies,
+    /// The secret of this node, for hashes that nobody else can make.
+    secret: [u8; 16],
     /// Set once, when they have been started; a gate needs the node before the node can show the gate.
     outlets: OnceLock<Outlets>,
 }
@@ -134,6 +151,8 @@ impl Node {
         self.ask_for_names(now);
         self.ask_again(now);
         self.sending.poll(now);
+        self.tell_of_outage(now);
+        self.tell_of_held(now);
         if self.book.expire(now) > 0 {
             self.store.wake();
         }
@@ -178,6 +197,10 @@ impl Node {
 impl Door for Node {
     fn ask(&self, now: Timestamp, question: &Question<'_>) -> Decision {
         self.engine.ask(now, question)
+    }
+
+    fn database_failed(&self, now: Timestamp, address: Option<Address>, login: Option<&str>) {
+        self.engine.database_failed(now, address, login);
     }
 
     fn observe(&self, event: &Event<'_>) -> Decision {

@@ -1,6 +1,6 @@
 //! From a configuration to a running node: opens the store, restores the book and the engine, then lets the world in.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::sync::{Arc, OnceLock, RwLock};
 
 use ::console::api::Happening;
@@ -40,6 +40,7 @@ impl Drop for Running {
         self.sensors.clear();
         self.keeper = None;
         self.node.keep_key_counts(DnsblOutlet::key_counts);
+        self.node.save_standings();
         if let Err(error) = self.node.store.close() {
             warn!(%error, "not everything is in the file; log lines will be read again at the next start");
         }
@@ -63,9 +64,11 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
     let since = now.minus(convert::memory(config));
     let (opened, mut restored) = Store::open(&config.node.state, stored_names, since, limits)?;
     let never = NeverList::new(config.node.never_list.iter().copied(), config.node.never_logins.iter().cloned());
+    let never = never.with_canaries(config.node.canaries.iter().copied());
     let book = Arc::new(Book::new(never));
     let engine = Engine::new(convert::engine_settings(config), Arc::clone(&book), restored.secret);
     restore(&book, &engine, &mut restored);
+    book.guard(super::publish::limits(config));
     let wants_history = config.dnsbl.as_ref().is_some_and(|dnsbl| dnsbl.transfers.is_some() || config.feed.is_some());
     let history = wants_history.then(|| Arc::new(History::starting_at(restored.serial)));
     let actions = Arc::new(Actions::start(config, &names, &book, now)?);
@@ -87,6 +90,12 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         warnings: config.warnings.iter().map(|fault| fault.title.clone()).collect(),
         history: config.limits.history,
         store_trusted_from: AtomicU64::new(0),
+        standings_saved: AtomicU64::new(0),
+        outage_told: AtomicBool::new(false),
+        removals: super::removal::Tallies::default(),
+        held_told: AtomicU32::new(0),
+        canaries_told: AtomicU64::new(0),
+        secret: restored.secret,
         outlets: OnceLock::new(),
     });
     // DNS and gates first: from here on blocks are in force again. Then the logs, which may have much to catch up with.
@@ -116,6 +125,7 @@ fn restore(book: &Book, engine: &Engine, restored: &mut Restored) {
     for owner in &restored.owners {
         engine.restore_owner(&Owner { at: owner.at.min(now), ..owner.clone() });
     }
+    engine.restore_standings(now, core::mem::take(&mut restored.standings));
     engine.resume(now, restored.past.iter().copied());
     for event in restored.events.iter().filter(|event| event.time <= now) {
         engine.replay(now, &event.as_event());

@@ -35,7 +35,7 @@ fn answer(question: &Question, data: Vec<Data>, ttl: Duration) -> Answer {
     for data in data {
         match data {
             Data::Name(name) if names.len() < NAMES_MAX => names.push(name),
-            Data::Name(_) | Data::Alias(_) => {}
+            Data::Name(_) | Data::Alias(_) | Data::Text(_) => {}
             Data::Address(address) => addresses.push(Address::new(address)),
         }
     }

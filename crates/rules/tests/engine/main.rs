@@ -2,6 +2,7 @@
 
 mod play;
 mod replay;
+mod reporters;
 mod reputation;
 mod scenarios;
 mod sieges;
