@@ -17,6 +17,7 @@ mod rdns;
 mod replay;
 mod report;
 mod reporter;
+mod rules;
 mod run;
 mod setup;
 mod show;
@@ -77,6 +78,8 @@ enum Command {
     List(listings::ListArguments),
     /// Take an address, a network or a login off a list, or off all of them
     Unlist(listings::UnlistArguments),
+    /// Prove that the configured rules do what is written down about them
+    Rules(rules::Arguments),
     /// Make, show and revoke the keys with which the blocklist is asked
     Key(key::Arguments),
     /// Read log files and show what the configured rules would have done; changes nothing
@@ -146,6 +149,7 @@ pub fn main() -> ExitCode {
         Command::Why(why) => why::why(config, &why, &show),
         Command::List(list) => listings::list(config, &list, &show),
         Command::Unlist(unlist) => listings::unlist(config, &unlist, &show),
+        Command::Rules(rules) => rules::rules(config, &rules, &show),
         Command::Key(key) => key::key(config, &key, &show),
         Command::Replay(replay) => replay::replay(config, &replay, &show),
         Command::Parse(parse) => parse::parse(config, &parse),
