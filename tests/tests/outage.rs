@@ -4,7 +4,7 @@
 use std::net::TcpListener;
 
 use ratter_tests::dovecot::{Dovecot, PASSWORD, Setup, USERS};
-use ratter_tests::policy::{Attempt, End};
+use ratter_tests::policy::{Attempt, End, Gate};
 use ratter_tests::ratter::{Config, Node};
 use ratter_tests::wait;
 
@@ -118,6 +118,32 @@ fn a_password_database_that_is_down_blocks_nobody() {
         }
     }
     nobody_was_counted(&node);
+}
+
+#[test]
+fn the_counting_pauses_while_owners_at_home_find_the_database_down() {
+    let mut node = Node::start(&Config::new());
+    let mut gate = node.gate();
+    let owners = |gate: &mut Gate, end| {
+        for user in 0..6 {
+            gate.report(&Attempt::new(&home(user), &format!("user{user}")), end);
+        }
+    };
+    owners(&mut gate, End::Success);
+    // From elsewhere and about nobody it pauses nothing: whoever attacks could switch the counting off.
+    for user in 0..20 {
+        gate.report(&Attempt::new(GUESSER, &format!("user{user}")), End::Internal);
+    }
+    assert_eq!(node.status().engine.paused_until, None);
+    owners(&mut gate, End::Internal);
+    assert!(node.status().engine.paused_until.is_some());
+    for _ in 0..20 {
+        gate.report(&Attempt::new(&home(0), "user0"), End::Wrong);
+    }
+    nobody_was_counted(&node);
+    wait::until_true("people to be told", || {
+        node.process().stderr().contains("the password database seems to be down")
+    });
 }
 
 #[test]

@@ -98,6 +98,61 @@ fn reports_count_once_as_much_as_they_weigh_and_survive_a_crash() {
     assert!(!node.process().stderr().contains(KEY), "no key in the log");
 }
 
+/// A trap was hit, as somebody reports it.
+fn trapped(address: &str, count: u32) -> Value {
+    let one = |id| json!({ "address": address, "kind": "trap-hit", "id": format!("{address}-{id}") });
+    json!({ "reports": (0..count).map(one).collect::<Vec<_>>() })
+}
+
+#[test]
+fn a_published_list_wants_witnesses_and_a_canary_exposes_a_liar() {
+    let (place, listen) = (Place::new("keys"), free_port());
+    let mut config = Config::new().with(&format!("[reports]\nlisten = \"{listen}\"\nproxies = [\"127.0.0.0/8\"]"));
+    for (name, owner) in [("liar", "liar"), ("honest", "honest"), ("other", "honest"), ("mx2", "self")] {
+        let file = place.join(name);
+        write(&file, &format!("{KEY}-{name}"));
+        let file = file.display();
+        config = config.with(&format!("[[reporter]]\nname = {name:?}\nowner = {owner:?}\nkey-file = \"{file}\"\n"));
+    }
+    let mut node = Node::start(&config.node("canaries = [\"203.0.113.64/27\"]"));
+    let tell = |who: &str, address: &str| {
+        let (status, answer) = post_json(listen, &format!("{KEY}-{who}"), &trapped(address, 4));
+        assert_eq!(status, 200, "{answer}");
+    };
+    let [alone, both, own] = ["203.0.113.1", "203.0.113.2", "203.0.113.3"];
+    for who in ["honest", "other"] {
+        tell(who, alone);
+    }
+    tell("liar", both);
+    tell("honest", both);
+    tell("mx2", own);
+    for address in [both, own] {
+        node.wait_listed(address, "spam");
+    }
+    assert!(node.listing(alone, "spam").is_none(), "two keys of one owner are one witness");
+
+    tell("liar", "203.0.113.70");
+    wait::until_true("his listing to end", || node.listing(both, "spam").is_none());
+    let reporters = || node.cli(&["reporter", "list"]).with_code(0).out;
+    let exposed =
+        |text: &str| text.lines().any(|line| line.trim_start().starts_with("liar") && line.contains("exposed"));
+    assert!(exposed(&reporters()), "{}", reporters());
+    let text = node.cli(&["status"]).with_code(0).out;
+    assert!(text.contains("named the canary 203.0.113.70"), "{text}");
+    assert!(node.process().stderr().contains("a reporter named a canary"));
+    assert!(node.listing(own, "spam").is_some(), "what did not rest on him stays");
+
+    node.kill();
+    node.start_again();
+    tell("liar", both);
+    tell("liar", alone);
+    assert!(node.listing(both, "spam").is_none() && node.listing(alone, "spam").is_none(), "he is known for it still");
+    assert!(exposed(&node.cli(&["reporter", "list"]).with_code(0).out));
+    node.cli(&["reporter", "reset", "nobody"]).with_code(3);
+    let told = node.cli(&["reporter", "reset", "liar"]).with_code(0).out;
+    assert!(told.contains("liar weighs 50"), "{told}");
+}
+
 #[test]
 fn what_makes_no_sense_or_is_too_much_is_refused_with_the_reason() {
     let (node, to, _keys) = reported_to(6);

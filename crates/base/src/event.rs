@@ -33,7 +33,7 @@ pub struct Event<'a> {
 pub struct Reporter<'a> {
     /// His name in the configuration, by which reporters are told apart.
     pub name: &'a str,
-    /// How much his word counts, in hundredths of an event that was seen here: 1 to 100.
+    /// How much his word counted then, in hundredths of an event that was seen here: 0 to 100.
     pub weight: u8,
 }
 

@@ -5,11 +5,17 @@
 
 mod evidence;
 mod keys;
+mod publish;
+mod removal;
+mod reporters;
 
 use serde::{Deserialize, Serialize};
 
 pub use evidence::{CountView, ProtectionView};
 pub use keys::{KeyQuota, KeySpan, KeyView, KeyWish, NewKey, RevokeWish};
+pub use publish::{HeldView, PublishWish, Published};
+pub use removal::{LookedUp, PublicListing, Removal, RemovalFault, Way};
+pub use reporters::{ReporterStatus, ResetWish};
 
 /// Longest reason that a person may give, in bytes.
 pub const REASON_BYTES_MAX: usize = 500;
@@ -91,24 +97,6 @@ pub struct GateStatus {
     pub reported: u64,
     /// Requests that could not be understood and got the neutral answer.
     pub malformed: u64,
-}
-
-/// Somebody who may report, in [`Status`].
-#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "kebab-case")]
-pub struct ReporterStatus {
-    /// His name in the configuration.
-    pub name: String,
-    /// How much a report of his counts, in hundredths.
-    pub weight: u8,
-    /// Reports taken today (UTC).
-    pub today: u32,
-    /// How many are taken on one day.
-    pub daily_cap: u32,
-    /// Reports that he sent again, since the start.
-    pub known: u64,
-    /// Reports beyond the daily number, since the start.
-    pub over: u64,
 }
 
 /// The DNS server in [`Status`].
@@ -515,6 +503,13 @@ pub enum Happening {
         listed: usize,
         /// Who did it, and why; none if the end came.
         maker: Option<String>,
+    },
+    /// Something that the administrator should know at once.
+    Notice {
+        /// When.
+        at: String,
+        /// What, in a sentence.
+        text: String,
     },
     /// The watcher was too slow, and so many happenings were passed over.
     Missed(u64),

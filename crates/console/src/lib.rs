@@ -8,12 +8,14 @@
 //! ratter why … ── HTTP/1.1 over the unix socket ──> io::control ──> Node
 //! Prometheus  ── HTTP/1.1 over TCP ──────────────> io::metrics ──> Node
 //! rspamd      ── GET /maps/NAME ─────────────────────────┘
+//! who is listed ── HTTP/1.1 over TCP ────────────> io::removal ──> RemovalDesk
 //! ```
 
 pub mod api;
 #[cfg(feature = "io")]
 pub mod io;
 pub mod metrics;
+pub mod page;
 
 use base::Subject;
 
@@ -27,6 +29,24 @@ pub struct MapText {
     pub text: std::sync::Arc<[u8]>,
     /// What names this text among all that the map ever had, in double quotes (RFC 9110 section 8.8.3).
     pub etag: String,
+}
+
+/// Whoever asks about a listing, over HTTP.
+#[derive(Clone, Copy, Debug)]
+pub struct Requester<'a> {
+    /// The other end of the connection.
+    pub peer: std::net::IpAddr,
+    /// `X-Forwarded-For`, which only a trusted proxy is believed.
+    pub forwarded: Option<&'a [u8]>,
+}
+
+/// What answers those who are listed. Its calls may wait for DNS and the disk.
+pub trait RemovalDesk: Send + Sync + 'static {
+    /// What is published of an address; without one, of the requester's own.
+    fn look_up(&self, from: Requester<'_>, address: Option<&str>) -> Result<api::LookedUp, api::RemovalFault>;
+
+    /// Takes an address off, if it is proven to be the requester's.
+    fn remove(&self, from: Requester<'_>, address: Option<&str>) -> Result<api::Removal, api::RemovalFault>;
 }
 
 /// A running node as the console sees it. All calls but those that say otherwise are short: they may take locks, but
@@ -62,6 +82,15 @@ pub trait Node: Send + Sync + 'static {
 
     /// Ends a key at once.
     fn revoke_key(&self, wish: &api::RevokeWish) -> Result<api::KeyView, api::Fault>;
+
+    /// What waits before it is published.
+    fn held(&self) -> Vec<api::HeldView>;
+
+    /// Does what waits for a list, or drops it, because a person wants it.
+    fn decide_held(&self, wish: &api::PublishWish) -> Result<api::Published, api::Fault>;
+
+    /// Trusts a reporter again as much as the configuration says, because a person wants it.
+    fn trust_reporter(&self, wish: &api::ResetWish) -> Result<api::ReporterStatus, api::Fault>;
 
     /// What is counted.
     fn metrics(&self) -> Vec<metrics::Metric>;

@@ -4,6 +4,8 @@
 //!  socket --> Session::space/filled --> Session::serve --> Session::output --> socket
 //! ```
 
+use core::net::IpAddr;
+
 use base::Timestamp;
 
 /// A protocol: it opens a session for each client that connects.
@@ -17,6 +19,9 @@ pub trait Protocol: Send + Sync + 'static {
 
 /// One connection of a protocol, without its socket.
 pub trait Session: Send {
+    /// Whom the session is with, if he came over a network. Called once, before anything is read.
+    fn came_from(&mut self, _peer: Option<IpAddr>) {}
+
     /// Where the next bytes shall be read to; never empty.
     fn space(&mut self) -> &mut [u8];
 

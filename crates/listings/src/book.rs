@@ -6,6 +6,7 @@ use arc_swap::{ArcSwap, Guard};
 use base::{Address, Evidence, ListId, Listing, Maker, Network, Subject, Timestamp, Until};
 
 use crate::blocks::Hasher;
+use crate::brake::{BrakeLimits, Held, LetGo};
 use crate::bulk::Bulk;
 use crate::image::Shown;
 use crate::journal::Entry;
@@ -57,6 +58,8 @@ pub enum Refusal {
     OverBeforeItBegan,
     /// Only a person may want a listing that does not end by itself; a rule may want such a block, which is seen here only.
     EndlessByRule,
+    /// Rules bring too much onto the list: it waits for a person ([`Book::held`]).
+    Held,
 }
 
 /// What the book counts.
@@ -70,6 +73,8 @@ pub struct Counters {
     pub refused_never: u64,
     /// Wishes, and listings at the start, that were refused because the book was full.
     pub refused_full: u64,
+    /// Of those that the never-list refused, canaries: somebody makes things up.
+    pub refused_canaries: u64,
 }
 
 /// All listings in force.
@@ -213,6 +218,38 @@ impl Book {
         gone
     }
 
+    /// Takes exactly this subject out of a list because a rule wants it: at the brake, as what rules bring onto it. `by` goes
+    /// into the journal.
+    pub fn lift(&self, now: Timestamp, subject: &Subject, list: ListId, by: &str) -> Vec<Listing> {
+        let mut writer = self.writer();
+        let gone = writer.lift(now, subject, list, by);
+        writer.publish(&self.current);
+        gone
+    }
+
+    /// Sets up the brake before published lists; without it rules may change them as they like.
+    pub fn guard(&self, limits: BrakeLimits) {
+        self.writer().brake.set(limits);
+    }
+
+    /// The lists of which changes wait for a person.
+    pub fn held(&self) -> Vec<Held> {
+        self.writer().brake.held()
+    }
+
+    /// The first subjects of which a change waits, on one list.
+    pub fn held_on(&self, list: ListId, limit: usize) -> Vec<Subject> {
+        self.writer().brake.waiting(list, limit)
+    }
+
+    /// Does all that waits for the list, or drops it, and lets go of its brake. None if nothing waits.
+    pub fn let_go(&self, now: Timestamp, list: ListId, is_released: bool) -> Option<LetGo> {
+        let mut writer = self.writer();
+        let done = writer.let_go(&self.never.load(), now, list, is_released);
+        writer.publish(&self.current);
+        done
+    }
+
     /// Takes out all that is over at `now`, and says how many that was.
     pub fn expire(&self, now: Timestamp) -> usize {
         let mut expired = 0;
@@ -315,6 +352,7 @@ impl Book {
             waiting: writer.outbox.len(),
             refused_never: writer.refused_never,
             refused_full: writer.refused_full,
+            refused_canaries: writer.refused_canaries,
         }
     }
 

@@ -8,6 +8,7 @@
 //! Writers change the [`Book`] behind one mutex. Each change, or each batch of changes, publishes a new [`Snapshot`]
 //! that shares all it can with the one before; readers look at it without a lock and without allocating.
 //!
+//! What rules bring onto a published list, or take off it, passes a brake: a flood of it waits for a person ([`Held`]).
 //! Listings that came together by an import are a [`Bulk`]: they share one record, and take what the tree takes.
 //!
 //! The room promises: what the [`NeverList`] covers is listed by no road; a listing by a rule has an end and is never
@@ -21,8 +22,11 @@ pub mod tree;
 
 pub mod networks;
 
+pub mod removal;
+
 mod blocks;
 mod book;
+mod brake;
 mod bulk;
 mod image;
 mod journal;
@@ -37,6 +41,7 @@ pub use book::{
     BULK_MAX, Book, Counters, LISTINGS_MAX, REFUSED_KEPT_MAX, Refusal, ReplaceError, Replacement, SEEN_WHOLE_MAX,
     STEPS_MAX, Wish,
 };
+pub use brake::{BrakeLimits, HELD_MAX, Held, LetGo};
 pub use bulk::{Bulk, Content, Replaced};
 pub use image::{Followed, Image, Moment, Shown};
 pub use journal::{BY_NEVER_LIST, Cause, Change, Entry};

@@ -65,6 +65,7 @@ pub struct NeverList {
     logins: HashSet<Box<str>>,
     /// All networks with what protects them.
     protections: Vec<Protection>,
+    canaries: Tree,
 }
 
 /// A network that is never listed, and what protects it.
@@ -114,7 +115,21 @@ impl NeverList {
             tree_of(those.map(|it| it.network))
         };
         let logins = logins.into_iter().map(|login| login.as_str().into()).collect();
-        Self { networks: of(true), unpublished: of(false), logins, protections }
+        Self { networks: of(true), unpublished: of(false), logins, protections, canaries: Tree::default() }
+    }
+
+    /// The same with networks in which nobody lives: whatever would publish one of them rests on something made up.
+    #[must_use]
+    pub fn with_canaries(self, canaries: impl IntoIterator<Item = Network>) -> Self {
+        Self { canaries: tree_of(canaries.into_iter()), ..self }
+    }
+
+    /// Whether the subject is a canary, or a network that holds one, and the list one on which that matters.
+    pub fn is_canary_on(&self, subject: &Subject, list: ListId) -> bool {
+        match subject {
+            Subject::Network(network) => list != ListId::BLOCKED && !self.canaries.lists_below(*network).is_empty(),
+            Subject::Login(_) => false,
+        }
     }
 
     /// All networks with what protects them.
@@ -132,13 +147,14 @@ impl NeverList {
     }
 
     /// Whether the subject may not be on this list: [`NeverList::covers`], and for every list but `blocked` also what is
-    /// no stranger's address or serves everybody: special-purpose networks, name servers of top-level domains, allow files.
+    /// no stranger's address or serves everybody: special-purpose networks, name servers of top-level domains, allow files,
+    /// and canaries.
     pub fn covers_on(&self, subject: &Subject, list: ListId) -> bool {
         let is_special = || match subject {
             Subject::Network(network) => !self.unpublished.lists_below(*network).is_empty(),
             Subject::Login(_) => false,
         };
-        self.covers(subject) || list != ListId::BLOCKED && is_special()
+        self.covers(subject) || list != ListId::BLOCKED && is_special() || self.is_canary_on(subject, list)
     }
 
     /// Whether the subject is, or shares an address with, what is never listed. A network that merely

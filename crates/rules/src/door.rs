@@ -16,6 +16,10 @@ pub trait Door: Send + Sync {
         None
     }
 
+    /// The mail server could not check a password, because its database is out of order: nobody failed. One such word says
+    /// little, as whoever attacks may cause it; many about people who are at home do.
+    fn database_failed(&self, _now: Timestamp, _address: Option<Address>, _login: Option<&str>) {}
+
     /// Takes note of an event, and says what is to be done about its subjects now.
     fn observe(&self, event: &Event<'_>) -> Decision;
 }

@@ -19,10 +19,10 @@ use base::{Address, CanonicalLogin, Network, PasswordTag, Subject, Timestamp};
 use listings::Book;
 
 use crate::counters::{Counters, Tallies};
-use crate::credits::Credits;
 use crate::outage::Outage;
 use crate::owners::{Homes, KNOWN_FOR, Owner, Owners};
 use crate::plan::{Counting, GOOD_MAX, Plan};
+use crate::reporters::{Cases, Voices};
 use crate::sessions::Sessions;
 use crate::settings::Width;
 use crate::tarpits::Tarpits;
@@ -34,12 +34,14 @@ mod explain;
 mod lists;
 mod names;
 mod observe;
+mod reports;
 mod siege;
 
 pub use explain::Level;
 pub use lists::{RELAPSES_MAX, RELAPSES_WITHIN, SPAN_MAX};
 pub use names::{BY_REVERSE_NAME, NAME_WAIT, RECHECKED_MAX, WAITING_MAX};
 pub use observe::Observed;
+pub use reports::Exposed;
 pub use siege::{PROBATION, PROBATION_MAX};
 
 /// Shards on each side.
@@ -69,7 +71,8 @@ struct AddressShard {
     tables: Box<[Windows]>,
     shared: Windows,
     homes: Homes,
-    credits: Credits,
+    /// What others reported.
+    cases: Cases,
     /// Networks around addresses, by what was listed in them.
     networks: Windows,
     /// Seconds in which something good came from an address.
@@ -101,6 +104,8 @@ pub struct Engine {
     names: Mutex<names::Names>,
     probation: Mutex<siege::Probation>,
     relapses: Mutex<Windows>,
+    voices: Mutex<Voices>,
+    exposed: Mutex<Vec<Exposed>>,
     /// Milliseconds; [`Timestamp::EPOCH`] before the first pause.
     paused_until: AtomicU64,
     /// What would have been listed in the past, see [`Engine::replay`].
@@ -152,7 +157,7 @@ impl Engine {
                     tables: tables(&plan.addresses),
                     shared: Windows::new(&plan.shared, SHARED_MAX / SHARDS),
                     homes: Homes::new(known_for, subjects),
-                    credits: Credits::default(),
+                    cases: Cases::default(),
                     networks: Windows::new(&plan.network_shapes, subjects),
                     good: Windows::new(&[good], GOOD_ADDRESSES_MAX / SHARDS),
                 })
@@ -160,6 +165,8 @@ impl Engine {
             names: Mutex::default(),
             probation: Mutex::default(),
             relapses: Mutex::new(lists::relapses()),
+            voices: Mutex::new(Voices::new(&settings.reporters)),
+            exposed: Mutex::default(),
             tarpits: Mutex::new(Tarpits::new(settings.tarpits_max, settings.tarpits_per_address_max)),
             outage: Mutex::new(Outage::new(&keys)),
             paused_until: AtomicU64::new(0),
@@ -210,11 +217,15 @@ impl Engine {
         }
     }
 
+    /// Until when failed logins are not counted, or were not the last time; none if they always were.
+    pub fn paused_until(&self) -> Option<Timestamp> {
+        let until = Timestamp::from_millis(self.paused_until.load(Ordering::Relaxed));
+        (until > Timestamp::EPOCH).then_some(until)
+    }
+
     /// What the engine has counted.
     pub fn counters(&self) -> Counters {
-        let paused_until = Timestamp::from_millis(self.paused_until.load(Ordering::Relaxed));
-        let mut counters =
-            Counters { paused_until: (paused_until > Timestamp::EPOCH).then_some(paused_until), ..self.tallies.read() };
+        let mut counters = Counters { paused_until: self.paused_until(), ..self.tallies.read() };
         for shard in &self.sessions {
             counters.sessions_shed += hold(shard).shed;
         }

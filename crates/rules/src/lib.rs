@@ -2,7 +2,7 @@
 //!
 //! - [`Windows`] count: a bounded table of exact sliding windows, the one primitive under every rule.
 //! - `sessions` tell what was told before: the same attempt in a log and at a gate counts once.
-//! - `credits` weigh: what others report is a part of an attempt.
+//! - `reporters` weigh: what others report is a part of an attempt, and wants witnesses for a published list.
 //! - `owners` know from where and with what password a login succeeded: that is no guesser.
 //! - [`limits`] say how much may be sent: leaky buckets with reservations.
 //! - [`Engine`] leads an event past them, and an overflow into the [`listings::Book`].
@@ -11,7 +11,6 @@
 //! with the same result. Every table has a named limit, and what it sheds is counted in [`Counters`].
 
 mod counters;
-mod credits;
 mod door;
 mod engine;
 mod exceptions;
@@ -22,6 +21,7 @@ mod outage;
 mod owners;
 mod pack;
 mod plan;
+mod reporters;
 mod section;
 mod sessions;
 mod settings;
@@ -31,8 +31,8 @@ mod windows;
 pub use counters::Counters;
 pub use door::{Door, Question, Stage};
 pub use engine::{
-    BY_REVERSE_NAME, Engine, Level, NAME_WAIT, Observed, PROBATION, PROBATION_MAX, RECHECKED_MAX, RELAPSES_MAX,
-    RELAPSES_WITHIN, SPAN_MAX, WAITING_MAX,
+    BY_REVERSE_NAME, Engine, Exposed, Level, NAME_WAIT, Observed, PROBATION, PROBATION_MAX, RECHECKED_MAX,
+    RELAPSES_MAX, RELAPSES_WITHIN, SPAN_MAX, WAITING_MAX,
 };
 pub use exceptions::{EXCEPTIONS_MAX, Exception, Exceptions, Party, TooMany, Treatment};
 pub use keys::{Key, Keys};
@@ -41,6 +41,10 @@ pub use outage::{OUTAGE_LOGINS, OUTAGE_PAUSE, OUTAGE_WITHIN};
 pub use owners::{HOUSEMATES_MAX, KNOWN_FOR, Owner, PLACES_MAX, SHARED_WITHIN};
 pub use pack::default_rules;
 pub use plan::{BYSTANDERS, CROWD, GOOD_MAX, REPEATED_MAX, REPEATED_WITHIN, SHARED_COUNT_MAX};
+pub use reporters::{
+    ACTIVE_FOR, CASE_KEPT_FOR, CASES_MAX, OWNER_SELF, RISE_A_DAY, Standing, Voice, WITNESS_WEIGHT_MIN, WITNESSES_MAX,
+    WITNESSES_MIN,
+};
 pub use sessions::{HELD_MAX, HOLD, PSEUDO_LIFE, SESSION_LIFE, SESSIONS_MAX};
 pub use settings::{By, Distinct, Effect, Of, Profile, ReverseName, Rule, Settings, Then, Trigger, Width};
 pub use windows::{Filled, LATE_MAX, Overflow, Shape, Windows};

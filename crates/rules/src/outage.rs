@@ -1,8 +1,9 @@
 //! Tells an outage of the password database from an attack on everybody: passwords that were right a moment ago fail
-//! for many owners at once, at their usual places. Dovecot 2.3 reports such an outage as wrong passwords.
+//! for many owners at once, at their usual places, or cannot be checked. Dovecot 2.3 reports such an outage as wrong
+//! passwords, later ones say what it is.
 //!
-//! Only known places count, because whoever sprays passwords from elsewhere hits a 12-bit tag once in 4096 times, and
-//! could stop the counting by spraying fast.
+//! Only known places count, because whoever sprays passwords from elsewhere hits a 12-bit tag once in 4096 times, or tries
+//! logins at which the database stumbles, and could stop the counting by doing so fast.
 
 use core::time::Duration;
 
@@ -30,8 +31,8 @@ impl Outage {
         Self { window: Windows::new(&[shape], 1), key: keys.number(0), paused_until: Timestamp::EPOCH }
     }
 
-    /// The present password of a login failed at a known place. Returns the end of the pause if this begins one.
-    pub(crate) fn present_failed(&mut self, at: Timestamp, login: Key) -> Option<Timestamp> {
+    /// At a known place the present password of a login failed, or could not be checked. Returns the end of the pause if this begins one.
+    pub(crate) fn owner_failed(&mut self, at: Timestamp, login: Key) -> Option<Timestamp> {
         self.window.observe(self.key, 0, at, [tag_of(login)])?;
         self.paused_until = self.paused_until.max(at.plus(OUTAGE_PAUSE));
         Some(self.paused_until)
@@ -52,7 +53,7 @@ mod tests {
         let keys = Keys::new([1; 16]);
         let run = |script: &[(u64, u64)]| {
             let mut outage = Outage::new(&keys);
-            let hit = |(at, login): &(u64, u64)| outage.present_failed(Timestamp::from_secs(*at), keys.number(*login));
+            let hit = |(at, login): &(u64, u64)| outage.owner_failed(Timestamp::from_secs(*at), keys.number(*login));
             script.iter().filter_map(hit).last().map(Timestamp::as_secs)
         };
         assert_eq!(run(&[(100, 1), (101, 2), (102, 3), (103, 4), (104, 5)]), Some(164));

@@ -4,6 +4,8 @@ use core::time::Duration;
 
 use base::{Address, EventKind, ListId, Network};
 
+use crate::reporters::Voice;
+
 /// Everything the engine is told at its start.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
@@ -22,6 +24,10 @@ pub struct Settings {
     pub tarpits_per_address_max: usize,
     /// How often the reverse name on which a listing rests is asked again.
     pub recheck_every: Duration,
+    /// Who may report; what others say counts for nothing.
+    pub reporters: Vec<Voice>,
+    /// Networks in which nobody lives and from which nothing ever comes: whoever reports one of them makes it up.
+    pub canaries: Vec<Network>,
     /// How many subjects each table tracks, addresses and logins apart.
     pub subjects_max: usize,
 }
@@ -37,6 +43,8 @@ impl Default for Settings {
             tarpits_max: 50,
             tarpits_per_address_max: 5,
             recheck_every: Duration::from_hours(4),
+            reporters: Vec::new(),
+            canaries: Vec::new(),
             subjects_max: 1_000_000,
         }
     }

@@ -7,7 +7,8 @@
 //! | X-ARF | mail of fail2ban's action `xarf-login-attack` and others: the lines of the part with `Reported-From:` |
 //!
 //! A report says an address beyond doubt, because it stands in a field of its own; whether it is true is a matter of who says
-//! so. So a reporter has a key, of which only the hash is kept, a weight, and a number of reports a day.
+//! so. So a reporter has a key, of which only the hash is kept, and a number of reports a day; what his word weighs, the rules
+//! know.
 
 mod desk;
 mod forms;

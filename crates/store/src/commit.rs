@@ -8,7 +8,7 @@ use crate::load::{Entries, Load};
 use crate::past;
 use crate::records::Names;
 use crate::rows::{self, number, refs, time};
-use crate::{exceptions, keys, serials};
+use crate::{exceptions, keys, reporters, serials};
 use listings::{Cause, Change, Entry};
 
 /// The cache while a whole list is written, in KiB: of its pages none is looked at twice.
@@ -42,6 +42,7 @@ fn write(connection: &mut Connection, names: &Names, load: &Load, entries: &Entr
     write_audits(&transaction, load)?;
     keys::write(&transaction, load.keys.values())?;
     exceptions::write(&transaction, load.exceptions.values())?;
+    reporters::write(&transaction, load.standings.values())?;
     transaction.commit()
 }
 

@@ -1,6 +1,6 @@
 //! What Ratter keeps over a restart, in one `SQLite` file that an operator can open with `sqlite3`: the listings in
 //! force, the journal of every change to the book, the events, the addresses of each login's owner, the read positions
-//! of the sensors, the keys of the blocklist, the exceptions, and who did what.
+//! of the sensors, the keys of the blocklist, the exceptions, what became of reporters, and who did what.
 //!
 //! ```text
 //!  push(Batch) ──> queue ──┐  tick <= 20 ms, at once after wake()
@@ -45,6 +45,7 @@ mod people;
 mod queue;
 mod ranges;
 mod records;
+mod reporters;
 mod restore;
 mod retention;
 mod rows;

@@ -10,7 +10,7 @@ use crate::limits::{AUDITS_QUEUED_MAX, OWNERS_QUEUED_MAX};
 use crate::records::KeptEvent;
 use crate::records::{Batch, Position};
 use listings::{Cause, Change, Entry};
-use rules::{Owner, Party, Treatment};
+use rules::{Owner, Party, Standing, Treatment};
 
 /// What tells owners apart: a login's present and former passwords are all of use, so that none displaces another.
 pub(crate) type OwnerKey = (Login, Network, Option<PasswordTag>);
@@ -33,6 +33,7 @@ pub(crate) struct Load {
     pub(crate) audits: Vec<Audit>,
     pub(crate) keys: HashMap<Box<str>, KeptKey>,
     pub(crate) exceptions: HashMap<(Treatment, Party), ExceptionChange>,
+    pub(crate) standings: HashMap<Box<str>, Standing>,
 }
 
 /// What did not fit.
@@ -45,9 +46,9 @@ pub(crate) struct Shed {
 
 impl Load {
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { events, owners, positions, audits, keys, exceptions } = self;
-        let is_quiet = owners.is_empty() && positions.is_empty() && keys.is_empty() && exceptions.is_empty();
-        events.is_empty() && audits.is_empty() && is_quiet
+        let Self { events, owners, positions, audits, keys, exceptions, standings } = self;
+        let of_people = audits.is_empty() && keys.is_empty() && exceptions.is_empty() && standings.is_empty();
+        events.is_empty() && owners.is_empty() && positions.is_empty() && of_people
     }
 
     /// Adds a batch, of its events at most `room`.
@@ -89,6 +90,12 @@ impl Load {
         Shed::default()
     }
 
+    /// Adds what became of reporters. There are as many as the configuration has.
+    pub(crate) fn add_standings(&mut self, standings: Vec<Standing>) -> Shed {
+        self.standings.extend(standings.into_iter().map(|standing| (standing.reporter.clone(), standing)));
+        Shed::default()
+    }
+
     /// Adds what was queued after this load.
     pub(crate) fn absorb(&mut self, later: Self) {
         self.events.extend(later.events);
@@ -99,6 +106,7 @@ impl Load {
         self.audits.extend(later.audits);
         self.keys.extend(later.keys);
         self.exceptions.extend(later.exceptions);
+        self.standings.extend(later.standings);
     }
 
     fn put_owner(&mut self, key: OwnerKey, owner: Owner) {

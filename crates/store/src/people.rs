@@ -132,6 +132,19 @@ impl People {
         self.ask(|connection| read(connection, query, (time(since), most), &mut 0, row))
     }
 
+    pub(crate) fn reported_by(
+        &self,
+        reporter: &str,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Address>, StoreError> {
+        let query = "SELECT DISTINCT address FROM event INDEXED BY event_reporter \
+             WHERE reporter = ?1 AND time >= ?2 AND address IS NOT NULL LIMIT ?3";
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        let row = |row: &Row<'_>| row.get::<_, String>(0).ok()?.parse().ok();
+        self.ask(|connection| read(connection, query, (reporter, time(since), most), &mut 0, row))
+    }
+
     pub(crate) fn history(&self, subject: &Subject, limit: usize) -> Result<Vec<Past>, StoreError> {
         let subjects = around(subject);
         // Without the hint SQLite may walk the journal backwards, which is long for a subject that hardly occurs.

@@ -12,6 +12,7 @@ use crate::keys::KeptKey;
 use crate::limits::TICK;
 use crate::load::{Audit, Load, Shed};
 use crate::records::Batch;
+use rules::Standing;
 
 /// How the store does.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -124,6 +125,12 @@ impl Queue {
     pub(crate) fn push_exceptions(&self, changes: Vec<ExceptionChange>) {
         let mut state = self.lock();
         let shed = state.load.add_exceptions(changes);
+        self.queued(state, shed);
+    }
+
+    pub(crate) fn push_standings(&self, standings: Vec<Standing>) {
+        let mut state = self.lock();
+        let shed = state.load.add_standings(standings);
         self.queued(state, shed);
     }
 

@@ -10,9 +10,10 @@ use crate::limits::Limits;
 use crate::past::PastListing;
 use crate::people::PastMaker;
 use crate::records::{KeptEvent, Names, Position};
+use crate::reporters;
 use crate::rows::{self, time};
 use crate::serials;
-use rules::{Exception, Owner};
+use rules::{Exception, Owner, Standing};
 
 /// What the store knew when it was last written.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -37,6 +38,8 @@ pub struct Restored {
     pub keys: Vec<KeptKey>,
     /// The exceptions in force or over since.
     pub exceptions: Vec<Exception>,
+    /// What became of those who report.
+    pub standings: Vec<Standing>,
     /// The secret of this node, for hashes that nobody else can make.
     pub secret: [u8; 16],
     /// What is in the file and not in here.
@@ -103,6 +106,7 @@ pub(crate) fn begin(connection: &mut Connection, secret: [u8; 16], first: u64) -
     let unreadable = &mut restored.left_out.unreadable_rows;
     restored.keys = read(connection, &keys::query(), [], unreadable, keys::read)?;
     restored.exceptions = read(connection, exceptions::QUERY, [], unreadable, exceptions::read)?;
+    restored.standings = read(connection, &reporters::query(), [], unreadable, reporters::read)?;
     restored.serial = serials::begin(connection, first)?;
     Ok(restored)
 }

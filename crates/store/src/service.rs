@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use base::{Subject, Timestamp};
+use base::{Address, Subject, Timestamp};
 use rusqlite::Connection;
 
 use crate::bulk;
@@ -24,6 +24,7 @@ use crate::records::{Batch, KeptEvent, Names, cut};
 use crate::restore::{self, Restored};
 use crate::writer::Writer;
 use listings::{Book, Entry, Image};
+use rules::Standing;
 
 /// A store that is open and does not write yet: the book must take back its listings first.
 pub struct Opened {
@@ -144,6 +145,11 @@ impl Store {
         self.queue.push_exceptions(changes);
     }
 
+    /// Queues what became of reporters in place of what is known of them.
+    pub fn push_standings(&self, standings: Vec<Standing>) {
+        self.queue.push_standings(standings);
+    }
+
     /// Has everything written at once: for whoever changed the book. Does not wait.
     pub fn wake(&self) {
         self.queue.wake();
@@ -200,6 +206,11 @@ impl Store {
     /// The reports of others since a moment, the newest first, at most `limit`.
     pub fn reported(&self, since: Timestamp, limit: usize) -> Result<Vec<Reported>, StoreError> {
         self.people.reported(since, limit)
+    }
+
+    /// The addresses that somebody reported since a moment, each once, at most `limit`.
+    pub fn reported_by(&self, reporter: &str, since: Timestamp, limit: usize) -> Result<Vec<Address>, StoreError> {
+        self.people.reported_by(reporter, since, limit)
     }
 
     /// Changes of the book about a subject or the networks that cover it, newest first, at most `limit` and

@@ -16,7 +16,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::broadcast;
 
 use crate::Node;
-use crate::api::{Fault, FaultKind, Happening, KeyWish, ListWish, RevokeWish, UnlistWish};
+use crate::api::{Fault, FaultKind, Happening, KeyWish, ListWish, PublishWish, ResetWish, RevokeWish, UnlistWish};
 
 /// Most listings that one answer holds; the command line says so when there are more.
 const LISTINGS_MAX: usize = 100_000;
@@ -86,6 +86,8 @@ fn routes(node: Arc<dyn Node>, happenings: broadcast::Sender<Happening>) -> Rout
         .route("/v1/keys", get(async |State((node, _)): Nodes| node.keys().map(Json)))
         .route("/v1/keys/new", post(make_key))
         .route("/v1/keys/revoke", post(revoke_key))
+        .route("/v1/publish", get(async |State((node, _)): Nodes| Json(node.held())).post(decide_held))
+        .route("/v1/reporters/reset", post(trust_reporter))
         .with_state((node, happenings))
 }
 
@@ -135,6 +137,16 @@ async fn make_key(State((node, _)): Nodes, body: Bytes) -> Result<impl IntoRespo
 async fn revoke_key(State((node, _)): Nodes, body: Bytes) -> Result<impl IntoResponse, Fault> {
     let wish: RevokeWish = serde_json::from_slice(&body).map_err(|error| Fault::bad(error.to_string()))?;
     node.revoke_key(&wish).map(Json)
+}
+
+async fn decide_held(State((node, _)): Nodes, body: Bytes) -> Result<impl IntoResponse, Fault> {
+    let wish: PublishWish = serde_json::from_slice(&body).map_err(|error| Fault::bad(error.to_string()))?;
+    node.decide_held(&wish).map(Json)
+}
+
+async fn trust_reporter(State((node, _)): Nodes, body: Bytes) -> Result<impl IntoResponse, Fault> {
+    let wish: ResetWish = serde_json::from_slice(&body).map_err(|error| Fault::bad(error.to_string()))?;
+    node.trust_reporter(&wish).map(Json)
 }
 
 /// Streams what happens, a JSON line each. A watcher that is too slow is told how much it missed; it never holds up the

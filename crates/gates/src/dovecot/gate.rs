@@ -240,8 +240,11 @@ impl Gate {
             }
         };
         self.counters.add(count);
-        let Some((kind, tally)) = outcome else { return };
         let (address, login) = (body.remote, non_empty(&body.login));
+        if count == Count::ReportedOutage {
+            self.guarded(|door| door.database_failed(now, address, login));
+        }
+        let Some((kind, tally)) = outcome else { return };
         if address.is_none() && login.is_none() {
             return self.counters.add(Count::ReportedNobody);
         }

@@ -1,4 +1,5 @@
 use core::mem::MaybeUninit;
+use core::net::IpAddr;
 use core::time::Duration;
 
 use base::Timestamp;
@@ -25,6 +26,7 @@ pub struct Connection {
     fault: Option<Fault>,
     /// Since when the request at the front is put off.
     waits_since: Option<Timestamp>,
+    peer: Option<IpAddr>,
 }
 
 /// Memory for the parts of a reply, which is used again.
@@ -70,7 +72,13 @@ impl Connection {
             closing: false,
             fault: None,
             waits_since: None,
+            peer: None,
         }
+    }
+
+    /// Says whom it is with, if he came over a network.
+    pub const fn came_from(&mut self, peer: Option<IpAddr>) {
+        self.peer = peer;
     }
 
     /// Where the next bytes shall be read to; never empty.
@@ -161,7 +169,7 @@ impl Connection {
         if let Framing::Sized(size) = head.framing
             && let Some(body) = unread.get(head.length..head.length + size)
         {
-            let request = Request::new(&request, body);
+            let request = Request::new(&request, body, self.peer);
             let waited = self.waits_since.map_or(Duration::ZERO, |since| now.since(since));
             let fill = |reply: &mut Reply<'_>| service.answer(now, &request, reply);
             let is_answered = answer(&mut self.output, &mut self.memory, &head, waited, fill);
@@ -190,7 +198,7 @@ impl Connection {
         let mut slots: Slots<'_> = [const { MaybeUninit::uninit() }; HEADERS_MAX];
         // The head was read before, so that reading it again finds it; only its borrows are new.
         let (_, request) = head::parse(&unread[..head.length], &mut slots)?.ok_or(Fault::Malformed)?;
-        let request = Request::new(&request, &unread[head.length..body_end]);
+        let request = Request::new(&request, &unread[head.length..body_end], self.peer);
         let waited = self.waits_since.map_or(Duration::ZERO, |since| now.since(since));
         let fill = |reply: &mut Reply<'_>| service.answer(now, &request, reply);
         let is_answered = answer(&mut self.output, &mut self.memory, &head, waited, fill);

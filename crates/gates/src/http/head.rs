@@ -1,4 +1,5 @@
 use core::mem::MaybeUninit;
+use core::net::IpAddr;
 
 use super::body::Chunked;
 use super::reply::After;
@@ -11,12 +12,13 @@ pub struct Request<'a> {
     target: &'a str,
     headers: &'a [httparse::Header<'a>],
     body: &'a [u8],
+    peer: Option<IpAddr>,
 }
 
 impl<'a> Request<'a> {
-    pub(super) fn new<'b: 'a>(head: &'a httparse::Request<'_, 'b>, body: &'a [u8]) -> Self {
+    pub(super) fn new<'b: 'a>(head: &'a httparse::Request<'_, 'b>, body: &'a [u8], peer: Option<IpAddr>) -> Self {
         let (method, target) = (head.method.unwrap_or_default(), head.path.unwrap_or_default());
-        Self { method, target, headers: head.headers, body }
+        Self { method, target, headers: head.headers, body, peer }
     }
 
     /// `GET`, `POST`, … as it was sent; methods are case-sensitive (RFC 9110 section 9.1).
@@ -41,6 +43,11 @@ impl<'a> Request<'a> {
     /// The value of the first header of that name, in any case of letters.
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
         self.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+    }
+
+    /// Whom the connection is with, if he came over a network.
+    pub const fn peer(&self) -> Option<IpAddr> {
+        self.peer
     }
 
     /// The body, decoded.

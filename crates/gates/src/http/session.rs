@@ -1,3 +1,4 @@
+use core::net::IpAddr;
 use std::sync::Arc;
 
 use base::Timestamp;
@@ -31,6 +32,10 @@ pub struct HttpSession {
 }
 
 impl Session for HttpSession {
+    fn came_from(&mut self, peer: Option<IpAddr>) {
+        self.connection.came_from(peer);
+    }
+
     fn space(&mut self) -> &mut [u8] {
         self.connection.space()
     }

@@ -193,7 +193,9 @@ async fn accept<P: Protocol>(listener: AsyncListener, protocol: Arc<P>, shared: 
         bump(&shared.tallies.accepted);
         let seat = shared.seats.take();
         let (number, silent_since) = (seat.number, seat.silent_since.clone());
-        let client = Client::new(protocol.open(), seat, shared.clone());
+        let mut session = protocol.open();
+        session.came_from(stream.peer());
+        let client = Client::new(session, seat, shared.clone());
         let task = tokio::spawn(async move {
             // An error of the socket ends this connection; the client sees it as well and asks again.
             _ = converse(stream, client).await;

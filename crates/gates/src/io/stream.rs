@@ -1,6 +1,6 @@
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -114,6 +114,14 @@ pub(super) enum Stream {
 }
 
 impl Stream {
+    /// The address at the other end, if it is one of a network.
+    pub(super) fn peer(&self) -> Option<IpAddr> {
+        match self {
+            Self::Tcp(stream) => stream.peer_addr().ok().map(|peer| peer.ip()),
+            Self::Unix(_) => None,
+        }
+    }
+
     pub(super) async fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.read(space).await,

@@ -65,6 +65,10 @@ pub enum ReplaceError<E> {
     /// The networks could not be had to the end when some of them were in force already: the list is the new one below
     /// some address and the old one above it. It is to be replaced anew.
     Torn(E),
+    /// This network is a canary, or holds one: whoever made the list made it up.
+    Canary(Network),
+    /// This network is wider than any that may be published.
+    Wide(Network),
     /// The list would shrink or grow by more than was allowed.
     Changed {
         /// How many networks the bulk in force has.
@@ -172,7 +176,8 @@ impl Book {
         percent_max: Option<u8>,
     ) -> Result<Replacement, ReplaceError<E>> {
         let tree = self.writer().begin(list);
-        let merged = self.merge(list, &tree, networks);
+        let prefixes = self.writer().brake.limits().filter(|_| percent_max.is_some()).map(|limits| limits.prefixes);
+        let merged = self.merge(list, &tree, networks, prefixes);
         let mut writer = self.writer();
         let mut pending = writer.pending.take().expect("it was begun, and nobody else has the turn");
         let mut replacement = merged?;
@@ -199,6 +204,7 @@ impl Book {
         list: ListId,
         tree: &Tree,
         networks: impl Iterator<Item = Result<Network, E>>,
+        prefixes: Option<(u8, u8)>,
     ) -> Result<Replacement, ReplaceError<E>> {
         let never = self.never.load();
         let mut result = Replacement::default();
@@ -213,12 +219,19 @@ impl Book {
             while let Some(gone) = old.next_if(|old| *old < network) {
                 self.edit(&mut edits, (gone, false));
             }
+            if never.is_canary_on(&Subject::Network(network), list) {
+                return Err(ReplaceError::Canary(network));
+            }
             if never.covers_on(&Subject::Network(network), list) {
                 result.never += 1;
                 if result.refused.len() < REFUSED_KEPT_MAX {
                     result.refused.push(network);
                 }
                 continue;
+            }
+            let shortest = prefixes.map(|(v4, v6)| if network.base().is_ipv4() { v4 } else { v6 });
+            if shortest.is_some_and(|shortest| network.length() < shortest) {
+                return Err(ReplaceError::Wide(network));
             }
             taken += 1;
             if taken > BULK_MAX {

@@ -111,7 +111,7 @@ fn a_full_book_keeps_what_it_has() {
     let more = |text| book.list(at(2), wish(text, AUTH, Until::At(at(9)), person()));
     assert_eq!(more("198.51.100.8"), Err(Refusal::Full));
     assert_eq!(more("198.51.100.7"), Ok(10));
-    let counters = Counters { listings: 8, waiting: 10, refused_never: 0, refused_full: 1 };
+    let counters = Counters { listings: 8, waiting: 10, refused_never: 0, refused_full: 1, refused_canaries: 0 };
     assert_eq!(book.counters(), counters);
     assert_eq!(book.expire(at(9)), 8);
     assert!(more("198.51.100.8").is_ok());

@@ -9,6 +9,7 @@ use super::exchange::Exchange;
 use super::replace::Pending;
 use super::{Refusal, Wish};
 use crate::blocks::Hasher;
+use crate::brake::{Brake, LetGo, Waiting};
 use crate::bulk::{Bulk, InForce};
 use crate::image::Shown;
 use crate::journal::{BY_NEVER_LIST, Cause, Change, Entry};
@@ -30,6 +31,9 @@ pub(super) struct Writer {
     pub(super) outbox: Vec<Entry>,
     pub(super) refused_never: u64,
     pub(super) refused_full: u64,
+    pub(super) refused_canaries: u64,
+    /// What rules may do to published lists.
+    pub(super) brake: Brake,
     /// Whether there is something to publish.
     pub(super) unseen: bool,
     /// The bulk of each list.
@@ -63,6 +67,8 @@ impl Writer {
             outbox: Vec::new(),
             refused_never: 0,
             refused_full: 0,
+            refused_canaries: 0,
+            brake: Brake::default(),
             unseen: false,
             bulks: [const { None }; LISTS_MAX],
             pending: None,
@@ -77,10 +83,11 @@ impl Writer {
 
     /// See [`super::Book::list`]; nothing is visible before [`Writer::publish`].
     pub(super) fn list(&mut self, never: &NeverList, now: Timestamp, wish: Wish) -> Result<u64, Refusal> {
-        let Wish { subject, list, until, maker, evidence } = wish;
+        let Wish { mut subject, list, until, mut maker, evidence } = wish;
         let is_rule = matches!(maker, Maker::Rule(_));
         if never.covers_on(&subject, list) {
             self.refused_never += 1;
+            self.refused_canaries += u64::from(never.is_canary_on(&subject, list));
             return Err(Refusal::NeverListed);
         }
         if is_rule && until == Until::Never && list != ListId::BLOCKED {
@@ -105,6 +112,14 @@ impl Writer {
             if self.register.len() >= self.limit {
                 self.refused_full += 1;
                 return Err(Refusal::Full);
+            }
+            if is_rule {
+                let size = self.register.count(list) + self.bulk_count(list);
+                let wish = Wish { subject, list, until, maker, evidence };
+                if !self.brake.comes(now, &wish, size) {
+                    return Err(Refusal::Held);
+                }
+                (subject, maker) = (wish.subject, wish.maker);
             }
             if let Some(listing) = bulk {
                 self.leave_bulk(now, listing, Cause::Replaced);
@@ -166,6 +181,56 @@ impl Writer {
             }
         }
         gone
+    }
+
+    /// See [`super::Book::lift`].
+    pub(super) fn lift(&mut self, now: Timestamp, subject: &Subject, list: ListId, by: &str) -> Vec<Listing> {
+        let is_there = self.register.find(subject, list).is_some();
+        let size = self.register.count(list) + self.bulk_count(list);
+        if !is_there || !self.brake.goes(now, list, subject, by, size) {
+            return Vec::new();
+        }
+        self.unlist(now, subject, Some(list), by)
+    }
+
+    /// See [`super::Book::let_go`].
+    pub(super) fn let_go(
+        &mut self,
+        never: &NeverList,
+        now: Timestamp,
+        list: ListId,
+        is_released: bool,
+    ) -> Option<LetGo> {
+        if !self.brake.grips(list) {
+            return None;
+        }
+        let size = self.register.count(list) + self.bulk_count(list);
+        let waiting = self.brake.let_go(now, list, size);
+        let mut done = LetGo::default();
+        if !is_released {
+            done.dropped = waiting.len();
+            return Some(done);
+        }
+        // What a person lets through is not measured.
+        let brake = core::mem::take(&mut self.brake);
+        for (subject, waiting) in waiting {
+            let is_done = match waiting {
+                Waiting::Coming(wish) => {
+                    let is_made = self.list(never, now, wish).is_ok();
+                    done.made.extend(is_made.then_some(subject));
+                    is_made
+                }
+                Waiting::Going(by) => {
+                    let ended = self.unlist(now, &subject, Some(list), &by).len();
+                    done.ended += ended;
+                    ended > 0
+                }
+            };
+            done.dropped += usize::from(!is_done);
+        }
+        self.brake = brake;
+        self.brake.let_go(now, list, self.register.count(list) + self.bulk_count(list));
+        Some(done)
     }
 
     /// Takes out up to `limit` of what is over.

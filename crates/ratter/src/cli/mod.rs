@@ -14,9 +14,12 @@ mod key;
 mod listings;
 mod parse;
 mod password;
+mod publish;
 mod rdns;
 mod replay;
 mod report;
+mod reporter;
+mod rules;
 mod run;
 mod setup;
 mod show;
@@ -77,6 +80,8 @@ enum Command {
     List(listings::ListArguments),
     /// Take an address, a network or a login off a list, or off all of them
     Unlist(listings::UnlistArguments),
+    /// Prove that the configured rules do what is written down about them
+    Rules(rules::Arguments),
     /// Make, show and revoke the keys with which the blocklist is asked
     Key(key::Arguments),
     /// Read log files and show what the configured rules would have done; changes nothing
@@ -91,10 +96,14 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Judge passwords and make new ones
     Password(password::Arguments),
+    /// Show what waits before it is published, and do it or drop it
+    Publish(publish::Arguments),
     /// Set up a mail server to ask Ratter: print its files, write them, prove them
     Setup(setup::Arguments),
     /// Hand what others report to the running node
     Report(report::Arguments),
+    /// Show those who report and what their word weighs, and trust one again
+    Reporter(reporter::Arguments),
     /// Judge reverse names
     Rdns(rdns::Arguments),
     /// Put the addresses of files on a list, or translate what other programs are configured with
@@ -142,6 +151,7 @@ pub fn main() -> ExitCode {
         Command::Why(why) => why::why(config, &why, &show),
         Command::List(list) => listings::list(config, &list, &show),
         Command::Unlist(unlist) => listings::unlist(config, &unlist, &show),
+        Command::Rules(rules) => rules::rules(config, &rules, &show),
         Command::Key(key) => key::key(config, &key, &show),
         Command::Replay(replay) => replay::replay(config, &replay, &show),
         Command::Parse(parse) => parse::parse(config, &parse),
@@ -149,8 +159,10 @@ pub fn main() -> ExitCode {
         Command::Ask(ask) => ask::ask(config, &ask, &show),
         Command::Doctor(doctor) => doctor::doctor(config, &doctor, &show),
         Command::Password(password) => password::password(&password, &show),
+        Command::Publish(publish) => publish::publish(config, &publish, &show),
         Command::Setup(setup) => setup::setup(config, &setup, &show),
         Command::Report(report) => report::report(&report, &show),
+        Command::Reporter(reporter) => reporter::reporter(config, &reporter, &show),
         Command::Rdns(rdns) => rdns::rdns(&rdns),
         Command::Import(import) => import::import(config, &import, &show),
         Command::Export(export) => export::export(config, &export, &show),

@@ -49,7 +49,7 @@ fn raise_file_limit(config: &Config) {
     }
 }
 
-/// Serves the control socket and the metrics until a signal comes.
+/// Serves the control socket, the metrics and the page for removals until a signal comes.
 async fn serve(config: &Config, running: &node::Running) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be awaited")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be awaited")?;
@@ -67,7 +67,13 @@ async fn serve(config: &Config, running: &node::Running) -> anyhow::Result<()> {
             }
         }
     };
-    tokio::pin!(metrics);
+    let removal = async {
+        match (&config.removal, node::RemovalDesk::new(config, &running.node)) {
+            (Some(settings), Some(desk)) => console::io::serve_removal(settings.listen, desk).await,
+            (_, _) => std::future::pending().await,
+        }
+    };
+    tokio::pin!(metrics, removal);
     tokio::select! {
         _ = terminate.recv() => info!(signal = "SIGTERM", "stopping"),
         _ = interrupt.recv() => info!(signal = "SIGINT", "stopping"),
@@ -77,6 +83,10 @@ async fn serve(config: &Config, running: &node::Running) -> anyhow::Result<()> {
         ended = &mut metrics => {
             error!("metrics are not served any more");
             ended.context("metrics cannot be served")?;
+        }
+        ended = &mut removal => {
+            error!("the page for removals is not served any more");
+            ended.context("the page for removals cannot be served")?;
         }
     }
     Ok(())
@@ -104,6 +114,7 @@ fn welcome(config: &Config, source: &Source) -> String {
             format!("  dns tls    {}", listen.join(" "))
         }));
     }
+    lines.extend(config.removal.iter().map(|removal| format!("  removals   http://{}/", removal.listen)));
     lines.extend(config.console.iter().map(|console| format!("  metrics    http://{}/metrics", console.listen)));
     if matches!(source, Source::BuiltIn) {
         lines.push(TO_TRY.to_owned());

@@ -29,11 +29,7 @@ fn text(status: &Status) -> String {
     ));
     parts.push(table(["INPUT OR GATE", "STATE", "COUNTED"], inputs(status)));
     if !status.reporters.is_empty() {
-        let rows = status.reporters.iter().map(|r| {
-            let today = format!("{} of {}", r.today, r.daily_cap);
-            [r.name.clone(), r.weight.to_string(), today, r.known.to_string(), r.over.to_string()]
-        });
-        parts.push(table(["REPORTER", "WEIGHT", "TODAY", "SENT AGAIN", "TOO MANY"], rows));
+        parts.push(super::reporter::shown(&status.reporters));
     }
     if !status.actions.is_empty() {
         parts.push(table(["ACTION", "STATE", "COUNTED"], status.actions.iter().map(action)));

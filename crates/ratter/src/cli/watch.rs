@@ -41,6 +41,7 @@ fn text(happening: &Happening) -> String {
             Some(maker) => format!("{at} IMPORTED       {listed} networks to {list} by {maker}"),
             None => format!("{at} IMPORT ENDED   on {list}: its time was over"),
         },
+        Happening::Notice { at, text } => format!("{at} NOTICE         {text}"),
         Happening::Missed(missed) => format!("{:24} ({missed} passed over: too fast for this terminal)", ""),
     }
 }

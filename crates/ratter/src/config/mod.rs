@@ -31,7 +31,9 @@ mod node;
 mod notices;
 mod patterns;
 mod probe;
+mod publish;
 mod reader;
+mod removal;
 mod reports;
 mod resolver;
 mod rules;
@@ -71,6 +73,8 @@ pub use self::maps::MapGate;
 pub use self::node::{LogFormat, Node};
 pub use self::notices::{Hook, Hooked, Mail};
 pub use self::probe::{Machine, Probe, Transport};
+pub use self::publish::Publish;
+pub use self::removal::{KEPT, Removal};
 pub use self::reports::Reports;
 pub use self::resolver::Resolver;
 pub use self::rules::{By, Distinct, Effect, Of, ReverseName, Rule, Then, Trigger};
@@ -127,6 +131,10 @@ pub struct Config {
     pub dnsbl: Option<Dnsbl>,
     /// The listener for subscribers to lists, if it is wanted.
     pub feed: Option<Feed>,
+    /// How much published lists may change before a person looks.
+    pub publish: Publish,
+    /// The page on which people take themselves off, if it is wanted.
+    pub removal: Option<Removal>,
     /// What is done outside when the book changes.
     pub actions: Actions,
     /// The console, if it is wanted.
@@ -172,9 +180,11 @@ pub fn load(path: Option<&Path>, text: &str, probe: &dyn Probe) -> Result<Config
 }
 
 /// Sections of which `default.toml` has none, with what is required in them.
-const OTHER_SECTIONS: &str = "[[login.alias]]\n[[sensor.journal]]\n[[sensor.syslog]]\n[sensor.rspamd]\n[[pattern]]\n[[ask]]\ncodes = [{}]\n[gate.http.ask]\n\
-     [gate.http.nginx]\n[gate.line.ask]\n[gate.map.ask]\n[gate.postfix.ask]\n[gate.milter.ask]\n[gate.saslauthd]\n[gate.dovecot.ask]\n[[action.export]]\n[[action.map]]\n[[action.mail]]\n[[action.webhook]]\n[[action.command]]\n[action.nft]\n[reports]\n[[reporter]]\n[dnsbl.access]\n\
-     [[dnsbl.zone]]\n[[dnsbl.transfer.allow]]\n[[dnsbl.transfer.notify]]\n[dnsbl.static]\n[dnsbl.tls]\n[[dnsbl.mirror]]\n[feed]\n";
+const OTHER_SECTIONS: &str = "[[login.alias]]\n[[sensor.journal]]\n[[sensor.syslog]]\n[sensor.rspamd]\n[[pattern]]\n[[ask]]\ncodes = [{}]\n\
+     [gate.http.ask]\n[gate.http.nginx]\n[gate.line.ask]\n[gate.map.ask]\n[gate.postfix.ask]\n[gate.milter.ask]\n[gate.saslauthd]\n\
+     [gate.dovecot.ask]\n[[action.export]]\n[[action.map]]\n[[action.mail]]\n[[action.webhook]]\n[[action.command]]\n[action.nft]\n\
+     [reports]\n[[reporter]]\n[dnsbl.access]\n[[dnsbl.zone]]\n[[dnsbl.transfer.allow]]\n[[dnsbl.transfer.notify]]\n[dnsbl.static]\n\
+     [dnsbl.tls]\n[[dnsbl.mirror]]\n[feed]\n[removal]\n";
 
 /// Every key there is, such as `rule.distinct.of`, with its default as `default.toml` writes it.
 pub fn keys() -> BTreeMap<String, Option<&'static str>> {
@@ -215,6 +225,7 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
     let login = file.always("login", login::read);
     let limits = file.always("limits", limits::read);
     let resolver = file.always("resolver", resolver::read);
+    let publish = file.always("publish", publish::read);
     let state = node.as_ref().map(|node| node.state.as_path());
     let sensors = file.part("sensor", |section| Some(sensors::read(section, state))).unwrap_or_default();
     let patterns = patterns::read(file);
@@ -228,6 +239,9 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
     let dnsbl = file.part("dnsbl", |section| dnsbl::read(section, name, &lists));
     let feed = file.part("feed", feed::read);
     feed::check(file);
+    let removal = file.part("removal", removal::read);
+    let published: Vec<&str> = lists.published().collect();
+    removal::check(file, removal.as_ref(), &published);
     let login_rules: Vec<bool> = rules.iter().map(|rule| rule.on.is_about_logins()).collect();
     let about = About { node: name.unwrap_or("localhost"), login_rules: &login_rules };
     let has_console = file.has("console");
@@ -251,6 +265,8 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
         lists: lists.into_lists(),
         dnsbl,
         feed,
+        publish: publish?,
+        removal,
         actions: actions.unwrap_or_default(),
         console,
         warnings: Faults::new(String::new(), String::new(), Vec::new()),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use base::{Login, Network};
 
 use super::diagnose::Fault;
-use super::forms::{Form, Mismatch, domain, read_network, word};
+use super::forms::{Form, Mismatch, domain, network, read_network, word};
 use super::listeners::reason;
 use super::reader::Section;
 
@@ -20,6 +20,8 @@ pub struct Node {
     pub control: PathBuf,
     /// Networks that are never listed.
     pub never_list: Vec<Network>,
+    /// Networks in which nobody lives: whoever reports or lists one of them made it up.
+    pub canaries: Vec<Network>,
     /// Logins that are never listed.
     pub never_logins: Vec<Login>,
     /// Files of networks that are on no published list.
@@ -52,6 +54,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Node> {
     let never = section.each("never-list", &never_form());
     let allow_files = section.each("allow-files", &section.desk.path("/etc/ratter/dnswl"));
     let allow_senders = section.each("allow-senders", &domain());
+    let canaries = section.optional_each("canaries", &network()).unwrap_or_default();
     let log = section.setting("log", &word([("text", LogFormat::Text), ("json", LogFormat::Json)]));
 
     for entry in &never {
@@ -85,7 +88,18 @@ pub(super) fn read(section: &Section<'_>) -> Option<Node> {
     }
     let allow_files = allow_files.into_iter().map(|file| file.value).collect();
     let allow_senders = allow_senders.into_iter().map(|domain| domain.value).collect();
-    Some(Node { name: name?, state, control, never_list, never_logins, allow_files, allow_senders, log: log? })
+    let canaries = canaries.into_iter().map(|canary| canary.value).collect();
+    Some(Node {
+        name: name?,
+        state,
+        control,
+        never_list,
+        canaries,
+        never_logins,
+        allow_files,
+        allow_senders,
+        log: log?,
+    })
 }
 
 /// An entry of the never-list, or of another list of exceptions.

@@ -2,11 +2,13 @@
 
 use core::net::SocketAddr;
 
+use ::rules::Voice;
 use ::sensors::reports::{KEY_BYTES_MIN, KeyHash, Reporter};
+use base::Network;
 
 use super::diagnose::Fault;
 use super::dovecot::secret_file;
-use super::forms::{Form, Mismatch, name, number, socket};
+use super::forms::{Form, Mismatch, name, network, number, socket};
 use super::listeners::is_public;
 use super::probe::Transport;
 use super::reader::Section;
@@ -25,13 +27,18 @@ const REPORTERS_MAX: usize = 100_000;
 pub struct Reports {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Web servers in front of it, whose `X-Forwarded-For` says who the reporter is.
+    pub proxies: Vec<Network>,
     /// Who may report.
     pub reporters: Vec<Reporter>,
+    /// The same, with what each belongs to.
+    pub voices: Vec<Voice>,
 }
 
 pub(super) fn read(file: &Section<'_>) -> Option<Reports> {
-    let reporters = reporters(file);
-    let listen = file.part("reports", |section| {
+    let (reporters, voices) = reporters(file).into_iter().unzip();
+    let listening = file.part("reports", |section| {
+        let proxies = section.optional_each("proxies", &network()).unwrap_or_default();
         let listen = section.required("listen", &socket())?;
         section.desk.listens(section.place("listen"), listen, Transport::Tcp);
         if is_public(listen.ip()) {
@@ -39,7 +46,7 @@ pub(super) fn read(file: &Section<'_>) -> Option<Reports> {
             let hint = "listen on 127.0.0.1 and put a web server with TLS before it";
             section.desk.report(fault.label("reachable from outside").hint(hint.to_owned()));
         }
-        Some(listen)
+        Some((listen, proxies.into_iter().map(|proxy| proxy.value).collect()))
     });
     if file.has("reports") && !file.has("reporter") {
         let fault = Fault::warning(file.place("reports"), "[reports] listens, and nobody may report");
@@ -49,23 +56,24 @@ pub(super) fn read(file: &Section<'_>) -> Option<Reports> {
         let fault = Fault::warning(file.place("reporter"), "there are reporters, and nothing listens for them");
         file.desk.report(fault.hint("add `[reports]` with `listen = \"127.0.0.1:4006\"`".to_owned()));
     }
-    Some(Reports { listen: listen?, reporters })
+    let (listen, proxies) = listening?;
+    Some(Reports { listen, proxies, reporters, voices })
 }
 
 /// The reporters, with a fault for those that have a name or a key in common: nobody could tell them apart.
-fn reporters(file: &Section<'_>) -> Vec<Reporter> {
+fn reporters(file: &Section<'_>) -> Vec<(Reporter, Voice)> {
     let read = file.tables("reporter", |section| (section.place("name"), one(section)));
-    let (mut reporters, mut places) = (Vec::<Reporter>::new(), Vec::new());
+    let (mut reporters, mut places) = (Vec::<(Reporter, Voice)>::new(), Vec::new());
     for (place, reporter) in read {
-        let Some(reporter) = reporter else { continue };
-        let same = |other: &Reporter| other.name == reporter.name || other.key == reporter.key;
+        let Some((reporter, voice)) = reporter else { continue };
+        let same = |(other, _): &(Reporter, Voice)| other.name == reporter.name || other.key == reporter.key;
         if let Some(first) = reporters.iter().position(same) {
-            let what = if reporters[first].name == reporter.name { "name" } else { "key" };
+            let what = if reporters[first].0.name == reporter.name { "name" } else { "key" };
             let fault = Fault::error(place, format!("two reporters with the same {what}")).label("the second");
             file.desk.report(fault.also(core::ops::Range::clone(&places[first]), "the first"));
             continue;
         }
-        reporters.push(reporter);
+        reporters.push((reporter, voice));
         places.push(place);
     }
     if let Some(place) = places.get(REPORTERS_MAX) {
@@ -75,8 +83,9 @@ fn reporters(file: &Section<'_>) -> Vec<Reporter> {
     reporters
 }
 
-fn one(section: &Section<'_>) -> Option<Reporter> {
-    let name = section.required("name", &name());
+fn one(section: &Section<'_>) -> Option<(Reporter, Voice)> {
+    let called = section.required("name", &name());
+    let owner = section.optional("owner", &name());
     let hash = section.optional("key-hash", &key_hash());
     let from_file = secret_file(section, "key-file");
     let weight = section.optional("weight", &number(1..=100));
@@ -96,12 +105,10 @@ fn one(section: &Section<'_>) -> Option<Reporter> {
         }
         hash
     });
-    Some(Reporter {
-        name: name?,
-        key: hash.or(from_file)?,
-        weight: weight.unwrap_or(WEIGHT),
-        daily_cap: daily_cap.unwrap_or(DAILY_CAP),
-    })
+    let (name, key, weight) = (called?, hash.or(from_file)?, weight.unwrap_or(WEIGHT));
+    let owner = owner.unwrap_or_else(|| name.clone());
+    let voice = Voice { name: name.as_str().into(), owner: owner.into(), weight };
+    Some((Reporter { name, key, daily_cap: daily_cap.unwrap_or(DAILY_CAP) }, voice))
 }
 
 fn key_hash() -> Form<'static, KeyHash> {

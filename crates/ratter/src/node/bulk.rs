@@ -99,6 +99,12 @@ fn replace(node: &Node, now: Timestamp, bulk: Bulk, networks: &Spool, is_forced:
             "nothing was changed: {after} networks would come in the place of {before}, which is more than {SHRINK_DEFAULT} % \
              away; `--force` does it"
         )),
+        ReplaceError::Canary(network) => Fault::refused(format!(
+            "nothing was changed: {network} holds a canary, so that the list is made up"
+        )),
+        ReplaceError::Wide(network) => Fault::refused(format!(
+            "nothing was changed: {network} is wider than `[publish]` allows; `--force` lists it all the same"
+        )),
         ReplaceError::List => Fault::bad(
             "what is imported to `blocked` is not replaced as a whole; import without `--replace`".to_owned(),
         ),

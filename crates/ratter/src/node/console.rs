@@ -4,8 +4,9 @@ use std::io::Read;
 use std::time::Duration;
 
 use ::console::api::{
-    DnsblStatus, EngineStatus, Fault, GateStatus, ImportWish, Imported, KeyView, KeyWish, ListStatus, ListWish,
-    ListingView, NewKey, REASON_BYTES_MAX, RevokeWish, SensorStatus, Status, StoreStatus, UnlistWish, Why, WishedSpan,
+    DnsblStatus, EngineStatus, Fault, GateStatus, HeldView, ImportWish, Imported, KeyView, KeyWish, ListStatus,
+    ListWish, ListingView, NewKey, PublishWish, Published, REASON_BYTES_MAX, ReporterStatus, ResetWish, RevokeWish,
+    SensorStatus, Status, StoreStatus, UnlistWish, Why, WishedSpan,
 };
 use ::console::metrics::Metric;
 use ::console::{Export, MapText};
@@ -35,11 +36,7 @@ impl ::console::Node for Node {
             lists: self.names.lists().map(|(id, info)| self.list_status(id, info)).collect(),
             sensors: self.gauges().iter().map(|gauge| gauge.status()).collect::<Vec<SensorStatus>>(),
             gates: self.gate_status(),
-            reporters: self
-                .outlets
-                .get()
-                .and_then(|outlets| outlets.reports.as_ref())
-                .map_or_else(Vec::new, super::reports::ReportsOutlet::reporters),
+            reporters: self.reporters(),
             dnsbl: self.dnsbl_status(),
             actions: self.actions.status(clock::now()),
             engine: EngineStatus {
@@ -95,6 +92,9 @@ impl ::console::Node for Node {
         let list = wish.list.as_deref().map(|name| self.find_list(name)).transpose()?.map(|(list, _)| list);
         let gone = self.book.unlist(clock::now(), &subject, list, &wish.person);
         if !gone.is_empty() {
+            if let Subject::Network(network) = subject {
+                self.engine.reports_refuted(network);
+            }
             self.store.audit(&wish.person, &format!("unlist {subject}"));
             self.save();
         }
@@ -129,6 +129,18 @@ impl ::console::Node for Node {
 
     fn revoke_key(&self, wish: &RevokeWish) -> Result<KeyView, Fault> {
         self.revoke_key(wish)
+    }
+
+    fn held(&self) -> Vec<HeldView> {
+        self.held_views()
+    }
+
+    fn decide_held(&self, wish: &PublishWish) -> Result<Published, Fault> {
+        self.decide_held(wish)
+    }
+
+    fn trust_reporter(&self, wish: &ResetWish) -> Result<ReporterStatus, Fault> {
+        self.trust_reporter(wish)
     }
 
     fn metrics(&self) -> Vec<Metric> {
@@ -209,6 +221,8 @@ impl Node {
             .chain(of_sensors)
             .chain(of_gate)
             .chain(self.actions.warnings())
+            .chain(self.reporter_warnings())
+            .chain(self.held_warnings())
             .collect()
     }
 }
@@ -262,7 +276,9 @@ fn refused(refusal: Refusal, subject: &Subject) -> Fault {
     Fault::refused(match refusal {
         Refusal::NeverListed => format!("{subject} is on the never-list, or overlaps it"),
         Refusal::AlreadyListed(_) => format!("{subject} is {}", refused_in_words(refusal)),
-        Refusal::Full | Refusal::OverBeforeItBegan | Refusal::EndlessByRule => refused_in_words(refusal),
+        Refusal::Full | Refusal::OverBeforeItBegan | Refusal::EndlessByRule | Refusal::Held => {
+            refused_in_words(refusal)
+        }
     })
 }
 
@@ -274,6 +290,7 @@ pub(super) fn refused_in_words(refusal: Refusal) -> String {
         Refusal::AlreadyListed(end) => format!("listed already until {}", until(end)),
         Refusal::Full => "the book is full".to_owned(),
         Refusal::OverBeforeItBegan => "a listing of no time at all is none".to_owned(),
+        Refusal::Held => "too much comes onto the list, so that it waits".to_owned(),
         Refusal::EndlessByRule => "only a person may want a listing without end".to_owned(),
     }
 }

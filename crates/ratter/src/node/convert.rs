@@ -28,6 +28,8 @@ pub(crate) fn engine_settings(config: &Config) -> rules::Settings {
         tarpits_max: config.login.tarpits,
         tarpits_per_address_max: config.login.tarpits_per_address,
         recheck_every: config.resolver.recheck,
+        reporters: config.reports.as_ref().map_or_else(Vec::new, |reports| reports.voices.clone()),
+        canaries: config.node.canaries.clone(),
         subjects_max: config.limits.subjects,
     }
 }

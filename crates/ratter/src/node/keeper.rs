@@ -38,12 +38,13 @@ impl Drop for Keeper {
     }
 }
 
-fn keep(node: &Node, (stopped, signal): &(Mutex<bool>, Condvar)) {
+fn keep(node: &Arc<Node>, (stopped, signal): &(Mutex<bool>, Condvar)) {
     let mut is_stopped = stopped.lock().unwrap_or_else(PoisonError::into_inner);
     while !*is_stopped {
         drop(is_stopped);
         let now = clock::now();
         node.do_what_is_due(now);
+        super::reporters::tend(node, now);
         let wait = node.next_deadline().map_or(TICK_MAX, |due| due.since(now).min(TICK_MAX));
         is_stopped = stopped.lock().unwrap_or_else(PoisonError::into_inner);
         if !*is_stopped {

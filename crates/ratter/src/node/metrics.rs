@@ -117,9 +117,29 @@ impl Node {
 
     fn book_metrics(&self) -> Vec<Metric> {
         let listings = self.names.lists().map(|(id, info)| (info.name.clone(), self.book.count(id) as u64));
+        let all = self.book.held();
+        let held = |of: fn(&listings::Held) -> usize| {
+            let counts = all.iter().map(|held| (self.names.list(held.list).to_owned(), of(held) as u64));
+            counts.collect::<Vec<_>>()
+        };
         vec![
             Metric::gauge("listings", "Listings in force, by list", 0).by("list", listings),
             Metric::gauge("serial", "Number of the last change to the book", self.book.serial()),
+            Metric::gauge("publish_coming", "Listings that wait because a published list grows too much, by list", 0)
+                .by("list", held(|held| held.coming)),
+            Metric::gauge(
+                "publish_going",
+                "Ends of listings that wait because a published list shrinks too much, by list",
+                0,
+            )
+            .by("list", held(|held| held.going)),
+            Metric::counter(
+                "canaries_refused",
+                "Listings of canaries that were refused",
+                self.book.counters().refused_canaries,
+            ),
+            Metric::counter("removals", "Requests of people to be taken off, by what became of them", 0)
+                .by("end", self.removals.read()),
             Metric::counter("never_listed", "Listings that the never-list refused", self.book.counters().refused_never),
         ]
     }

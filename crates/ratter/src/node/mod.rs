@@ -25,10 +25,16 @@ mod keeper;
 mod keys;
 mod metrics;
 mod names;
+mod outage;
+mod peer;
 mod protect;
+mod publish;
 mod pulse;
 mod random;
+mod rehearse;
+mod removal;
 mod replay;
+mod reporters;
 mod reports;
 mod reverse;
 mod sending;
@@ -41,11 +47,11 @@ mod versions;
 mod views;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use base::{Decision, Event, EventKind, Timestamp};
+use base::{Address, Decision, Event, EventKind, Timestamp};
 use listings::Book;
 use rules::{Door, Engine, Exceptions, Logins, Question, Stage};
 use sensors::patterns::Patterns;
@@ -59,6 +65,8 @@ pub(crate) use asking::{Asked, Asking};
 pub(crate) use feed::about;
 pub(crate) use keeper::Keeper;
 pub(crate) use random::octets as random_octets;
+pub(crate) use rehearse::{FILE_BYTES_MAX as REHEARSAL_BYTES_MAX, Rehearsed, rehearse};
+pub(crate) use removal::Desk as RemovalDesk;
 pub(crate) use replay::replay;
 pub(crate) use sensing::{open_log, reader_of_log};
 pub(crate) use setup::{Running, start};
@@ -108,6 +116,17 @@ pub(crate) struct Node {
     store_trusted_from: AtomicU64,
     /// Whether a whole list was replaced, so that the image of the book is to be written anew.
     image_wanted: AtomicBool,
+    /// Milliseconds: when what became of reporters was written last.
+    standings_saved: AtomicU64,
+    /// The lists of which people know that something waits, as bits; and how many canaries they know of.
+    held_told: AtomicU32,
+    canaries_told: AtomicU64,
+    /// Whether people know that counting is paused.
+    outage_told: AtomicBool,
+    /// What became of requests to take an address off.
+    removals: removal::Tallies,
+    /// The secret of this node, for hashes that nobody else can make.
+    secret: [u8; 16],
     /// Set once, when they have been started; a gate needs the node before the node can show the gate.
     outlets: OnceLock<Outlets>,
 }
@@ -152,6 +171,8 @@ impl Node {
         self.ask_again(now);
         self.sending.poll(now);
         self.expire_exceptions(now);
+        self.tell_of_outage(now);
+        self.tell_of_held(now);
         if self.book.expire(now) > 0 {
             self.store.wake();
         }
@@ -198,6 +219,10 @@ impl Door for Node {
         let login = question.login.map(|login| self.logins.canonical(login));
         let question = &Question { login: login.as_deref(), ..*question };
         self.excepted(now, question).unwrap_or_else(|| self.engine.ask(now, question))
+    }
+
+    fn database_failed(&self, now: Timestamp, address: Option<Address>, login: Option<&str>) {
+        self.engine.database_failed(now, address, login);
     }
 
     fn observe(&self, event: &Event<'_>) -> Decision {

@@ -30,6 +30,10 @@ impl Names {
         self.lists.iter().enumerate().map(|(index, info)| (ListId::new(index), info))
     }
 
+    pub(crate) fn is_published(&self, id: ListId) -> bool {
+        self.lists.get(id.index()).is_some_and(|info| info.code.is_some())
+    }
+
     pub(crate) fn list(&self, id: ListId) -> &str {
         self.lists.get(id.index()).map_or("unknown", |info| &info.name)
     }

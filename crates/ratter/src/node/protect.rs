@@ -50,6 +50,7 @@ type Groups = BTreeMap<String, (BTreeSet<Network>, bool)>;
 /// What is known of all sources.
 pub(super) struct Sources {
     networks: Vec<Network>,
+    canaries: Vec<Network>,
     logins: Vec<Login>,
     files: Vec<PathBuf>,
     domains: Vec<String>,
@@ -65,6 +66,7 @@ impl Sources {
         let node = &config.node;
         let mut sources = Self {
             networks: node.never_list.clone(),
+            canaries: node.canaries.clone(),
             logins: node.never_logins.clone(),
             files: node.allow_files.clone(),
             domains: node.allow_senders.clone(),
@@ -94,6 +96,7 @@ impl Sources {
             })
         });
         NeverList::with(configured.chain(others), self.logins.iter().cloned())
+            .with_canaries(self.canaries.iter().copied())
     }
 
     /// Reads the interfaces and files again; whether anything is another than before.

@@ -5,18 +5,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ::console::api::{GateStatus, ReporterStatus};
+use ::console::api::GateStatus;
 use ::console::metrics::Metric;
 use anyhow::Context;
-use base::{Channel, Event, Reporter, Tally, Timestamp};
+use base::{Channel, Event, Network, Reporter, Tally, Timestamp};
 use gates::http::{Http, Reply, Request, Service, Status};
 use gates::io::{Limits, Listener, Server};
-use sensors::reports::{self, AGE_MAX, Desk, Fault, ReporterId, SEEN_MAX, Submission, Taken, until_tomorrow};
+use sensors::reports::{self, AGE_MAX, Desk, Fault, SEEN_MAX, Submission, Taken, until_tomorrow};
 use serde_json::{Value, json};
 use store::Batch;
 use tracing::{info, warn};
 
-use super::Node;
+use super::{Node, peer};
 use crate::clock;
 use crate::config::{Config, Reports};
 
@@ -40,6 +40,9 @@ pub(crate) struct ReportsOutlet {
 struct ReportDoor {
     node: Arc<Node>,
     desk: Mutex<Desk>,
+    /// To whom each belongs, in the order of the configuration.
+    owners: Vec<String>,
+    proxies: Vec<Network>,
     submissions: AtomicU64,
     strangers: AtomicU64,
     refused: AtomicU64,
@@ -62,6 +65,8 @@ impl ReportsOutlet {
         let door = Arc::new(ReportDoor {
             node: Arc::clone(node),
             desk: Mutex::new(desk),
+            owners: settings.voices.iter().map(|voice| voice.owner.to_string()).collect(),
+            proxies: settings.proxies.clone(),
             submissions: AtomicU64::new(0),
             strangers: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -91,17 +96,11 @@ impl ReportsOutlet {
         }
     }
 
-    pub(super) fn reporters(&self) -> Vec<ReporterStatus> {
+    /// What each reporter did, in the order of the configuration, with his owner and his daily number.
+    pub(super) fn tallies(&self) -> Vec<(String, u32, reports::Tally)> {
         let desk = self.door.lock();
-        let view = |(reporter, tally): (&reports::Reporter, reports::Tally)| ReporterStatus {
-            name: reporter.name.clone(),
-            weight: reporter.weight,
-            today: tally.today,
-            daily_cap: reporter.daily_cap,
-            known: tally.known,
-            over: tally.over,
-        };
-        desk.tallies(clock::now()).map(view).collect()
+        let of_each = self.door.owners.iter().zip(desk.tallies(clock::now()));
+        of_each.map(|(owner, (reporter, tally))| (owner.clone(), reporter.daily_cap, tally)).collect()
     }
 
     pub(super) fn metrics(&self) -> Vec<Metric> {
@@ -110,6 +109,9 @@ impl ReportsOutlet {
         let by_end = [("taken", sum(|t| t.taken)), ("known", sum(|t| t.known)), ("over", sum(|t| t.over))];
         let by_reporter = desk.tallies(clock::now()).map(|(reporter, tally)| (reporter.name.clone(), tally.taken));
         let by_reporter: Vec<_> = by_reporter.collect();
+        let weights = self.door.node.engine.standings();
+        let exposed = weights.iter().filter(|(standing, _)| standing.exposed.is_some()).count() as u64;
+        let by_weight = weights.iter().map(|(standing, weight)| (standing.reporter.to_string(), u64::from(*weight)));
         let connections = self.server.connections();
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         vec![
@@ -117,6 +119,9 @@ impl ReportsOutlet {
                 .by("end", by_end.map(|(end, count)| (end.to_owned(), count))),
             Metric::counter("reports_taken", "Reports of others that were taken, by reporter", 0)
                 .by("reporter", by_reporter),
+            Metric::gauge("reporter_weight", "What the word of each reporter weighs, in hundredths", 0)
+                .by("reporter", by_weight),
+            Metric::gauge("reporters_exposed", "Reporters who named a canary", exposed),
             Metric::counter("report_submissions", "Submissions of reports", load(&self.door.submissions)),
             Metric::counter("report_strangers", "Submissions with a key that nobody has", load(&self.door.strangers)),
             Metric::counter("reports_refused", "Submissions that made no sense", load(&self.door.refused)),
@@ -180,21 +185,21 @@ impl ReportDoor {
             return Err(Refusal::NotStored);
         }
         let taken = self.lock().take(now, who, &submission.reports, request.body()).map_err(broken)?;
-        self.observe(now, who, &submission, &taken)?;
+        let from = peer::client(request.peer(), request.header("x-forwarded-for"), &self.proxies);
+        let name = self.lock().reporter(who).name.clone();
+        self.node.engine.heard_from(now, &name, from.filter(|from| peer::is_telling(*from)));
+        self.observe(now, &name, &submission, &taken)?;
         Ok(taken)
     }
 
     /// Counts what is new, and waits until it is in the file. What was sent before is waited for too: its first answer may
     /// have been that it is not.
-    fn observe(&self, now: Timestamp, who: ReporterId, submission: &Submission, taken: &Taken) -> Result<(), Refusal> {
-        let (name, weight) = {
-            let desk = self.lock();
-            let reporter = desk.reporter(who);
-            (reporter.name.clone(), reporter.weight)
-        };
+    fn observe(&self, now: Timestamp, name: &str, submission: &Submission, taken: &Taken) -> Result<(), Refusal> {
         let mut batch = Batch::default();
         for (at, id) in &taken.new {
             let Some(report) = submission.reports.get(*at) else { continue };
+            // A report may change what the next one weighs.
+            let Some(weight) = self.node.engine.weight_of(name) else { continue };
             let event = Event {
                 time: report.time.unwrap_or(now),
                 kind: report.kind,
@@ -205,7 +210,7 @@ impl ReportDoor {
                 password: None,
                 channel: Channel::Gate,
                 tally: Tally::One,
-                reporter: Some(Reporter { name: &name, weight }),
+                reporter: Some(Reporter { name, weight }),
             };
             self.node.observe_into(now, &event, &mut batch);
         }

@@ -1,6 +1,6 @@
 //! From a configuration to a running node: opens the store, restores the book and the engine, then lets the world in.
 
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::sync::{Arc, OnceLock, RwLock};
 
 use ::console::api::Happening;
@@ -46,6 +46,7 @@ impl Drop for Running {
         self.keeper = None;
         self.images = None;
         self.node.keep_key_counts(DnsblOutlet::key_counts);
+        self.node.save_standings();
         if let Err(error) = self.node.store.close() {
             warn!(%error, "not everything is in the file; log lines will be read again at the next start");
         }
@@ -90,6 +91,8 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         restore(&opened, &book, &engine, &mut restored, since, None)?;
         start_dns()?
     };
+    // What was in force before is no change: the brake measures from here on.
+    book.guard(super::publish::limits(config));
     let actions = Arc::new(Actions::start(config, &names, &book, now)?);
     let (happenings, _) = broadcast::channel(HAPPENINGS_QUEUED_MAX);
     let node = Arc::new(Node {
@@ -112,6 +115,12 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         history: config.limits.history,
         store_trusted_from: AtomicU64::new(0),
         image_wanted: AtomicBool::new(false),
+        standings_saved: AtomicU64::new(0),
+        outage_told: AtomicBool::new(false),
+        removals: super::removal::Tallies::default(),
+        held_told: AtomicU32::new(0),
+        canaries_told: AtomicU64::new(0),
+        secret: restored.secret,
         outlets: OnceLock::new(),
     });
     node.note_rule_versions(&config.rules);
@@ -143,6 +152,7 @@ fn restore(
     for owner in &restored.owners {
         engine.restore_owner(&Owner { at: owner.at.min(now), ..owner.clone() });
     }
+    engine.restore_standings(now, core::mem::take(&mut restored.standings));
     engine.resume(now, restored.past.iter().copied());
     for event in restored.events.iter().filter(|event| event.time <= now) {
         engine.replay(now, &event.as_event());

@@ -60,6 +60,15 @@ impl Engine {
         CanonicalLogin::new(login).is_some_and(|login| self.is_owner(now, Some(address), login.as_str()))
     }
 
+    /// The mail server could not check the password of that login: where its owner is at home, that is one sign more of an
+    /// outage. It counts against nobody.
+    pub fn database_failed(&self, now: Timestamp, address: Option<Address>, login: Option<&str>) {
+        let Some(login) = login.and_then(CanonicalLogin::new) else { return };
+        if self.is_owner(now, address, login.as_str()) {
+            self.owner_failed(now, self.keys.login(login.as_str()));
+        }
+    }
+
     /// Whether one more client from this address may be held so long; then it counts as held.
     pub fn may_hold(&self, now: Timestamp, address: Address, span: Duration) -> bool {
         hold(&self.tarpits).enter(now, Some(self.keys.network(address.aggregate())), span)

@@ -23,6 +23,31 @@ pub(super) enum Mode {
     Replay,
 }
 
+/// Whose word it is, and so what it counts for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Word {
+    /// It happened here.
+    Own,
+    /// Others reported it, and witnesses enough stand behind them.
+    Backed,
+    /// Others reported it, too few for a published list.
+    Alone,
+    /// It has counted as [`Word::Alone`], and has found its witnesses now.
+    Late,
+}
+
+impl Word {
+    /// Whether a rule with this effect listens to it.
+    const fn counts_for(self, effect: Effect) -> bool {
+        let is_list = matches!(effect, Effect::List { .. });
+        match self {
+            Self::Own | Self::Backed => true,
+            Self::Alone => !is_list,
+            Self::Late => is_list,
+        }
+    }
+}
+
 /// Something that counts as one, with its subjects.
 #[derive(Clone, Copy)]
 pub(super) struct Attempt<'a> {
@@ -33,8 +58,7 @@ pub(super) struct Attempt<'a> {
     pub(super) password: Option<PasswordTag>,
     /// The mail server's name for the connection, or for the message if it is about one.
     pub(super) session: Option<Key>,
-    /// Whether it happened here, and was not reported by somebody else.
-    pub(super) is_own: bool,
+    pub(super) word: Word,
     pub(super) mode: Mode,
 }
 
@@ -79,7 +103,7 @@ impl Engine {
         if !self.plan.counts(attempt.trigger) || !self.count_in_tables(attempt, &mut overflown) {
             return false;
         }
-        if attempt.trigger != Trigger::Blocked && self.counts_for_somebody(attempt) {
+        if attempt.trigger != Trigger::Blocked && attempt.word != Word::Late && self.counts_for_somebody(attempt) {
             self.tallies.counted.one();
         }
         for overflown in overflown {
@@ -133,15 +157,19 @@ impl Engine {
         attempt.address.is_some_and(is_strange) && others < BYSTANDERS
     }
 
+    /// Somebody who is at home could not log in, which is no fault of his; many such pause the counting.
+    pub(super) fn owner_failed(&self, at: Timestamp, login: Key) {
+        if let Some(until) = hold(&self.outage).owner_failed(at, login) {
+            self.paused_until.store(until.as_millis(), core::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
     /// Whether a failed login is a guess, and not a device that does not know the new password.
     fn is_guess(&self, attempt: &Attempt<'_>, login: Named<'_>, shard: &mut LoginShard) -> bool {
         let Some(password) = attempt.password else { return true };
         let past = shard.owners.past_of(login.key, password);
-        if past == Some(Past::Present)
-            && is_known(attempt, Some(shard))
-            && let Some(until) = hold(&self.outage).present_failed(attempt.at, login.key)
-        {
-            self.paused_until.store(until.as_millis(), core::sync::atomic::Ordering::Relaxed);
+        if past == Some(Past::Present) && is_known(attempt, Some(shard)) {
+            self.owner_failed(attempt.at, login.key);
         }
         if self.settings.profile == Profile::Text {
             return true;
@@ -216,6 +244,9 @@ impl Engine {
                 continue;
             }
             overflow = None;
+            if !attempt.word.counts_for(counting.effect) {
+                continue;
+            }
             let Some(tag) = self.tag_of(attempt, counting) else { continue };
             if matches!(counting.effect, Effect::BlockSender { .. }) && !scene.blames_address {
                 continue;

@@ -79,8 +79,23 @@ impl Engine {
                 false
             }
             Err(
-                Refusal::NeverListed | Refusal::AlreadyListed(_) | Refusal::OverBeforeItBegan | Refusal::EndlessByRule,
+                Refusal::NeverListed
+                | Refusal::AlreadyListed(_)
+                | Refusal::OverBeforeItBegan
+                | Refusal::EndlessByRule
+                | Refusal::Held,
             ) => false,
+        }
+    }
+
+    /// Takes in listings by rules that had to wait and were made without the engine: what they count for goes on.
+    pub fn listed_late(&self, now: Timestamp, list: ListId, subjects: &[Subject]) {
+        for subject in subjects {
+            if let Subject::Network(network) = subject {
+                self.remember_listing(*network, list, now);
+                self.escalate(now, *network, now, true);
+                self.watch_name(now, *network);
+            }
         }
     }
 

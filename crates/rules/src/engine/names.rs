@@ -94,6 +94,11 @@ impl Engine {
         }
     }
 
+    /// The reverse name that the rule wants, if it wants one.
+    pub fn reverse_of(&self, rule: base::RuleId) -> Option<ReverseName> {
+        self.settings.rules.get(usize::from(rule.0))?.reverse
+    }
+
     /// A rule overflowed that wants to know the name first.
     pub(super) fn want_name(&self, now: Timestamp, address: Address, counting: &Counting, overflow: &Overflow) {
         let due = overflow.last.plus(NAME_WAIT);
@@ -159,7 +164,7 @@ impl Engine {
     fn end_what_rested_on_another(&self, now: Timestamp, party: Network, name: ReverseName) {
         let gone: Vec<_> = self.resting(party).filter(|(_, then)| *then != name).collect();
         for (list, _) in gone {
-            let ended = self.book.unlist(now, &party.into(), Some(list), BY_REVERSE_NAME);
+            let ended = self.book.lift(now, &party.into(), list, BY_REVERSE_NAME);
             self.tallies.names_mended.add(ended.len() as u64);
         }
     }

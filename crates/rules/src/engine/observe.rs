@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-use base::{CanonicalLogin, Event, EventKind, Login, Reporter, Timestamp};
+use base::{CanonicalLogin, Event, EventKind, Login, Timestamp};
 
-use super::count::{Attempt, Mode};
+use super::count::{Attempt, Mode, Word};
 use super::{Engine, Named, Placed, hold};
 use crate::owners::Owner;
 use crate::sessions::{Failure, News, Report, Session, alone};
@@ -91,7 +91,7 @@ impl Engine {
             address: self.placed(failure.address),
             password: failure.password,
             session: None,
-            is_own: true,
+            word: Word::Own,
             mode,
         };
         self.count(now, &attempt)
@@ -112,7 +112,7 @@ impl Engine {
             address: self.placed(event.address),
             password: event.password,
             session: event.session.filter(|name| !name.is_empty()).map(|name| self.keys.session(name)),
-            is_own: true,
+            word: Word::Own,
             mode,
         }
     }
@@ -124,9 +124,11 @@ impl Engine {
             return Taken::default();
         }
         if let Some(reporter) = event.reporter {
-            return self.take_report(now, event.kind, reporter, attempt);
+            let counted = self.take_report(now, event.kind, reporter, attempt);
+            return Taken { counted, ..Taken::default() };
         }
         self.remember_good(event.kind, attempt);
+        self.confirm_reports(now, event.kind, attempt);
         let session = self.session_of(event, attempt.address);
         let (mut owner, mut healed) = (None, false);
         let news = match (event.kind, session) {
@@ -141,22 +143,11 @@ impl Engine {
         Taken { counted: self.count_news(now, attempt, news), owner, healed }
     }
 
-    /// What somebody else reports counts by address alone, and as much as his word weighs: the logins of his server are not
-    /// those of this one, and no success of his makes an address known here. Whoever takes reports sees to it that each
-    /// comes once.
-    fn take_report(&self, now: Timestamp, kind: EventKind, reporter: Reporter<'_>, attempt: &Attempt<'_>) -> Taken {
-        let is_good = matches!(kind, EventKind::LoginOk | EventKind::MessageSent | EventKind::MessageReceived);
-        let Some(address) = attempt.address.filter(|_| !is_good) else { return Taken::default() };
-        let is_whole = self.address_shard(address.key).credits.add(address.key, reporter.weight, attempt.at);
-        let attempt = Attempt { login: None, password: None, is_own: false, ..*attempt };
-        let news = if is_whole { News::Attempts(1) } else { News::Attempts(0) };
-        Taken { counted: self.count_news(now, &attempt, news), ..Taken::default() }
-    }
-
     /// Something good came from the address: whoever does much of it may fail more often.
     fn remember_good(&self, kind: EventKind, attempt: &Attempt<'_>) {
-        let is_good = matches!(kind, EventKind::LoginOk | EventKind::MessageSent | EventKind::MessageReceived);
-        if is_good && let Some(place) = attempt.address.filter(|address| !address.is_proxy) {
+        if is_good(kind)
+            && let Some(place) = attempt.address.filter(|address| !address.is_proxy)
+        {
             // Things of one second are one: a burst of good is soon made.
             let tag = [attempt.at.as_secs() as u32];
             self.address_shard(place.key).good.remember(place.key, 0, attempt.at, tag);
@@ -190,7 +181,7 @@ impl Engine {
     }
 
     /// Counts what is new.
-    fn count_news(&self, now: Timestamp, attempt: &Attempt<'_>, news: News) -> u16 {
+    pub(super) fn count_news(&self, now: Timestamp, attempt: &Attempt<'_>, news: News) -> u16 {
         match news {
             News::Attempts(new) => {
                 (0..new.min(ATTEMPTS_AT_ONCE_MAX)).map(|_| u16::from(self.count(now, attempt))).sum()
@@ -227,6 +218,11 @@ impl Engine {
         self.remember_home(place.address, place.network, login.key, attempt.at);
         (is_news && attempt.mode == Mode::Live).then(|| owner_of(login, place, attempt))
     }
+}
+
+/// Whether it speaks for the address.
+pub(super) const fn is_good(kind: EventKind) -> bool {
+    matches!(kind, EventKind::LoginOk | EventKind::MessageSent | EventKind::MessageReceived)
 }
 
 fn owner_of(login: Named<'_>, place: Placed, attempt: &Attempt<'_>) -> Owner {

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use base::{Address, EventKind, Network, Timestamp};
 
-use super::count::{Attempt, Mode};
+use super::count::{Attempt, Mode, Word};
 use super::{AROUND, Engine, SHARDS, hold};
 use crate::owners::{network_of, words_of};
 use crate::plan::{Counting, Siege};
@@ -75,7 +75,10 @@ impl Engine {
     pub(super) fn besiege(&self, attempt: &Attempt<'_>) {
         let Some(place) = attempt.address.filter(|place| !place.is_proxy && !place.is_never_listed) else { return };
         let is_failure = attempt.trigger == Trigger::Event(EventKind::LoginFailed);
-        if self.plan.sieges.is_empty() || !is_failure || !attempt.is_own || !self.is_stranger(place.network, attempt.at)
+        if self.plan.sieges.is_empty()
+            || !is_failure
+            || attempt.word != Word::Own
+            || !self.is_stranger(place.network, attempt.at)
         {
             return;
         }

@@ -3,6 +3,7 @@
 mod networks;
 mod play;
 mod replay;
+mod reporters;
 mod reputation;
 mod scenarios;
 mod senders;

@@ -11,7 +11,7 @@
 //! lists ADDRESS                                                           -> the lists it is on, or `-`
 //! until SUBJECT                                                           -> the ends of its listings, or `-`
 //! why SUBJECT                                                             -> `rule counted/threshold`, …, known addresses
-//! saw KIND LOGIN ADDRESS [sess=MESSAGE]                                   (no answer)
+//! saw KIND LOGIN ADDRESS [sess=MESSAGE]   down LOGIN ADDRESS               (no answer)
 //! wanted                                                                  -> addresses whose name is wanted
 //! name ADDRESS dynamic|missing|proper|unknown   expire   block SUBJECT    unlist SUBJECT   (no answer)
 //! recheck                                                                 -> networks whose name is wanted again
@@ -25,7 +25,7 @@ use base::{
     Reporter, Subject, Tally, Timestamp, Until, Verdict,
 };
 use listings::{Book, NeverList, Wish};
-use rules::{Engine, Level, Question, ReverseName, Settings, Stage, default_rules};
+use rules::{Engine, Level, Question, ReverseName, Settings, Stage, Voice, default_rules};
 
 /// Why a word can be read.
 const READABLE: &str = "scenarios are written right";
@@ -41,7 +41,9 @@ pub(crate) fn auth() -> ListId {
 /// The shipped rules, 192.0.2.0/28 a proxy, everything else as shipped.
 pub(crate) fn settings() -> Settings {
     let proxies = vec!["192.0.2.0/28".parse().expect(READABLE)];
-    Settings { rules: default_rules(auth()), proxies, ..Settings::default() }
+    let reporter = |name: &str| Voice { name: name.into(), owner: name.into(), weight: 50 };
+    let reporters = ["x", "y"].map(reporter).into();
+    Settings { rules: default_rules(auth()), proxies, reporters, ..Settings::default() }
 }
 
 /// An engine with an empty book; 198.51.100.250, `2001:db8:ffff::/48` and `postmaster` are never listed.
@@ -141,6 +143,11 @@ fn answer(engine: &Engine, at: Timestamp, verb: &str, words: &[&str]) -> String 
             let address = words.get(1).map(|text| text.parse().expect(READABLE));
             let login = (words[0] != "-").then_some(words[0]);
             told(engine.ask(now, &Question { address, login, stage, service: "imap" }))
+        }
+        "down" => {
+            let address = words[1].parse().expect(READABLE);
+            engine.database_failed(now, Some(address), Some(words[0]));
+            String::new()
         }
         "poll" => {
             let before = engine.counters().counted;

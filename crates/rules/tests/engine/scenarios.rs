@@ -488,6 +488,25 @@ fn an_outage_of_the_password_database_is_no_attack() {
         ),
     );
     play(
+        "a database that says it is down, for owners at home; nobody else can say so",
+        &format!(
+            "{owners}
+         100 down user0 198.51.100.0
+         100 down user1 203.0.113.2
+         100 down nobody 203.0.113.2
+         101 down user2 198.51.100.2
+         102 down user3 198.51.100.3
+         103 fail x 203.0.113.1 -> 1
+         104 down user4 198.51.100.4
+         104 fail x 203.0.113.1 -> 1
+         105 fail user5 198.51.100.5 tag=5 -> 0
+         105 fail x 203.0.113.1 total=50 -> 0
+         164 fail x 203.0.113.1 total=50 -> 0
+         165 fail x 203.0.113.1 -> 1
+         166 after x 203.0.113.1 -> pass"
+        ),
+    );
+    play(
         "not from elsewhere: that would be a sprayer's luck",
         &format!(
             "{owners}

@@ -73,8 +73,6 @@ pub struct Reporter {
     pub name: String,
     /// The hash of his key.
     pub key: KeyHash,
-    /// How much of an event a report of his is, in hundredths: 100 is as good as a log line of one's own.
-    pub weight: u8,
     /// Most reports of his that are taken on one day (UTC).
     pub daily_cap: u32,
 }

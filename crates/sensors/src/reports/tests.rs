@@ -103,7 +103,7 @@ fn reporters_have_keys_and_days() {
     assert!(
         KeyHash::of("short").is_none() && "x".parse::<KeyHash>().is_err() && "é".repeat(32).parse::<KeyHash>().is_err()
     );
-    let reporter = Reporter { name: "mx2".into(), key: hash, weight: 50, daily_cap: 10 };
+    let reporter = Reporter { name: "mx2".into(), key: hash, daily_cap: 10 };
     let mut desk = Desk::new([reporter.clone()]);
     let day = |days: u64| Timestamp::from_secs(days * 86_400 + 5);
     assert_eq!((desk.whose("0123456789abcdeF"), desk.whose("")), (None, None));
@@ -130,12 +130,8 @@ fn reporters_have_keys_and_days() {
 #[test]
 fn a_report_is_the_same_when_it_says_the_same() {
     let now = Timestamp::from_secs(1_795_000_000);
-    let reporter = |name: &str, key: &str| Reporter {
-        name: name.into(),
-        key: KeyHash::of(key).unwrap(),
-        weight: 1,
-        daily_cap: 99,
-    };
+    let reporter =
+        |name: &str, key: &str| Reporter { name: name.into(), key: KeyHash::of(key).unwrap(), daily_cap: 99 };
     let mut desk = Desk::new([reporter("a", "0123456789abcdef"), reporter("b", "0123456789abcdeg")]);
     let [a, b] = ["0123456789abcdef", "0123456789abcdeg"].map(|key| desk.whose(key).unwrap());
     let time = now.minus(Duration::from_mins(1)).to_string();
@@ -174,8 +170,7 @@ fn a_report_is_the_same_when_it_says_the_same() {
 #[test]
 fn what_was_taken_before_a_restart_is_known() {
     let now = Timestamp::from_secs(1_795_000_000);
-    let reporter =
-        Reporter { name: "a".into(), key: KeyHash::of("0123456789abcdef").unwrap(), weight: 1, daily_cap: 2 };
+    let reporter = Reporter { name: "a".into(), key: KeyHash::of("0123456789abcdef").unwrap(), daily_cap: 2 };
     let body = br#"{"reports":[{"address":"192.0.2.1"},{"address":"192.0.2.2"},{"address":"192.0.2.3"}]}"#;
     let reports = json(body).unwrap().reports;
     let mut before = Desk::new([reporter.clone()]);

@@ -1,6 +1,6 @@
 use std::sync::Mutex;
 
-use base::{ListId, Reason};
+use base::{Address, ListId, Reason};
 use proptest::prelude::*;
 
 use super::*;
@@ -20,6 +20,11 @@ impl Door for Recorder {
         let line = format!("{} {stage:?} {} {address} {service}", now.as_millis(), login.unwrap_or("-"));
         self.heard.lock().unwrap().push(line);
         Decision { verdict: self.verdict, reason: Reason::Unlisted }
+    }
+
+    fn database_failed(&self, now: Timestamp, address: Option<Address>, login: Option<&str>) {
+        let address = address.map_or_else(|| "-".to_owned(), |address| address.to_string());
+        self.heard.lock().unwrap().push(format!("{} outage {} {address}", now.as_millis(), login.unwrap_or("-")));
     }
 
     fn observe(&self, event: &Event<'_>) -> Decision {
@@ -209,6 +214,7 @@ fn reports_become_events() {
     let who = r#""login":"carol","remote":"192.0.2.1","protocol":"imap","session_id":"s/1""#;
     let failed = "login-failed One carol 192.0.2.1 imap s/1 -";
     let refused = "login-failed Refused carol 192.0.2.1 imap s/1 -";
+    let down = "77 outage carol 192.0.2.1";
     let ok = "login-ok One carol 192.0.2.1 imap s/1 -";
     let cases = [
         (r#","success":true,"policy_reject":false"#, Some(ok), ReportedOk),
@@ -223,7 +229,7 @@ fn reports_become_events() {
         (r#","success":false,"fail_type":"account""#, Some(failed), ReportedFailed),
         (r#","success":false,"fail_type":"UNSUPPORTED_VARIABLE_fail_type""#, Some(failed), ReportedFailed),
         (r#","success":false,"fail_type":7"#, Some(failed), ReportedFailed),
-        (r#","success":false,"fail_type":"internal""#, None, ReportedOutage),
+        (r#","success":false,"fail_type":"internal""#, Some(down), ReportedOutage),
         (r#","success":false,"fail_type":"expired""#, None, ReportedNoGuess),
         (r#","success":false,"fail_type":"disabled""#, None, ReportedNoGuess),
         (r#","success":false,"policy_reject":true"#, Some(refused), ReportedRefused),

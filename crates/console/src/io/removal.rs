@@ -1,0 +1,141 @@
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{Extension, Query, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+
+use crate::api::RemovalFault;
+use crate::page::{Told, render};
+use crate::{RemovalDesk, Requester};
+
+/// What the page may do: nothing but show itself and send its forms here.
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// Who is at the other end of the connection.
+#[derive(Clone, Copy)]
+struct Peer(IpAddr);
+
+#[derive(Deserialize)]
+struct About {
+    address: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Refusal<'a> {
+    message: &'a str,
+}
+
+type Desk = State<Arc<dyn RemovalDesk>>;
+
+/// Serves the page on which people look addresses up and take them off, and the same for programs, until the future is
+/// dropped.
+pub async fn serve_removal(listen: SocketAddr, desk: Arc<dyn RemovalDesk>) -> std::io::Result<()> {
+    let listener = TcpListener::bind(listen).await?;
+    let routes = Router::new()
+        .route("/", get(page).post(remove_on_page))
+        .route("/why", get(page).post(remove_on_page))
+        .route("/v1/removal", get(look_up).post(remove))
+        .with_state(desk);
+    super::serve_each(listener, move |peer: SocketAddr| routes.clone().layer(Extension(Peer(peer.ip())))).await;
+    Ok(())
+}
+
+async fn look_up(
+    State(desk): Desk,
+    Extension(peer): Extension<Peer>,
+    Query(about): Query<About>,
+    head: HeaderMap,
+) -> Response {
+    json(asked(peer, &head, move |from| desk.look_up(from, about.address.as_deref())).await)
+}
+
+async fn remove(
+    State(desk): Desk,
+    Extension(peer): Extension<Peer>,
+    Query(about): Query<About>,
+    head: HeaderMap,
+) -> Response {
+    json(asked(peer, &head, move |from| desk.remove(from, about.address.as_deref())).await)
+}
+
+async fn page(
+    State(desk): Desk,
+    Extension(peer): Extension<Peer>,
+    Query(about): Query<About>,
+    head: HeaderMap,
+) -> Response {
+    let known = asked(peer, &head, move |from| desk.look_up(from, about.address.as_deref())).await;
+    match known {
+        Ok(known) => html(StatusCode::OK, Told::LookedUp(&known)),
+        Err(fault) => html(status(&fault), Told::Fault(fault.message(), None)),
+    }
+}
+
+async fn remove_on_page(
+    State(desk): Desk,
+    Extension(peer): Extension<Peer>,
+    Query(about): Query<About>,
+    head: HeaderMap,
+) -> Response {
+    let done = asked(peer, &head, move |from| {
+        let address = about.address.as_deref();
+        desk.remove(from, address).map_err(|fault| (fault, desk.look_up(from, address).ok().map(Box::new)))
+    });
+    match done.await {
+        Ok(removal) => html(StatusCode::OK, Told::Removed(&removal)),
+        Err((fault, known)) => html(status(&fault), Told::Fault(fault.message(), known.as_deref())),
+    }
+}
+
+/// Asks the desk on a thread that may wait for DNS and the disk.
+async fn asked<T: Send + 'static>(
+    peer: Peer,
+    head: &HeaderMap,
+    question: impl FnOnce(Requester<'_>) -> T + Send + 'static,
+) -> T {
+    let forwarded = head.get("x-forwarded-for").map(|value| value.as_bytes().to_vec());
+    let ask = move || question(Requester { peer: peer.0, forwarded: forwarded.as_deref() });
+    // It ends when the desk does; a panic there is this connection's end too.
+    tokio::task::spawn_blocking(ask).await.expect("the desk does not panic")
+}
+
+fn status(fault: &RemovalFault) -> StatusCode {
+    match fault {
+        RemovalFault::Bad(_) => StatusCode::BAD_REQUEST,
+        RemovalFault::Unproven(_) => StatusCode::FORBIDDEN,
+        RemovalFault::Refused(_) => StatusCode::CONFLICT,
+        RemovalFault::Later(..) => StatusCode::TOO_MANY_REQUESTS,
+    }
+}
+
+fn json<T: Serialize>(answer: Result<T, RemovalFault>) -> Response {
+    let mut response = match answer {
+        Ok(value) => Json(value).into_response(),
+        Err(fault) => {
+            let mut response = (status(&fault), Json(Refusal { message: fault.message() })).into_response();
+            if let RemovalFault::Later(seconds, _) = fault {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+            }
+            response
+        }
+    };
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn html(status: StatusCode, told: Told<'_>) -> Response {
+    let head = [
+        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    (status, head, render(told)).into_response()
+}
