@@ -47,7 +47,7 @@ fn filters() -> Vec<String> {
 }
 
 #[test]
-fn most_filters_are_translated() {
+fn filters_are_translated() {
     let (mut whole, mut partly, mut none, mut lines, mut left) = (0, 0, 0, 0, 0);
     let mut reasons = BTreeMap::<String, u32>::new();
     for name in filters() {
@@ -70,7 +70,7 @@ fn most_filters_are_translated() {
         }
     }
     println!("{whole} filters whole, {partly} partly, {none} not; {lines} lines translated, {left} not: {reasons:#?}");
-    assert!(whole + partly > 0 && lines > 0);
+    assert!(whole >= 38 && lines >= 73, "what was translated before is translated");
 }
 
 /// fail2ban's own lines, with the labels of its test suite.
