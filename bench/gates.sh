@@ -25,6 +25,17 @@ chmod -R u+w "$work/policyblast"
 blast=$work/blast/release/policyblast
 echo "machine: $(nproc) cores, Linux $(uname -r), load $(cut -d' ' -f1-3 /proc/loadavg)"
 
+# ready PORT: waits until somebody listens there.
+ready() {
+    for _ in $(seq 60); do
+        ss -ltn | grep -q ":$1 " && return 0
+        sleep 0.5
+    done
+    echo "nobody listens at $1:" >&2
+    tail -n 5 "$work"/*.log >&2
+    exit 1
+}
+
 # measure NAME PID PLACE
 measure() {
     for connections in 1 50; do
@@ -46,19 +57,17 @@ state = "$work/state"
 listen = ["127.0.0.1:10998"]
 [gate.dovecot]
 listen = "127.0.0.1:10996"
-[dnsbl]
-listen = ["127.0.0.1:10995"]
 [console]
 listen = "127.0.0.1:10994"
 [[limit]]
 name = "per-user"
 by = "login"
-buckets = [{ burst = 1000000, rate = "1000 / 1s" }, { burst = 10000000, rate = "100000 / 1h" }]
+buckets = [{ burst = 1000000, rate = "1000 / 1s" }, { burst = 1000000, rate = "100000 / 1h" }]
 TOML
 "$ratter" --config "$work/ratter.toml" run >"$work/ratter.log" 2>&1 &
 pids="$pids $!"
 ratter_pid=$!
-sleep 2
+ready 10998
 measure "policyecho (ceiling)" "$echo_pid" 127.0.0.1:10999
 measure "ratter, two buckets" "$ratter_pid" 127.0.0.1:10998
 measure "policyecho (again)" "$echo_pid" 127.0.0.1:10999
@@ -69,9 +78,10 @@ id=one; action=rate(sasl_username/1000000/60/450 4.7.1 too much)
 id=two; action=rate(sasl_username/10000000/3600/450 4.7.1 too much)
 RULES
     /usr/sbin/postfwd -f "$work/postfwd.cf" -i 127.0.0.1 -p 10997 -u nobody -g nogroup --nodaemon >"$work/postfwd.log" 2>&1 &
-    pids="$pids $!"
-    sleep 2
-    measure "postfwd, two rates" "$!" 127.0.0.1:10997
+    peer=$!
+    pids="$pids $peer"
+    ready 10997
+    measure "postfwd, two rates" "$peer" 127.0.0.1:10997
 else
     echo "postfwd is not installed (apt-get install postfwd)"
 fi
@@ -100,9 +110,10 @@ fail_action: "defer_if_permit too much"
 db_error_action: dunno
 YAML
     policyd-rate-limit -f "$work/policyd.yaml" >"$work/policyd.log" 2>&1 &
-    pids="$pids $!"
-    sleep 3
-    measure "policyd-rate-limit, two" "$!" 127.0.0.1:10993
+    peer=$!
+    pids="$pids $peer"
+    ready 10993
+    measure "policyd-rate-limit, two" "$peer" 127.0.0.1:10993
 else
     echo "policyd-rate-limit is not installed (apt-get install policyd-rate-limit)"
 fi

@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use ratter_tests::dovecot::{Dovecot, PASSWORD, Setup};
+use ratter_tests::http::Connection;
 use ratter_tests::place::Place;
 use ratter_tests::process::{Process, program, run};
 use ratter_tests::ratter::{Config, Node};
@@ -43,5 +44,9 @@ fn a_blocked_login_is_refused_and_the_others_are_checked_by_saslauthd() {
     assert_eq!(failed("bob"), 0, "its password was not tried");
     drop(saslauthd);
     fs::remove_file(&mux).unwrap_or_default();
-    assert!(login("alice", PASSWORD).contains("authentication server is away"));
+    // The client has words of its own for every refusal.
+    assert!(login("alice", PASSWORD).contains("NO "));
+    let metrics = Connection::tcp(node.addresses().metrics).and_then(|mut metrics| metrics.get("/metrics"));
+    let metrics = metrics.expect("the metrics are served").body;
+    assert!(metrics.contains("ratter_saslauthd_gate_total{count=\"away\"} 1"), "{metrics}");
 }

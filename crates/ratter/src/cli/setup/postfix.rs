@@ -83,7 +83,8 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
         steps: steps(policy, map),
         probe: Box::new(move |client| {
             let before = asked::count(client, gate)?;
-            let lines = ["EHLO ratter-probe.invalid", "MAIL FROM:<>", "RCPT TO:<postmaster>", "RSET", "QUIT"];
+            // Nobody is asked about mail to `postmaster`; this recipient is nobody's, and the session is given up.
+            let lines = ["EHLO ratter-probe.invalid", "MAIL FROM:<>", "RCPT TO:<ratter@probe.invalid>", "RSET", "QUIT"];
             let mut answer = String::new();
             for _ in 0..TRIES {
                 answer.clone_from(&asked::talk(server, &lines)?[3]);
