@@ -94,6 +94,24 @@ fn wishes_are_fulfilled_or_refused() {
 }
 
 #[test]
+fn a_rule_may_block_without_end_and_make_a_block_endless() {
+    let book = book();
+    let endless = |text: &str| wish(text, BLOCKED, Until::Never, rule());
+    assert_eq!(book.list(at(5), endless("198.51.100.1")), Ok(1));
+    book.list(at(5), wish("198.51.100.2", BLOCKED, Until::At(at(30)), rule())).unwrap();
+    assert_eq!(book.list(at(6), endless("198.51.100.2")), Err(Refusal::AlreadyListed(Until::At(at(30)))));
+    assert_eq!(book.renew(at(6), endless("198.51.100.2")), Ok(4));
+    assert_eq!(book.renew(at(7), endless("198.51.100.2")), Err(Refusal::AlreadyListed(Until::Never)));
+    let auth = Wish { list: AUTH, ..endless("198.51.100.1") };
+    assert_eq!(book.renew(at(7), auth), Err(Refusal::EndlessByRule));
+    assert_eq!(book.expire(at(1_000_000)), 0);
+    // It is in force again after a restart.
+    let listings = book.all(None, 10);
+    book.restore(at(2_000_000), 4, listings);
+    assert_eq!((book.counters().listings, book.serial()), (2, 4));
+}
+
+#[test]
 fn what_is_over_stands_in_nobodys_way() {
     let book = book();
     book.list(at(5), wish("198.51.100.1", AUTH, Until::At(at(10)), rule())).unwrap();
@@ -293,7 +311,7 @@ impl Model {
         if never.covers_on(&wish.subject, wish.list) {
             return Err(Refusal::NeverListed);
         }
-        if is_rule && wish.until == Until::Never {
+        if is_rule && wish.until == Until::Never && wish.list != BLOCKED {
             return Err(Refusal::EndlessByRule);
         }
         if wish.until.is_over(now) {
