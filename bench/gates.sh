@@ -12,6 +12,8 @@ set -eu
 seconds=${1:-5}
 root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
+# postfwd reads its rules as another user.
+chmod 755 "$work"
 target=${CARGO_TARGET_DIR:-$root/target}
 pids=
 trap 'for pid in $pids; do kill "$pid" 2>/dev/null || true; done; rm -rf "$work"' EXIT

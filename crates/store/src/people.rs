@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use base::{Evidence, Network, Subject, Timestamp, Until};
+use base::{Address, Evidence, Network, Subject, Timestamp, Until};
 use rusqlite::{Connection, Row, ToSql};
 
 use crate::error::StoreError;

@@ -350,7 +350,7 @@ fn says(data: &Data, token: &str) -> bool {
     match data {
         Data::Text(text) => text.trim() == token,
         Data::Name(name) => name.split('.').next().is_some_and(|label| label.eq_ignore_ascii_case(token)),
-        Data::Alias(_) | Data::Address(_) => false,
+        Data::Alias(_) | Data::Address(_) | Data::Exchange(_) => false,
     }
 }
 
