@@ -10,6 +10,12 @@ use crate::process::{Process, program, run, text_of, write};
 /// A mail of which rspamd thinks nothing.
 const MAIL: &str = "From: a@example.org\nTo: b@example.org\nSubject: x\n\nx\n";
 
+/// How Debian's configuration has it log, in one line.
+const LOG_FORMAT: &str = "id: <$mid>,$if_qid{ qid: <$>,}$if_ip{ ip: $,}$if_user{ user: $,}$if_smtp_from{ from: <$>,} \
+     (default: $is_spam ($action): [$scores] [$symbols_scores_params]), len: $len, time: $time_real, dns req: $dns_req, \
+     digest: <$digest>$if_smtp_rcpts{, rcpts: <$>}$if_mime_rcpts{, mime_rcpts: <$>}$if_filename{, file: $}\
+     $if_forced_action{, forced: $}$if_settings_id{, settings_id: $}";
+
 /// A running rspamd.
 #[derive(Debug)]
 pub struct Rspamd {
@@ -40,7 +46,7 @@ options {{
   control_socket = "{folder}/control"; disable_hyperscan = true; map_watch_interval = 1s; filters = "";
   dns {{ nameserver = ["127.0.0.1:9"]; timeout = 0.1s; retransmits = 1; }}
 }}
-logging {{ type = "file"; filename = "{folder}/rspamd.log"; level = "info"; }}
+logging {{ type = "file"; filename = "{folder}/rspamd.log"; level = "info"; log_format = "{LOG_FORMAT}"; }}
 worker "normal" {{ bind_socket = "{http}"; count = 1; }}
 worker "rspamd_proxy" {{
   bind_socket = "{milter}"; milter = yes; count = 1; timeout = 120s;
