@@ -1,4 +1,5 @@
 //! Whole lists: imported from files, replaced, kept over the end of the process, exported.
+#![expect(clippy::disallowed_methods, reason = "the test damages files of the node")]
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -196,7 +197,7 @@ fn killed_while_a_list_comes_it_has_the_old_or_the_new() {
 #[test]
 fn killed_it_answers_from_the_image_of_its_book() {
     let mut node = Node::start(&config());
-    let lines: String = (0..12_000).map(|n| format!("20.0.{}.{}\n", n >> 8, n & 255)).collect();
+    let lines = (0..12_000).map(|n| format!("20.0.{}.{}", n >> 8, n & 255)).collect::<Vec<_>>().join("\n") + "\n";
     let list = file(&node, "list", &lines);
     import(&node, &[&list, "--replace", "--for-ever"]);
     let image = node.place().join("state/book.image");

@@ -151,7 +151,8 @@ fn a_hundred_thousand_are_all_dropped() {
     let scene = Scene::new();
     let node = scene.node();
     let file = scene.place.join("many");
-    let lines: String = (0..100_000_u32).map(|n| format!("{}\n", std::net::Ipv4Addr::from(0x0b00_0000 + n))).collect();
+    let hosts = (0..100_000_u32).map(|n| std::net::Ipv4Addr::from(0x0b00_0000 + n).to_string());
+    let lines = hosts.collect::<Vec<_>>().join("\n") + "\n";
     write(&file, &(lines + EVE + "\n"));
     let path = file.display().to_string();
     node.cli(&["import", &path, "--list", "null", "--for", "1h", "--reason", "a test"]).with_code(0);

@@ -132,10 +132,12 @@ fn webhooks_are_signed_tried_again_and_come_in_order() {
     for (form, path) in
         [("slack", "/slack"), ("matrix", "/rooms/r1"), ("ntfy", "/alarm"), ("alertmanager", "/api/v2/alerts")]
     {
-        hooks +=
-            &format!("[[action.webhook]]\nname = \"{form}\"\nurl = \"http://{address}{path}\"\nform = \"{form}\"\n");
+        let url = format!("http://{address}{path}");
+        hooks =
+            hooks + "[[action.webhook]]\nname = \"" + form + "\"\nurl = \"" + &url + "\"\nform = \"" + form + "\"\n";
     }
-    hooks += &format!("[[action.webhook]]\nname = \"lost\"\nurl = \"http://{address}/unknown\"\n");
+    let lost = format!("[[action.webhook]]\nname = \"lost\"\nurl = \"http://{address}/unknown\"\n");
+    let hooks = hooks + &lost;
     let mut node = Node::start(&Config::new().with(&hooks));
     list(&node, "login:alice");
     let one = |node: &Node, name: &str| {

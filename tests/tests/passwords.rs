@@ -23,7 +23,7 @@ fn stolen_passwords_are_refused() {
     let place = Place::new("passwords");
     let (sums, filter) = (place.join("sums"), place.join("breached.filter"));
     // SHA-1 of `password`, and of `zebra lamp orbit quiz`.
-    let mut lines = vec!["5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8:52579".to_owned(), sum_of("zebra lamp orbit quiz")];
+    let mut lines = ["5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8:52579".to_owned(), sum_of("zebra lamp orbit quiz")];
     lines.sort();
     write(&sums, &format!("{}\r\n", lines.join("\r\n")));
     let make = |least: &str| {

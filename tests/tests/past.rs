@@ -1,5 +1,4 @@
 //! What was listed at a past moment, why somebody is listed, and who is protected.
-#![expect(clippy::disallowed_methods, reason = "the test changes the file that the node reads")]
 
 use console::api::{ListingView, Why};
 use ratter_tests::dns::entry;

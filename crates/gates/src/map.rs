@@ -1,5 +1,5 @@
-//! Look-up tables that Postfix asks instead of reading a file: `socketmap:` (socketmap_table(5)) and `tcp:`
-//! (tcp_table(5)), for `check_client_access` and `check_sasl_access`.
+//! Look-up tables that Postfix asks instead of reading a file: `socketmap:` (`socketmap_table(5)`) and `tcp:`
+//! (`tcp_table(5)`), for `check_client_access` and `check_sasl_access`.
 //!
 //! ```text
 //! socketmap   19:clients 203.0.113.7,        -> 44:OK REJECT 5.7.1 Your address is blocked here,

@@ -158,7 +158,8 @@ mod tests {
     }
 
     fn line(password: &str, times: u64) -> String {
-        let sum = Sha1::digest(password.as_bytes()).iter().map(|byte| format!("{byte:02X}")).collect::<String>();
+        let sum: Vec<_> = Sha1::digest(password.as_bytes()).iter().map(|byte| format!("{byte:02X}")).collect();
+        let sum = sum.concat();
         format!("{sum}:{times}")
     }
 

@@ -70,7 +70,7 @@ pub(crate) struct ImageFile {
 
 impl ImageFile {
     pub(crate) fn new(database: &Path, names: &Names, secret: [u8; 16]) -> Self {
-        let directory = database.parent().unwrap_or(Path::new(".")).to_owned();
+        let directory = database.parent().unwrap_or_else(|| Path::new(".")).to_owned();
         Self { directory, lists: names.lists.clone(), secret }
     }
 

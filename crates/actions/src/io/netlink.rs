@@ -67,7 +67,7 @@ impl Netlink {
                 match answer {
                     // Of a batch that failed each message may have its own error; the first one says why.
                     Answer::Status { errno, .. } if errno != 0 => {
-                        failure.get_or_insert(io::Error::from_raw_os_error(errno));
+                        failure.get_or_insert_with(|| io::Error::from_raw_os_error(errno));
                     }
                     Answer::Status { sequence, .. } | Answer::Done { sequence } if sequence == last => {
                         return failure.map_or(Ok(()), Err);
@@ -113,11 +113,10 @@ impl Netlink {
     fn drain(&mut self) {
         loop {
             match recv(&self.socket, &mut self.read[..], RecvFlags::DONTWAIT) {
-                Ok((_, length)) if length > 0 => {}
-                Ok(_) | Err(Errno::AGAIN) => return,
+                Ok((1.., _)) => {}
                 // It overflowed, which is told once.
                 Err(Errno::NOBUFS) => {}
-                Err(_) => return,
+                Ok(_) | Err(_) => return,
             }
         }
     }

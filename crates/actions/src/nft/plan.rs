@@ -345,8 +345,8 @@ mod tests {
                     }
                 }
                 settle(&mut plan, &mut kernel, now);
-                for ((host, _), _) in &book {
-                    let wanted = book.iter().filter(|((other, _), _)| other == host).map(|(_, listing)| listing.until).max().unwrap();
+                for (host, _) in book.keys() {
+                    let wanted = book.iter().filter(|(key, _)| key.0 == *host).map(|(_, listing)| listing.until).max().unwrap();
                     let element = Element { area: Area::Mail, network: format!("192.0.2.{host}").parse().unwrap() };
                     let held = kernel.get(&element);
                     prop_assert!(held.is_some_and(|held| is_alike(*held, wanted)), "{host} {wanted:?} {held:?}");

@@ -375,7 +375,7 @@ mod tests {
         let host = |number: u32| Address::new(core::net::Ipv4Addr::from_bits(number).into());
         let element = |number| Element { area: Area::Mail, network: Network::containing(host(number), 32) };
         let mut changes: Vec<Change> =
-            (0..250).map(|n| Change::Add(element(n), Some(Duration::from_secs(60)))).collect();
+            (0..250).map(|n| Change::Add(element(n), Some(Duration::from_mins(1)))).collect();
         changes.extend((0..10).map(|n| Change::Remove(element(n))));
         let mut batch = Batch::new(1);
         put_changes(&mut batch, &changes);

@@ -154,7 +154,7 @@ impl<W: Write> Writer<W> {
         self.written += 1;
         let out = &mut self.out;
         match self.form {
-            Form::Ip4TSet => writeln!(out, "{network}"),
+            Form::Ip4TSet | Form::Plain => writeln!(out, "{network}"),
             Form::Ip6TSet => match network.base() {
                 IpAddr::V6(v6) if !is_excluded => {
                     let [a, b, c, d, ..] = v6.segments();
@@ -169,7 +169,6 @@ impl<W: Write> Writer<W> {
                     None => writeln!(out),
                 }
             }
-            Form::Plain => writeln!(out, "{network}"),
             Form::Csv => {
                 let until = until.map(|until| until.to_string()).unwrap_or_default();
                 let code = code.unwrap_or(self.code);

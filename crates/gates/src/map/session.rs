@@ -366,7 +366,7 @@ mod tests {
         fn any_bytes(input in proptest::collection::vec(any::<u8>(), 0..400), step in 1_usize..99) {
             let gate = gate(Refusal::Reject);
             let (output, _) = talk(&gate, Dialect::Tcp, &input, step);
-            prop_assert_eq!(output.lines().count(), input.iter().filter(|&&byte| byte == b'\n').count());
+            prop_assert_eq!(output.lines().count(), input.split(|&byte| byte == b'\n').count() - 1);
             talk(&gate, Dialect::Socketmap, &input, step);
         }
     }

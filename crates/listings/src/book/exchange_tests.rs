@@ -27,7 +27,7 @@ fn book(networks: &BTreeSet<Network>) -> Book {
 fn networks(seed: u32, count: u32) -> BTreeSet<Network> {
     let network = |n: u32| {
         let mixed = n.wrapping_add(seed).wrapping_mul(2_654_435_761) >> 8;
-        let host = 0x1400_0000 | mixed % 3 << 20 | mixed % 6000;
+        let host = 0x1400_0000 | ((mixed % 3) << 20) | (mixed % 6000);
         let (ip, length) = match mixed % 97 {
             0 => (IpAddr::V4(host.into()), 24 + (mixed >> 8) as u8 % 8),
             1 => (IpAddr::V6((0x2001_0db8_u128 << 96 | u128::from(host) << 64).into()), 64),

@@ -16,7 +16,7 @@ impl Door for ByLogin {
         let verdict = match (question.login, question.stage) {
             (Some("panic"), _) => panic!("this panic is part of a test"),
             (Some("refused"), _) | (Some("held"), Stage::After) => Verdict::Refuse,
-            (Some("held"), Stage::Before) => Verdict::Tarpit(Duration::from_secs(60)),
+            (Some("held"), Stage::Before) => Verdict::Tarpit(Duration::from_mins(1)),
             (Some("deferred"), _) => Verdict::Defer,
             _ => Verdict::Pass,
         };
@@ -56,8 +56,9 @@ fn request(gate: &Gate, head: &str, more: &str, body: &str) -> String {
     let (head, body) = output.split_once("\r\n\r\n").unwrap();
     let mut lines = head.lines();
     let status = lines.next().unwrap().strip_prefix("HTTP/1.1 ").unwrap().split(' ').next().unwrap();
-    let own: Vec<_> = lines.filter(|line| line.starts_with("Auth-") || line.ends_with("text/plain")).collect();
-    format!("{status} {}{body}", own.iter().map(|line| format!("{line}; ")).collect::<String>())
+    let own = lines.filter(|line| line.starts_with("Auth-") || line.ends_with("text/plain"));
+    let own: String = own.flat_map(|line| [line, "; "]).collect();
+    format!("{status} {own}{body}")
 }
 
 #[test]
