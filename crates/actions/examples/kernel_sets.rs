@@ -51,13 +51,8 @@ fn main() {
         times.push(began.elapsed());
     }
     times.sort();
-    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
-    println!(
-        "one more, from the book to the kernel's answer: p50 {:?}, p99 {:?}, max {:?}",
-        at(0.5),
-        at(0.99),
-        at(1.0)
-    );
+    let at = |percent: usize| times[(times.len() - 1) * percent / 100];
+    println!("one more, from the book to the kernel's answer: p50 {:?}, p99 {:?}, max {:?}", at(50), at(99), at(100));
 }
 
 /// Waits until the kernel holds so many.

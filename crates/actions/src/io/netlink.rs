@@ -113,9 +113,8 @@ impl Netlink {
     fn drain(&mut self) {
         loop {
             match recv(&self.socket, &mut self.read[..], RecvFlags::DONTWAIT) {
-                Ok((1.., _)) => {}
-                // It overflowed, which is told once.
-                Err(Errno::NOBUFS) => {}
+                // It overflowed, which is told once, or there is something that nobody wants.
+                Err(Errno::NOBUFS) | Ok((_, 1..)) => {}
                 Ok(_) | Err(_) => return,
             }
         }

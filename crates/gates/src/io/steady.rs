@@ -231,7 +231,7 @@ mod tests {
     /// A door that is shut while a test wants that, and knows how often it was reached.
     #[derive(Default)]
     struct Shut {
-        is_shut: Mutex<bool>,
+        is_closed: Mutex<bool>,
         opened: Condvar,
         reached: AtomicUsize,
     }
@@ -239,12 +239,12 @@ mod tests {
     impl Shut {
         fn pass(&self) {
             self.reached.fetch_add(1, Ordering::SeqCst);
-            let shut = self.is_shut.lock().unwrap();
+            let shut = self.is_closed.lock().unwrap();
             drop(self.opened.wait_while(shut, |is_shut| *is_shut).unwrap());
         }
 
-        fn set(&self, is_shut: bool) {
-            *self.is_shut.lock().unwrap() = is_shut;
+        fn set(&self, is_closed: bool) {
+            *self.is_closed.lock().unwrap() = is_closed;
             self.opened.notify_all();
         }
     }

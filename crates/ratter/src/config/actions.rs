@@ -67,7 +67,7 @@ pub(super) fn read(section: &Section<'_>, lists: &Lists, has_console: bool, abou
         mails: several(section, "mail", |section| notices::mail(section, lists, about)),
         webhooks: several(section, "webhook", |section| notices::webhook(section, lists, about)),
         commands: several(section, "command", |section| notices::command(section, lists)),
-        kernel: section.part("nft", |section| kernel::read(section, lists)),
+        kernel: section.part("nft", |section| Some(kernel::read(section, lists))),
     };
     refuse_twins(section, &actions);
     actions

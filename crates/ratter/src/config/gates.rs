@@ -79,7 +79,7 @@ pub struct LineGate {
 pub(super) fn read(section: &Section<'_>, lists: &Lists) -> Gates {
     Gates {
         dovecot: section.part("dovecot", dovecot::read),
-        http: section.part("http", http::read),
+        http: section.part("http", |section| Some(http::read(section))),
         line: section.part("line", |section| Some(line(section))),
         map: section.part("map", |section| Some(maps::read(section, lists))),
         postfix: section.part("postfix", |section| Some(mail(section, lists, "[gate.postfix]"))),

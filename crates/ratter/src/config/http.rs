@@ -43,7 +43,7 @@ impl HttpGate {
     }
 }
 
-pub(super) fn read(section: &Section<'_>) -> Option<HttpGate> {
+pub(super) fn read(section: &Section<'_>) -> HttpGate {
     let listen = section.required_each("listen", &place(section));
     let password = secret(section, "password", "password-file");
     let api_key = secret(section, "api-key", "api-key-file");
@@ -62,7 +62,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<HttpGate> {
             section.desk.listens(place.place.clone(), address, super::probe::Transport::Tcp);
         }
     }
-    Some(HttpGate {
+    HttpGate {
         listen: open.into_iter().chain(closed).map(|place| place.value).collect(),
         password,
         api_key,
@@ -71,7 +71,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<HttpGate> {
         fail: fail(section),
         backends: backends.unwrap_or_default(),
         breached,
-    })
+    }
 }
 
 fn backends(section: &Section<'_>) -> Backends {

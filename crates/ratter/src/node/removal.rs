@@ -63,7 +63,7 @@ struct Quotas {
 
 /// What became of requests to take an address off.
 #[derive(Debug, Default)]
-pub(super) struct Tallies([AtomicU64; Tallies::ENDS.len()]);
+pub(super) struct Tallies([AtomicU64; Self::ENDS.len()]);
 
 impl Tallies {
     /// The ends of a request, as metrics call them.

@@ -1,5 +1,6 @@
 //! An image and the journal after it are the book that the tables say, whatever image it is and whenever the process was
 //! killed.
+#![expect(clippy::disallowed_methods, reason = "the tests damage files")]
 
 use std::convert::Infallible;
 use std::fs;
@@ -31,7 +32,7 @@ struct Kept {
 fn open(directory: TempDir, names: Names, now: Timestamp) -> Kept {
     let mut opened = Opened::at(directory.path(), names, given::limits()).unwrap();
     let book = Arc::new(Book::new(NeverList::new([], [])));
-    let image = opened.image(now).map(|image| image.shown(now, book.never_list()));
+    let image = opened.image(now).map(|image| image.shown(now, &book.never_list()));
     let mut restored = opened.begin().unwrap();
     opened.restore(Timestamp::EPOCH, &mut restored).unwrap();
     match &image {

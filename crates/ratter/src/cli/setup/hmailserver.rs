@@ -10,7 +10,7 @@ use crate::cli::Failure;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// How the Windows machine reaches the HTTP gate, such as http://192.0.2.5:4005 [default: where it listens]
+    /// How the Windows machine reaches the HTTP gate, such as `http://192.0.2.5:4005` [default: where it listens]
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 

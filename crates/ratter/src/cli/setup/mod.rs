@@ -47,7 +47,7 @@ enum Server {
     Exim(exim::Arguments),
     /// hMailServer: event handlers in VBScript, over HTTP or DNS
     Hmailserver(hmailserver::Arguments),
-    /// nginx' mail proxy: auth_http
+    /// nginx' mail proxy: `auth_http`
     Nginx(nginx::Arguments),
     /// Postfix: policy delegation, milter, look-up tables
     Postfix(postfix::Arguments),

@@ -51,7 +51,8 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
         let times = "default_action=accept, connect_timeout=2s, command_timeout=5s, content_timeout=5s";
         wanted.push(Wanted { parameter: "smtpd_milters", check: format!("{{ {}, {times} }}", inet(place)) });
     }
-    let Some(gate) = (if policy.is_some() { Some("postfix") } else { milter.map(|_| "milter").or(map.map(|_| "map")) })
+    let Some(gate) =
+        (if policy.is_some() { Some("postfix") } else { milter.map(|_| "milter").or_else(|| map.map(|_| "map")) })
     else {
         let hint = "there is no gate for Postfix; add to the configuration\n\n[gate.postfix]\nlisten = [\"127.0.0.1:4003\"]\n\n\
                     [gate.milter]\nlisten = [\"127.0.0.1:4004\"]\n";
