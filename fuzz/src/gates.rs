@@ -34,7 +34,7 @@ fn tcp() -> Target {
     let tables = Tables::new(Arc::new(MapGate::new(node, settings)), Dialect::Tcp);
     Target::new("gate-tcp-table", seeds.map(|seed| seed.as_bytes().to_vec()).into(), move |input| {
         let output = answers(tables.open(), input);
-        let lines = |text: &[u8]| (text.split(|&byte| byte == b'\n').count() - 1);
+        let lines = |text: &[u8]| text.split(|&byte| byte == b'\n').count() - 1;
         assert!(lines(&output) <= lines(input), "more answers than questions");
     })
 }
