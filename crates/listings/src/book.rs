@@ -303,6 +303,13 @@ impl Book {
         records.map(|record| register.listing(record)).chain(of_bulks).collect()
     }
 
+    /// The listings that are no part of an import, at most `limit` of them; what ends first comes first.
+    pub fn all_single(&self, limit: usize) -> Vec<Listing> {
+        let writer = self.writer();
+        let register = &writer.register;
+        register.by_end().take(limit).map(|record| register.listing(record)).collect()
+    }
+
     /// How many listings are on the list.
     pub fn count(&self, list: ListId) -> usize {
         let writer = self.writer();

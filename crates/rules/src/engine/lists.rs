@@ -119,7 +119,7 @@ impl Engine {
         for (network, list, since) in past {
             self.remember_listing(network, list, since);
         }
-        for listing in self.book.all(None, RECHECKED_MAX) {
+        for listing in self.book.all_single(RECHECKED_MAX) {
             let Listing { subject: Subject::Network(network), list, since, maker: Maker::Rule(_), .. } = listing else {
                 continue;
             };
