@@ -349,7 +349,9 @@ mod tests {
                     let wanted = book.iter().filter(|(key, _)| key.0 == *host).map(|(_, listing)| listing.until).max().unwrap();
                     let element = Element { area: Area::Mail, network: format!("192.0.2.{host}").parse().unwrap() };
                     let held = kernel.get(&element);
-                    prop_assert!(held.is_some_and(|held| is_alike(*held, wanted)), "{host} {wanted:?} {held:?}");
+                    // Of two ends that are alike the kernel may have the earlier one.
+                    let is_right = held.map_or(goes_by_itself(wanted, now), |held| is_alike(*held, wanted));
+                    prop_assert!(is_right, "{host} {wanted:?} {held:?}");
                 }
                 let hosts: BTreeSet<u8> = book.keys().map(|(host, _)| *host).collect();
                 let extra = kernel.iter().filter(|(_, until)| !is_alike(**until, Until::At(now))).count();
