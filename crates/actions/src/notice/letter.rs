@@ -97,10 +97,27 @@ fn tell(notice: &Notice, words: &Words) -> Vec<String> {
         if evidence.count > 0 {
             lines.push(format!("  {} events from {} to {}", evidence.count, evidence.first, evidence.last));
         }
-        lines.push(format!("  why:    ratter why {subject}"));
-        lines.push(format!("  undo:   ratter unlist {subject}"));
+        match shell_word(&subject.to_string()) {
+            Some(word) => {
+                lines.push(format!("  why:    ratter why {word}"));
+                lines.push(format!("  undo:   ratter unlist {word}"));
+            }
+            None => {
+                lines.push("  The login has characters that a letter cannot show: `ratter list` shows it.".to_owned())
+            }
+        }
     }
     lines
+}
+
+/// A text as one word for a shell, whoever wrote it: an administrator copies it into his. None if a letter would change it.
+fn shell_word(text: &str) -> Option<String> {
+    let is_shown = text.len() <= LINE_BYTES_MAX / 2 && text.chars().all(|c| c == ' ' || c.is_ascii_graphic());
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "@.:/_+-".contains(c);
+    if text.chars().all(is_plain) && is_shown {
+        return Some(text.to_owned());
+    }
+    is_shown.then(|| format!("'{}'", text.replace('\'', "'\\''")))
 }
 
 /// A line of a letter.
@@ -134,6 +151,24 @@ pub(super) fn date(at: Timestamp) -> String {
 mod tests {
     use super::*;
     use crate::notice::tests::{BEGIN, notice};
+
+    #[test]
+    fn no_shell_finds_anything_in_a_login() {
+        for (login, wanted) in [
+            ("login:alice@example.org", Some("login:alice@example.org")),
+            ("198.51.100.0/24", Some("198.51.100.0/24")),
+            ("login:$(touch${IFS}/tmp/x)", Some("'login:$(touch${IFS}/tmp/x)'")),
+            ("login:x;reboot", Some("'login:x;reboot'")),
+            ("login:a b", Some("'login:a b'")),
+            ("login:it's", Some(r"'login:it'\''s'")),
+            ("login:`id`", Some("'login:`id`'")),
+            ("login:a!b", Some("'login:a!b'")),
+            ("login:jürgen", None),
+            ("login:a\nb", None),
+        ] {
+            assert_eq!(shell_word(login).as_deref(), wanted, "{login}");
+        }
+    }
 
     fn sender() -> Sender {
         Sender { node: "mx1".into(), from: "ratter@example.org".into(), to: vec!["admin@example.org".into()] }
