@@ -169,25 +169,27 @@ fn replay_changes_nothing_and_tells_what_would_be() {
         log.line(&lines::failed(address, "alice", 1));
     }
     // The owner at home, the owner on a journey, and somebody who shares the guesser's address.
-    for (address, login) in [("198.51.100.20", "alice"), ("198.51.100.99", "alice"), (GUESSER, "carol")] {
+    let logins = [("198.51.100.20", "alice"), ("198.51.100.99", "alice"), (GUESSER, "carol"), (GUESSER, "carol")];
+    for (address, login) in logins {
         log.line(&lines::logged_in(address, login));
     }
     let path = log.path().to_str().expect("an ASCII path");
     // A node that runs is left alone; none is needed.
     let node = Node::start(&Config::new());
     let would: WouldHave = node.json(&["replay", path]);
-    assert_eq!((would.lines, would.failures, would.successes, would.users), (8, 4, 4, 2), "{would:#?}");
+    assert_eq!((would.lines, would.failures, would.successes, would.users), (9, 4, 5, 2), "{would:#?}");
     let mut subjects: Vec<_> = would.by_subject.iter().map(|subject| subject.subject.as_str()).collect();
     subjects.sort_unstable();
     assert_eq!(subjects, [GUESSER, "login:alice"], "{would:#?}");
-    let mut hurt: Vec<_> = would.hurt.iter().map(|user| (user.login.as_str(), user.address.as_str())).collect();
+    let mut hurt: Vec<_> =
+        would.hurt.iter().map(|user| (user.login.as_str(), user.address.as_str(), user.times)).collect();
     hurt.sort_unstable();
-    assert_eq!(hurt, [("alice", "198.51.100.99"), ("carol", GUESSER)], "{would:#?}");
+    assert_eq!(hurt, [("alice", "198.51.100.99", 1), ("carol", GUESSER, 2)], "each user once: {would:#?}");
     // The test may stand at midnight, with a day on each side.
     let sum = |of: fn(&DayWouldHave) -> u64| would.by_day.iter().map(of).sum::<u64>();
     assert_eq!(
         (sum(|day| day.failures), sum(|day| day.successes), sum(|day| day.listings), sum(|day| day.hurt)),
-        (4, 4, 2, 2),
+        (4, 5, 2, 3),
         "{would:#?}"
     );
     assert!(node.all_listings().is_empty());
@@ -195,7 +197,7 @@ fn replay_changes_nothing_and_tells_what_would_be() {
     let text = node.cli(&["replay", path]).with_code(0).out;
     assert!(text.contains(GUESSER) && text.contains("login:alice") && text.contains("carol"), "{text}");
     let twice: WouldHave = node.json(&["replay", path, path]);
-    assert_eq!(twice.lines, 16, "several files are one log");
+    assert_eq!(twice.lines, 18, "several files are one log");
     node.cli(&["replay", "/nonexistent.log"]).with_code(1);
 }
 

@@ -581,7 +581,7 @@ pub struct WouldHave {
     pub by_rule: Vec<RuleWouldHave>,
     /// The same by subject, those with most listings first.
     pub by_subject: Vec<SubjectWouldHave>,
-    /// Logins that succeeded and would have been refused.
+    /// Users who logged in successfully and would have been refused.
     pub hurt: Vec<HurtUser>,
 }
 
@@ -627,7 +627,7 @@ pub struct SubjectWouldHave {
     pub first: String,
 }
 
-/// A login in [`WouldHave`] that succeeded and would have been refused.
+/// A user in [`WouldHave`] who logged in successfully and would have been refused: the first time, and how often in all.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "kebab-case")]
 pub struct HurtUser {
@@ -641,4 +641,7 @@ pub struct HurtUser {
     pub why: String,
     /// For how many seconds more.
     pub seconds_left: u64,
+    /// How many logins of this user would have been refused.
+    #[serde(default)]
+    pub times: u64,
 }

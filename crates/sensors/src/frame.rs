@@ -211,9 +211,16 @@ fn token(bytes: &[u8]) -> Option<(&[u8], u8)> {
     /// Longest host or tag: RFC 5424 allows hosts of 255 characters and tags of 48.
     const TOKEN_BYTES_MAX: usize = 256;
     let within = bytes.get(..TOKEN_BYTES_MAX).unwrap_or(bytes);
+    let mut listener = 0;
     for (at, &byte) in within.iter().enumerate() {
         // Looked up, because this is done for every byte of every line's host and tag.
-        if !MAY_END_TOKEN[usize::from(byte)] {
+        if !MAY_END_TOKEN[usize::from(byte)] || at < listener {
+            continue;
+        }
+        if byte == b'['
+            && let Some(length) = listening(bytes, at)
+        {
+            listener = at + length;
             continue;
         }
         if byte == b':' && bytes.get(at + 1).is_some_and(|next| *next != b' ') {
@@ -222,6 +229,17 @@ fn token(bytes: &[u8]) -> Option<(&[u8], u8)> {
         return if at > 0 { Some((bytes.get(..at)?, byte)) } else { None };
     }
     None
+}
+
+/// How long the address in brackets is that a service of Postfix is called by: `postfix/[::]:587/smtpd`.
+fn listening(bytes: &[u8], at: usize) -> Option<usize> {
+    /// An IPv6 address in brackets.
+    const LISTENER_BYTES_MAX: usize = 48;
+    let inside = bytes.get(at + 1..)?;
+    let is_part = |byte: &&u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+    let length = inside.iter().take(LISTENER_BYTES_MAX).take_while(is_part).count();
+    let ends = inside.get(length..)?.starts_with(b"]:");
+    (ends && at > 0 && bytes.get(at - 1) == Some(&b'/')).then_some(length + 2)
 }
 
 /// The bytes that may end a token.

@@ -9,6 +9,7 @@
 //! [`Pattern::new`] takes it: an expression whose address a client could choose is left out, and said so.
 
 mod ini;
+mod known;
 mod tags;
 #[cfg(test)]
 mod tests;
@@ -86,11 +87,12 @@ pub fn fail2ban(path: &str, kind: EventKind, read: &mut dyn FnMut(&str) -> Optio
                     .iter()
                     .map(|other| Ok(started(tags::plain(other)?, start).replace("(?P<time>", "(?:")))
                     .collect();
+                let text = tags::translate(&text)?;
                 let pattern = Translated {
                     name: format!("{}-{}", stem(path), import.patterns.len() + 1),
                     origin: entry.origin.clone(),
                     program,
-                    regex: tags::bounded(started(tags::translate(&text)?, start)),
+                    regex: tags::bounded(started(known::narrowed(text, path), start)),
                     unless: any_of(ignored.iter().cloned().chain(others?)),
                 };
                 check(&pattern, kind).map(|()| pattern)
@@ -99,6 +101,10 @@ pub fn fail2ban(path: &str, kind: EventKind, read: &mut dyn FnMut(&str) -> Optio
             Ok(pattern) => import.patterns.push(pattern),
             Err(why) => import.left_out.push(LeftOut { origin: entry.origin, text: entry.text, why }),
         }
+    }
+    for left in &mut import.left_out {
+        left.text = left.text.replace(PREFIX, "%(__prefix_line)s");
+        left.why = left.why.replace(PREFIX, "%(__prefix_line)s");
     }
     Ok(import)
 }

@@ -161,7 +161,7 @@ pub fn main() -> ExitCode {
         Command::Password(password) => password::password(&password, &show),
         Command::Publish(publish) => publish::publish(config, &publish, &show),
         Command::Setup(setup) => setup::setup(config, &setup, &show),
-        Command::Report(report) => report::report(&report, &show),
+        Command::Report(report) => report::report(config, &report, &show),
         Command::Reporter(reporter) => reporter::reporter(config, &reporter, &show),
         Command::Rdns(rdns) => rdns::rdns(&rdns),
         Command::Import(import) => import::import(config, &import, &show),

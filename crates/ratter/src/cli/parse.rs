@@ -2,10 +2,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use base::limits::LINE_BYTES_MAX;
 use base::{Event, Tally};
 use sensors::io::LineReader;
 use serde::Serialize;
 
+use super::show::complain;
 use super::{Failure, Outcome, service};
 use crate::{config, node};
 
@@ -88,6 +90,10 @@ pub(crate) fn parse(path: Option<&Path>, arguments: &Arguments) -> Result<Outcom
         }
         // Whoever reads along sees each line as soon as it is there.
         out.flush().map_err(anyhow::Error::from)?;
+    }
+    let too_long = reader.counters().too_long;
+    if too_long > 0 {
+        complain(&format!("{too_long} lines are longer than {LINE_BYTES_MAX} bytes and were not read"));
     }
     Ok(Outcome::Done)
 }

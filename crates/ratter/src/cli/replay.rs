@@ -108,12 +108,12 @@ fn hurt(would: &WouldHave) -> String {
     }
     let rows = would.hurt.iter().take(ROWS_SHOWN_MAX).map(|user| {
         let span = duration::show(std::time::Duration::from_secs(user.seconds_left));
-        [user.login.clone(), user.address.clone(), user.at.clone(), user.why.clone(), span]
+        [user.login.clone(), user.times.to_string(), user.address.clone(), user.at.clone(), user.why.clone(), span]
     });
     format!(
-        "! {} logins that succeeded would have been refused:\n{}",
+        "! {} users who logged in successfully would have been refused:\n{}",
         would.hurt.len(),
-        printable_lines(&table(["LOGIN", "FROM", "AT", "BECAUSE OF", "STILL FOR"], rows))
+        printable_lines(&table(["LOGIN", "TIMES", "FIRST FROM", "AT", "BECAUSE OF", "STILL FOR"], rows))
     )
 }
 

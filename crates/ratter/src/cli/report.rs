@@ -1,7 +1,7 @@
 //! `ratter report`: takes what others send by mail, from an alias, to the node's listener for reports.
 
 use std::io::Read;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +16,10 @@ use tokio::net::TcpStream;
 
 use super::show::Show;
 use super::{Failure, Outcome};
+use crate::config;
+
+/// Where the node takes reports if no configuration says.
+const LISTENER: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 4006));
 
 /// How long the node may take.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(20);
@@ -41,26 +45,29 @@ struct MailArguments {
     #[arg(long, value_name = "FILE")]
     key_file: PathBuf,
 
-    /// Where the node takes reports: `[reports] listen`
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4006")]
-    to: SocketAddr,
+    /// Where the node takes reports, if not where the configuration says: `[reports] listen`
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    to: Option<SocketAddr>,
 }
 
 /// `ratter report mail`: one mail from standard input.
-pub(crate) fn report(arguments: &Arguments, show: &Show) -> Result<Outcome, Failure> {
+pub(crate) fn report(config: Option<&Path>, arguments: &Arguments, show: &Show) -> Result<Outcome, Failure> {
     let Form::Mail(arguments) = &arguments.form;
+    let to = match arguments.to {
+        Some(to) => to,
+        None => config::reports_listener(config).map_err(Failure::Usage)?.unwrap_or(LISTENER),
+    };
     let key = key(&arguments.key_file)?;
     let mut mail = Vec::new();
     std::io::stdin().take(MAIL_BYTES_MAX).read_to_end(&mut mail).context("no mail on standard input")?;
     mail.truncate(SUBMISSION_BYTES_MAX);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("the system gives no event loop")?;
-    let answer =
-        runtime.block_on(async { tokio::time::timeout(ANSWER_TIME_MAX, send(arguments.to, &key, mail)).await });
+    let answer = runtime.block_on(async { tokio::time::timeout(ANSWER_TIME_MAX, send(to, &key, mail)).await });
     let (status, answer) = match answer {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => return Err(Failure::TryAgain(error)),
-        Err(_) => return Err(Failure::TryAgain(anyhow!("{} does not answer", arguments.to))),
+        Err(_) => return Err(Failure::TryAgain(anyhow!("{to} does not answer"))),
     };
     let reason = answer.get("reason").and_then(Value::as_str).unwrap_or("no reason given").to_owned();
     match status {

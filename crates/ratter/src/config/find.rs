@@ -1,6 +1,7 @@
 //! Which configuration is meant, and the little that a command needs of one that has faults.
 
 use core::fmt;
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::io::IsTerminal;
 use std::os::unix::net::UnixStream;
@@ -57,6 +58,23 @@ pub fn control_socket(named: Option<&Path>) -> Result<PathBuf, String> {
     let path = named.or_else(|| Path::new(SYSTEM_FILE).exists().then_some(Path::new(SYSTEM_FILE)));
     let read = || socket_in(path?);
     read().map_or_else(|| find(named, Ports::NotTried).map(|(config, _)| config.node.control), Ok)
+}
+
+/// Where the configuration has the listener for reports; none if it has none. As for the control socket only that is
+/// read, and a file of the system's that a mail server's alias may not read says nothing.
+pub fn reports_listener(named: Option<&Path>) -> Result<Option<SocketAddr>, String> {
+    let path = named.unwrap_or_else(|| Path::new(SYSTEM_FILE));
+    let bytes = match (Machine { tries_ports: false }).read(path, FILE_BYTES_MAX) {
+        Ok(bytes) => bytes,
+        Err(_) if named.is_none() => return Ok(None),
+        Err(error) => return Err(format!("ratter: {} cannot be read: {error}", path.display())),
+    };
+    let wrong = |what: &str| format!("ratter: {}: {what}", path.display());
+    let text = str::from_utf8(&bytes).map_err(|_| wrong("is no text"))?;
+    let file: toml::Table = text.parse().map_err(|error: toml::de::Error| wrong(error.message()))?;
+    let Some(listen) = file.get("reports").and_then(|reports| reports.get("listen")) else { return Ok(None) };
+    let listen = listen.as_str().and_then(|listen| listen.parse().ok());
+    listen.map(Some).ok_or_else(|| wrong("`[reports] listen` is no ADDRESS:PORT"))
 }
 
 /// What `[node]` in the file says of the control socket.

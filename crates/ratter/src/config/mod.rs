@@ -62,7 +62,7 @@ pub use self::dnsbl::{Combined, CookieSecrets, Dnsbl, NameServer, StaticZone, St
 pub use self::dovecot::{DovecotGate, Secret};
 pub use self::exports::ExportFile;
 pub use self::feed::Feed;
-pub use self::find::{Ports, Source, control_socket, find, parse_duration};
+pub use self::find::{Ports, Source, control_socket, find, parse_duration, reports_listener};
 pub use self::gates::{Fail, Gates, LineGate};
 pub use self::http::HttpGate;
 pub use self::limits::Limits;

@@ -1,6 +1,6 @@
 //! What the configured rules would have done with old logs: an engine and a book of their own, in the logs' time.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -77,6 +77,8 @@ struct Replay {
     users: HashSet<String>,
     listings: Vec<Listing>,
     hurt: Vec<HurtUser>,
+    /// The place of each user in `hurt`.
+    hurt_at: HashMap<String, usize>,
     /// By the first ten characters of a moment.
     days: BTreeMap<String, DayWouldHave>,
 }
@@ -101,6 +103,7 @@ impl Replay {
             users: HashSet::new(),
             listings: Vec::new(),
             hurt: Vec::new(),
+            hurt_at: HashMap::new(),
             days: BTreeMap::new(),
         }
     }
@@ -195,13 +198,17 @@ impl Replay {
             return;
         }
         self.on_day(event.time, |day| day.hurt += 1);
-        if self.hurt.len() < HURT_MAX {
+        if let Some(user) = self.hurt_at.get(login).and_then(|at| self.hurt.get_mut(*at)) {
+            user.times += 1;
+        } else if self.hurt.len() < HURT_MAX {
+            self.hurt_at.insert(login.to_owned(), self.hurt.len());
             self.hurt.push(HurtUser {
                 login: login.to_owned(),
                 address: event.address.map(|address| address.to_string()).unwrap_or_default(),
                 at: views::time(event.time),
                 why: format!("{by}, {}", rule.map_or("a person", |rule| self.names.rule(rule))),
                 seconds_left: until.map_or(0, |until| until.since(event.time).as_secs()),
+                times: 1,
             });
         }
     }

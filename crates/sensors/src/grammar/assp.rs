@@ -5,13 +5,14 @@
 //! [[TAG] …]ADDRESS [SMTP Error] 535 5.7.8 Error: authentication failed: …
 //! [[TAG] …]ADDRESS <SENDER> [to: RECIPIENT ]relay attempt blocked for …: <RECIPIENT>
 //! [[TAG] …]ADDRESS <SENDER> to: RECIPIENT invalid address rejected: RECIPIENT
+//! [[TAG] …]ADDRESS <SENDER> to: RECIPIENT [spam found] (DNSBL, ADDRESS listed in …) …
 //! [[TAG] …]ADDRESS SSL negotiation with client failed: …
 //! Blocking ADDRESS - too much AUTH errors (8);
 //! ```
 //!
 //! Before the address stand a message's number and tags only, which are ASSP's; client text follows it.
 
-use base::EventKind::{LoginFailed, ProtocolAbuse, RelayDenied, UnknownRecipient};
+use base::EventKind::{LoginFailed, ProtocolAbuse, RelayDenied, SpamSeen, UnknownRecipient};
 
 use super::Hinted;
 use super::parts::{Lines, Told};
@@ -50,6 +51,8 @@ fn told(text: &str) -> Option<Told<'_>> {
         RelayDenied
     } else if behind_envelope(rest).starts_with("invalid address rejected: ") {
         UnknownRecipient
+    } else if behind_envelope(rest).starts_with("[spam found] ") {
+        SpamSeen
     } else {
         return None;
     };

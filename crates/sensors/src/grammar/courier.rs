@@ -4,7 +4,7 @@
 //! imapd:          LOGIN FAILED, user=LOGIN, ip=[ADDRESS][, port=[PORT]][, protocol=IMAP]
 //! imapd:          LOGIN, user=LOGIN, ip=[ADDRESS], port=[PORT], protocol=IMAP
 //! courieresmtpd:  error,relay=ADDRESS,[port=PORT,]from=<SENDER>,to=<RECIPIENT>: 550 User unknown.
-//! courieresmtpd:  error,relay=ADDRESS,[port=PORT,]msg="535 Authentication failed.",cmd: AUTH LOGIN …
+//! courieresmtpd:  error,relay=ADDRESS,[port=PORT,]msg="535 Authentication failed.",cmd: AUTH LOGIN LOGIN
 //! ```
 //!
 //! The login stands before the address, so that the last `, ip=[` is Courier's: what follows it holds nothing of the
@@ -14,7 +14,7 @@ use base::EventKind::{LoginFailed, LoginOk, ProtocolAbuse, RelayDenied, UnknownR
 
 use super::Hinted;
 use super::parts::{Lines, Told};
-use crate::text::{address, behind_path, bracketed, contains, digits, find_byte, rsplit};
+use crate::text::{address, behind_path, bracketed, contains, digits, find_byte, rsplit, split, word};
 
 pub(super) const COURIER: Lines = Lines {
     name: "courier",
@@ -63,6 +63,8 @@ fn smtp(text: &str) -> Option<Told<'_>> {
     let (client, rest) = text.split_at_checked(find_byte(text, b',')?)?;
     let rest = rest.strip_prefix(",port=").and_then(digits).map_or(rest, |(_, rest)| rest);
     let answer = answer(rest)?;
+    // Decoded, where the mechanism tells it.
+    let login = split(answer, "\",cmd: AUTH ").map_or("", |(_, command)| word(command).1);
     let kind = if answer.starts_with("535 Authentication failed") {
         LoginFailed
     } else if answer.starts_with("513 Relaying denied") || answer.starts_with("535 Authentication required") {
@@ -74,7 +76,8 @@ fn smtp(text: &str) -> Option<Told<'_>> {
     } else {
         return None;
     };
-    Some(Told::new(kind, address(client)?))
+    let login = if kind == LoginFailed { login } else { "" };
+    Some(Told::new(kind, address(client)?).by(login))
 }
 
 /// The server's answer in `,msg="ANSWER",cmd: …` and `,from=<…>[,to=<…>]: ANSWER`.

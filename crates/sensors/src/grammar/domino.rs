@@ -4,17 +4,18 @@
 //! smtp: LOGIN [ADDRESS] authentication failure using internet password[: REASON]
 //! SMTP Server[ [PROCESS]][:] Authentication failed for user LOGIN ; connecting host ADDRESS
 //! SMTP Server[ [PROCESS]][:] Connection from [ADDRESS] rejected for policy reasons. …
+//! SMTP Server[ [PROCESS]][:] Message for RECIPIENT from ADDRESS rejected for policy reasons. …
 //! ```
 //!
 //! The login may hold anything, and stands before the address: that is read from the right, where Domino writes a fixed
 //! text or nothing.
 
 use base::Address;
-use base::EventKind::{LoginFailed, ProtocolAbuse};
+use base::EventKind::{LoginFailed, ProtocolAbuse, RelayDenied};
 
 use super::Hinted;
 use super::parts::{Lines, Told};
-use crate::text::{address, rsplit, rsplit_byte, split};
+use crate::text::{address, contains, rsplit, rsplit_byte, split};
 
 pub(super) const DOMINO: Lines =
     Lines { name: "domino", aliases: &[], service: "domino", speaks: |_| false, hinted: Hinted::Bare, told };
@@ -34,6 +35,13 @@ fn told(text: &str) -> Option<Told<'_>> {
         let (login, client) = rsplit(rest, " connecting host ")?;
         let login = login.trim_end().trim_end_matches(';').trim_end();
         return Some(Told::new(LoginFailed, in_brackets(client)?).by(login));
+    }
+    if let Some(rest) = rest.strip_prefix("Message for ") {
+        // The recipient stands before the last mark, behind which nothing is the client's.
+        let (before, reason) = rsplit(rest, " rejected for policy reasons")?;
+        let (_recipient, client) = rsplit(before, " from ")?;
+        let kind = if contains(reason, "Relay") { RelayDenied } else { ProtocolAbuse };
+        return Some(Told::new(kind, in_brackets(client)?));
     }
     let (client, _) = split(rest.strip_prefix("Connection from ")?, " rejected for policy reasons")?;
     Some(Told::new(ProtocolAbuse, in_brackets(client)?))

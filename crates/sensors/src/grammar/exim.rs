@@ -29,9 +29,10 @@ use super::parts::Told;
 use super::{Grammar, Hinted, Sink};
 use crate::frame::{Frame, without_stamp};
 use crate::text::{
-    address, behind_path, bracketed, contains, digits, find, named, rsplit, split, split_only, take_while, word,
+    address, behind_path, behind_quote, bracketed, contains, digits, find, named, rsplit, split, split_only,
+    take_while, word,
 };
-use host::{Client, client};
+use host::{Client, client, has_another};
 
 /// The grammar of Exim's logs.
 #[derive(Clone, Copy, Debug, Default)]
@@ -177,29 +178,33 @@ fn refused_command(text: &str) -> Option<Told<'static>> {
 
 /// `MECH authenticator failed for CLIENT: 535 Incorrect authentication data …`; `501 …` where the client gave up.
 fn authenticator(text: &str) -> Option<Told<'_>> {
-    const MARK: &str = ": 535 Incorrect authentication data";
+    const FAILED: &str = ": 535 Incorrect authentication data";
+    const CANCELLED: &str = ": 501 Authentication cancelled";
     let (_mechanism, rest) = take_while(text, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
     let rest = rest.strip_prefix(" authenticator failed for ")?;
-    if let Some((before, _)) = split_only(rest, ": 501 Authentication cancelled") {
-        let Client { address, rest } = client(before)?;
-        return rest.is_empty().then(|| Told::new(Connect, address));
-    }
-    // Of a line with one mark, what follows it is not the client's name.
-    let (address, rest) = match split_only(rest, MARK) {
+    let is_cancelled = !contains(rest, FAILED);
+    // Of a line with one mark, what follows it is not the client's name, unless HELO imitates one and the true one follows.
+    let (address, rest) = match split_only(rest, if is_cancelled { CANCELLED } else { FAILED }) {
         Some((before, rest)) => {
+            let goes_on = [": 435 ", ": 501 ", ": 535 ", ": 553 "].iter().any(|answer| contains(rest, answer));
             let Client { address, rest: end } = client(before)?;
-            end.is_empty().then_some((address, rest))?
+            (end.is_empty() && !(goes_on && has_another(rest))).then_some((address, rest))?
         }
         None => {
             let Client { address, rest } = client(rest)?;
-            (address, rest.strip_prefix(MARK)?)
+            (address, rest.strip_prefix(FAILED)?)
         }
     };
+    if is_cancelled {
+        return Some(Told::new(Connect, address));
+    }
     let login = match rest.strip_prefix(" (set_id=") {
         Some(login) => rsplit(login, ")").map_or(login, |(login, _)| login),
         None => "",
     };
-    Some(Told::new(LoginFailed, address).by(login))
+    // Some configurations quote it.
+    let quoted = login.strip_prefix('"').and_then(|login| login.strip_suffix('"'));
+    Some(Told::new(LoginFailed, address).by(quoted.unwrap_or(login)))
 }
 
 /// `H=CLIENT … F=<…> rejected RCPT <…>: REASON`, and all else that begins with the client.
@@ -208,6 +213,12 @@ fn rejected(text: &str) -> Option<Told<'_>> {
     if let Some((before, what)) = split_only(text, " rejected ") {
         let Client { address, .. } = client(before)?;
         return Some(Told::new(rejection(what, before.ends_with(" temporarily"))?, address));
+    }
+    if let Some((before, what)) = split(text, " rejected ")
+        && let Some(reason) = behind_quoted(what)
+    {
+        let Client { address, .. } = client(before)?;
+        return Some(Told::new(kind_of(reason, "rcpt", before.ends_with(" temporarily"))?, address));
     }
     let Client { address, rest } = client(text)?;
     if let Some(rest) = rest.strip_prefix(" sender verify fail for ") {
@@ -221,62 +232,98 @@ fn rejected(text: &str) -> Option<Told<'_>> {
     Some(Told::new(rejection(what, before.ends_with(" temporarily"))?, address))
 }
 
-/// What the reason of a rejection says of the client; none if only that it should come again.
+/// The reason behind `RCPT <"…"@DOMAIN>: `, where the recipient holds the mark of a rejection itself. If HELO only imitated
+/// all before the quote, the true sender or recipient would have closed it by its own first quote, and its own last one, or a
+/// second rejection, or a second address would follow: a line with one of these is not read so.
+fn behind_quoted(what: &str) -> Option<&str> {
+    let rest = what.strip_prefix("RCPT <\"").or_else(|| what.strip_prefix("MAIL <\""))?;
+    let rest = behind_quote(rest)?.strip_prefix('@')?;
+    let (_domain, rest) = take_while(rest, |byte| !matches!(byte, b'"' | b'>'));
+    let reason = rest.strip_prefix(">: ")?;
+    (!contains(reason, "\"") && !contains(reason, " rejected ") && !has_another(reason)).then_some(reason)
+}
+
+/// What the words behind `rejected ` say of the client; none if only that it should come again.
 fn rejection(what: &str, is_temporary: bool) -> Option<EventKind> {
-    let what = what.to_ascii_lowercase();
-    // The recipient is the client's, and so no reason.
-    let behind_recipient = what.strip_prefix("rcpt ").and_then(behind_path);
-    let what = behind_recipient.unwrap_or(&what);
-    let has = |text: &str| contains(what, text);
-    // Ours or the recipient's: nothing is wrong with the client.
-    let ours = [
-        "quota",
-        "mailbox is full",
-        "mailbox full",
-        "over limit",
-        "too big",
-        "too large",
-        "message size",
-        "size limit",
-        "storage",
-        "disk space",
-        "insufficient",
-    ];
-    if ours.iter().any(|text| has(text)) {
-        return None;
+    let (command, rest) = word(what);
+    match command {
+        // The address is the client's, and so no reason.
+        "RCPT" | "MAIL" if rest.starts_with('<') => {
+            let reason = behind_path(rest).and_then(|rest| rest.strip_prefix(": ")).unwrap_or("");
+            kind_of(reason, command, is_temporary)
+        }
+        // So is HELO, which many reasons repeat.
+        "EHLO" | "HELO" => {
+            let (helo, reason) = split(rest.strip_prefix("or HELO ").unwrap_or(rest), ": ").unwrap_or((rest, ""));
+            let reason = reason.get(..reason.floor_char_boundary(REASON_BYTES_MAX)).unwrap_or("");
+            let reason = if helo.is_empty() { reason.to_owned() } else { reason.replace(helo, "") };
+            kind_of(&reason, command, is_temporary)
+        }
+        _ => kind_of(what, command, is_temporary),
     }
-    Some(if has("ratelimit") || has("rate limit") || has("too many") {
-        RateExceeded
-    } else if has("relay not permitted")
-        || has("relaying denied")
-        || has("auth is required")
-        || has("authentication required")
-    {
-        RelayDenied
+}
+
+/// How much of a reason is read, in bytes: its first words say what it is.
+const REASON_BYTES_MAX: usize = 512;
+
+/// What reasons say; none for what is ours or the recipient's, where nothing is wrong with the client.
+const REASONS: &[(&str, Option<EventKind>)] = &[
+    ("quota", None),
+    ("mailbox is full", None),
+    ("mailbox full", None),
+    ("over limit", None),
+    ("too big", None),
+    ("too large", None),
+    ("message size", None),
+    ("size limit", None),
+    ("storage", None),
+    ("disk space", None),
+    ("insufficient", None),
+    ("ratelimit", Some(RateExceeded)),
+    ("rate limit", Some(RateExceeded)),
+    ("too many", Some(RateExceeded)),
+    ("relay not permitted", Some(RelayDenied)),
+    ("relaying denied", Some(RelayDenied)),
+    ("auth is required", Some(RelayDenied)),
+    ("authentication required", Some(RelayDenied)),
+    ("unknown user", Some(UnknownRecipient)),
+    ("user unknown", Some(UnknownRecipient)),
+    ("unrouteable address", Some(UnknownRecipient)),
+    ("no such user", Some(UnknownRecipient)),
+    ("unknown recipient", Some(UnknownRecipient)),
+    ("no such recipient", Some(UnknownRecipient)),
+    ("dnsbl", Some(SpamSeen)),
+    ("blacklist", Some(SpamSeen)),
+    ("black list", Some(SpamSeen)),
+    ("blocklist", Some(SpamSeen)),
+    ("block list", Some(SpamSeen)),
+    ("listed", Some(SpamSeen)),
+    ("rbl", Some(SpamSeen)),
+    ("spamhaus", Some(SpamSeen)),
+    ("spamcop", Some(SpamSeen)),
+    ("sender verify failed", Some(SpamSeen)),
+    ("bad helo", Some(ProtocolAbuse)),
+];
+
+/// What the reason why `command` was rejected says. Its own words come before those of the client that it repeats, so that
+/// the first that is known decides.
+fn kind_of(reason: &str, command: &str, is_temporary: bool) -> Option<EventKind> {
+    let reason = reason.get(..reason.floor_char_boundary(REASON_BYTES_MAX)).unwrap_or("").to_ascii_lowercase();
+    let is_content = matches!(command, "after" | "by" | "DATA" | "DATA:");
+    // Of a message's content, its subject may be repeated behind what was found.
+    let found = if is_content { &["spam", "virus", "malware"][..] } else { &[] };
+    let found = found.iter().map(|word| (*word, Some(SpamSeen)));
+    let known = REASONS.iter().copied().chain(found);
+    let first = known.filter_map(|(words, kind)| Some((find(&reason, words)?, kind))).min_by_key(|(at, _)| *at);
+    let default = if is_content { SpamSeen } else { ProtocolAbuse };
+    let kind = first.map_or(Some(default), |(_, kind)| kind)?;
+    if matches!(kind, RateExceeded | RelayDenied) {
+        Some(kind)
     } else if is_temporary {
-        return None;
-    } else if what.starts_with("after data") || what.starts_with("by local_scan") || what.starts_with("data") {
-        SpamSeen
-    } else if [
-        "unknown user",
-        "user unknown",
-        "unrouteable address",
-        "no such user",
-        "unknown recipient",
-        "no such recipient",
-    ]
-    .iter()
-    .any(|text| has(text))
-    {
-        UnknownRecipient
-    } else if ["dnsbl", "blacklist", "blocklist", "listed", "rbl", "spamhaus", "sender verify failed"]
-        .iter()
-        .any(|text| has(text))
-    {
-        SpamSeen
+        None
     } else {
-        ProtocolAbuse
-    })
+        Some(if is_content { SpamSeen } else { kind })
+    }
 }
 
 /// Lines that begin with `SMTP `.

@@ -1,7 +1,7 @@
 //! `HAProxy` in front of web mail and administration pages, where it asks for a password itself (`http-request auth`).
 //!
 //! ```text
-//! ADDRESS:PORT [14/Nov/2015:22:45:11.608] FRONTEND BACKEND/<NOSRV> -1/-1/-1/-1/0 401 248 - - PR-- …    (since 1.7: 0/-1/-1/-1/0)
+//! ADDRESS:PORT [14/Nov/2015:22:45:11.608] FRONTEND BACKEND/<NOSRV>|<STATS> -1/-1/-1/-1/0 401 248 - - PR-- …    (since 1.7: 0/-1/-1/-1/0)
 //! ```
 //!
 //! The address stands first. A browser's first visit is answered with 401 as well, so that rules should allow for one.
@@ -31,6 +31,7 @@ fn told(text: &str) -> Option<Told<'_>> {
     let (status, _) = word(rest);
     // The first timer is that of the request since version 1.7, and of none before.
     let waits = timers.strip_prefix("-1").or_else(|| Some(digits(timers)?.1));
-    let is_refusal = server.ends_with("/<NOSRV>") && waits.is_some_and(|waits| waits.starts_with("/-1/-1/-1/"));
+    let is_refusal = (server.ends_with("/<NOSRV>") || server.ends_with("/<STATS>"))
+        && waits.is_some_and(|waits| waits.starts_with("/-1/-1/-1/"));
     (is_refusal && status == "401").then(|| Told::new(LoginFailed, address))
 }

@@ -26,8 +26,9 @@ pub(super) const HORDE: Lines = Lines {
 };
 
 fn told(text: &str) -> Option<Told<'_>> {
-    let mut rest = text.strip_prefix("ERR: ").unwrap_or(text);
-    rest = rest.strip_prefix("HORDE ").unwrap_or(rest);
+    const LEVELS: [&str; 8] = ["EMERG: ", "ALERT: ", "CRIT: ", "ERR: ", "WARN: ", "NOTICE: ", "INFO: ", "DEBUG: "];
+    let mut rest = LEVELS.iter().find_map(|level| text.strip_prefix(level)).unwrap_or(text);
+    rest = rest.strip_prefix("HORDE ").or_else(|| rest.strip_prefix("HORDE: ")).unwrap_or(rest);
     // The level and the application.
     for _ in 0..2 {
         if let Some(inside) = rest.strip_prefix('[') {

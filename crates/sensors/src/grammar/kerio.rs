@@ -8,6 +8,7 @@
 //! Failed SMTP login from ADDRESS with SASL method CRAM-MD5.
 //! SMTP: User LOGIN doesn't exist. Attempt from IP address ADDRESS.
 //! IMAP: Invalid password for user LOGIN. Attempt from IP address ADDRESS.
+//! IMAP: Authentication failed for user LOGIN. Attempt from IP address ADDRESS.
 //! Client with IP address ADDRESS has no reverse DNS entry, connection rejected before SMTP greeting
 //! Message from IP address ADDRESS, sender <SENDER> rejected: sender domain does not exist
 //! Administration login into Web Administration from ADDRESS failed: IP address not allowed
@@ -73,7 +74,8 @@ fn login(text: &str) -> Option<Told<'_>> {
     let login = if let Some(rest) = rest.strip_prefix("User ") {
         rest.strip_suffix(" doesn't exist.")?
     } else {
-        rest.strip_prefix("Invalid password for user ")?.strip_suffix('.')?
+        let failures = ["Invalid password for user ", "Authentication failed for user "];
+        failures.iter().find_map(|failure| rest.strip_prefix(failure))?.strip_suffix('.')?
     };
     Some(Told::new(LoginFailed, client).by(login))
 }

@@ -228,7 +228,9 @@ fn split_process(program: &str) -> (&str, &str) {
 
 /// `submission` for the services where users hand in mail, by their usual names; `smtp` for the others.
 fn service(name: &str) -> &'static str {
-    match split_process(name).1 {
+    let name = split_process(name).1;
+    // One that is called by what it listens on: `[::]:587`, `192.0.2.1:587`.
+    match name.rsplit_once(':').map_or(name, |(_, port)| port) {
         "submission" | "submissions" | "smtps" | "587" | "465" => "submission",
         _ => "smtp",
     }

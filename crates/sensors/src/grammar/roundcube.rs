@@ -1,22 +1,22 @@
 //! Roundcube, by syslog (`roundcube`) or in its `logs/errors.log` and `logs/userlogins.log`.
 //!
 //! ```text
-//! [<SESSION> ]IMAP Error: Login failed for LOGIN [against SERVER ]from ADDRESS[(X-Forwarded-For: …)][. REASON in FILE on line N (POST …)]
+//! [<SESSION> ]IMAP Error: Login failed for LOGIN [against SERVER ]from ADDRESS[(X-Forwarded-For: …)][. REASON in FILE on line N (POST URI)]
 //! [<SESSION> ]Failed login for LOGIN from ADDRESS in session SESSION (error: 0)
 //! [<SESSION> ]FAILED login for LOGIN from ADDRESS
 //! [<SESSION> ]Successful login for LOGIN (ID: 7) from ADDRESS in session SESSION
 //! ```
 //!
-//! The login stands before the address, the headers of a proxy behind it, and both are the client's. Without such headers,
-//! the last ` from ` is Roundcube's: what follows it holds no space that a client wrote. With them, there must be one
-//! ` from ADDRESS` only.
+//! The login stands before the address, the headers of a proxy, the IMAP server's text and the request's URI behind it, and
+//! all of them are the client's. Where nothing of these follows, the last ` from ` is Roundcube's. Else all that look like
+//! ` from ADDRESS` must name the same address.
 
 use base::Address;
 use base::EventKind::{LoginFailed, LoginOk};
 
 use super::Hinted;
 use super::parts::{Lines, Told};
-use crate::text::{address, contains, filled, rsplit, split, split_only, take_while};
+use crate::text::{address, contains, filled, rsplit, split, take_while};
 
 pub(super) const ROUNDCUBE: Lines = Lines {
     name: "roundcube",
@@ -32,28 +32,56 @@ fn told(text: &str) -> Option<Told<'_>> {
         Some(rest) => split(rest, "> ")?.1,
         None => text,
     };
-    let failures = ["IMAP Error: Login failed for ", "Failed login for ", "FAILED login for ", "Login failed for "];
-    let (kind, rest) = match failures.iter().find_map(|failure| text.strip_prefix(failure)) {
-        Some(rest) => (LoginFailed, rest),
-        None => (LoginOk, text.strip_prefix("Successful login for ")?),
+    let errors = ["IMAP Error: Login failed for ", "PHP Error: Login failed for ", "Login failed for "];
+    let failures = ["Failed login for ", "FAILED login for "];
+    let (kind, has_reason, rest) = if let Some(rest) = errors.iter().find_map(|error| text.strip_prefix(error)) {
+        (LoginFailed, true, rest)
+    } else if let Some(rest) = failures.iter().find_map(|failure| text.strip_prefix(failure)) {
+        (LoginFailed, false, rest)
+    } else {
+        (LoginOk, false, text.strip_prefix("Successful login for ")?)
     };
-    let (login, client) = if contains(rest, "(X-") { split_only(rest, " from ")? } else { rsplit(rest, " from ")? };
+    let (login, client, behind) = if has_reason || contains(rest, "(X-") {
+        only(rest)?
+    } else {
+        let (login, client) = rsplit(rest, " from ")?;
+        let (client, behind) = leading(client)?;
+        (login, client, behind)
+    };
     // The server behind it is down, which is no guess of the client.
-    let outages =
-        [". Could not connect to ", ". Empty startup greeting", ". Connection refused", ". Connection timed out"];
-    if outages.iter().any(|outage| contains(client, outage)) {
+    let outages = ["Could not connect to ", "Empty startup greeting", "Connection refused", "Connection timed out"];
+    let reason = if behind.starts_with('(') { split(behind, ". ").map_or("", |(_, reason)| reason) } else { behind };
+    let reason = reason.trim_start_matches(['.', ' ']);
+    if outages.iter().any(|outage| reason.starts_with(outage)) {
         return None;
     }
     let behind_login = if kind == LoginOk { " (ID: " } else { " against " };
     let login = rsplit(login, behind_login).map_or(login, |(login, _)| login);
-    Some(Told::new(kind, leading(client)?).by(filled(login)?))
+    Some(Told::new(kind, client).by(filled(login)?))
 }
 
-/// The address that `text` begins with and that something other than a letter ends.
-fn leading(text: &str) -> Option<Address> {
+/// What stands before the first ` from ADDRESS`, the address and what follows; none where another one names another address.
+fn only(text: &str) -> Option<(&str, Address, &str)> {
+    const MARK: &str = " from ";
+    let (mut found, mut at) = (None, 0);
+    while let Some((before, after)) = text.get(at..).and_then(|rest| split(rest, MARK)) {
+        let end = at + before.len();
+        at = end + MARK.len();
+        let Some((client, behind)) = leading(after) else { continue };
+        match found {
+            None => found = Some((text.get(..end)?, client, behind)),
+            Some((_, first, _)) if first != client => return None,
+            Some(_) => {}
+        }
+    }
+    found
+}
+
+/// The address that `text` begins with and that something other than a letter ends, and what follows.
+fn leading(text: &str) -> Option<(Address, &str)> {
     let (client, rest) = take_while(text, |byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':'));
     if rest.starts_with(|next: char| next.is_alphanumeric()) {
         return None;
     }
-    address(client.trim_end_matches('.'))
+    Some((address(client.trim_end_matches('.'))?, rest))
 }

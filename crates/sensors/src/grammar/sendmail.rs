@@ -17,7 +17,8 @@
 //! ```
 //!
 //! Where the client's text stands before the address, that ends the line or stands before the only `, reject=`; elsewhere
-//! the address comes first. A reverse name holds neither space nor bracket.
+//! the address comes first. A reverse name holds neither space nor bracket; a client without one is written by its address
+//! twice, `[ADDRESS] [ADDRESS]`. Quotes in a recipient are whole: Sendmail parses it before it asks a ruleset.
 
 use base::EventKind::{self, Connect, LoginFailed, LoginOk, ProtocolAbuse, RateExceeded, RelayDenied};
 use base::EventKind::{SpamSeen, UnknownRecipient};
@@ -26,7 +27,9 @@ use base::{Address, Timestamp};
 use super::parts::{Recent, Told};
 use super::{Grammar, Sink};
 use crate::frame::Frame;
-use crate::text::{address, contains, digits, ending_bracket, named, rsplit, split, split_only, take_while};
+use crate::text::{
+    address, behind_quote, bracketed, contains, digits, ending_bracket, named, rsplit, split, split_only, take_while,
+};
 
 /// How many messages with unknown recipients are remembered.
 const MESSAGES_MAX: usize = 8_192;
@@ -95,13 +98,39 @@ fn is_unknown(text: &str) -> bool {
 /// The address of `NAME [ADDRESS]` or `NAME [ADDRESS] (may be forged)`, which is all of the text.
 fn relay_end(text: &str) -> Option<Address> {
     let text = text.strip_suffix(" (may be forged)").unwrap_or(text);
-    let (address, rest) = named(text)?;
+    let (address, rest) = relay(text)?;
     rest.is_empty().then_some(address)
+}
+
+/// `NAME [ADDRESS]` or `[ADDRESS] [ADDRESS]`, and what follows.
+fn relay(text: &str) -> Option<(Address, &str)> {
+    let (address, rest) = named(text)?;
+    match rest.strip_prefix(' ').and_then(bracketed) {
+        Some((again, rest)) => (again == address).then_some((address, rest)),
+        None => Some((address, rest)),
+    }
+}
+
+/// `ruleset=check_rcpt, arg1=<"…"@DOMAIN>, relay=NAME [ADDRESS], reject=REASON`, where the recipient holds such a mark, and the
+/// reason may repeat it.
+fn behind_quoted(text: &str) -> Option<Told<'static>> {
+    let (_ruleset, argument) = split(text, ", arg1=")?;
+    let rest = behind_quote(argument.strip_prefix("<\"")?)?.strip_prefix('@')?;
+    let (_domain, rest) = take_while(rest, |byte| !matches!(byte, b'"' | b'>' | b','));
+    let rest = rest.strip_prefix('>')?;
+    let path = argument.get(..argument.len() - rest.len())?;
+    let (address, rest) = relay(rest.strip_prefix(", relay=")?)?;
+    let rest = rest.strip_prefix(" (may be forged)").unwrap_or(rest);
+    let reason = rest.strip_prefix(", reject=")?;
+    let (before, after) = split(reason, path).unwrap_or((reason, ""));
+    let is_alone = |text: &str| !contains(text, ", relay=") && !contains(text, "\"");
+    let kind = rejection(after).or_else(|| rejection(before))?;
+    (is_alone(before) && is_alone(after)).then(|| Told::new(kind, address))
 }
 
 fn told(text: &str) -> Option<Told<'_>> {
     if text.starts_with("ruleset=") {
-        let (before, reason) = split_only(text, ", reject=")?;
+        let Some((before, reason)) = split_only(text, ", reject=") else { return behind_quoted(text) };
         let before = before.strip_suffix(" (may be forged)").unwrap_or(before);
         return Some(Told::new(rejection(reason)?, ending_bracket(before)?.1));
     }
@@ -123,7 +152,7 @@ fn told(text: &str) -> Option<Told<'_>> {
     ];
     for (before, after, kind) in fixed {
         if let Some(rest) = text.strip_prefix(before) {
-            let (address, rest) = named(rest)?;
+            let (address, rest) = relay(rest)?;
             let rest = rest.strip_prefix(" (may be forged)").unwrap_or(rest);
             return rest.starts_with(after).then(|| Told::new(kind, address));
         }
@@ -137,7 +166,7 @@ fn told(text: &str) -> Option<Told<'_>> {
 
 /// Lines that begin with the client.
 fn client(text: &str) -> Option<Told<'static>> {
-    let (address, rest) = named(text)?;
+    let (address, rest) = relay(text)?;
     let rest = rest.strip_prefix(" (may be forged)").unwrap_or(rest);
     if rest.starts_with(" did not issue ") {
         return Some(Told::new(Connect, address));
@@ -149,7 +178,7 @@ fn client(text: &str) -> Option<Told<'static>> {
         let kind = if command.starts_with("AUTH") { LoginFailed } else { ProtocolAbuse };
         return Some(Told::new(kind, address).in_all(count));
     }
-    if rest.starts_with("Possible SMTP RCPT flood") {
+    if rest.starts_with("Possible SMTP RCPT flood") || rest.starts_with("Too many recipients") {
         return Some(Told::new(RateExceeded, address));
     }
     if rest.starts_with("probable open proxy: command=") {

@@ -194,19 +194,23 @@ fn without_kernel(text: &str) -> &str {
 
 /// `Authentication failure for [illegal user ]LOGIN from ADDRESS[ via LOCAL]`.
 fn pam_error(text: &str) -> Option<Told<'_>> {
-    let (what, _) = split(text, " for ")?;
-    let is_refusal = ["authentication failure", "authentication error", "authentication failed"]
+    // The longest answer of a module holds the mark itself.
+    let (what, rest) = match text.strip_prefix("Have exhausted maximum number of retries for service for ") {
+        Some(rest) => ("permission denied", rest),
+        None => split(text, " for ")?,
+    };
+    let is_refusal = ["authentication failure", "authentication error", "authentication failed", "permission denied"]
         .iter()
         .any(|refusal| what.eq_ignore_ascii_case(refusal))
         || what == "User not known to the underlying authentication module";
-    let text = is_refusal.then_some(text)?;
-    let text = text.strip_suffix(" [preauth]").unwrap_or(text);
-    let text = match rsplit(text, " via ") {
+    let rest = is_refusal.then_some(rest)?;
+    let rest = rest.strip_suffix(" [preauth]").unwrap_or(rest);
+    let rest = match rsplit(rest, " via ") {
         Some((before, local)) if !local.contains(' ') => before,
-        _ => text,
+        _ => rest,
     };
-    let (before, client) = rsplit(text, " from ")?;
-    Some(Told::new(LoginFailed, address(client.trim_end())?).by(login(split(before, " for ")?.1)))
+    let (user, client) = rsplit(rest, " from ")?;
+    Some(Told::new(LoginFailed, address(client.trim_end())?).by(login(user)))
 }
 
 /// The login without what sshd says of it.

@@ -1,19 +1,25 @@
-//! Stalwart's text log.
+//! Stalwart's log, as text and as JSON.
 //!
 //! ```text
 //! INFO Authentication failed (auth.failed) listenerId = "imap", localPort = 143, remoteIp = ADDRESS, remotePort = 39230, accountName = "LOGIN", …
+//! {"timestamp":"…","type":"auth.failed","remoteIp":"ADDRESS","accountName":"LOGIN",…}
+//! {…,"type":"auth.failed",…,"data":{"remoteIp":"ADDRESS","accountName":"LOGIN",…}}
 //! ```
 //!
-//! The connection's own values come first, and before the address only the listener's name and numbers may stand: a line
-//! in which a client's text stands earlier is passed over.
+//! In JSON, quotes keep a client's text apart; a key that stands twice makes the line none. In text, the connection's own
+//! values come first, and before the address only the listener's name and numbers may stand: a line in which a client's
+//! text stands earlier is passed over.
+
+use std::borrow::Cow;
 
 use base::EventKind::{
     self, Connect, LoginFailed, LoginOk, ProtocolAbuse, RateExceeded, RelayDenied, SpamSeen, UnknownRecipient,
 };
+use serde::Deserialize;
 
 use super::Hinted;
 use super::parts::{Lines, Told};
-use crate::text::{address, find_byte, split, take_while};
+use crate::text::{address, find_byte, split, steps, take_while};
 
 pub(super) const STALWART: Lines = Lines {
     name: "stalwart",
@@ -24,7 +30,47 @@ pub(super) const STALWART: Lines = Lines {
     told,
 };
 
+/// An event in JSON; its values stand beside its type, or in `data`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record<'a> {
+    #[serde(rename = "type")]
+    name: &'a str,
+    remote_ip: Option<&'a str>,
+    #[serde(borrow)]
+    account_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    data: Option<Values<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Values<'a> {
+    remote_ip: Option<&'a str>,
+    #[serde(borrow)]
+    account_name: Option<Text<'a>>,
+}
+
+/// A text that stands in the line as it is, or was written with escapes.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+fn record(text: &str) -> Option<Told<'_>> {
+    steps::add(text.len());
+    let record: Record<'_> = serde_json::from_str(text).ok()?;
+    let (client, login) = match record.data {
+        Some(values) => (values.remote_ip, values.account_name),
+        None => (record.remote_ip, record.account_name),
+    };
+    let told = Told::new(kind(record.name)?, address(client?)?);
+    // One that is written with escapes is not told.
+    Some(if let Some(Text(Cow::Borrowed(login))) = login { told.by(login) } else { told })
+}
+
 fn told(text: &str) -> Option<Told<'_>> {
+    if text.starts_with('{') {
+        return record(text);
+    }
     let (_, rest) = split(text, " (")?;
     let (name, rest) = split(rest, ") ")?;
     let kind = kind(name)?;
@@ -45,7 +91,7 @@ fn told(text: &str) -> Option<Told<'_>> {
 
 fn kind(name: &str) -> Option<EventKind> {
     Some(match name {
-        "auth.failed" => LoginFailed,
+        "auth.failed" | "auth.error" => LoginFailed,
         "auth.success" => LoginOk,
         "auth.too-many-attempts"
         | "security.authentication-ban"

@@ -185,3 +185,34 @@ proptest::proptest! {
         drop(fail2ban("a", EventKind::LoginFailed, &mut read));
     }
 }
+
+/// What a daemon writes before any text of a client is narrower than some filters say.
+#[test]
+fn what_daemons_are_known_to_write() {
+    let translated = |name: &str, text: &str| {
+        let path = format!("f/{name}.conf");
+        let mut read = |asked: &str| match asked {
+            "f/common.conf" => Some(COMMON.to_owned()),
+            _ => (asked == path)
+                .then(|| format!("[INCLUDES]\nbefore = common.conf\n[Definition]\n_daemon = x\n{text}\n")),
+        };
+        fail2ban(&path, EventKind::LoginFailed, &mut read).unwrap()
+    };
+    let reject = "prefregex = ^%(__prefix_line)s(?:\\w+: (?:milter-)?reject:|(?:improper command pipelining|too many errors) after \\S+) <F-CONTENT>.+</F-CONTENT>$\n\
+        failregex = ^[A-Z]{4} from [^[]*\\[<HOST>\\](?::\\d+)?: 5";
+    let import = translated("postfix", reject);
+    assert_eq!(import.left_out, []);
+    let regex = &import.patterns[0].regex;
+    assert!(
+        regex.contains(r"(?P<session>\w+): (?:milter-)?reject:") && regex.contains(r"(?P<host>[\w.-]*)\["),
+        "{regex}"
+    );
+    // Of another daemon nothing is known.
+    let other = translated("other", reject);
+    assert_eq!(other.patterns, []);
+    // Dovecot's worker by its number; not by a login, as 2.4 has it.
+    let worker = "failregex = ^%(__prefix_line)sauth(?:-worker)?(?:\\([^\\)]+\\))?: refused <HOST>$\n            ^%(__prefix_line)s.* <HOST> %(__prefix_line)s";
+    let import = translated("dovecot", worker);
+    assert!(import.patterns[0].regex.starts_with(r"^auth(?:-worker)?(?:\(\d+\))?: refused "), "{import:?}");
+    assert_eq!(import.left_out[0].text, "^%(__prefix_line)s.* <HOST> %(__prefix_line)s");
+}

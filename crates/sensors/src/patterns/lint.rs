@@ -100,7 +100,12 @@ pub(super) fn check(pattern: &str, ast: &Ast, kind: EventKind) -> Result<(), Fau
     // Where both ends are open, the one that the author anchored is what he meant.
     let is_anchored_behind = row.after.last().is_some_and(|step| is_anchor(step, Side::Back));
     let is_anchored_before = row.before.first().is_some_and(|step| is_anchor(step, Side::Front));
+    let of_line = row.before.first().into_iter().chain(row.after.last()).find(|step| is_end_of_line(step));
     let obstacle = match (is_anchored_before, is_anchored_behind) {
+        (false, false) if let Some(step) = of_line => Obstacle {
+            place: step.place.clone(),
+            why: "an end of any line of a message: without `(?m)` it is one of the whole",
+        },
         (false, false) => Obstacle { place: place.clone(), why: "neither `^` nor `$` leads to it" },
         (true, _) => front,
         (false, true) => back,
@@ -236,10 +241,12 @@ pub(super) const fn range(span: &ast::Span) -> Range<usize> {
     span.start.offset..span.end.offset
 }
 
+/// Whether this is an end of the whole text. Messages may have several lines, and what a client wrote into one can begin
+/// another: the ends of a line, as `(?m)` has it, are none.
 fn is_anchor(step: &Step, side: Side) -> bool {
     match step.hir.kind() {
-        HirKind::Look(Look::Start | Look::StartLF | Look::StartCRLF) => side == Side::Front,
-        HirKind::Look(Look::End | Look::EndLF | Look::EndCRLF) => side == Side::Back,
+        HirKind::Look(Look::Start) => side == Side::Front,
+        HirKind::Look(Look::End) => side == Side::Back,
         HirKind::Empty
         | HirKind::Literal(_)
         | HirKind::Class(_)
@@ -249,6 +256,11 @@ fn is_anchor(step: &Step, side: Side) -> bool {
         | HirKind::Concat(_)
         | HirKind::Alternation(_) => false,
     }
+}
+
+/// Whether this is an end of any line.
+fn is_end_of_line(step: &Step) -> bool {
+    matches!(step.hir.kind(), HirKind::Look(Look::StartLF | Look::StartCRLF | Look::EndLF | Look::EndCRLF))
 }
 
 /// Walks from the end at `side` to the address. `steps` are the pieces between, in the order of the pattern.
@@ -301,10 +313,15 @@ fn ends_for_certain(hir: &Hir, next: ByteSet, side: Side) -> bool {
 
 /// Whether only the server can have written what `step` matches.
 fn is_servers(step: &Step) -> bool {
-    match step.name.as_deref() {
+    is_by_server(step.name.as_deref(), &step.hir)
+}
+
+/// The same of what has that name, if any.
+fn is_by_server(name: Option<&str>, hir: &Hir) -> bool {
+    match name {
         Some("service" | "session" | "time") => true,
-        Some("host") => consists_of(&step.hir).is_within(HOST.union(ByteSet::of(b":"))),
-        _ => is_fixed(&step.hir),
+        Some("host") => consists_of(hir).is_within(HOST.union(ByteSet::of(b":"))),
+        _ => is_fixed(hir),
     }
 }
 
@@ -320,7 +337,7 @@ fn is_fixed(hir: &Hir) -> bool {
             let set = consists_of(&repetition.sub);
             set.is_within(HEX) || set.is_within(BLANK)
         }
-        HirKind::Capture(capture) => is_fixed(&capture.sub),
+        HirKind::Capture(capture) => is_by_server(capture.name.as_deref(), &capture.sub),
         HirKind::Concat(all) | HirKind::Alternation(all) => all.iter().all(is_fixed),
     }
 }
@@ -362,7 +379,7 @@ fn bounded_behind(row: &Row, address: &Hir, place: &Range<usize>) -> Result<(), 
 fn lets_pass(hir: &Hir) -> bool {
     match hir.kind() {
         HirKind::Empty => true,
-        HirKind::Look(look) => !matches!(look, Look::End | Look::EndLF | Look::EndCRLF),
+        HirKind::Look(look) => *look != Look::End,
         HirKind::Literal(literal) => literal.0.is_empty(),
         HirKind::Class(_) => false,
         HirKind::Repetition(repetition) => repetition.min == 0 || lets_pass(&repetition.sub),

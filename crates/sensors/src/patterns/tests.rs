@@ -87,6 +87,26 @@ fn what_a_client_could_choose_is_refused() {
         (format!("from {A} for {LOGIN}$"), "a client writes the login, and an address into it: (?P<login>.*)"),
         (format!("from {A}.*$"), "matches whatever a client wrote: .*"),
         (format!("from {A},? agent .+$"), "matches whatever a client wrote: .+"),
+        (format!(r"^(?:(?P<session>\w+): reject|(?:too many|x)) from (?P<host>[\w.-]*)\[{A}\]"), ""),
+        // An end of a line that a client may have written.
+        (
+            format!("(?m)^login failed from {A} "),
+            "an end of any line of a message: without `(?m)` it is one of the whole: ^",
+        ),
+        (
+            format!("(?mR)^login failed from {A} "),
+            "an end of any line of a message: without `(?m)` it is one of the whole: ^",
+        ),
+        (
+            format!("login failed for {LOGIN} from {A}(?m)$"),
+            "an end of any line of a message: without `(?m)` it is one of the whole: $",
+        ),
+        (
+            format!("login failed for {LOGIN} from {A}(?mR:$)"),
+            "an end of any line of a message: without `(?m)` it is one of the whole: $",
+        ),
+        (format!("^login failed from {A}(?m)$"), "nothing ends it: (?P<address>[0-9a-f.:]+)"),
+        (format!("(?m:\\A)login failed from {A}(?m:\\z)"), ""),
         (format!("(?:^x|y) from {A} "), "neither `^` nor `$` leads to it: (?P<address>[0-9a-f.:]+)"),
         // Cut.
         (format!("^id [0-9a-f]+{A} "), "may run into what follows it: [0-9a-f]+"),

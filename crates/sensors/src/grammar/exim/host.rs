@@ -1,10 +1,9 @@
 //! A client as Exim writes it.
 //!
 //! Why the address found is the true one or none: before it stand the reverse name, which holds neither space nor
-//! parenthesis, and HELO in parentheses. A HELO with a space in it (where junk is allowed) is no HELO here. One without
-//! space ends at the first parenthesis; if it went on behind that, with an address of its own, the true one would follow
-//! as `) [ADDRESS]`: so where a HELO is there, a line with two of these is passed over. Callers hand over as little as they can
-//! of what follows the client, so that no sender, recipient or login can have a line passed over.
+//! parenthesis, and HELO in parentheses. Where a HELO is there, the true address follows as `) [ADDRESS]`, whatever HELO
+//! holds (spaces and parentheses too, where junk is allowed): so a line with two of these is passed over. Callers hand over
+//! as little as they can of what follows the client, so that no sender, recipient or login can have a line passed over.
 
 use base::Address;
 
@@ -23,10 +22,9 @@ pub(super) fn client(text: &str) -> Option<Client<'_>> {
     let rest = if name.is_empty() { rest } else { rest.strip_prefix(' ')? };
     let rest = match rest.strip_prefix('(') {
         Some(helo) => {
-            let end = find_byte(helo, b')')?;
-            let (helo, rest) = (helo.get(..end)?, helo.get(end..)?);
-            let rest = rest.strip_prefix(") ")?;
-            if find_byte(helo, b' ').is_some() || has_another(rest) {
+            let at = behind_parenthesis(helo)?;
+            let rest = helo.get(at..)?;
+            if has_another(rest) {
                 return None;
             }
             rest
@@ -55,18 +53,20 @@ fn behind_ident(text: &str) -> &str {
 }
 
 /// Whether a client's address follows a parenthesis here, too.
-fn has_another(text: &str) -> bool {
-    /// Further ones than this are doubt enough.
-    const MARKS_MAX: usize = 8;
-    let mut rest = text;
-    for _ in 0..MARKS_MAX {
-        let Some((_, after)) = split(rest, ") ") else { return false };
+pub(super) fn has_another(text: &str) -> bool {
+    behind_parenthesis(text).is_some()
+}
+
+/// The place of the first address that follows a parenthesis: `) [ADDRESS]`.
+fn behind_parenthesis(text: &str) -> Option<usize> {
+    let mut at = 0;
+    while let Some((before, after)) = text.get(at..).and_then(|rest| split(rest, ") ")) {
+        at += before.len() + ") ".len();
         if bracketed(after).is_some() {
-            return true;
+            return Some(at);
         }
-        rest = after;
     }
-    true
+    None
 }
 
 /// The text without `:PORT`.

@@ -45,7 +45,7 @@ fn parts(answer: &str) -> (&str, &str, &str) {
 
 /// The answer without what Postfix writes behind it.
 fn before_envelope(text: &str) -> &str {
-    find(text, "; from=<").and_then(|end| text.get(..end)).unwrap_or(text)
+    find(text, "; from=<").or_else(|| find(text, "; proto=")).and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
 fn of_filter(answer: &str) -> Option<EventKind> {

@@ -12,6 +12,8 @@
 //! warning: NAME[ADDRESS]: SASL MECH authentication aborted
 //! warning: Refusing STARTTLS|TLS service request from NAME[ADDRESS] for service smtp
 //! QUEUEID: malformed BDAT command syntax|null BDAT request from NAME[ADDRESS][: …]
+//! warning: NAME[ADDRESS]: request longer than 2048: …
+//! [disconnect: |NOQUEUE: reject: ]bare <LF> received after COMMAND from NAME[ADDRESS]
 //! NOQUEUE: abort: TLS from NAME[ADDRESS]: …
 //! SSL_accept error from NAME[ADDRESS]: …
 //! ```
@@ -36,6 +38,9 @@ pub(super) fn told<'a>(text: &'a str, rest: &'a str) -> Option<Told<'a>> {
         ("timeout after ", Connect),
         ("too many errors after ", ProtocolAbuse),
         ("improper command pipelining after ", ProtocolAbuse),
+        ("bare <LF> received after ", ProtocolAbuse),
+        ("reject: bare <LF> received after ", ProtocolAbuse),
+        ("reject: bare <CR> received after ", ProtocolAbuse),
     ];
     for (beginning, kind) in endings {
         if let Some(rest) = rest.strip_prefix(beginning) {
@@ -87,6 +92,10 @@ fn unverified(text: &str) -> Option<Told<'_>> {
 fn sasl_failure(text: &str) -> Option<Told<'_>> {
     let (address, rest) = client(text)?;
     if rest.starts_with(" sent ") && contains(rest, " instead of SMTP command") {
+        return Some(Told::new(ProtocolAbuse, address));
+    }
+    let faults = [": request longer than ", ": bare <LF> received", ": bare <CR> received"];
+    if faults.iter().any(|fault| rest.starts_with(fault)) {
         return Some(Told::new(ProtocolAbuse, address));
     }
     let rest = rest.strip_prefix(": SASL ")?;

@@ -1,4 +1,8 @@
-use super::events;
+use base::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::{events, shown};
+use crate::reader::{Reader, Timing};
 
 /// Checks lines that stand behind `Nov 21 07:44:14 mx `.
 fn check(cases: &[(&str, &str)]) {
@@ -356,4 +360,70 @@ fn postfix_sasl() {
         ("postfix/qmgr[7]: 3F1A29B0C4: client=unknown[198.51.100.7], sasl_method=PLAIN, sasl_username=a", ""),
         ("smtpd[7]: warning: unknown[198.51.100.7]: SASL LOGIN authentication failed: x", ""),
     ]);
+}
+
+/// Recipients and a HELO that imitate what follows them; an at sign stands in all of them.
+#[test]
+fn imitations_in_quotes() {
+    let exim = |rest: &str| {
+        let mut reader = Reader::new(TimeZone::UTC, Timing::Replay).with_service("exim").unwrap();
+        let mut texts = Vec::new();
+        let line = format!("2026-11-21 07:44:14 {rest}");
+        reader.read(line.as_bytes(), Timestamp::from_secs(1_795_247_055), &mut |event| texts.push(shown(&event)));
+        texts.join(" + ")
+    };
+    let denied = "relay-denied smtp front 1 198.51.100.7 - -";
+    let cases = [
+        (
+            r#"H=(x) [198.51.100.7] F=<a@b> rejected RCPT <"H=(y) [192.0.2.66] rejected RCPT"@e.f>: relay not permitted"#,
+            denied,
+        ),
+        (r#"H=[198.51.100.7] rejected RCPT <"H=(y) [192.0.2.66] rejected RCPT"@e.f>: relay not permitted"#, denied),
+        (
+            r#"H=(x) [198.51.100.7] F=<a@b> rejected MAIL <"a\" rejected "@e.f>: bad"#,
+            "protocol-abuse smtp front 1 198.51.100.7 - -",
+        ),
+        // The true address is the second: the first stands in HELO.
+        (
+            r#"H=(x) [192.0.2.66] F=<a@b> rejected RCPT <"H=(y) [198.51.100.7] F=<"@x>: relay not permitted"@y> rejected RCPT <d@e>: relay not permitted"#,
+            "",
+        ),
+        (
+            r#"H=(x) [192.0.2.66] F=<a@b> rejected RCPT <"H=(y) [198.51.100.7] F=<s@t> rejected RCPT <"@x>: relay"@y>: relay not permitted"#,
+            "",
+        ),
+        (
+            r#"H=(x) [192.0.2.66] F=<a@b> rejected RCPT <"q"@x>: relay) [198.51.100.7] rejected RCPT <d@e>: relay not permitted"#,
+            "",
+        ),
+        (
+            "H=(x) [198.51.100.7] F=<quota@b.c> rejected MAIL <quota@b.c>: bad sender",
+            "protocol-abuse smtp front 1 198.51.100.7 - -",
+        ),
+    ];
+    for (line, wanted) in cases {
+        assert_eq!(exim(line), wanted, "{line}");
+    }
+    let id = "sm-mta[1]: 4ALA0abc012345: ruleset=check_rcpt, ";
+    let lines = [
+        (
+            r#"arg1=<"x, relay=h [192.0.2.66], reject=550"@b.c>, relay=[198.51.100.7], reject=550 5.7.1 Relaying denied"#,
+            denied,
+        ),
+        (
+            r#"arg1=<"x, relay=h [192.0.2.66], reject=550"@b.c>, relay=h [198.51.100.7] (may be forged), reject=550 5.7.1 <"x, relay=h [192.0.2.66], reject=550"@b.c>... Relaying denied"#,
+            denied,
+        ),
+        (
+            r#"arg1=<"q"@x>, relay=[192.0.2.66], reject=550 Relaying denied, relay=[198.51.100.7], reject=550 5.7.1 Relaying denied"#,
+            "",
+        ),
+        (
+            r#"arg1=<"q" x@y>, relay=[192.0.2.66], reject=550 x, relay=[198.51.100.7], reject=550 5.7.1 Relaying denied"#,
+            "",
+        ),
+    ];
+    for (rest, wanted) in lines {
+        check(&[(&format!("{id}{rest}"), wanted)]);
+    }
 }
