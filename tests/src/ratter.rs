@@ -54,6 +54,7 @@ pub struct Config {
     files: Vec<PathBuf>,
     dnsbl: String,
     more: String,
+    is_open: bool,
 }
 
 impl Config {
@@ -100,6 +101,13 @@ impl Config {
         self
     }
 
+    /// Lets Dovecot's gate ask for no password.
+    #[must_use]
+    pub fn open(mut self) -> Self {
+        self.is_open = true;
+        self
+    }
+
     fn text(&self, node: &Addresses) -> String {
         let Addresses { state, gate, dns, metrics, .. } = node;
         let never = self.never.iter().map(|subject| format!("{subject:?}")).collect::<Vec<_>>().join(", ");
@@ -109,9 +117,10 @@ impl Config {
             let path = file.display();
             write!(text, "\n[[sensor.file]]\npath = \"{path}\"\nfrom = \"start\"\n").expect("a String takes all");
         }
+        let password = if self.is_open { String::new() } else { format!("password = {GATE_PASSWORD:?}\n") };
         write!(
             text,
-            "\n[gate.dovecot]\nlisten = \"{gate}\"\npassword = {GATE_PASSWORD:?}\nnonce = {NONCE:?}\n\
+            "\n[gate.dovecot]\nlisten = \"{gate}\"\n{password}nonce = {NONCE:?}\n\
              \n[dnsbl]\norigin = {ORIGIN:?}\nlisten = [\"{dns}\"]\nlookup = \"https://{ORIGIN}/why?address={{ip}}\"\n{}\
              \n[console]\nlisten = \"{metrics}\"\n\n{}",
             self.dnsbl, self.more

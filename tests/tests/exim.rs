@@ -114,6 +114,13 @@ fn exim_refuses_whom_ratter_refuses_and_reports_each_login() {
 
     node.cli(&["list", "login:carol", "--reason", "test"]).with_code(0);
     assert!(login("198.51.100.8", "carol", "secret").starts_with("535"));
+    assert!(login("198.51.100.8", "carol ", "secret").starts_with("535"), "it is the same login");
+    let long = "x".repeat(3000);
+    for guess in 1..=5 {
+        let answer = login("203.0.113.88", &long, &format!("guess-{guess}"));
+        assert!(answer.starts_with("535"), "{answer}");
+    }
+    node.wait_listed("203.0.113.88", "blocked");
     node.stop();
     assert!(login("198.51.100.8", "carol", "secret").starts_with("235"), "without Ratter everybody passes");
 }

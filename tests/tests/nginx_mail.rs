@@ -11,6 +11,7 @@ use ratter_tests::place::{Place, free_port};
 use ratter_tests::process::{Process, program, write};
 use ratter_tests::ratter::{Config, Node};
 use ratter_tests::wait;
+use rustix::process::Signal;
 
 /// Where Debian's package puts the module.
 const MODULE: &str = "/usr/lib/nginx/modules/ngx_mail_module.so";
@@ -21,7 +22,7 @@ fn nginx(place: &Place, listen: SocketAddr, include: &Path) -> Process {
     let folder = place.path().display();
     let config = format!(
         "load_module {MODULE};\ndaemon off;\nmaster_process off;\npid {folder}/nginx.pid;\nerror_log {folder}/error.log;\n\
-         events {{ worker_connections 64; }}\nmail {{\n  server_name mx.example.org;\n  include {};\n  server {{\n    \
+         events {{ worker_connections 64; }}\nhttp {{ access_log off; include {folder}/ratter-http.conf; }}\nmail {{\n  server_name mx.example.org;\n  include {};\n  server {{\n    \
          listen {listen} proxy_protocol;\n    set_real_ip_from 127.0.0.1;\n    protocol imap;\n    imap_auth plain;\n  }}\n}}\n",
         include.display()
     );
@@ -61,7 +62,7 @@ fn nginx_refuses_whom_ratter_refuses_and_passes_the_others_to_dovecot() {
     let section = format!(
         "[gate.http]\nlisten = [\"{gate}\"]\napi-key = \"se\\\"same\"\n[gate.http.nginx]\nimap = \"{behind}\"\n"
     );
-    let node = Node::start(&Config::new().with(&section));
+    let mut node = Node::start(&Config::new().with(&section));
     let listener = format!(
         "haproxy_trusted_networks = 127.0.0.1\nservice imap-login {{\n  inet_listener proxied {{\n    port = {}\n    \
          address = 127.0.0.1\n    haproxy = yes\n  }}\n}}\n",
@@ -71,7 +72,9 @@ fn nginx_refuses_whom_ratter_refuses_and_passes_the_others_to_dovecot() {
     let place = Place::new("nginx");
     let file = place.join("ratter-mail.conf");
     let file_text = file.to_str().expect("plain letters");
-    let setup = ["setup", "nginx", "--file", file_text, "--imap", &listen.to_string()];
+    let (http_file, front) = (place.join("ratter-http.conf").display().to_string(), free_port().to_string());
+    let imap = listen.to_string();
+    let setup = ["setup", "nginx", "--file", file_text, "--http-file", &http_file, "--front", &front, "--imap", &imap];
     node.cli(&[&setup[..], &["--write"]].concat()).with_code(0);
     let _nginx = nginx(&place, listen, &file);
 
@@ -90,6 +93,14 @@ fn nginx_refuses_whom_ratter_refuses_and_passes_the_others_to_dovecot() {
     assert_eq!(asked(&node.status().gates), asked(&before), "nginx refused it before Dovecot saw it");
     assert!(login(listen, "198.51.100.7", "alice", PASSWORD).contains("a1 OK"));
     assert_eq!(dovecot.complaints(), Vec::<String>::new());
+
+    // Hung or stopped, Ratter keeps nobody out: the password decides.
+    node.process().signal(Signal::STOP);
+    assert!(login(listen, "198.51.100.7", "alice", PASSWORD).contains("a1 OK"), "Ratter hangs");
+    assert!(login(listen, "198.51.100.7", "alice", "wrong").contains("a1 NO"), "Ratter hangs");
+    node.process().signal(Signal::CONT);
+    node.kill();
+    assert!(login(listen, "198.51.100.7", "alice", PASSWORD).contains("a1 OK"), "Ratter is away");
 }
 
 #[test]
@@ -102,7 +113,9 @@ fn a_guarded_login_is_held_and_then_refused() {
     let place = Place::new("nginx");
     let file = place.join("ratter-mail.conf");
     let file_text = file.to_str().expect("plain letters");
-    node.cli(&["setup", "nginx", "--file", file_text, "--write"]).with_code(0);
+    let (http_file, front) = (place.join("ratter-http.conf").display().to_string(), free_port().to_string());
+    node.cli(&["setup", "nginx", "--file", file_text, "--http-file", &http_file, "--front", &front, "--write"])
+        .with_code(0);
     let _nginx = nginx(&place, listen, &file);
     let mut http = ratter_tests::http::Connection::tcp(gate).expect("the gate listens");
     for guess in 0..3 {

@@ -1,5 +1,7 @@
 //! A real Postfix that asks Ratter's look-up tables, and what `ratter setup postfix` makes of its configuration.
 
+use std::io::Write as _;
+
 use ratter_tests::dovecot::{Dovecot, Setup};
 use ratter_tests::place::free_port;
 use ratter_tests::postfix::Postfix;
@@ -10,11 +12,19 @@ const BLOCKED: &str = "Your address is blocked here";
 
 #[test]
 fn both_kinds_of_tables_refuse_a_blocked_client() {
-    let (socketmap, tcp) = (free_port(), free_port());
-    let section = format!("[gate.map]\nsocketmap = [\"{socketmap}\"]\ntcp = [\"{tcp}\"]\n");
+    let (socketmap, tcp, line) = (free_port(), free_port(), free_port());
+    let section =
+        format!("[gate.map]\nsocketmap = [\"{socketmap}\"]\ntcp = [\"{tcp}\"]\n[gate.line]\nlisten = [\"{line}\"]\n");
     let node = Node::start(&Config::new().with(&section));
     node.cli(&["list", "203.0.113.5", "--reason", "test"]).with_code(0);
     node.cli(&["list", "login:mallory", "--reason", "test"]).with_code(0);
+    // A guarded login: its owner is known by an address that the table is not told.
+    let mut gate = std::net::TcpStream::connect(line).expect("the gate listens");
+    for guess in 1..=4 {
+        let failed = format!("failed address=198.51.100.{guess} login=alice session=s{guess}\n");
+        gate.write_all(failed.as_bytes()).expect("the gate reads");
+    }
+    node.wait_listed("login:alice", "blocked");
     // Postfix looks at logins only where it takes them: from a Dovecot.
     let auth = free_port();
     let listener =
@@ -36,6 +46,8 @@ fn both_kinds_of_tables_refuse_a_blocked_client() {
         if logins.is_some() {
             let refused = postfix.client("203.0.113.6", "mallory").mail(BOB, "");
             assert!(refused.contains("This account may not send"), "{refused}");
+            let said = postfix.client("203.0.113.6", "alice").mail(BOB, "");
+            assert!(said.starts_with("250"), "{said}");
         }
     }
 }

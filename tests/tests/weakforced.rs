@@ -163,3 +163,38 @@ fn both_lists_survive_a_power_cut_and_end_in_time() {
     ratter_tests::wait::until_true("the end of an entry", || status(&node, "dave", "203.0.113.200") == -1);
     assert_eq!(get(&node, "getWL")["wl_entries"].as_array().expect("a list").len(), 1);
 }
+
+#[test]
+fn exceptions_are_shown_and_wide_networks_and_strangers_are_not_believed() {
+    let node = Node::start(&Config::new());
+    let entry = |who: Value| {
+        let mut body = json!({"expire_secs": "600", "reason": "stolen phone"});
+        body.as_object_mut().expect("an object").extend(who.as_object().expect("an object").clone());
+        body
+    };
+    let ok = json!({"status": "ok"});
+    assert_eq!(post(&node, "addBLEntry", &entry(json!({"ip": "203.0.113.9", "login": "bob"}))), ok);
+    assert_eq!(post(&node, "addWLEntry", &entry(json!({"ip": "", "login": "carol"}))), ok);
+    for (subject, does) in [("login:bob", "is refused"), ("203.0.113.9", "is refused"), ("login:carol", "passes")] {
+        let said = node.cli(&["why", subject]).with_code(0).out;
+        assert!(said.contains(does) && said.contains("weakforced-api: stolen phone"), "{said}");
+    }
+    let said = node.cli(&["unlist", "login:carol"]).with_code(3).out;
+    assert!(said.contains("delWLEntry"), "{said}");
+    assert_eq!(node.status().exceptions, 2);
+    assert!(node.cli(&["status"]).with_code(0).out.contains("2 exceptions"));
+    assert_eq!(post(&node, "addBLEntry", &entry(json!({"netmask": "0.0.0.0/1"})))["status"], "failure");
+    assert_eq!(status(&node, "alice", "9.9.9.9"), 0);
+}
+
+#[test]
+fn without_a_password_nobody_changes_anything() {
+    let node = Node::start(&Config::new().open());
+    let body = json!({"ip": "203.0.113.9", "expire_secs": 600, "reason": "x"});
+    for command in ["addBLEntry", "addWLEntry", "delBLEntry", "delWLEntry", "reset"] {
+        let said = post(&node, command, &body);
+        assert!(said["reason"].as_str().expect("a reason").contains("want a password"), "{command}: {said}");
+    }
+    assert_eq!(status(&node, "alice", "203.0.113.9"), 0);
+    assert_eq!(get(&node, "getBL"), json!({"bl_entries": []}));
+}

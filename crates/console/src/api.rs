@@ -34,6 +34,9 @@ pub struct Status {
     pub serial: u64,
     /// The lists with the number of their listings.
     pub lists: Vec<ListStatus>,
+    /// How many exceptions are in force: who passes, or is refused, beside the lists.
+    #[serde(default)]
+    pub exceptions: usize,
     /// The log files that are followed.
     pub sensors: Vec<SensorStatus>,
     /// The gates that answer mail servers.
@@ -251,6 +254,9 @@ pub struct Why {
     pub protections: Vec<ProtectionView>,
     /// The listings in force, of it and of networks around it.
     pub listings: Vec<ListingView>,
+    /// What lets it pass, or refuses it, beside the lists.
+    #[serde(default)]
+    pub exceptions: Vec<ExceptionView>,
     /// Reverse names that decided about its listings, newest first.
     pub reverse_names: Vec<ReverseNameView>,
     /// How near it is to each rule.
@@ -270,6 +276,26 @@ pub struct Why {
     pub events: Vec<EventView>,
     /// The last changes to the book about it, newest first.
     pub history: Vec<HistoryView>,
+}
+
+/// What the gates answer about somebody beside the lists.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct ExceptionView {
+    /// From which addresses; none means from anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
+    /// By which login; none means by any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+    /// Whether they pass; they are refused otherwise.
+    pub passes: bool,
+    /// When it ends.
+    pub until: String,
+    /// Who made it.
+    pub maker: String,
+    /// Why, in his words.
+    pub reason: String,
 }
 
 /// A reverse name that decided about a listing.

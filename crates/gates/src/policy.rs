@@ -62,6 +62,8 @@ pub(crate) enum Cause {
     Address,
     /// The login is blocked.
     Login,
+    /// The login may not be used from this address.
+    Pair,
     /// It shall try again later.
     ForNow,
 }
@@ -71,6 +73,7 @@ impl Cause {
     pub(crate) const fn text(self) -> &'static str {
         match self {
             Self::Address => "Your address is blocked here",
+            Self::Pair => "This account may not be used from your address",
             Self::Login => "This account may not send at the moment",
             Self::ForNow => "Try again later",
         }
@@ -96,10 +99,12 @@ impl Node {
         guarded(|| {
             let service = if login.is_some() { "submission" } else { "smtp" };
             // Nobody is held here: a mail server that waits serves nobody else meanwhile.
-            let question = Question { address, login, stage: Stage::After, service };
+            let stage = if address.is_some() { Stage::After } else { Stage::Nowhere };
+            let question = Question { address, login, stage, service };
             let Decision { verdict, reason } = self.door.ask(now, &question);
             match verdict {
                 Verdict::Refuse if matches!(reason, Reason::LoginListed { .. }) => return Some(Cause::Login),
+                Verdict::Refuse if reason == Reason::Excepted && login.is_some() => return Some(Cause::Pair),
                 Verdict::Refuse => return Some(Cause::Address),
                 Verdict::Defer => return Some(Cause::ForNow),
                 Verdict::Pass | Verdict::Tarpit(_) => {}

@@ -52,6 +52,7 @@ impl Door for World {
         }
         match question.login {
             Some("locked") => Decision { verdict: Verdict::Refuse, reason: Reason::LoginListed { list, rule, until } },
+            Some("paired") => Decision { verdict: Verdict::Refuse, reason: Reason::Excepted },
             _ => Decision::PASS,
         }
     }
@@ -221,12 +222,14 @@ fn clients_are_refused_marked_or_left_alone() {
     let (reject, drop) = ("REJECT 5.7.1 Your address is blocked here", "521 5.7.1 Your address is blocked here");
     let defer = "DEFER_IF_PERMIT 4.7.1 Your address is blocked here";
     let account = "REJECT 5.7.1 This account may not send at the moment";
+    let pair = "REJECT 5.7.1 This account may not be used from your address";
     for (refusal, fields, wanted) in [
         (Refusal::Reject, "protocol_state=CONNECT client_address=203.0.113.66", reject),
         (Refusal::Drop, "protocol_state=CONNECT client_address=203.0.113.66", drop),
         (Refusal::Defer, "protocol_state=CONNECT client_address=203.0.113.66", defer),
         (Refusal::Defer, "protocol_state=DATA client_address=203.0.113.66", "451 4.7.1 Your address is blocked here"),
         (Refusal::Drop, "protocol_state=MAIL client_address=203.0.113.5 sasl_username=locked", account),
+        (Refusal::Drop, "protocol_state=MAIL client_address=203.0.113.5 sasl_username=paired", pair),
         (Refusal::Reject, "protocol_state=CONNECT client_address=203.0.113.2", reject),
         (Refusal::Reject, "protocol_state=MAIL client_address=203.0.113.2 sasl_username=alice", "DUNNO"),
         (Refusal::Reject, &format!("{rcpt} client_address=203.0.113.1"), "PREPEND X-Ratter-Lists: dyna,noptr"),

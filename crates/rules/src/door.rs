@@ -44,4 +44,7 @@ pub enum Stage {
     Before,
     /// After it was found to be right: the client can only be let in or refused.
     After,
+    /// By a table that knows the login alone, for what it sends: a guard against guessers says nothing there, as the owner
+    /// passes it by an address that nobody tells.
+    Nowhere,
 }

@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use base::{Address, Login, Network, Timestamp};
+use base::{Address, Login, Network, Subject, Timestamp};
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
 use hashbrown::HashTable;
@@ -190,6 +190,16 @@ impl Exceptions {
         all.sort_by(|one, other| one.party.cmp(&other.party));
         all.truncate(limit);
         all
+    }
+
+    /// At most `limit` of those in force that bear upon a login, or upon addresses of a network; those that let pass first.
+    pub fn about(&self, now: Timestamp, subject: &Subject, limit: usize) -> Vec<Arc<Exception>> {
+        let is_about = |party: &Party| match subject {
+            Subject::Login(login) => party.login.as_ref() == Some(login),
+            Subject::Network(network) => party.network.is_some_and(|other| other.overlaps(*network)),
+        };
+        let both = [Treatment::Pass, Treatment::Refuse].map(|treatment| self.all(now, treatment, usize::MAX));
+        both.into_iter().flatten().filter(|entry| is_about(&entry.party)).take(limit).collect()
     }
 
     /// How many there are.

@@ -44,6 +44,8 @@ pub(crate) struct Counting {
     /// How many different ones where the threshold is raised.
     pub(crate) raised_distinct: u16,
     pub(crate) unless_known: bool,
+    /// Whether it counts only what comes from an unknown address.
+    pub(crate) is_placeless: bool,
     pub(crate) per_good: u16,
     pub(crate) reverse: Option<ReverseName>,
     pub(crate) effect: Effect,
@@ -182,6 +184,7 @@ impl Plan {
                 distinct,
                 raised_distinct: shared.map_or(distinct, |section| plan.shared[section].distinct),
                 unless_known: rule.unless_known,
+                is_placeless: rule.by == By::LoginOnly,
                 per_good: rule.per_good,
                 reverse: rule.reverse,
                 effect: rule.effect,
@@ -193,7 +196,7 @@ impl Plan {
                 // Nobody is the subject of attempts without a login.
                 By::NoLogin => {}
                 By::Address => plan.addresses.group_mut(rule.on).push(counting, shape),
-                By::Login => plan.logins.group_mut(rule.on).push(counting, shape),
+                By::Login | By::LoginOnly => plan.logins.group_mut(rule.on).push(counting, shape),
                 By::Sender => {
                     plan.addresses.group_mut(rule.on).push(counting, shape);
                     plan.logins.group_mut(rule.on).push(counting, shape);

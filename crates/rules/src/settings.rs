@@ -121,6 +121,8 @@ pub enum By {
     Login,
     /// All attempts together for which the mail server names no login. Goes with [`Effect::BlockAddresses`].
     NoLogin,
+    /// That of the login of attempts whose address nobody told.
+    LoginOnly,
     /// By whoever is to be blocked for what was sent: the address, or the login where the address is one of this server's
     /// own, or others log in from it too. Goes with [`Effect::BlockSender`].
     Sender,

@@ -90,6 +90,11 @@ impl Service for Gate {
         }
         match (command, &self.api) {
             (Command::Ping, _) => return write_ok(reply),
+            // Whoever runs a program on this machine could let himself in, and everybody out.
+            (Command::Api(command), Some(_)) if command.is_change() && self.settings.access.is_open() => {
+                let reason = "changes want a password: set `password` or `api-key` in [gate.dovecot]";
+                return self.fail(reply, Count::ApiFailed, Status::Forbidden, reason);
+            }
             (Command::Api(command), Some(api)) => {
                 let is_done = api.answer(now, command, request, reply);
                 return self.counters.add(if is_done { Count::ApiDone } else { Count::ApiFailed });
@@ -173,7 +178,7 @@ impl Gate {
         }
         self.counters.add(match body.stage {
             Stage::Before => Count::AskedBefore,
-            Stage::After => Count::AskedAfter,
+            Stage::After | Stage::Nowhere => Count::AskedAfter,
         });
         let decision = self.guarded(|door| door.ask(now, &question)).unwrap_or(Decision::PASS);
         let (answer, count) = match (decision.verdict, body.stage) {

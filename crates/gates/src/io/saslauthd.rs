@@ -1,8 +1,8 @@
+use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use base::Timestamp;
@@ -14,6 +14,8 @@ use crate::saslauthd::{ANSWER_BYTES_MAX, Counters, Gate, Reply, Upstream};
 
 /// Questions to the real saslauthd at once; it has five processes by itself.
 const QUESTIONS_MAX: usize = 64;
+/// Questions that wait for one of those places; beyond them saslauthd counts as away.
+const WAITING_MAX: usize = 1024;
 /// How long it may take: PAM holds a wrong password for seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -32,7 +34,7 @@ impl SaslGate {
         clock: fn() -> Timestamp,
         limits: Limits,
     ) -> Result<Self, StartError> {
-        let real = Real { path: upstream.to_owned(), open: Arc::default() };
+        let real = Real { path: upstream.to_owned(), queue: Arc::default() };
         let gate = Arc::new(Gate::new(door, Arc::new(real)));
         let server = Server::start("saslauthd-gate", listeners, gate.clone(), clock, limits)?;
         Ok(Self { gate, server })
@@ -54,39 +56,74 @@ impl SaslGate {
     }
 }
 
-/// The socket of the real saslauthd.
+/// The socket of the real saslauthd, with those who wait for a place.
 struct Real {
     path: PathBuf,
-    /// Questions that are open.
-    open: Arc<AtomicUsize>,
+    queue: Arc<Mutex<Queue>>,
 }
 
-/// One of the open questions; its place is free again when it is dropped.
-struct Open(Arc<AtomicUsize>);
+/// Questions that are open, and those whose turn has not come.
+#[derive(Default)]
+struct Queue {
+    open: usize,
+    waiting: VecDeque<(Vec<u8>, Reply)>,
+}
 
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+impl Queue {
+    /// Gives a question a place, here or among those who wait; given back if there is neither.
+    fn enter(&mut self, question: Vec<u8>, reply: &Reply) -> Option<Vec<u8>> {
+        if self.open < QUESTIONS_MAX {
+            self.open += 1;
+            return Some(question);
+        }
+        if self.waiting.len() >= WAITING_MAX {
+            self.waiting.retain(|(_, reply)| is_wanted(reply));
+        }
+        if self.waiting.len() < WAITING_MAX {
+            self.waiting.push_back((question, Arc::clone(reply)));
+        } else {
+            drop(reply.set(None));
+        }
+        None
     }
+
+    /// The next question for a place that is free again; the place is given up if nobody waits.
+    fn next(&mut self) -> Option<(Vec<u8>, Reply)> {
+        while let Some((question, reply)) = self.waiting.pop_front() {
+            if is_wanted(&reply) {
+                return Some((question, reply));
+            }
+        }
+        self.open -= 1;
+        None
+    }
+}
+
+/// Whether whoever asked still waits: his connection holds the reply as well.
+fn is_wanted(reply: &Reply) -> bool {
+    Arc::strong_count(reply) > 1
+}
+
+fn hold(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Upstream for Real {
     fn pass_on(&self, question: Vec<u8>) -> Reply {
         let reply = Reply::default();
-        let no_answer = |reply: &Reply| drop(reply.set(None));
-        let open = Open(Arc::clone(&self.open));
-        if self.open.fetch_add(1, Ordering::Relaxed) >= QUESTIONS_MAX {
-            no_answer(&reply);
-            return reply;
-        }
-        let (path, answer) = (self.path.clone(), Arc::clone(&reply));
+        let Some(question) = hold(&self.queue).enter(question, &reply) else { return reply };
+        let (path, queue, answer) = (self.path.clone(), Arc::clone(&self.queue), Arc::clone(&reply));
         let thread = std::thread::Builder::new().name("saslauthd".to_owned()).spawn(move || {
-            let _open = open;
-            // It is set once; nobody else does.
-            drop(answer.set(exchange(&path, &question).ok()));
+            let mut next = Some((question, answer));
+            while let Some((question, answer)) = next {
+                // It is set once; nobody else does.
+                drop(answer.set(exchange(&path, &question).ok()));
+                next = hold(&queue).next();
+            }
         });
         if thread.is_err() {
-            no_answer(&reply);
+            hold(&self.queue).open -= 1;
+            drop(reply.set(None));
         }
         reply
     }

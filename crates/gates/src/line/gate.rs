@@ -135,6 +135,15 @@ impl Gate {
         }
     }
 
+    /// Answers a line that is too long by its beginning: the whole words of it. They count the address of whoever sends such
+    /// a login, and refuse him when he is blocked.
+    pub(super) fn answer_cut(&self, now: Timestamp, beginning: &[u8]) -> Answer {
+        let end = beginning.iter().rposition(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(0);
+        let cut = Request::parse(&beginning[..end]).map(|request| self.decide(now, &request));
+        let error = self.not_understood(Malformed::TooLong);
+        cut.ok().filter(|answer| answer.status != 0).unwrap_or(error)
+    }
+
     /// The neutral answer to what is no line.
     pub(crate) fn not_understood(&self, malformed: Malformed) -> Answer {
         self.counters.add(Count::Malformed);

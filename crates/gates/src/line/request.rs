@@ -37,13 +37,19 @@ pub enum Malformed {
     /// The first word is no verb.
     #[error("unknown-verb")]
     Verb,
+    /// `result` of a report by HTTP is neither `ok` nor `failed`.
+    #[error("unknown-result")]
+    Outcome,
     /// A word behind it has no `=`.
     #[error("no-name")]
     Name,
+    /// A name is there twice.
+    #[error("repeated-name")]
+    Repeated,
     /// A `%` is not followed by two hexadecimal digits.
     #[error("bad-escape")]
     Escape,
-    /// The address is none.
+    /// The address is none, and there is no login.
     #[error("bad-address")]
     Address,
     /// Neither an address nor a login is told.
@@ -54,9 +60,14 @@ pub enum Malformed {
     TooLong,
 }
 
+/// The names that a line may have.
+const NAMES: [&[u8]; 5] = [b"address", b"login", b"service", b"session", b"stage"];
+
 impl<'a> Request<'a> {
     /// Reads a line without its end. A value that is empty counts as not told, because `login=$var` with an empty
-    /// variable is what scripts send; of a name that is there twice the last one holds.
+    /// variable is what scripts send. A name that is there twice is an error: whoever slips one in through another value shall
+    /// not choose whom the line is about. An address that is none counts as not told where there is a login, so that
+    /// it hides nobody.
     pub fn parse(line: &'a [u8]) -> Result<Self, Malformed> {
         let mut words = line.split(|&byte| byte == b' ' || byte == b'\t').filter(|word| !word.is_empty());
         let verb = match words.next() {
@@ -66,14 +77,22 @@ impl<'a> Request<'a> {
             _ => return Err(Malformed::Verb),
         };
         let mut request = Self { verb, address: None, login: None, service: None, session: None, stage: Stage::Before };
+        let mut is_bad_address = false;
+        let mut seen: u8 = 0;
         for word in words {
             let equals = word.iter().position(|&byte| byte == b'=').ok_or(Malformed::Name)?;
             let (name, value) = (&word[..equals], decode(&word[equals + 1..])?);
             let value = (!value.is_empty()).then_some(value);
+            if let Some(place) = NAMES.iter().position(|known| *known == name) {
+                if seen & 1 << place != 0 {
+                    return Err(Malformed::Repeated);
+                }
+                seen |= 1 << place;
+            }
             match name {
                 b"address" => {
-                    let address = value.map(|text| text.parse::<Address>().map_err(|_| Malformed::Address));
-                    request.address = address.transpose()?;
+                    request.address = value.as_deref().and_then(|text| text.parse::<Address>().ok());
+                    is_bad_address = value.is_some() && request.address.is_none();
                 }
                 b"login" => request.login = value,
                 b"service" => request.service = value,
@@ -83,7 +102,7 @@ impl<'a> Request<'a> {
             }
         }
         if request.address.is_none() && request.login.is_none() {
-            return Err(Malformed::Nobody);
+            return Err(if is_bad_address { Malformed::Address } else { Malformed::Nobody });
         }
         Ok(request)
     }
@@ -135,7 +154,9 @@ mod tests {
                 "2001:db8::1 alice@example.org imap a=b",
             ),
             ("failed address= login=a%20b%25", " a b% - -"),
-            ("check login=x login=y future=1", " y - -"),
+            ("check login=y future=1 future=2", " y - -"),
+            ("failed address=host.example login=y", " y - -"),
+            ("failed login=y address=192.0.2.0/24", " y - -"),
             ("check login=%ff", " \u{fffd} - -"),
         ];
         for (line, wanted) in cases {
@@ -156,6 +177,8 @@ mod tests {
             ("check login", Malformed::Name),
             ("check address=host.example", Malformed::Address),
             ("check address=192.0.2.0/24", Malformed::Address),
+            ("check login=x login=y", Malformed::Repeated),
+            ("failed address=192.0.2.1 login=x address=", Malformed::Repeated),
             ("check login=%", Malformed::Escape),
             ("check login=%2", Malformed::Escape),
             ("check login=%+1", Malformed::Escape),

@@ -7,7 +7,6 @@ use memchr::memchr;
 
 use super::LINE_BYTES_MAX;
 use super::gate::{Answer, Gate, Word};
-use super::request::Malformed;
 use crate::input::Input;
 use crate::session::Session;
 
@@ -71,7 +70,7 @@ impl Session for LineSession {
                 }
                 // Where the next line begins cannot be waited for.
                 Some(_) | None => {
-                    write(&mut self.output, self.gate.not_understood(Malformed::TooLong));
+                    write(&mut self.output, self.gate.answer_cut(now, &unread[..unread.len().min(LINE_BYTES_MAX)]));
                     self.is_faulty = true;
                 }
             }
@@ -202,11 +201,15 @@ mod tests {
     #[test]
     fn lines_have_a_longest() {
         let fits = format!("check login={}\n", "x".repeat(LINE_BYTES_MAX - "check login=".len()));
-        assert_eq!(talk(&gate(), fits.as_bytes(), 100), ("0 pass unlisted\n".to_owned(), false));
+        assert_eq!(talk(&self::gate(), fits.as_bytes(), 100), ("0 pass unlisted\n".to_owned(), false));
+        let cut = format!("failed address=192.0.2.1 login=refused service=smtp login={}\n", "x".repeat(LINE_BYTES_MAX));
+        let gate = gate();
+        assert_eq!(talk(&gate, cut.as_bytes(), 100), ("-1 refuse known-address\n".to_owned(), true));
+        assert_eq!(gate.counters().get(Count::ReportedFailed), 1, "the address is counted");
         let endless = "x".repeat(LINE_BYTES_MAX * 3);
-        assert_eq!(talk(&gate(), endless.as_bytes(), 100), ("0 error line-too-long\n".to_owned(), true));
+        assert_eq!(talk(&gate, endless.as_bytes(), 100), ("0 error line-too-long\n".to_owned(), true));
         let long = format!("check login={}\n", "x".repeat(LINE_BYTES_MAX));
-        assert_eq!(talk(&gate(), long.as_bytes(), usize::MAX), ("0 error line-too-long\n".to_owned(), true));
+        assert_eq!(talk(&gate, long.as_bytes(), usize::MAX), ("0 error line-too-long\n".to_owned(), true));
     }
 
     proptest! {

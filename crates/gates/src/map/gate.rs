@@ -72,7 +72,7 @@ impl Gate {
         match (cause, self.settings.refusal) {
             (Cause::ForNow, _) | (_, Refusal::Defer) => format!("DEFER_IF_PERMIT 4.7.1 {text}"),
             (Cause::Address, Refusal::Drop) => format!("521 5.7.1 {text}"),
-            (Cause::Address, Refusal::Reject) | (Cause::Login, Refusal::Reject | Refusal::Drop) => {
+            (Cause::Address, Refusal::Reject) | (Cause::Login | Cause::Pair, Refusal::Reject | Refusal::Drop) => {
                 format!("REJECT 5.7.1 {text}")
             }
         }

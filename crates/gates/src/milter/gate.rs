@@ -107,7 +107,7 @@ impl Gate {
         self.counters.add(Count::Refused);
         let code = match (self.settings.refusal, cause) {
             (Refusal::Defer, _) | (_, Cause::ForNow) => "450 4.7.1",
-            (Refusal::Reject, _) | (Refusal::Drop, Cause::Login) => "550 5.7.1",
+            (Refusal::Reject, _) | (Refusal::Drop, Cause::Login | Cause::Pair) => "550 5.7.1",
             (Refusal::Drop, Cause::Address) => "521 5.7.1",
         };
         Reply::Refuse { code, text: cause.text() }

@@ -161,7 +161,7 @@ impl Gate {
         let text = cause.text();
         match (self.settings.refusal, cause) {
             (Refusal::Defer, _) | (_, Cause::ForNow) => for_now(state, text),
-            (Refusal::Reject, _) | (Refusal::Drop, Cause::Login) => Action::Reject(text),
+            (Refusal::Reject, _) | (Refusal::Drop, Cause::Login | Cause::Pair) => Action::Reject(text),
             (Refusal::Drop, Cause::Address) => Action::Drop(text),
         }
     }

@@ -1,3 +1,4 @@
+use core::time::Duration;
 use std::sync::Arc;
 
 use base::{EventKind, Timestamp, Verdict};
@@ -12,6 +13,8 @@ use crate::session::Session;
 const TEXTS: usize = 4;
 /// Longest question, in bytes.
 const QUESTION_BYTES_MAX: usize = TEXTS * (2 + TEXT_BYTES_MAX);
+/// How long a question waits for its turn and its answer, before the real saslauthd counts as away.
+const CHECK_MAX: Duration = Duration::from_mins(1);
 /// Input that a connection starts with, in bytes.
 const INPUT_BYTES: usize = 1024;
 
@@ -31,7 +34,7 @@ enum Standing {
     /// It is held until then, and refused.
     Held(Timestamp),
     /// The real saslauthd looks at it.
-    Checking { who: Who, reply: Reply },
+    Checking { who: Who, reply: Reply, since: Timestamp },
     /// It is answered.
     Answered,
 }
@@ -64,7 +67,7 @@ impl SaslSession {
         match self.gate.ask(now, &who.login, &who.service, Stage::Before) {
             Verdict::Pass => {
                 let reply = self.gate.pass_on(self.input.unread()[..length].to_vec());
-                Standing::Checking { who, reply }
+                Standing::Checking { who, reply, since: now }
             }
             Verdict::Tarpit(span) => Standing::Held(now.plus(span)),
             Verdict::Refuse | Verdict::Defer => self.refuse(Count::Refused),
@@ -72,9 +75,13 @@ impl SaslSession {
     }
 
     /// Looks whether the real saslauthd has answered.
-    fn look(&mut self, now: Timestamp, who: Who, reply: Reply) -> Standing {
-        let Some(answer) = reply.get() else { return Standing::Checking { who, reply } };
-        let Some(answer) = answer.as_deref().map(|answer| &answer[..answer.len().min(ANSWER_BYTES_MAX)]) else {
+    fn look(&mut self, now: Timestamp, who: Who, reply: Reply, since: Timestamp) -> Standing {
+        if reply.get().is_none() && now.since(since) < CHECK_MAX {
+            return Standing::Checking { who, reply, since };
+        }
+        let Some(answer) =
+            reply.get().and_then(Option::as_deref).map(|answer| &answer[..answer.len().min(ANSWER_BYTES_MAX)])
+        else {
             self.gate.count(Count::Away);
             return self.answer(b"NO authentication server is away");
         };
@@ -120,7 +127,7 @@ impl Session for SaslSession {
             Standing::Reading => self.read(now),
             Standing::Held(end) if now < end => Standing::Held(end),
             Standing::Held(_) => self.refuse(Count::Refused),
-            Standing::Checking { who, reply } => self.look(now, who, reply),
+            Standing::Checking { who, reply, since } => self.look(now, who, reply, since),
             Standing::Answered => Standing::Answered,
         };
         usize::from(self.output.len() > before)

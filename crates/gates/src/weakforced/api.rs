@@ -42,6 +42,14 @@ impl Command {
         })
     }
 
+    /// Whether it changes what the gates answer.
+    pub const fn is_change(self) -> bool {
+        match self {
+            Self::Add(_) | Self::Delete(_) | Self::Reset => true,
+            Self::Get(_) | Self::Stats => false,
+        }
+    }
+
     /// The method that weakforced takes it by.
     pub const fn method(self) -> &'static str {
         match self {

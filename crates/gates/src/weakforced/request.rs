@@ -7,6 +7,9 @@ use serde::Deserialize;
 /// Longest reason, in bytes; a longer one is cut.
 const REASON_BYTES_MAX: usize = 500;
 
+/// Longest time of an entry; a longer one is cut: ten years.
+const SPAN_MAX: Duration = Duration::from_hours(10 * 366 * 24);
+
 /// The body of a command about an entry. Other fields are ignored.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Body {
@@ -47,25 +50,50 @@ struct Raw<'a> {
     #[serde(borrow, default)]
     login: Option<std::borrow::Cow<'a, str>>,
     #[serde(default)]
-    expire_secs: Option<i64>,
+    expire_secs: Option<Seconds>,
     #[serde(borrow, default)]
     reason: Option<std::borrow::Cow<'a, str>>,
+}
+
+/// Seconds as clients write them: a number with or without a fraction, or the same as a text.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Seconds {
+    Number(f64),
+    Text(String),
+}
+
+impl Seconds {
+    /// At most [`SPAN_MAX`]; what is below zero is none. None if the text is no number.
+    fn span(&self) -> Option<Duration> {
+        let seconds = match self {
+            Self::Number(seconds) => *seconds,
+            Self::Text(text) => text.trim().parse().ok()?,
+        };
+        let is_number = !seconds.is_nan();
+        is_number.then(|| Duration::from_secs_f64(seconds.clamp(0.0, SPAN_MAX.as_secs_f64()).trunc()))
+    }
 }
 
 impl Body {
     /// Reads a body. As for weakforced a login with an address is a pair, a login alone is one from anywhere, and
     /// `netmask` is looked at where there is no login; host bits of a network are dropped.
     pub fn parse(body: &[u8]) -> Result<Self, Fault> {
+        if !body.trim_ascii_start().starts_with(b"{") {
+            return Err(Fault::NotJson);
+        }
         let raw: Raw<'_> = serde_json::from_slice(body).map_err(|_| Fault::NotJson)?;
-        let address = raw.ip.map(|ip| ip.parse::<Address>().map_err(|_| Fault::BadAddress)).transpose()?;
-        let netmask = raw.netmask.map(|text| network(&text).ok_or(Fault::BadAddress)).transpose()?;
+        // What is empty is not told: clients fill in what they do not know.
+        let told = |text: &std::borrow::Cow<'_, str>| !text.trim().is_empty();
+        let address = raw.ip.filter(told).map(|ip| ip.parse::<Address>().map_err(|_| Fault::BadAddress)).transpose()?;
+        let netmask = raw.netmask.filter(told).map(|text| network(&text).ok_or(Fault::BadAddress)).transpose()?;
         let login = raw.login.as_deref().and_then(Login::new);
         let of_address = address.map(|address| Network::containing(address, 128));
         let network = if login.is_some() { of_address } else { netmask.or(of_address) };
         if network.is_none() && login.is_none() {
             return Err(Fault::Nobody);
         }
-        let span = raw.expire_secs.map(|seconds| Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
+        let span = raw.expire_secs.map(|seconds| seconds.span().ok_or(Fault::NotJson)).transpose()?;
         Ok(Self { party: Party { network, login }, span, reason: raw.reason.map(|reason| tidy(&reason)) })
     }
 }
@@ -117,6 +145,13 @@ mod tests {
             (r#"{"login":" "}"#, "No ip or login field supplied"),
             (r#"{"ip":5}"#, "Unable to parse JSON"),
             (r#"{"login":"a","expire_secs":-5}"#, "- a Some(0) None"),
+            (r#"{"login":"a","expire_secs":10.9}"#, "- a Some(10) None"),
+            (r#"{"login":"a","expire_secs":"600"}"#, "- a Some(600) None"),
+            (r#"{"login":"a","expire_secs":"1h"}"#, "Unable to parse JSON"),
+            (r#"{"login":"a","expire_secs":1e300}"#, "- a Some(316224000) None"),
+            (r#"{"login":"a","expire_secs":9223372036854775807}"#, "- a Some(316224000) None"),
+            (r#"{"ip":"","netmask":" ","login":"a"}"#, "- a None None"),
+            (r#"{"ip":""}"#, "No ip or login field supplied"),
             ("[]", "Unable to parse JSON"),
             ("", "Unable to parse JSON"),
         ] {

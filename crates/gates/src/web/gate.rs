@@ -131,7 +131,7 @@ impl Gate {
         let verb = match request.query("result") {
             Some("ok") => Ok(Verb::Ok),
             Some("failed") => Ok(Verb::Failed),
-            _ => Err(Malformed::Verb),
+            _ => Err(Malformed::Outcome),
         };
         let answer = match verb.and_then(|verb| asked(request, verb)) {
             Ok(report) => self.lines.decide(now, &report),
@@ -194,10 +194,12 @@ fn asked<'a>(request: &Request<'a>, verb: Verb) -> Result<line::Request<'a>, Mal
         None | Some("") => Ok(None),
         Some(value) => query::decode(value).map(Some).ok_or(Malformed::Escape),
     };
-    let address = value("address")?.map(|text| text.parse().map_err(|_| Malformed::Address)).transpose()?;
+    let told = value("address")?;
+    let address = told.as_deref().and_then(|text| text.parse().ok());
     let (login, service, session) = (value("login")?, value("service")?, value("session")?);
+    // A bad address hides no login.
     if address.is_none() && login.is_none() {
-        return Err(Malformed::Nobody);
+        return Err(if told.is_some() { Malformed::Address } else { Malformed::Nobody });
     }
     let stage = if request.query("stage") == Some("after") { Stage::After } else { Stage::Before };
     Ok(line::Request { verb, address, login, service, session, stage })

@@ -2,7 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use base::Subject;
-use console::api::{ListWish, ListingView, UnlistWish, Why, WishedSpan};
+use console::api::{ExceptionView, ListWish, ListingView, UnlistWish, Why, WishedSpan};
 
 use super::client::{Client, escaped};
 use super::show::{Show, printable, table};
@@ -84,7 +84,7 @@ pub(crate) fn unlist(config: Option<&Path>, arguments: &UnlistArguments, show: &
     let wish = UnlistWish { subject: arguments.subject.clone(), list: arguments.on.clone(), person: person() };
     let client = Client::of(config)?;
     let gone = client.post::<Vec<ListingView>>("/v1/unlist", &wish)?.unwrap_or_default();
-    let around = still_around(&client, arguments)?;
+    let (around, excepted) = what_stays(&client, arguments)?;
     show.value(&gone, |gone| {
         let subject = printable(&arguments.subject);
         let mut lines: Vec<String> =
@@ -94,17 +94,18 @@ pub(crate) fn unlist(config: Option<&Path>, arguments: &UnlistArguments, show: &
         }
         let still = |l: &ListingView| format!("{} is on {} still, and holds {subject}", printable(&l.subject), l.list);
         lines.extend(around.iter().map(still));
+        lines.extend(excepted.iter().map(super::why::exception_line));
         lines.join("\n")
     })?;
     Ok(if gone.is_empty() { Outcome::NothingFound } else { Outcome::Done })
 }
 
-/// The listings of networks around the subject, which are left as they are.
-fn still_around(client: &Client, arguments: &UnlistArguments) -> Result<Vec<ListingView>, Failure> {
+/// The listings of networks around the subject, and the exceptions about it, which are left as they are.
+fn what_stays(client: &Client, arguments: &UnlistArguments) -> Result<(Vec<ListingView>, Vec<ExceptionView>), Failure> {
     let path = format!("/v1/why?subject={}", escaped(&arguments.subject));
-    let listings = client.get::<Why>(&path)?.map(|why| why.listings).unwrap_or_default();
+    let Why { listings, exceptions, .. } = client.get::<Why>(&path)?.unwrap_or_default();
     let is_meant = |l: &ListingView| arguments.on.as_ref().is_none_or(|list| *list == l.list);
-    Ok(listings.into_iter().filter(is_meant).collect())
+    Ok((listings.into_iter().filter(is_meant).collect(), exceptions))
 }
 
 fn show_all(client: &Client, arguments: &ListArguments, show: &Show) -> Result<Outcome, Failure> {

@@ -27,6 +27,13 @@ fn text(status: &Status) -> String {
             [list.name.clone(), list.code.clone().unwrap_or_else(|| "local".to_owned()), list.listings.to_string()]
         }),
     ));
+    if status.exceptions > 0 {
+        parts.push(format!(
+            "{} exceptions let somebody pass or refuse him, whatever the lists say: `ratter why` shows those about a subject, `getWL` \
+             and `getBL` of weakforced's API all of them",
+            status.exceptions
+        ));
+    }
     parts.push(table(["INPUT OR GATE", "STATE", "COUNTED"], inputs(status)));
     if !status.reporters.is_empty() {
         parts.push(super::reporter::shown(&status.reporters));

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use base::Subject;
-use console::api::{LimitView, ListingView, Why};
+use console::api::{ExceptionView, LimitView, ListingView, Why};
 
 use super::client::{Client, escaped};
 use super::show::{Show, printable, table};
@@ -32,6 +32,7 @@ pub(crate) fn why(config: Option<&Path>, arguments: &Arguments, show: &Show) -> 
 fn is_unknown(why: &Why) -> bool {
     let is_empty = why.protections.is_empty()
         && why.listings.is_empty()
+        && why.exceptions.is_empty()
         && why.events.is_empty()
         && why.history.is_empty()
         && why.known_addresses.is_empty();
@@ -45,6 +46,7 @@ fn text(why: &Why) -> String {
         parts.push(format!("reverse name at {}: {}", told.at, printable(&told.name)));
     }
     parts.extend(why.listings.iter().flat_map(grounds));
+    parts.extend(why.exceptions.iter().map(exception_line));
     for level in &why.levels {
         let distinct = match level.distinct_limit {
             0 => String::new(),
@@ -120,6 +122,22 @@ fn limit_line(limit: &LimitView) -> String {
         |at| format!("the next recipient passes from {at} on"),
     );
     format!("limit {}: {level}{reserved} of {}, then {}; {next}", limit.limit, limit.burst, limit.rate)
+}
+
+/// What an exception does, who made it, and how it is taken off: `unlist` knows listings only.
+pub(super) fn exception_line(it: &ExceptionView) -> String {
+    let who = match (&it.network, &it.login) {
+        (Some(network), Some(login)) => format!("login:{login} from {network}"),
+        (None, Some(login)) => format!("login:{login}"),
+        (network, None) => network.clone().unwrap_or_default(),
+    };
+    let (does, command) = if it.passes {
+        ("passes every gate although it may be blocked", "delWLEntry")
+    } else {
+        ("is refused at every gate", "delBLEntry")
+    };
+    let (who, reason) = (printable(&who), printable(&it.reason));
+    format!("{who} {does} until {}, by {}: {reason} (`{command}` of weakforced's API takes it off)", it.until, it.maker)
 }
 
 fn verdict(why: &Why) -> String {

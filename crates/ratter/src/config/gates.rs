@@ -1,5 +1,6 @@
 //! `[gate]`: the protocols by which mail servers ask.
 
+use core::time::Duration;
 use std::path::PathBuf;
 
 use base::{ListId, ListSet};
@@ -117,10 +118,15 @@ pub(super) fn list(lists: &Lists) -> Form<'_, ListId> {
     })
 }
 
+/// How long the line gate waits for other people's lists at most: our helpers wait for it 200 ms, and Exim a second; then they
+/// let the client through, and report nothing.
+const LINE_WAIT_MAX: Duration = Duration::from_millis(150);
+
 fn line(section: &Section<'_>) -> LineGate {
     let listen = section.required_each("listen", &place(section));
     note_places(section, &listen, "[gate.line]");
     let ask = section.part("ask", |section| Some(ask::policy(section)));
+    let ask = ask.map(|policy| AskPolicy { wait: policy.wait.min(LINE_WAIT_MAX), ..policy });
     LineGate { listen: listen.into_iter().map(|place| place.value).collect(), fail: fail(section), ask }
 }
 
@@ -150,7 +156,12 @@ pub(super) fn note_places(section: &Section<'_>, places: &[Placed<Place>], title
         section.desk.listens(place.place.clone(), address, Transport::Tcp);
         if is_public(address.ip()) {
             let fault = Fault::warning(place.place.clone(), format!("anybody can ask and report to {title}"));
-            let hint = "listen on 127.0.0.1, on a private network, or on a unix socket";
+            let hint = match title {
+                "[gate.http]" => {
+                    "listen on 127.0.0.1, on a private network, or on a unix socket, or set `api-key-file`"
+                }
+                _ => "listen on 127.0.0.1, on a private network, or on a unix socket",
+            };
             section.desk.report(fault.label("reachable from outside, without a password").hint(hint.to_owned()));
         }
     }

@@ -6,6 +6,7 @@ use gates::io::Place;
 use gates::web::Backends;
 
 use super::ask::{self, AskPolicy};
+use super::diagnose::Fault;
 use super::dovecot::{Secret, header_name, secret};
 use super::forms::socket;
 use super::gates::{Fail, fail, note_places, place};
@@ -75,6 +76,11 @@ pub(super) fn read(section: &Section<'_>) -> HttpGate {
 }
 
 fn backends(section: &Section<'_>) -> Backends {
+    if !["imap", "pop3", "smtp"].iter().any(|key| section.has(key)) {
+        let fault = Fault::error(section.header(), "[gate.http.nginx] names no server behind nginx");
+        let hint = "set `imap`, `pop3` or `smtp`, such as `imap = \"127.0.0.1:1143\"`";
+        section.desk.report(fault.label("nginx would have nowhere to go on").hint(hint.to_owned()));
+    }
     Backends {
         imap: section.optional("imap", &socket()),
         pop3: section.optional("pop3", &socket()),

@@ -75,6 +75,8 @@ pub enum By {
     Login,
     /// All attempts that name no login, together.
     NoLogin,
+    /// The login's, of attempts whose address nobody told.
+    LoginOnly,
     /// The address' from which something was sent, or the login's where the address serves others too.
     Sender,
     /// That of the /24 around an IPv4 address.
@@ -88,7 +90,7 @@ pub enum By {
 impl By {
     const fn is_network(self) -> bool {
         match self {
-            Self::Address | Self::Login | Self::NoLogin | Self::Sender => false,
+            Self::Address | Self::Login | Self::LoginOnly | Self::NoLogin | Self::Sender => false,
             Self::V4Bits24 | Self::V6Bits56 | Self::V6Bits48 => true,
         }
     }
@@ -296,10 +298,11 @@ fn triggers() -> impl Iterator<Item = (&'static str, Trigger)> {
     events.chain([("blocked", Trigger::Blocked), ("listed", Trigger::Listed)])
 }
 
-const fn subjects() -> [(&'static str, By); 7] {
+const fn subjects() -> [(&'static str, By); 8] {
     [
         ("address", By::Address),
         ("login", By::Login),
+        ("login-only", By::LoginOnly),
         ("no-login", By::NoLogin),
         ("sender", By::Sender),
         ("/24", By::V4Bits24),
@@ -367,7 +370,12 @@ const OF: [(&str, Of); 4] =
 fn distinct(section: &Section<'_>, by: Option<By>, count: Option<u16>) -> Option<Distinct> {
     let of = section.required("of", &word(OF));
     let at_least = section.required("at-least", &number(2..=COUNT_MAX));
-    if matches!((by, of), (Some(By::Address), Some(Of::Address)) | (Some(By::Login), Some(Of::Login))) {
+    if matches!(
+        (by, of),
+        (Some(By::Address), Some(Of::Address))
+            | (Some(By::Login), Some(Of::Login))
+            | (Some(By::LoginOnly), Some(Of::Login | Of::Address))
+    ) {
         let fault = section.wrong("of", "what is counted by one thing differs in another");
         section.desk.report(fault.label("the same as `by`, so that there is never more than one"));
     }
@@ -468,7 +476,7 @@ fn block_addresses(section: &Section<'_>, on: Option<Trigger>, by: Option<By>, c
 fn list(section: &Section<'_>, by: Option<By>, lists: &Lists) -> Option<Effect> {
     let list = section.required("on", &lists.form());
     let span = section.optional("for", &duration(SPAN));
-    if matches!(by, Some(By::Login)) {
+    if matches!(by, Some(By::Login | By::LoginOnly)) {
         let fault = Fault::error(section.header(), "only addresses go on a list");
         let hint = "count by address, or use `block`".to_owned();
         section.desk.report(fault.label("`by = \"login\"` goes with `block`").hint(hint));

@@ -7,11 +7,11 @@ use ::console::metrics::Metric;
 use ::dnsbl::ask::{Health, List, Lists, Settings, Standing, Verdict as Said};
 use ::dnsbl::io::Asker;
 use ::resolver::io::system_servers;
-use base::{Address, Decision, Event, Reason, Timestamp, Verdict};
+use base::{Address, Decision, Event, EventKind, Reason, Tally, Timestamp, Verdict};
 use rules::{Door, Question, Stage};
 use tracing::{info, warn};
 
-use super::{Node, random};
+use super::{Node, after, random};
 use crate::clock;
 use crate::config::{AskEffect, AskPolicy, AskedList, Resolver, is_public};
 
@@ -183,7 +183,16 @@ impl Door for AskingDoor {
     }
 
     fn observe(&self, event: &Event<'_>) -> Decision {
-        self.node.observe(event)
+        // Whom a list keeps out is not made known by his password, nor let in by it.
+        let is_own = event.kind == EventKind::LoginOk && event.tally != Tally::Refused;
+        let decision = is_own.then(|| self.ask(event.time, &after(event)));
+        match decision.filter(|decision| decision.verdict == Verdict::Refuse) {
+            Some(refusal) => {
+                self.node.observe(&Event { tally: Tally::Refused, ..*event });
+                refusal
+            }
+            None => self.node.observe(event),
+        }
     }
 }
 

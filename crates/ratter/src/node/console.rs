@@ -34,6 +34,7 @@ impl ::console::Node for Node {
             started: views::time(self.started),
             serial: self.book.serial(),
             lists: self.names.lists().map(|(id, info)| self.list_status(id, info)).collect(),
+            exceptions: self.exceptions.len(),
             sensors: self.gauges().iter().map(|gauge| gauge.status()).collect::<Vec<SensorStatus>>(),
             gates: self.gate_status(),
             reporters: self.reporters(),
@@ -237,7 +238,7 @@ fn parse_subject(text: &str) -> Result<Subject, Fault> {
 }
 
 /// Refuses what is mostly a slip of the pen: a network of more than 65,536 IPv4 addresses, or more than a provider's IPv6.
-fn check_width(subject: &Subject) -> Result<(), Fault> {
+pub(super) fn check_width(subject: &Subject) -> Result<(), Fault> {
     let Subject::Network(network) = subject else { return Ok(()) };
     let narrow_enough = if network.base().is_ipv4() { 16 } else { 32 };
     if network.length() >= narrow_enough {

@@ -45,6 +45,7 @@ fn rule(rule: &config::Rule) -> rules::Rule {
         by: match rule.by {
             config::By::Address => rules::By::Address,
             config::By::Login => rules::By::Login,
+            config::By::LoginOnly => rules::By::LoginOnly,
             config::By::NoLogin => rules::By::NoLogin,
             config::By::Sender => rules::By::Sender,
             config::By::V4Bits24 => rules::By::Network(rules::Width::V4Bits24),

@@ -53,6 +53,7 @@ impl Node {
             ..Why::default()
         };
         if moment.is_none() {
+            why.exceptions = self.exception_views(now, subject);
             (why.levels, why.known_addresses) = self.levels(now, subject);
             why.limits = self.limit_views(now, subject);
         }

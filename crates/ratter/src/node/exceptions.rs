@@ -1,5 +1,6 @@
 //! What programs that speak weakforced's API want: blocks in the book, and exceptions beside it.
 
+use ::console::api::ExceptionView;
 use ::gates::weakforced::{Entries, Entry, EntryRefused, Level as Counted, Side};
 use base::{Address, CanonicalLogin, Decision, Evidence, ListId, Listing, Login, Maker, Network};
 use base::{Reason, Subject, Timestamp, Until, Verdict};
@@ -7,10 +8,13 @@ use listings::{Refusal, Wish};
 use rules::{Exception, Level, Party, Question, Treatment};
 use store::ExceptionChange;
 
-use super::{Node, console};
+use super::{Node, console, views};
 
 /// Who makes an entry: the API asks for a password, and for no name.
 const MAKER: &str = "weakforced-api";
+
+/// Most exceptions that are shown of one subject.
+const SHOWN_MAX: usize = 20;
 
 impl Node {
     /// What an exception says of a client; none if there is none for it. Whoever is never listed is never refused.
@@ -30,6 +34,19 @@ impl Node {
             Treatment::Refuse => Verdict::Refuse,
         };
         Some(Decision { verdict, reason: Reason::Excepted })
+    }
+
+    /// The exceptions about somebody, as people read them.
+    pub(super) fn exception_views(&self, now: Timestamp, subject: &Subject) -> Vec<ExceptionView> {
+        let view = |exception: &Exception| ExceptionView {
+            network: exception.party.network.map(|network| network.to_string()),
+            login: exception.party.login.as_ref().map(ToString::to_string),
+            passes: exception.treatment == Treatment::Pass,
+            until: views::time(exception.until),
+            maker: exception.maker.to_string(),
+            reason: exception.reason.to_string(),
+        };
+        self.exceptions.about(now, subject, SHOWN_MAX).iter().map(|exception| view(exception)).collect()
     }
 
     /// Takes out the exceptions that are over.
@@ -87,6 +104,10 @@ impl Node {
 impl Entries for Node {
     fn put(&self, now: Timestamp, side: Side, entry: &Entry) -> Result<(), EntryRefused> {
         let party = self.as_counted(&entry.party);
+        if let (Side::Black, Some(Subject::Network(network))) = (side, subject_of(&party)) {
+            let fault = |_| EntryRefused(format!("{network} is too wide: `ratter list --force` lists it all the same"));
+            console::check_width(&network.into()).map_err(fault)?;
+        }
         let until = entry.until.unwrap_or(now);
         let exception = |treatment| Exception {
             party: party.clone(),
@@ -190,7 +211,7 @@ impl Node {
     }
 
     fn entry(&self, listing: Listing) -> Entry {
-        let reason = super::views::listing(&self.names, &listing).reason;
+        let reason = views::listing(&self.names, &listing).reason;
         let party = match listing.subject {
             Subject::Network(network) => Party { network: Some(network), login: None },
             Subject::Login(login) => Party { network: None, login: Some(login) },

@@ -51,7 +51,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use base::{Address, Decision, Event, EventKind, Timestamp};
+use base::{Address, Channel, Decision, Event, EventKind, Tally, Timestamp, Verdict};
 use listings::Book;
 use rules::{Door, Engine, Exceptions, Logins, Question, Stage};
 use sensors::patterns::Patterns;
@@ -145,6 +145,7 @@ impl Node {
     fn observe_into(&self, now: Timestamp, event: &Event<'_>, batch: &mut Batch) {
         let login = event.login.map(|login| self.logins.canonical(login));
         let event = &Event { login: login.as_deref(), ..*event };
+        let event = &Event { tally: self.tally_of(event), ..*event };
         let observed = self.engine.observe(now, event);
         // Failures rebuild the windows after a restart, and are the evidence that people are shown. A success is kept
         // where it says something new or took a failure back, and not a thousand times a second.
@@ -156,6 +157,19 @@ impl Node {
         if self.happenings.receiver_count() > 0 {
             // Nobody listening any more is no fault of the event.
             drop(self.happenings.send(Happening::Event(views::event(&KeptEvent::from(event)))));
+        }
+    }
+
+    /// How often an event counts. A success of somebody whom we refuse is none, or a right password that was guessed would
+    /// make its guesser known as the owner. Only the line of the process that talks to the client says that he is in,
+    /// whatever we say: gates and databases tell of the password, before the mail server has asked everybody.
+    fn tally_of(&self, event: &Event<'_>) -> Tally {
+        let is_in = event.channel == Channel::Front || event.reporter.is_some();
+        if event.kind == EventKind::LoginOk && !is_in && self.ask(event.time, &after(event)).verdict == Verdict::Refuse
+        {
+            Tally::Refused
+        } else {
+            event.tally
         }
     }
 
@@ -233,8 +247,11 @@ impl Door for Node {
         if self.book.serial() != serial {
             self.save_before_telling();
         }
-        let question =
-            Question { address: event.address, login: event.login, stage: Stage::After, service: event.service };
-        self.ask(event.time, &question)
+        self.ask(event.time, &after(event))
     }
+}
+
+/// Whether the client of an event may go on now.
+const fn after<'a>(event: &Event<'a>) -> Question<'a> {
+    Question { address: event.address, login: event.login, stage: Stage::After, service: event.service }
 }

@@ -43,6 +43,9 @@ impl Engine {
             return self.refuse(now, address, stage, &block, reason);
         }
         let (Some(login), Some(block)) = (login, block_of_login) else { return Decision::PASS };
+        if stage == Stage::Nowhere && block.rule.is_some() {
+            return Decision::PASS;
+        }
         if self.is_owner(now, address, login) {
             return Decision { verdict: Verdict::Pass, reason: Reason::KnownAddress };
         }
@@ -92,7 +95,7 @@ impl Engine {
     ) -> Decision {
         let refusal = Decision { verdict: Verdict::Refuse, reason };
         match (stage, self.tarpit_of(block)) {
-            (Stage::After, _) | (_, None) => refusal,
+            (Stage::After | Stage::Nowhere, _) | (_, None) => refusal,
             (Stage::Before, Some(span)) => {
                 let address = address.map(|address| self.keys.network(address.aggregate()));
                 if hold(&self.tarpits).enter(now, address, span) {

@@ -202,7 +202,8 @@ impl Engine {
         for counting in &self.plan.logins.groups[group].rules {
             let Some(tag) = self.tag_of(attempt, counting) else { continue };
             let is_for_sending = matches!(counting.effect, Effect::BlockSender { .. });
-            if is_for_sending && scene.blames_address {
+            let is_elsewhere = counting.is_placeless && attempt.address.is_some();
+            if is_elsewhere || is_for_sending && scene.blames_address {
                 continue;
             }
             // Whether a login is on another list the book knows, and says so when the rule overflows.

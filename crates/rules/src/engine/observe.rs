@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use base::{CanonicalLogin, Event, EventKind, Login, Timestamp};
+use base::{CanonicalLogin, Event, EventKind, Login, Tally, Timestamp};
 
 use super::count::{Attempt, Mode, Word};
 use super::{Engine, Named, Placed, hold};
@@ -38,7 +38,8 @@ struct Taken {
 
 impl Engine {
     /// Takes note of an event. Its time may lie before `now`, and before that of other events. Whoever has to answer
-    /// somebody asks afterwards ([`Engine::ask`]); a log has nobody to answer.
+    /// somebody asks afterwards ([`Engine::ask`]); a log has nobody to answer. A success that was refused
+    /// ([`base::Tally::Refused`]) makes nothing known.
     pub fn observe(&self, now: Timestamp, event: &Event<'_>) -> Observed {
         let login = event.login.and_then(CanonicalLogin::new);
         let attempt = self.attempt(now, event, login.as_ref(), Mode::Live);
@@ -127,6 +128,9 @@ impl Engine {
             let counted = self.take_report(now, event.kind, reporter, attempt);
             return Taken { counted, ..Taken::default() };
         }
+        if event.kind == EventKind::LoginOk && event.tally == Tally::Refused {
+            return self.turned_away(event, attempt);
+        }
         self.remember_good(event.kind, attempt);
         self.confirm_reports(now, event.kind, attempt);
         let session = self.session_of(event, attempt.address);
@@ -141,6 +145,15 @@ impl Engine {
             (_, _) => alone(event.tally),
         };
         Taken { counted: self.count_news(now, attempt, news), owner, healed }
+    }
+
+    /// The password was right, and whoever gave it was refused all the same: that is no guess, and no reason to let him in the
+    /// next time. Only what was held of his session is taken back.
+    fn turned_away(&self, event: &Event<'_>, attempt: &Attempt<'_>) -> Taken {
+        self.tallies.refused.one();
+        let session = self.session_of(event, attempt.address);
+        let healed = session.is_some_and(|session| self.heal(session, attempt));
+        Taken { healed, ..Taken::default() }
     }
 
     /// Something good came from the address: whoever does much of it may fail more often.

@@ -6,7 +6,7 @@
 //! ```text
 //! fail LOGIN ADDRESS [tag=5] [sess=S] [via=front|auth] [total=5|refused]  -> attempts counted
 //! ok LOGIN ADDRESS [tag=5] [sess=S] [via=…]                               -> `news` or `-`
-//! before LOGIN ADDRESS   after LOGIN ADDRESS                              -> the decision
+//! before LOGIN ADDRESS   after LOGIN ADDRESS   nowhere LOGIN              -> the decision
 //! poll                                                                    -> attempts counted
 //! lists ADDRESS                                                           -> the lists it is on, or `-`
 //! until SUBJECT                                                           -> the ends of its listings, or `-`
@@ -138,8 +138,12 @@ fn answer(engine: &Engine, at: Timestamp, verb: &str, words: &[&str]) -> String 
     match verb {
         "fail" => observe(EventKind::LoginFailed).counted.to_string(),
         "ok" => if observe(EventKind::LoginOk).owner.is_some() { "news" } else { "-" }.into(),
-        "before" | "after" => {
-            let stage = if verb == "before" { Stage::Before } else { Stage::After };
+        "before" | "after" | "nowhere" => {
+            let stage = match verb {
+                "before" => Stage::Before,
+                "after" => Stage::After,
+                _ => Stage::Nowhere,
+            };
             let address = words.get(1).map(|text| text.parse().expect(READABLE));
             let login = (words[0] != "-").then_some(words[0]);
             told(engine.ask(now, &Question { address, login, stage, service: "imap" }))

@@ -553,3 +553,49 @@ fn an_address_can_be_held_too_if_a_rule_says_so() {
          1 after z 203.0.113.1 -> refuse address",
     );
 }
+
+#[test]
+fn a_right_password_that_was_refused_makes_nobody_known() {
+    play(
+        "the guesser of a guarded login stays out",
+        "0 fail alice 203.0.113.1 -> 1
+         1 fail alice 203.0.113.1 -> 1
+         2 fail alice 203.0.113.2 -> 1
+         3 after alice 203.0.113.2 -> refuse login
+         # A table that knows no address would lock the owner out.
+         3 nowhere alice -> pass
+         3 block login:bob
+         3 nowhere bob -> refuse login
+         4 ok alice 203.0.113.2 refused -> -
+         5 after alice 203.0.113.2 -> refuse login
+         6 ok alice 203.0.113.2 -> news
+         7 after alice 203.0.113.2 -> pass known",
+    );
+}
+
+#[test]
+fn a_login_that_is_guessed_from_nowhere_is_guarded_after_many() {
+    use rules::{By, Rule, Trigger};
+    let rule = Rule {
+        name: "unseen".into(),
+        by: By::LoginOnly,
+        count: 4,
+        distinct: None,
+        on: Trigger::Event(base::EventKind::LoginFailed),
+        ..rules::default_rules(crate::play::auth()).remove(0)
+    };
+    let rules = [rules::default_rules(crate::play::auth()), vec![rule]].concat();
+    play_with(
+        "four without an address, and none with one",
+        Settings { rules, ..settings() },
+        "0 ok alice 198.51.100.1 -> news
+         1 fail alice - -> 1
+         2 fail alice - -> 1
+         3 fail alice 203.0.113.1 -> 1
+         4 fail alice - -> 1
+         5 before alice -> pass
+         6 fail alice - -> 1
+         7 before alice -> tarpit 60
+         8 before alice 198.51.100.1 -> pass known",
+    );
+}

@@ -79,7 +79,7 @@ fn questions_and_reports() {
         ("GET /v1/check", "", r#"400 {"reason":"nobody","status":0,"verdict":"error"}"#),
         ("POST /v1/report?login=a&result=failed&format=text", "", "200 Content-Type: text/plain; -1"),
         ("POST /v1/report?login=a&result=ok&format=text", "", "200 Content-Type: text/plain; 0"),
-        ("POST /v1/report?login=a", "", r#"400 {"reason":"unknown-verb","status":0,"verdict":"error"}"#),
+        ("POST /v1/report?login=a", "", r#"400 {"reason":"unknown-result","status":0,"verdict":"error"}"#),
         ("GET /v1/report?login=a&result=ok", "", r#"405 {"status":"failure","reason":"Method not allowed"}"#),
         ("GET /v2/check", "", r#"404 {"status":"failure","reason":"Not found"}"#),
     ] {

@@ -67,7 +67,8 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
     })
 }
 
-/// The macros. A login is the client's own text: what ends a line or separates words must not stand in a question.
+/// The macros. A login is the client's own text: what ends a line or separates words is escaped, so that it is the login that is
+/// counted, and what is longer than any login that Ratter tells apart is cut.
 fn macros_text(place: &Place) -> String {
     let socket = match place {
         Place::Tcp(address) if address.is_ipv6() => format!("inet:[{}]:{}", address.ip(), address.port()),
@@ -82,13 +83,13 @@ const MACROS: &str = r"
 RATTER_CHECK = ${readsocket{SOCKET}{check address=$sender_host_address service=smtp\n}{1s}{ }{0 silent}}
 
 # ${if RATTER_REFUSES{$auth2}RATTER_END {refused} {go on}}
-RATTER_REFUSES = match {${readsocket{SOCKET}{check address=$sender_host_address service=smtp stage=after login=${tr{${sg
-RATTER_END = {%}{%25}}}{\r\n\t }{____}}\n}{1s}{ }{0 silent}}}{\N^-\N}
+RATTER_REFUSES = match {${readsocket{SOCKET}{check address=$sender_host_address service=smtp stage=after login=${sg{${sg{${sg{${sg{${sg{${length{300}
+RATTER_END = }}{%}{%25}}}{\x20}{%20}}}{\t}{%09}}}{\r}{%0D}}}{\n}{%0A}}\n}{1s}{ }{0 silent}}}{\N^-\N}
 
 # The values of a condition that holds, and of one that does not, when the attempt is reported.
-RATTER_OK = ${if match {${readsocket{SOCKET}{ok address=$sender_host_address service=smtp login=${tr{${sg
-RATTER_FAILED = ${if !match {${readsocket{SOCKET}{failed address=$sender_host_address service=smtp login=${tr{${sg
-RATTER_SENT = {%}{%25}}}{\r\n\t }{____}}\n}{1s}{ }{0 silent}}}{\N.*\N}{yes}{no}}
+RATTER_OK = ${if match {${readsocket{SOCKET}{ok address=$sender_host_address service=smtp login=${sg{${sg{${sg{${sg{${sg{${length{300}
+RATTER_FAILED = ${if !match {${readsocket{SOCKET}{failed address=$sender_host_address service=smtp login=${sg{${sg{${sg{${sg{${sg{${length{300}
+RATTER_SENT = }}{%}{%25}}}{\x20}{%20}}}{\t}{%09}}}{\r}{%0D}}}{\n}{%0A}}\n}{1s}{ }{0 silent}}}{\N.*\N}{yes}{no}}
 ";
 
 const ACLS: &str = r"

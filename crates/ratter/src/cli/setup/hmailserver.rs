@@ -29,7 +29,7 @@ pub(super) struct Arguments {
 
 pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe, Failure> {
     let body = match &arguments.zone {
-        Some(zone) if is_name(zone) => DNS.replace("@ZONE@", zone).replace("@CODE@", &arguments.code.to_string()),
+        Some(zone) if is_name(zone) => over_dns(arguments, zone, asked)?,
         Some(zone) => return Err(Failure::Usage(format!("ratter: `{}` is no zone", zone.escape_debug()))),
         None => over_http(arguments, asked)?,
     };
@@ -41,13 +41,13 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
         name: "hmailserver",
         files: vec![Planned { path: file, mode: 0o600, text }],
         commands: Vec::new(),
-        steps: vec![
+        steps: reach(&body).into_iter().chain([
             "Copy it to C:\\Program Files (x86)\\hMailServer\\Events\\EventHandlers.vbs; where you have handlers of your own, \
              copy the two procedures into yours."
                 .to_owned(),
             "In hMailServer Administrator: Settings, Advanced, Scripts: enable, language VBScript, Check syntax, Reload scripts."
                 .to_owned(),
-        ],
+        ]).collect(),
         probe: Box::new(|_| bail!("hMailServer runs on another machine: connect to it, and look at `ratter status`")),
     })
 }
@@ -65,13 +65,73 @@ fn over_http(arguments: &Arguments, asked: &Asked<'_>) -> Result<String, Failure
     if !is_plain(&url) || !(url.starts_with("http://") || url.starts_with("https://")) {
         return Err(Failure::Usage(format!("ratter: `{}` is no URL", url.escape_debug())));
     }
-    let key = match &gate.api_key {
-        Some(key) => {
-            format!("    http.setRequestHeader \"{}\", \"{}\"\n", gate.api_header, key.expose().replace('"', "\"\""))
+    let header =
+        |name: &str, value: &str| format!("    http.setRequestHeader \"{name}\", \"{}\"\n", value.replace('"', "\"\""));
+    let key = match (&gate.api_key, &gate.password) {
+        (Some(key), _) => header(&gate.api_header, key.expose()),
+        (None, Some(password)) => {
+            let credentials = base64(format!("ratter:{}", password.expose()).as_bytes());
+            header("Authorization", &format!("Basic {credentials}"))
         }
-        None => String::new(),
+        (None, None) => String::new(),
     };
     Ok(HTTP.replace("@URL@", url.trim_end_matches('/')).replace("    @KEY@\n", &key))
+}
+
+/// The script that asks by DNS. A code that the zone never answers with would let everybody in, and nobody would notice.
+fn over_dns(arguments: &Arguments, zone: &str, asked: &Asked<'_>) -> Result<String, Failure> {
+    let code = arguments.code;
+    if code.octets()[0] != 127 || code.octets()[..3] == [127, 255, 255] || code == std::net::Ipv4Addr::LOCALHOST {
+        return Err(Failure::Usage(format!(
+            "ratter: {code} is no code of a list: those are of 127.0.0.0/8, from 127.0.0.2 on"
+        )));
+    }
+    let name = zone.trim_end_matches('.').to_ascii_lowercase();
+    if let Some(dnsbl) = &asked.config.dnsbl
+        && let Some(label) = name.strip_suffix(&format!(".{}", dnsbl.origin))
+    {
+        let codes: Vec<_> = asked.config.lists.iter().filter(|list| list.name == label).map(|list| list.code).collect();
+        match codes.first() {
+            Some(Some(own)) if *own != code => {
+                return Err(Failure::Usage(format!(
+                    "ratter: {zone} lists with {own}, and never with {code}: add `--code {own}`"
+                )));
+            }
+            Some(None) => return Err(Failure::Usage(format!("ratter: the list `{label}` is not published"))),
+            Some(Some(_)) | None => {}
+        }
+    }
+    Ok(DNS.replace("@ZONE@", zone).replace("@CODE@", &code.to_string()))
+}
+
+/// What to say about the address in the script, where another machine cannot reach it.
+fn reach(script: &str) -> Option<String> {
+    let (_, url) = script.split_once("http.open method, \"")?;
+    let (_, rest) = url.split_once("://")?;
+    let host = rest.split(['/', '"']).next()?;
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    let ip = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().ok();
+    let why = match ip {
+        Some(ip) if ip.is_unspecified() => "stands for every address of this machine and is none to connect to",
+        Some(ip) if ip.is_loopback() => "is reached from this machine alone",
+        _ if host == "localhost" => "is reached from this machine alone",
+        _ => return None,
+    };
+    Some(format!(
+        "The script asks {host}, which {why}: make it again with `--url http://ADDRESS:PORT`, as Windows reaches it."
+    ))
+}
+
+/// Base64 with its padding (RFC 4648 section 4).
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let bits = (0..3).fold(0_usize, |bits, at| bits << 8 | usize::from(three.get(at).copied().unwrap_or(0)));
+        let digit = |at: usize| char::from(DIGITS[bits >> (18 - 6 * at) & 63]);
+        text.extend((0..4).map(|at| if at <= three.len() { digit(at) } else { '=' }));
+    }
+    text
 }
 
 fn is_name(zone: &str) -> bool {
@@ -165,6 +225,30 @@ mod tests {
             assert!(places.iter().all(|place| script.contains(place)));
             assert!(script.contains("Sub OnClientConnect(oClient)"));
         }
+    }
+
+    #[test]
+    fn base64_of_rfc_4648() {
+        for (text, wanted) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
+            assert_eq!(base64(text.as_bytes()), wanted);
+        }
+    }
+
+    #[test]
+    fn addresses_that_windows_does_not_reach_are_told() {
+        for (url, wanted) in [
+            ("http://127.0.0.1:4005", true),
+            ("http://0.0.0.0:4005", true),
+            ("http://[::]:4005", true),
+            ("http://[::1]:4005", true),
+            ("http://localhost:4005", true),
+            ("http://192.0.2.5:4005", false),
+            ("http://[2001:db8::5]:4005", false),
+            ("https://gate.example.org:443", false),
+        ] {
+            assert_eq!(reach(&HTTP.replace("@URL@", url)).is_some(), wanted, "{url}");
+        }
+        assert_eq!(reach(DNS), None);
     }
 
     #[test]

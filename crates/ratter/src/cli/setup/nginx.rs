@@ -2,19 +2,28 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::bail;
 use gates::io::Place;
 
 use super::{Asked, Planned, Recipe, asked, heading};
 use crate::cli::Failure;
-use crate::config::HttpGate;
+use crate::config::{Fail, HttpGate};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// The file that is written, for an `include` inside `mail { … }`
     #[arg(long, value_name = "FILE", default_value = "/etc/nginx/ratter-mail.conf")]
     file: PathBuf,
+
+    /// The file with the server that asks Ratter and goes on without it, for an `include` inside `http { … }`
+    #[arg(long, value_name = "FILE", default_value = "/etc/nginx/conf.d/ratter-http.conf")]
+    http_file: PathBuf,
+
+    /// Where that server listens
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4006")]
+    front: SocketAddr,
 
     /// Where nginx listens for IMAP, for the probe
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:143")]
@@ -29,9 +38,21 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
         return Err(Failure::Usage(format!("ratter: {hint}")));
     };
     let file = std::path::absolute(&arguments.file).map_err(anyhow::Error::from)?;
-    let text = settings(gate).map_err(Failure::Usage)?;
+    let front = (gate.fail == Fail::Open).then_some(arguments.front);
+    let text = settings(gate, front).map_err(Failure::Usage)?;
+    let http_file = std::path::absolute(&arguments.http_file).map_err(anyhow::Error::from)?;
     let server = arguments.imap;
     let steps = vec![
+        match front {
+            Some(front) => format!(
+                "By itself nginx lets nobody in while Ratter is stopped, and keeps each login waiting for 60 s while it hangs. So nginx \
+                 asks a server of its own at {front}, which goes on without Ratter. It stands in {}: Debian includes that \
+                 folder; elsewhere, inside `http {{ … }}` of nginx.conf:\n\n    include {};",
+                http_file.display(),
+                http_file.display()
+            ),
+            None => "`fail = \"closed\"` in [gate.http]: nobody can log in while Ratter is away.".to_owned(),
+        },
         format!("Inside `mail {{ … }}` of nginx.conf:\n\n    include {};\n\nand `nginx -s reload`.", file.display()),
         "nginx tells the servers behind it who the client is, by the PROXY protocol. They must expect it, from nginx alone. \
          In Dovecot:\n\nhaproxy_trusted_networks = 127.0.0.0/8\nservice imap-login {\n  inet_listener imap {\n    \
@@ -40,10 +61,16 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
         "nginx does not tell how a login went: Dovecot does, by its auth policy (`ratter setup dovecot`) or its log."
             .to_owned(),
     ];
+    // It may hold a key; nginx reads it as root.
+    let mut files = vec![Planned { path: file, mode: 0o600, text: heading("#", "nginx") + &text }];
+    files.extend(front.map(|front| Planned {
+        path: http_file,
+        mode: 0o644,
+        text: heading("#", "nginx") + &front_server(gate, front),
+    }));
     Ok(Recipe {
         name: "nginx",
-        // It may hold a key; nginx reads it as root.
-        files: vec![Planned { path: file, mode: 0o600, text: heading("#", "nginx") + &text }],
+        files,
         commands: Vec::new(),
         steps,
         probe: Box::new(move |client| {
@@ -61,11 +88,61 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
     })
 }
 
-fn settings(gate: &HttpGate) -> Result<String, String> {
+/// The server between nginx' mail proxy and Ratter. A request holds a client's password: nothing of it is logged.
+fn front_server(gate: &HttpGate, front: SocketAddr) -> String {
+    let backends = [("imap", gate.backends.imap), ("pop3", gate.backends.pop3), ("smtp", gate.backends.smtp)];
+    let map = |name: &str, part: fn(SocketAddr) -> String| {
+        let lines =
+            backends.iter().filter_map(|(protocol, server)| Some(format!("    {protocol} {};\n", part((*server)?))));
+        format!("map $http_auth_protocol ${name} {{\n{}}}\n", lines.collect::<String>())
+    };
+    let wait = gate.ask.map_or(Duration::ZERO, |policy| policy.wait) + PATIENCE;
     let place = match gate.listen.first() {
-        Some(Place::Tcp(address)) => address.to_string(),
         Some(Place::Unix(path)) => format!("unix:{}:", path.display()),
-        None => return Err("ratter: [gate.http] listens nowhere".to_owned()),
+        Some(Place::Tcp(address)) => address.to_string(),
+        None => String::new(),
+    };
+    map("ratter_server", |server| server.ip().to_string())
+        + &map("ratter_port", |server| server.port().to_string())
+        + &FRONT
+            .replace("@FRONT@", &front.to_string())
+            .replace("@RATTER@", &place)
+            .replace("@WAIT@", &wait.as_millis().to_string())
+}
+
+/// How long Ratter may take for an answer that waits for nobody else.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+const FRONT: &str = r#"server {
+    listen @FRONT@;
+    access_log off;
+    location = /v1/nginx {
+        proxy_pass http://@RATTER@/v1/nginx;
+        proxy_connect_timeout 200ms;
+        proxy_send_timeout 200ms;
+        proxy_read_timeout @WAIT@ms;
+        proxy_intercept_errors on;
+        error_page 500 502 503 504 = @open;
+    }
+    # Ratter is away: the server behind checks the password as ever.
+    location @open {
+        add_header Auth-Status OK;
+        add_header Auth-Server $ratter_server;
+        add_header Auth-Port $ratter_port;
+        return 200 "";
+    }
+    location / {
+        return 404;
+    }
+}
+"#;
+
+fn settings(gate: &HttpGate, front: Option<SocketAddr>) -> Result<String, String> {
+    let place = match (front, gate.listen.first()) {
+        (_, None) => return Err("ratter: [gate.http] listens nowhere".to_owned()),
+        (Some(front), _) => front.to_string(),
+        (None, Some(Place::Tcp(address))) => address.to_string(),
+        (None, Some(Place::Unix(path))) => format!("unix:{}:", path.display()),
     };
     let mut lines = vec![format!("auth_http {place}/v1/nginx;")];
     match (&gate.api_key, &gate.password) {

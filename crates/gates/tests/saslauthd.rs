@@ -1,0 +1,80 @@
+//! Many questions at once before a saslauthd that takes its time: each is answered in its turn.
+
+#![expect(clippy::disallowed_methods, reason = "a test has files of its own")]
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base::{Decision, Event, Timestamp};
+use gates::io::{Limits, Listener, Place, SaslGate};
+use gates::saslauthd::Count;
+use rules::{Door, Question};
+
+/// Lets everybody in.
+struct Open;
+
+impl Door for Open {
+    fn ask(&self, _: Timestamp, _: &Question<'_>) -> Decision {
+        Decision::PASS
+    }
+
+    fn observe(&self, _: &Event<'_>) -> Decision {
+        Decision::PASS
+    }
+}
+
+/// Questions that the gate has open at saslauthd at once.
+const AT_ONCE: usize = 64;
+/// Questions in all.
+const ALL: usize = 200;
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is right");
+    Timestamp::from_millis(since.as_millis() as u64)
+}
+
+fn answer(stream: &mut UnixStream) {
+    stream.write_all(b"\0\x02OK").expect("the gate reads");
+}
+
+#[test]
+fn more_questions_than_saslauthd_takes_wait_for_their_turn() {
+    let folder = std::env::temp_dir().join(format!("ratter-sasl-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let (ours, real) = (folder.join("ours"), folder.join("real"));
+    let saslauthd = UnixListener::bind(&real).expect("a socket");
+    let listener = Listener::bind(&Place::Unix(ours.clone())).expect("a socket");
+    let gate = SaslGate::start(vec![listener], Arc::new(Open), &real, now, Limits::default()).expect("it starts");
+    let mut question = Vec::new();
+    for text in ["alice", "secret", "imap", ""] {
+        question.extend_from_slice(&(text.len() as u16).to_be_bytes());
+        question.extend_from_slice(text.as_bytes());
+    }
+    let mut clients: Vec<_> = (0..ALL)
+        .map(|_| {
+            let mut client = UnixStream::connect(&ours).expect("the gate listens");
+            client.set_read_timeout(Some(Duration::from_secs(50))).expect("a socket");
+            client.write_all(&question).expect("the gate reads");
+            client
+        })
+        .collect();
+    // Nobody is answered until all places are taken.
+    let mut held: Vec<_> = (0..AT_ONCE).map(|_| saslauthd.accept().expect("a question").0).collect();
+    while gate.counters().get(Count::Asked) < ALL as u64 {
+        std::thread::yield_now();
+    }
+    assert_eq!(gate.counters().get(Count::Away), 0);
+    held.iter_mut().for_each(answer);
+    for _ in AT_ONCE..ALL {
+        answer(&mut saslauthd.accept().expect("a question").0);
+    }
+    for client in &mut clients {
+        let mut said = [0; 4];
+        client.read_exact(&mut said).expect("an answer");
+        assert_eq!(&said, b"\0\x02OK");
+    }
+    assert_eq!((gate.counters().get(Count::Ok), gate.counters().get(Count::Away)), (ALL as u64, 0));
+    std::fs::remove_dir_all(&folder).expect("it is ours");
+}
