@@ -42,8 +42,8 @@ pub use owners::{HOUSEMATES_MAX, KNOWN_FOR, Owner, PLACES_MAX, SHARED_WITHIN};
 pub use pack::default_rules;
 pub use plan::{BYSTANDERS, CROWD, GOOD_MAX, REPEATED_MAX, REPEATED_WITHIN, SHARED_COUNT_MAX};
 pub use reporters::{
-    ACTIVE_FOR, CASE_KEPT_FOR, CASES_MAX, OWNER_SELF, RISE_A_DAY, Standing, Voice, WITNESS_WEIGHT_MIN, WITNESSES_MAX,
-    WITNESSES_MIN,
+    ACTIVE_FOR, CASE_KEPT_FOR, CASES_MAX, FALL_A_DAY, OWNER_SELF, RISE_A_DAY, Standing, Voice, WITNESS_WEIGHT_MIN,
+    WITNESSES_MAX, WITNESSES_MIN,
 };
 pub use sessions::{HELD_MAX, HOLD, PSEUDO_LIFE, SESSION_LIFE, SESSIONS_MAX};
 pub use settings::{By, Distinct, Effect, Of, Profile, ReverseName, Rule, Settings, Then, Trigger, Width};

@@ -13,6 +13,6 @@ mod voices;
 pub use cases::{CASE_KEPT_FOR, CASES_MAX};
 pub(crate) use cases::{Cases, Freed, Report};
 pub use voices::{
-    ACTIVE_FOR, OWNER_SELF, RISE_A_DAY, Standing, Voice, WITNESS_WEIGHT_MIN, WITNESSES_MAX, WITNESSES_MIN,
+    ACTIVE_FOR, FALL_A_DAY, OWNER_SELF, RISE_A_DAY, Standing, Voice, WITNESS_WEIGHT_MIN, WITNESSES_MAX, WITNESSES_MIN,
 };
 pub(crate) use voices::{Doubt, Gain, VoiceId, Voices};

@@ -100,10 +100,16 @@ async fn asked<T: Send + 'static>(
     head: &HeaderMap,
     question: impl FnOnce(Requester<'_>) -> T + Send + 'static,
 ) -> T {
-    let forwarded = head.get("x-forwarded-for").map(|value| value.as_bytes().to_vec());
+    let forwarded = forwarded(head);
     let ask = move || question(Requester { peer: peer.0, forwarded: forwarded.as_deref() });
     // It ends when the desk does; a panic there is this connection's end too.
     tokio::task::spawn_blocking(ask).await.expect("the desk does not panic")
+}
+
+/// What proxies say of whom the request comes from: of several such lines, the last is what the last proxy wrote.
+fn forwarded(head: &HeaderMap) -> Option<Vec<u8>> {
+    let lines: Vec<&[u8]> = head.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes).collect();
+    (!lines.is_empty()).then(|| lines.join(&b","[..]))
 }
 
 fn status(fault: &RemovalFault) -> StatusCode {
@@ -138,4 +144,19 @@ fn html(status: StatusCode, told: Told<'_>) -> Response {
         (CACHE_CONTROL, "no-store"),
     ];
     (status, head, render(told)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_header_is_read_in_order() {
+        let mut head = HeaderMap::new();
+        assert_eq!(forwarded(&head), None);
+        for value in ["198.51.100.7", "203.0.113.9, 192.0.2.1"] {
+            head.append("x-forwarded-for", HeaderValue::from_static(value));
+        }
+        assert_eq!(forwarded(&head).as_deref(), Some(&b"198.51.100.7,203.0.113.9, 192.0.2.1"[..]));
+    }
 }

@@ -45,6 +45,14 @@ impl<'a> Request<'a> {
         self.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
     }
 
+    /// The values of all headers of that name in their order, joined by commas, which is what they mean (RFC 9110 section
+    /// 5.3).
+    pub fn header_lines(&self, name: &str) -> Option<Vec<u8>> {
+        let named = self.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
+        let lines: Vec<&[u8]> = named.map(|header| header.value).collect();
+        (!lines.is_empty()).then(|| lines.join(&b","[..]))
+    }
+
     /// Whom the connection is with, if he came over a network.
     pub const fn peer(&self) -> Option<IpAddr> {
         self.peer

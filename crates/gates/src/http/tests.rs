@@ -326,3 +326,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn headers_of_one_name_are_one_list() {
+    let line = |name: &'static str, value: &'static str| httparse::Header { name, value: value.as_bytes() };
+    let mut headers = [line("X-Forwarded-For", "198.51.100.7"), line("A", "b"), line("x-forwarded-for", "203.0.113.9")];
+    let mut head = httparse::Request::new(&mut headers);
+    head.method = Some("POST");
+    let request = Request::new(&head, &[], None);
+    assert_eq!(request.header_lines("X-FORWARDED-FOR").as_deref(), Some(&b"198.51.100.7,203.0.113.9"[..]));
+    assert_eq!(request.header_lines("B"), None);
+}

@@ -91,10 +91,11 @@ impl ::console::Node for Node {
         let subject = self.as_known(parse_subject(&wish.subject)?);
         check_person(&wish.person)?;
         let list = wish.list.as_deref().map(|name| self.find_list(name)).transpose()?.map(|(list, _)| list);
-        let gone = self.book.unlist(clock::now(), &subject, list, &wish.person);
+        let now = clock::now();
+        let gone = self.book.unlist(now, &subject, list, &wish.person);
         if !gone.is_empty() {
             if let Subject::Network(network) = subject {
-                self.engine.reports_refuted(network);
+                self.engine.reports_refuted(now, network);
             }
             self.store.audit(&wish.person, &format!("unlist {subject}"));
             self.save();

@@ -13,7 +13,6 @@ use base::{Address, ListId, Listing, Maker, Network, Subject, Timestamp};
 use listings::removal::{Quota, around, next_removal};
 use rules::ReverseName;
 use sha2::{Digest, Sha256};
-use store::PastChange;
 use tracing::{info, warn};
 
 use super::{Node, peer, views};
@@ -26,7 +25,10 @@ const BY: &str = "its owner";
 /// Questions about listings that one network may ask in an hour.
 const LOOK_UPS_MAX: u32 = 600;
 
-/// Removals that one network may ask for in an hour, with or without success.
+/// Removals that one address may ask for in an hour, with or without success.
+const REQUESTS_EACH_MAX: u32 = 10;
+
+/// Removals that all of one network may ask for in an hour: of their own addresses, and of those of others.
 const REQUESTS_MAX: u32 = 20;
 
 /// Removals within one network in a day: somebody who buys a /24 does not wash it.
@@ -38,7 +40,7 @@ const NAME_PATIENCE: Duration = Duration::from_secs(4);
 /// How often it looks whether that has come.
 const NAME_LOOK: Duration = Duration::from_millis(50);
 
-/// Changes of an address that are searched for removals.
+/// Removals of an address that are looked at.
 const HISTORY_MAX: usize = 500;
 
 /// Days for which a token is taken after the one on which it was given out: reverse zones are slow.
@@ -57,8 +59,39 @@ pub(crate) struct Desk {
 
 struct Quotas {
     look_ups: Quota,
+    requests_each: Quota,
     requests: Quota,
+    requests_for_others: Quota,
     removals: Quota,
+}
+
+impl Quotas {
+    fn new() -> Self {
+        let hour = Duration::from_hours(1);
+        Self {
+            look_ups: Quota::new(LOOK_UPS_MAX, hour),
+            requests_each: Quota::new(REQUESTS_EACH_MAX, hour),
+            requests: Quota::new(REQUESTS_MAX, hour),
+            requests_for_others: Quota::new(REQUESTS_MAX, hour),
+            removals: Quota::new(REMOVALS_MAX, Duration::from_hours(24)),
+        }
+    }
+
+    /// Counts a request to take the address off, first against whoever asks alone, so that he uses up nothing of his
+    /// neighbours'; nor do those who ask for others use up what is left for whoever asks for himself.
+    fn ask(&mut self, now: Timestamp, requester: Address, address: Address) -> Result<(), (Network, Duration)> {
+        let (alone, all) = (requester.aggregate(), around(requester));
+        let is_own = address.aggregate() == alone;
+        let shared = if is_own { &mut self.requests } else { &mut self.requests_for_others };
+        self.requests_each.take(now, alone).map_err(|wait| (alone, wait))?;
+        shared.take(now, all).map_err(|wait| (all, wait))
+    }
+}
+
+/// What somebody is told who has to wait because of his network.
+fn too_many(network: Network, wait: Duration) -> RemovalFault {
+    let message = format!("too many requests about or from {network}; come back in {} min", minutes(wait));
+    RemovalFault::Later(wait.as_secs().max(1), message)
 }
 
 /// What became of requests to take an address off.
@@ -103,23 +136,15 @@ impl Desk {
         let servers = if asked.servers.is_empty() { system_servers() } else { Ok(asked.servers.clone()) };
         let servers = servers.and_then(|all| Ok((Servers::new(&all, asked.timeout, asked.in_flight)?, all.len())));
         let servers = servers.inspect_err(|error| warn!(%error, "no token in a reverse zone can be looked for")).ok();
-        let hour = Duration::from_hours(1);
-        let quotas = Quotas {
-            look_ups: Quota::new(LOOK_UPS_MAX, hour),
-            requests: Quota::new(REQUESTS_MAX, hour),
-            removals: Quota::new(REMOVALS_MAX, Duration::from_hours(24)),
-        };
         let secret = node.secret;
-        Some(Arc::new(Self { node: Arc::clone(node), settings, secret, servers, quotas: Mutex::new(quotas) }))
+        let quotas = Mutex::new(Quotas::new());
+        Some(Arc::new(Self { node: Arc::clone(node), settings, secret, servers, quotas }))
     }
 
     /// Counts a request against the network that it comes from, or one that it is about.
     fn count(&self, network: Network, of: fn(&mut Quotas) -> &mut Quota) -> Result<(), RemovalFault> {
         let mut quotas = self.quotas.lock().unwrap_or_else(PoisonError::into_inner);
-        of(&mut quotas).take(clock::now(), network).map_err(|wait| {
-            let message = format!("too many requests about or from {network}; come back in {} min", minutes(wait));
-            RemovalFault::Later(wait.as_secs().max(1), message)
-        })
+        of(&mut quotas).take(clock::now(), network).map_err(|wait| too_many(network, wait))
     }
 
     fn requester(&self, from: Requester<'_>) -> Result<Address, RemovalFault> {
@@ -215,13 +240,9 @@ impl Desk {
 
     /// When the party may be taken off next, if it was before.
     fn wait(&self, now: Timestamp, party: Network) -> Option<Timestamp> {
-        let history = self.node.store.history(&party.into(), HISTORY_MAX).unwrap_or_default();
-        let own = history.iter().filter(|past| past.subject == party.into());
-        let removals = own.filter(|past| matches!(&past.change, PastChange::Removed { by } if **by == *BY));
-        // Several lists at once are one removal.
-        let mut moments: Vec<u64> = removals.map(|past| past.at.as_secs()).collect();
-        moments.dedup_by(|one, other| one.abs_diff(*other) < 60);
-        next_removal(now, moments.into_iter().map(Timestamp::from_secs))
+        // The audit has removals alone: in the journal they are lost among what else becomes of an address.
+        let removals = self.node.store.audits_about(BY, &party.into(), HISTORY_MAX).unwrap_or_default();
+        next_removal(now, removals.iter().map(|audited| audited.at))
     }
 
     /// Has the reverse name asked again, and waits a little for what comes of it.
@@ -268,7 +289,9 @@ impl Desk {
         };
         let lists = removed.join(", ");
         info!(%party, %requester, lists, proof, "taken off by its owner");
-        self.node.store.audit(BY, &format!("{party}: off {lists}; {requester} {proof}"));
+        if !removed.is_empty() {
+            self.node.store.audit(BY, &format!("{party}: off {lists}; {requester} {proof}"));
+        }
         self.node.save();
         Ok(removed)
     }
@@ -294,10 +317,13 @@ impl RemovalDesk for Desk {
 
     fn remove(&self, from: Requester<'_>, address: Option<&str>) -> Result<Removal, RemovalFault> {
         let result = self.requester(from).and_then(|requester| {
-            self.count(around(requester), |quotas| &mut quotas.requests)?;
+            let address = about(address, requester)?;
+            let mut quotas = self.quotas.lock().unwrap_or_else(PoisonError::into_inner);
+            quotas.ask(clock::now(), requester, address).map_err(|(network, wait)| too_many(network, wait))?;
+            drop(quotas);
             // Whoever asks too often is counted alone, so that he fills no log.
             self.decide(requester, address)
-                .inspect_err(|fault| info!(%requester, address, why = fault.message(), "not taken off"))
+                .inspect_err(|fault| info!(%requester, %address, why = fault.message(), "not taken off"))
         });
         self.node.removals.note(&result);
         result
@@ -305,8 +331,8 @@ impl RemovalDesk for Desk {
 }
 
 impl Desk {
-    fn decide(&self, requester: Address, address: Option<&str>) -> Result<Removal, RemovalFault> {
-        let (now, address) = (clock::now(), about(address, requester)?);
+    fn decide(&self, requester: Address, address: Address) -> Result<Removal, RemovalFault> {
+        let now = clock::now();
         let before = self.listings(address);
         let has = |way: Way| before.iter().any(|(_, of)| *of == way);
         if has(Way::ReverseName) {
@@ -394,5 +420,21 @@ mod tests {
         let v6 = names("2001:db8:1:2::abcd");
         assert_eq!(v6[0], format!("d.c.b.a.{}2.0.0.0.1.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", "0.".repeat(12)));
         assert_eq!(v6[1], "2.0.0.0.1.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa");
+    }
+
+    #[test]
+    fn who_asks_for_others_uses_up_nothing_of_his_neighbours() {
+        let (mut quotas, now) = (Quotas::new(), Timestamp::from_secs(1_795_000_000));
+        let address = |text: &str| text.parse::<Address>().unwrap();
+        let others = |quotas: &mut Quotas, from: &str, many: usize| {
+            (0..many).filter(|_| quotas.ask(now, address(from), address("198.51.100.1")).is_ok()).count()
+        };
+        let got = ["203.0.113.1", "203.0.113.2", "203.0.113.3"].map(|from| others(&mut quotas, from, 30));
+        assert_eq!(got, [10, 10, 0]);
+        let own = (4..34).filter(|last| {
+            let own = address(&format!("203.0.113.{last}"));
+            quotas.ask(now, own, own).is_ok()
+        });
+        assert_eq!(own.count(), 20);
     }
 }

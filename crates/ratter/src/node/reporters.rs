@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ::console::api::{Fault, Happening, ReporterStatus, ResetWish};
 use base::Timestamp;
-use rules::{Exposed, Standing};
+use rules::{Exposed, Standing, WITNESS_WEIGHT_MIN};
 use sensors::reports::Tally;
 use tracing::{info, warn};
 
@@ -123,14 +123,39 @@ impl Node {
 
     /// What people should know of those who were exposed.
     pub(super) fn reporter_warnings(&self) -> Vec<String> {
-        let exposed = self.engine.standings().into_iter().filter_map(|(standing, _)| {
-            let (at, canary) = standing.exposed?;
-            let (name, at) = (&standing.reporter, views::time(at));
-            Some(format!(
-                "the reporter `{name}` named the canary {canary} at {at}: nothing of his counts; \
-                 `ratter reporter reset {name}` trusts him again"
-            ))
-        });
-        exposed.collect()
+        self.engine.standings().iter().filter_map(|(standing, weight)| warning(standing, *weight)).collect()
+    }
+}
+
+/// What people should know of a reporter: that he was exposed, or that his word has come to count for no witness.
+fn warning(standing: &Standing, weight: u8) -> Option<String> {
+    let name = &standing.reporter;
+    if let Some((at, canary)) = standing.exposed {
+        let at = views::time(at);
+        return Some(format!(
+            "the reporter `{name}` named the canary {canary} at {at}: nothing of his counts; \
+             `ratter reporter reset {name}` trusts him again"
+        ));
+    }
+    (standing.earned < 0 && weight < WITNESS_WEIGHT_MIN).then(|| {
+        format!(
+            "the reporter `{name}` was doubted {} times and weighs {weight}: he is no witness any more; \
+             `ratter reporter reset {name}` trusts him again",
+            standing.doubted
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_fell_silent_is_named() {
+        let standing = |earned| Standing { reporter: "mx2".into(), earned, doubted: 7, ..Standing::default() };
+        assert_eq!(warning(&standing(-40), 10), None);
+        assert_eq!(warning(&standing(0), 5), None, "so it is configured");
+        let said = warning(&standing(-41), 9).unwrap();
+        assert!(said.starts_with("the reporter `mx2` was doubted 7 times and weighs 9:"), "{said}");
     }
 }

@@ -185,7 +185,7 @@ impl ReportDoor {
             return Err(Refusal::NotStored);
         }
         let taken = self.lock().take(now, who, &submission.reports, request.body()).map_err(broken)?;
-        let from = peer::client(request.peer(), request.header("x-forwarded-for"), &self.proxies);
+        let from = peer::client(request.peer(), request.header_lines("x-forwarded-for").as_deref(), &self.proxies);
         let name = self.lock().reporter(who).name.clone();
         self.node.engine.heard_from(now, &name, from.filter(|from| peer::is_telling(*from)));
         self.observe(now, &name, &submission, &taken)?;

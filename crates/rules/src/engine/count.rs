@@ -309,8 +309,10 @@ impl Engine {
         let (key, subject) = match (is_login, attempt.login, attempt.address) {
             (true, Some(login), _) => (login.key, Login::from(login.name).into()),
             (false, _, Some(address)) if counting.reverse.is_some() => {
-                // What waited when the process ended waits again: a crash frees nobody.
-                self.want_name(now, address.address, counting, overflow);
+                // What is gone through again was listed then, or taken off since: who goes on is listed by what he does next.
+                if attempt.mode == Mode::Live {
+                    self.want_name(now, address.address, counting, overflow);
+                }
                 return;
             }
             (false, _, Some(address)) => (address.key, address.network.into()),

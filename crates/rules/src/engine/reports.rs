@@ -9,6 +9,9 @@ use crate::reporters::{CASES_MAX, Doubt, Freed, Gain, Report, Standing, VoiceId}
 use crate::sessions::News;
 use crate::settings::{Effect, Trigger};
 
+/// So many different logins that succeeded from an address lately show that it is good, against whoever reports it.
+const REFUTED_BY_USERS: u16 = 2;
+
 /// A reporter who named a canary.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Exposed {
@@ -68,7 +71,7 @@ impl Engine {
     }
 
     /// A person took the address off the lists: whoever reported it was wrong, and it begins anew.
-    pub fn reports_refuted(&self, network: Network) {
+    pub fn reports_refuted(&self, now: Timestamp, network: Network) {
         let party = Address::new(network.base()).aggregate();
         if network.length() < party.length() {
             return;
@@ -77,7 +80,7 @@ impl Engine {
         let wrong = self.address_shard(key).cases.close(key);
         let mut voices = hold(&self.voices);
         for voice in wrong {
-            voices.doubt(voice, Doubt::Unlisted);
+            voices.doubt(now, voice, Doubt::Unlisted);
         }
     }
 
@@ -147,7 +150,8 @@ impl Engine {
         let (heard, is_home) = {
             let mut shard = self.address_shard(place.key);
             let is_seen_here = is_self || self.is_counted(&shard, place, attempt.at);
-            let is_home = shard.homes.seen(place.key, attempt.at).is_known;
+            // One login alone proves nothing: whoever wants others doubted could log in himself from where he spams.
+            let is_home = shard.homes.seen(place.key, attempt.at).users >= REFUTED_BY_USERS;
             let voices = hold(&self.voices);
             (shard.cases.report(place.key, &report, &voices, CASES_MAX / SHARDS, || is_seen_here), is_home)
         };
@@ -155,7 +159,7 @@ impl Engine {
             let doubt =
                 if place.is_never_listed { Some(Doubt::NeverListed) } else { is_home.then_some(Doubt::KnownGood) };
             if let Some(doubt) = doubt {
-                hold(&self.voices).doubt(voice, doubt);
+                hold(&self.voices).doubt(now, voice, doubt);
             }
         }
         self.count_freed(now, attempt, heard.freed.unwrap_or_default(), Gain::Agreed);

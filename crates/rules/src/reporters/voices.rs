@@ -16,9 +16,11 @@ pub const WITNESS_WEIGHT_MIN: u8 = 10;
 /// What the witnesses must weigh together: as much as one event that was seen here.
 const WITNESSES_WEIGHT: u32 = 100;
 /// Whoever reported nothing for so long is not counted among those who report.
-pub const ACTIVE_FOR: Duration = Duration::from_hours(30 * 24);
+pub const ACTIVE_FOR: Duration = Duration::from_hours(90 * 24);
 /// A reporter's weight rises by so much a day at most: trust that is earned slowly cannot be bought by a flood.
 pub const RISE_A_DAY: u8 = 5;
+/// And falls by so much a day at most, unless he names a canary: nobody can silence him overnight.
+pub const FALL_A_DAY: u8 = 10;
 /// Heaviest that a reporter gets: as much as a log line of one's own.
 const WEIGHT_MAX: i16 = 100;
 /// How long the number of parties is taken as it was.
@@ -72,7 +74,7 @@ pub(crate) enum Gain {
 /// Why a weight falls.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Doubt {
-    /// The owner of a login is at home at the address.
+    /// The owners of several logins are at home at the address.
     KnownGood,
     /// The address is on the never-list.
     NeverListed,
@@ -92,6 +94,8 @@ struct Known {
     is_self: bool,
     weight: u8,
     standing: Standing,
+    /// The last day on which his weight fell, since the epoch, and by how much it did on that day.
+    fallen: (u32, u8),
     is_unsaved: bool,
 }
 
@@ -125,6 +129,7 @@ impl Voices {
             is_self: &*voice.owner == OWNER_SELF,
             weight: voice.weight,
             standing: Standing { reporter: voice.name.clone(), ..Standing::default() },
+            fallen: (0, 0),
             is_unsaved: false,
         });
         let names = (0..).map(VoiceId).zip(voices).map(|(id, voice)| (voice.name.clone(), id)).collect();
@@ -192,7 +197,7 @@ impl Voices {
 
     /// His word has proved true.
     pub(crate) fn gain(&mut self, at: Timestamp, voice: VoiceId, gain: Gain) {
-        let day = u32::try_from(at.as_millis() / DAY_MILLIS).unwrap_or(u32::MAX);
+        let day = day_of(at);
         let known = &mut self.known[voice.0 as usize];
         let room = WEIGHT_MAX - i16::from(known.weight);
         let standing = &mut known.standing;
@@ -210,17 +215,27 @@ impl Voices {
         standing.earned = (standing.earned + i16::from(step)).min(room);
     }
 
-    /// He said what he should not have said.
-    pub(crate) fn doubt(&mut self, voice: VoiceId, doubt: Doubt) {
+    /// He said what he should not have said. A server of this house is told so, and weighs what it did: it is no stranger
+    /// who may lie.
+    pub(crate) fn doubt(&mut self, at: Timestamp, voice: VoiceId, doubt: Doubt) {
+        let day = day_of(at);
         let known = &mut self.known[voice.0 as usize];
-        let step = match doubt {
+        known.standing.doubted += 1;
+        known.is_unsaved = true;
+        if known.is_self {
+            return;
+        }
+        let step: u8 = match doubt {
             Doubt::KnownGood => 2,
             Doubt::NeverListed => 5,
             Doubt::Unlisted => 10,
         };
-        known.standing.earned = (known.standing.earned - step).max(-i16::from(known.weight));
-        known.standing.doubted += 1;
-        known.is_unsaved = true;
+        if known.fallen.0 != day {
+            known.fallen = (day, 0);
+        }
+        let step = step.min(FALL_A_DAY - known.fallen.1);
+        known.fallen.1 += step;
+        known.standing.earned = (known.standing.earned - i16::from(step)).max(-i16::from(known.weight));
     }
 
     /// He reported a canary: nothing of his counts any more. Whether that is news.
@@ -255,7 +270,12 @@ impl Voices {
     }
 
     fn recount(&mut self, now: Timestamp) {
-        let is_active = |known: &&Known| known.is_witness() && now.since(known.standing.last) <= ACTIVE_FOR;
+        // Whose weight has fallen is counted all the same: to silence the others makes nobody a majority.
+        let is_active = |known: &&Known| {
+            known.standing.exposed.is_none()
+                && known.weight >= WITNESS_WEIGHT_MIN
+                && now.since(known.standing.last) <= ACTIVE_FOR
+        };
         let parties = parties(self.known.iter().filter(is_active).filter(|known| !known.is_self)).len();
         self.wanted = (now, (parties / 2 + 1).clamp(WITNESSES_MIN, WITNESSES_MAX));
     }
@@ -282,6 +302,11 @@ fn parties<'k>(voices: impl Iterator<Item = &'k Known>) -> Vec<u8> {
     }
     let is_head = |(at, weight): (usize, &u8)| (heads[at] == at).then_some(*weight);
     weights.iter().enumerate().filter_map(is_head).collect()
+}
+
+/// The day of a moment, since the epoch.
+fn day_of(at: Timestamp) -> u32 {
+    u32::try_from(at.as_millis() / DAY_MILLIS).unwrap_or(u32::MAX)
 }
 
 fn head_of(heads: &[usize], mut at: usize) -> usize {
@@ -342,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_rise_slowly_and_fall_at_once() {
+    fn weights_rise_slowly_and_fall_somewhat_faster() {
         let mut voices = voices("a:50");
         let a = VoiceId(0);
         let mut weights = Vec::new();
@@ -353,16 +378,43 @@ mod tests {
             weights.push(voices.weight(a));
         }
         assert_eq!(weights, [55, 60, 65, 70, 75, 80, 85, 90, 95, 100, 100, 100]);
-        voices.doubt(a, Doubt::Unlisted);
-        voices.doubt(a, Doubt::NeverListed);
-        voices.doubt(a, Doubt::KnownGood);
-        assert_eq!(voices.weight(a), 83);
-        for _ in 0..50 {
-            voices.doubt(a, Doubt::Unlisted);
+        voices.doubt(NOW, a, Doubt::NeverListed);
+        voices.doubt(NOW, a, Doubt::KnownGood);
+        assert_eq!(voices.weight(a), 93);
+        let mut weights = Vec::new();
+        for day in 0..11 {
+            for _ in 0..50 {
+                voices.doubt(NOW.plus(Duration::from_hours(24 * day)), a, Doubt::Unlisted);
+            }
+            weights.push(voices.weight(a));
         }
-        assert_eq!(voices.weight(a), 0);
+        assert_eq!(weights, [90, 80, 70, 60, 50, 40, 30, 20, 10, 0, 0]);
         voices.reset(NOW, a);
         assert_eq!(voices.weight(a), 50);
+    }
+
+    #[test]
+    fn the_silenced_and_the_silent_are_counted_for_the_majority() {
+        let mut voices = voices("a:50 b:50 c:50 d:50 e:50 f:50");
+        for (day, voice) in (0..9).flat_map(|day| (2..6).map(move |voice| (day, VoiceId(voice)))) {
+            voices.doubt(NOW.plus(Duration::from_hours(24 * day)), voice, Doubt::Unlisted);
+        }
+        assert_eq!(voices.weight(VoiceId(5)), 0);
+        let later = |days: u64| NOW.plus(Duration::from_hours(24 * days));
+        voices.recount(later(80));
+        assert!(!voices.suffice([VoiceId(0), VoiceId(1)], false), "two of six");
+        for voice in 0..2 {
+            voices.heard(later(91), VoiceId(voice), None);
+        }
+        voices.recount(later(91));
+        assert!(voices.suffice([VoiceId(0), VoiceId(1)], false), "the others have gone");
+    }
+
+    #[test]
+    fn nobody_silences_a_server_of_this_house() {
+        let mut voices = voices("mx2/self:50");
+        (0..60).for_each(|day| voices.doubt(NOW.plus(Duration::from_hours(24 * day)), VoiceId(0), Doubt::Unlisted));
+        assert_eq!((voices.weight(VoiceId(0)), voices.standings().next().unwrap().0.doubted), (50, 60));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base::{Channel, Event, EventKind, Listing, PasswordTag, Tally, Timestamp};
 use listings::{Book, NeverList};
-use rules::{Engine, Observed, Owner};
+use rules::{Engine, Observed, Owner, ReverseName};
 
 use crate::play::{BEGIN, auth, settings};
 
@@ -138,4 +138,53 @@ fn a_restart_changes_nothing() {
         }
     }
     assert!(listed > 1000 && published > 100, "the test tries nothing: {listed} {published}");
+}
+
+/// Whether the shipped lists hold the address.
+fn is_listed(engine: &Engine) -> bool {
+    !engine.book().all(None, usize::MAX).is_empty()
+}
+
+#[test]
+fn who_was_taken_off_stays_off_after_a_restart() {
+    let event = |second: u64| Event {
+        time: BEGIN.plus(Duration::from_secs(second)),
+        kind: EventKind::UnknownRecipient,
+        service: "smtp",
+        address: "203.0.113.1".parse().ok(),
+        login: None,
+        session: None,
+        password: None,
+        channel: Channel::Gate,
+        tally: Tally::One,
+        reporter: None,
+    };
+    let names_come = |engine: &Engine, now| {
+        while let Some(address) = engine.poll_name() {
+            engine.name_known(now, address, Some(ReverseName::Dynamic));
+        }
+    };
+    let make = || Engine::new(crate::reputation::settings(), Arc::new(Book::new(NeverList::new([], []))), [9; 16]);
+    let now = BEGIN.plus(Duration::from_secs(60));
+    let before = make();
+    for second in 0..4 {
+        before.observe(event(second).time, &event(second));
+    }
+    names_come(&before, now);
+    assert!(is_listed(&before));
+    let network = "203.0.113.1".parse::<base::Address>().unwrap().aggregate();
+    before.book().unlist(now, &network.into(), None, "admin");
+
+    let after = make();
+    after.resume(now, [(network, base::ListId::new(1), BEGIN)]);
+    for second in 0..4 {
+        after.replay(now, &event(second));
+    }
+    names_come(&after, now);
+    assert!(!is_listed(&after), "what is gone through again lists nobody");
+    for second in 100..108 {
+        after.observe(event(second).time, &event(second));
+    }
+    names_come(&after, event(108).time);
+    assert!(is_listed(&after), "who goes on is listed again");
 }

@@ -201,7 +201,7 @@ fn a_canary_exposes_whoever_names_it() {
 
 #[test]
 fn a_word_that_a_person_took_back_weighs_less() {
-    let node = Node::new(settings(&[("a", "a"), ("b", "b")], &[]));
+    let mut node = Node::new(settings(&[("a", "a"), ("b", "b")], &[]));
     let innocent = address("203.0.113.1");
     for _ in 0..4 {
         node.report("a", innocent);
@@ -210,12 +210,40 @@ fn a_word_that_a_person_took_back_weighs_less() {
     assert!(node.is_listed(innocent));
     let weight = node.weight("a");
     node.engine.book().unlist(node.now, &innocent.aggregate().into(), None, "admin");
-    node.engine.reports_refuted(innocent.aggregate());
+    node.engine.reports_refuted(node.now, innocent.aggregate());
     assert!(node.weight("a") < weight - 5 && node.weight("b") < 50);
+    node.now = node.now.plus(Duration::from_hours(24));
     for _ in 0..9 {
         node.report("a", address("198.51.100.250"));
     }
     assert!(node.weight("a") < weight - 12, "nor does one report what is never listed");
+}
+
+#[test]
+fn a_mailbox_of_the_spammers_own_refutes_nobody() {
+    let node = Node::new(settings(&[("a", "a"), ("b", "b")], &[]));
+    let logs_in = |login: &str, address: Address| {
+        let event = Event {
+            time: node.now,
+            kind: EventKind::LoginOk,
+            service: "imap",
+            address: Some(address),
+            login: Some(login),
+            session: None,
+            password: None,
+            channel: Channel::Gate,
+            tally: Tally::One,
+            reporter: None,
+        };
+        node.engine.observe(node.now, &event);
+    };
+    let [bait, office] = ["203.0.113.1", "203.0.113.2"].map(address);
+    logs_in("spammer", bait);
+    node.report("a", bait);
+    assert_eq!(node.weight("a"), 50);
+    ["alice", "bob"].map(|login| logs_in(login, office));
+    node.report("a", office);
+    assert_eq!(node.weight("a"), 48);
 }
 
 /// Ten reporters for a month. Seven are honest, and wrong now and then. Three lie together: they copy what the honest say
