@@ -350,7 +350,7 @@ mod tests {
                     let element = Element { area: Area::Mail, network: format!("192.0.2.{host}").parse().unwrap() };
                     let held = kernel.get(&element);
                     // Of two ends that are alike the kernel may have the earlier one.
-                    let is_right = held.map_or(goes_by_itself(wanted, now), |held| is_alike(*held, wanted));
+                    let is_right = held.map_or_else(|| goes_by_itself(wanted, now), |held| is_alike(*held, wanted));
                     prop_assert!(is_right, "{host} {wanted:?} {held:?}");
                 }
                 let hosts: BTreeSet<u8> = book.keys().map(|(host, _)| *host).collect();

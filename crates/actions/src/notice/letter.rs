@@ -103,7 +103,7 @@ fn tell(notice: &Notice, words: &Words) -> Vec<String> {
                 lines.push(format!("  undo:   ratter unlist {word}"));
             }
             None => {
-                lines.push("  The login has characters that a letter cannot show: `ratter list` shows it.".to_owned())
+                lines.push("  The login has characters that a letter cannot show: `ratter list` shows it.".to_owned());
             }
         }
     }
