@@ -70,7 +70,7 @@ fn filters_are_translated() {
         }
     }
     println!("{whole} filters whole, {partly} partly, {none} not; {lines} lines translated, {left} not: {reasons:#?}");
-    assert!(whole >= 38 && lines >= 73, "what was translated before is translated");
+    assert!(whole >= 39 && lines >= 75, "what was translated before is translated");
 }
 
 /// fail2ban's own lines, with the labels of its test suite.

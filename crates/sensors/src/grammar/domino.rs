@@ -22,7 +22,7 @@ pub(super) const DOMINO: Lines =
 
 fn told(text: &str) -> Option<Told<'_>> {
     if let Some((before, why)) = rsplit(text, " authentication failure using internet password")
-        && (why.is_empty() || why.starts_with(':'))
+        && (why.is_empty() || why.trim_start().starts_with(':'))
     {
         let protocols = ["smtp: ", "pop3: ", "imap: ", "http: ", "ldap: "];
         let before = protocols.iter().find_map(|protocol| before.strip_prefix(protocol))?;

@@ -8,15 +8,16 @@
 //! ```
 //!
 //! The login stands before the address, the headers of a proxy, the IMAP server's text and the request's URI behind it, and
-//! all of them are the client's. Where nothing of these follows, the last ` from ` is Roundcube's. Else all that look like
-//! ` from ADDRESS` must name the same address.
+//! all of them are the client's. Where nothing of these follows, the last ` from ` is Roundcube's. Else the request is cut off
+//! where it certainly begins, and all that look like ` from ADDRESS` must name the same address. One that another ` from `
+//! follows at once stands in the login: Roundcube writes nothing of the kind behind its own.
 
 use base::Address;
 use base::EventKind::{LoginFailed, LoginOk};
 
 use super::Hinted;
 use super::parts::{Lines, Told};
-use crate::text::{address, contains, filled, rsplit, split, take_while};
+use crate::text::{address, contains, digits, filled, rsplit, split, split_only, take_while};
 
 pub(super) const ROUNDCUBE: Lines = Lines {
     name: "roundcube",
@@ -42,7 +43,7 @@ fn told(text: &str) -> Option<Told<'_>> {
         (LoginOk, false, text.strip_prefix("Successful login for ")?)
     };
     let (login, client, behind) = if has_reason || contains(rest, "(X-") {
-        only(rest)?
+        only(without_request(rest))?
     } else {
         let (login, client) = rsplit(rest, " from ")?;
         let (client, behind) = leading(client)?;
@@ -60,6 +61,16 @@ fn told(text: &str) -> Option<Told<'_>> {
     Some(Told::new(kind, client).by(filled(login)?))
 }
 
+/// The text without ` on line N (POST URI)`, which ends it; with it where a login, or the URI itself, imitates that.
+fn without_request(text: &str) -> &str {
+    let before = || {
+        let (before, after) = split_only(text, " on line ")?;
+        let (_line, rest) = digits(after)?;
+        (rest.starts_with(" (") && rest.ends_with(')')).then_some(before)
+    };
+    before().unwrap_or(text)
+}
+
 /// What stands before the first ` from ADDRESS`, the address and what follows; none where another one names another address.
 fn only(text: &str) -> Option<(&str, Address, &str)> {
     const MARK: &str = " from ";
@@ -67,7 +78,7 @@ fn only(text: &str) -> Option<(&str, Address, &str)> {
     while let Some((before, after)) = text.get(at..).and_then(|rest| split(rest, MARK)) {
         let end = at + before.len();
         at = end + MARK.len();
-        let Some((client, behind)) = leading(after) else { continue };
+        let Some((client, behind)) = leading(after).filter(|(_, behind)| !behind.starts_with(MARK)) else { continue };
         match found {
             None => found = Some((text.get(..end)?, client, behind)),
             Some((_, first, _)) if first != client => return None,
