@@ -99,6 +99,19 @@ impl Engine {
         }
     }
 
+    /// The party was taken off a list by a person or by whoever proved that it is his: it speaks no more against the
+    /// networks around it.
+    pub fn taken_back(&self, party: Network) {
+        let address = Address::new(party.base());
+        let tag = [tag_of(self.keys.network(party))];
+        for (width, counting) in &self.plan.networks {
+            if let Some(network) = width.around(address) {
+                let key = self.keys.network(network);
+                self.address_shard(key).networks.forget_tag(key, counting.section, tag);
+            }
+        }
+    }
+
     /// For how long: twice as long as the last time, from a list that is no block.
     fn span(&self, effect: Effect, subject: &Subject, at: Timestamp) -> Duration {
         let (Effect::List { list, span }, Subject::Network(network)) = (effect, subject) else { return effect.span() };

@@ -97,6 +97,16 @@ fn the_name_says_which_list() {
 }
 
 #[test]
+fn whoever_has_three_users_is_let_pass_ten_times_as_much() {
+    let users = ["alice", "bob", "carol"].map(|login| format!("0 ok {login} 203.0.113.1 -> news\n")).concat();
+    for (many, lists) in [(79, "-"), (80, "spam")] {
+        let bad = burst(7200, many, "unknown-recipient", "203.0.113.1");
+        let end = format!("7300 name 203.0.113.1 proper\n 7300 lists 203.0.113.1 -> {lists}");
+        play("three users", &format!("{users}{bad}{end}"));
+    }
+}
+
+#[test]
 fn a_mended_name_ends_the_listing() {
     let bad = burst(0, 4, "unknown-recipient", "203.0.113.1");
     for (before, list, after, wanted) in [
@@ -221,6 +231,14 @@ fn networks_follow_their_addresses() {
     play(
         "never across an owner's address",
         &format!("0 ok alice 203.0.113.200 -> news\n {} 1h lists 203.0.113.99 -> -", listed(&three)),
+    );
+    play(
+        "who was taken off by a person speaks against nobody",
+        &format!(
+            "{} 250 unlist 203.0.113.1\n {} 1h lists 203.0.113.99 -> -",
+            listed(&three[..2]),
+            burst(300, 4, "unknown-recipient", three[2]) + "304 name 203.0.113.3 missing\n"
+        ),
     );
     let near = ["198.51.100.1", "198.51.100.2", "198.51.100.3"];
     play("never across the never-list", &format!("{} 1h lists 198.51.100.99 -> -", listed(&near)));
