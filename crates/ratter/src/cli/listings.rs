@@ -88,7 +88,7 @@ pub(crate) fn unlist(config: Option<&Path>, arguments: &UnlistArguments, show: &
     show.value(&gone, |gone| {
         let subject = printable(&arguments.subject);
         let mut lines: Vec<String> =
-            gone.iter().map(|l| format!("{} is off {}", printable(&l.subject), l.list)).collect();
+            gone.iter().map(|l| format!("{} {} {}", printable(&l.subject), became(l), l.list)).collect();
         if gone.is_empty() {
             lines.push(format!("{subject} was not listed"));
         }
@@ -97,6 +97,11 @@ pub(crate) fn unlist(config: Option<&Path>, arguments: &UnlistArguments, show: &
         lines.join("\n")
     })?;
     Ok(if gone.is_empty() { Outcome::NothingFound } else { Outcome::Done })
+}
+
+/// What became of a listing that was taken back.
+const fn became(listing: &ListingView) -> &'static str {
+    if listing.waited { "waits no more to come onto" } else { "is off" }
 }
 
 /// The listings of networks around the subject, which are left as they are.
