@@ -42,7 +42,7 @@ fn is_unknown(why: &Why) -> bool {
 
 fn text(why: &Why) -> String {
     let mut parts = vec![verdict(why)];
-    parts.extend(why.waiting.iter().map(|line| printable(line).to_string()));
+    parts.extend(why.waiting.iter().map(|line| printable(line)));
     for told in &why.reverse_names {
         parts.push(format!("reverse name at {}: {}", told.at, printable(&told.name)));
     }
