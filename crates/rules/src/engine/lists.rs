@@ -94,7 +94,8 @@ impl Engine {
             if let Subject::Network(network) = subject {
                 self.remember_listing(*network, list, now);
                 self.escalate(now, *network, now, true);
-                self.watch_name(now, *network);
+                // It may have waited for days, and the name be mended since.
+                self.watch_name_from(now, *network);
             }
         }
     }

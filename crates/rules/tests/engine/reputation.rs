@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use base::{EventKind, ListId};
+use base::{Address, EventKind, Evidence, ListId, Maker, RuleId, Until};
+use listings::Wish;
 use rules::{By, Distinct, Effect, Of, ReverseName, Rule, Settings, Trigger, Width, default_rules};
 
-use crate::play::{auth, play_with};
+use crate::play::{BEGIN, auth, play_with};
 
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
@@ -248,4 +249,21 @@ fn networks_follow_their_addresses() {
         &format!("{} 1h lists 2001:db8:0:ff::1 -> null\n 1h lists 2001:db8:0:101::1 -> -", listed(&v6[..4])),
     );
     play("the whole site", &format!("{} 1h lists 2001:db8:0:9999::1 -> null", listed(&v6)));
+}
+
+#[test]
+fn whose_listing_had_to_wait_has_his_name_asked_again_at_once() {
+    let engine = crate::play::engine(settings());
+    let (party, now) = ("203.0.113.1".parse::<Address>().expect("an address").aggregate(), BEGIN);
+    let noptr = settings().rules.iter().position(|rule| &*rule.name == "noptr").expect("there is one");
+    let wish = Wish {
+        subject: party.into(),
+        list: ListId::new(2),
+        until: Until::At(now.plus(DAY)),
+        maker: Maker::Rule(RuleId(noptr as u16)),
+        evidence: Evidence::default(),
+    };
+    engine.book().list(now, wish).expect("nothing is against it");
+    engine.listed_late(now, ListId::new(2), &[party.into()]);
+    assert_eq!((engine.poll_recheck(now), engine.poll_recheck(now)), (Some(party), None));
 }
