@@ -257,6 +257,9 @@ pub struct Why {
     /// What lets it pass, or refuses it, beside the lists.
     #[serde(default)]
     pub exceptions: Vec<ExceptionView>,
+    /// What waits for a person to let go of the brake of a list, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<String>,
     /// Reverse names that decided about its listings, newest first.
     pub reverse_names: Vec<ReverseNameView>,
     /// How near it is to each rule.
@@ -336,6 +339,9 @@ pub struct ListingView {
     /// What would end it earlier than its time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ends_earlier_by: Vec<String>,
+    /// Whether it was none yet, and waited for a person to let go of the brake.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub waited: bool,
 }
 
 /// How near a subject is to a rule.

@@ -51,18 +51,22 @@ fn look_up(page: &mut String, known: &LookedUp) {
         paragraph(
             page,
             "",
-            "A listing for a reverse name ends when the address has a proper one. Asking for a removal has it looked up at once.",
+            "A listing for a reverse name ends when the address has a proper one: not none, and not one of a dial-up line. \
+             Whoever runs its reverse zone gives it that; nothing else takes it off.",
         );
     }
     if has(Way::Operator) {
         paragraph(page, "", "Some of this ends by the operator of the list alone, or by its time.");
     }
-    if has(Way::Proof) || has(Way::ReverseName) {
-        button(page, known);
+    if has(Way::Proof) {
+        prove(page, known);
+        button(page, known, &format!("Take {} off", known.address));
+    } else if has(Way::ReverseName) {
+        button(page, known, "The name is mended: look it up again");
     }
 }
 
-fn button(page: &mut String, known: &LookedUp) {
+fn prove(page: &mut String, known: &LookedUp) {
     if known.is_yours {
         paragraph(page, "", "You come from this address: that is proof enough.");
     } else {
@@ -70,13 +74,11 @@ fn button(page: &mut String, known: &LookedUp) {
         let records: Vec<String> = known.records.iter().map(|record| escaped(record)).collect();
         put(page, format_args!("<pre>{}</pre>\n", records.join("\n")));
     }
-    let address = escaped(&known.address);
-    put(
-        page,
-        format_args!(
-            "<form method=\"post\" action=\"?address={address}\"><button>Take {address} off</button></form>\n"
-        ),
-    );
+}
+
+fn button(page: &mut String, known: &LookedUp, says: &str) {
+    let (address, says) = (escaped(&known.address), escaped(says));
+    put(page, format_args!("<form method=\"post\" action=\"?address={address}\"><button>{says}</button></form>\n"));
 }
 
 fn removed(page: &mut String, removal: &Removal) {
@@ -133,6 +135,27 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_promised_a_removal_that_only_a_name_can_bring() {
+        let page = |removal: Way| {
+            let listings = vec![PublicListing {
+                subject: "203.0.113.7".to_owned(),
+                list: "dyna".to_owned(),
+                since: String::new(),
+                until: None,
+                reason: String::new(),
+                removal,
+            }];
+            let (address, token) = ("203.0.113.7".to_owned(), String::new());
+            render(Told::LookedUp(&LookedUp { address, is_yours: true, listings, token, records: Vec::new() }))
+        };
+        let [proof, name, operator] = [Way::Proof, Way::ReverseName, Way::Operator].map(page);
+        assert!(proof.contains("Take 203.0.113.7 off") && !proof.contains("mended"), "{proof}");
+        assert!(name.contains("The name is mended") && !name.contains("Take 203.0.113.7 off"), "{name}");
+        assert!(!name.contains("proof enough"), "{name}");
+        assert!(!operator.contains("action=\"?address="), "{operator}");
+    }
 
     #[test]
     fn nothing_that_others_wrote_becomes_markup() {

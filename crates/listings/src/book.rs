@@ -3,10 +3,11 @@ use std::hash::RandomState;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use arc_swap::{ArcSwap, Guard};
-use base::{Address, Evidence, ListId, Listing, Maker, Network, Subject, Timestamp, Until};
+use base::limits::LISTS_MAX;
+use base::{Address, Evidence, ListId, ListSet, Listing, Maker, Network, Subject, Timestamp, Until};
 
 use crate::blocks::Hasher;
-use crate::brake::{BrakeLimits, Held, LetGo};
+use crate::brake::{BrakeLimits, Held, LetGo, Waiting};
 use crate::bulk::Bulk;
 use crate::image::Shown;
 use crate::journal::Entry;
@@ -240,6 +241,32 @@ impl Book {
     /// The first subjects of which a change waits, on one list.
     pub fn held_on(&self, list: ListId, limit: usize) -> Vec<Subject> {
         self.writer().brake.waiting(list, limit)
+    }
+
+    /// The lists onto which exactly this subject waits to come, and those from which it waits to go.
+    pub fn held_of(&self, subject: &Subject) -> (ListSet, ListSet) {
+        let writer = self.writer();
+        let lists = (0..LISTS_MAX).map(ListId::new);
+        lists.fold((ListSet::EMPTY, ListSet::EMPTY), |(coming, going), list| match writer.brake.waits(list, subject) {
+            Some(Waiting::Coming(_)) => (coming.with(list), going),
+            Some(Waiting::Going(_)) => (coming, going.with(list)),
+            None => (coming, going),
+        })
+    }
+
+    /// Ends a listing of exactly this subject whose end waits: somebody asked for this one, which is no mass change. Gives
+    /// what ended.
+    pub fn end_held(&self, now: Timestamp, subject: &Subject, list: ListId) -> Vec<Listing> {
+        let mut writer = self.writer();
+        let gone = writer.end_held(now, subject, list);
+        writer.publish(&self.current);
+        gone
+    }
+
+    /// Drops the listings of exactly this subject that wait to be made, on one list or on all, and gives what they would
+    /// have been.
+    pub fn drop_held(&self, subject: &Subject, list: Option<ListId>) -> Vec<Wish> {
+        self.writer().drop_held(subject, list)
     }
 
     /// Does all that waits for the list, or drops it, and lets go of its brake. None if nothing waits.

@@ -132,6 +132,21 @@ impl Brake {
         self.flows[list.index()].waiting.keys().take(limit).cloned().collect()
     }
 
+    /// What waits for exactly this subject, on one list.
+    pub(crate) fn waits(&self, list: ListId, subject: &Subject) -> Option<&Waiting> {
+        self.flows[list.index()].waiting.get(subject)
+    }
+
+    /// Takes out what waits for exactly this subject. With nothing waiting for the list any more its brake lets go.
+    pub(crate) fn take(&mut self, list: ListId, subject: &Subject) -> Option<Waiting> {
+        let flow = &mut self.flows[list.index()];
+        let taken = flow.waiting.remove(subject)?;
+        if flow.waiting.is_empty() && flow.shed == 0 {
+            flow.held = None;
+        }
+        Some(taken)
+    }
+
     /// What waits, by list.
     pub(crate) fn held(&self) -> Vec<Held> {
         let one = |(index, flow): (usize, &Flow)| {

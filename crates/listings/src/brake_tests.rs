@@ -182,3 +182,27 @@ fn canaries_are_published_by_no_road() {
     assert_eq!(book.counters().refused_canaries, 3);
     assert!(book.list(BEGIN, wish(70, ListId::BLOCKED, true)).is_ok(), "here it can be blocked");
 }
+
+#[test]
+fn one_subject_is_let_through_or_dropped_by_itself() {
+    let book = guarded(1, 2);
+    let results: Vec<_> = (0..5).map(|number| book.list(BEGIN, wish(number, LIST, true)).is_ok()).collect();
+    assert_eq!(results, [true, true, false, false, false]);
+    let on = ListSet::EMPTY.with(LIST);
+    assert_eq!(book.held_of(&subject(3)), (on, ListSet::EMPTY));
+    assert_eq!(book.held_of(&subject(0)), (ListSet::EMPTY, ListSet::EMPTY));
+    assert!(book.drop_held(&subject(3), Some(ListId::BLOCKED)).is_empty());
+    let dropped = book.drop_held(&subject(3), None);
+    assert_eq!(dropped.iter().map(|wish| &wish.subject).collect::<Vec<_>>(), [&subject(3)]);
+    assert_eq!(book.held_on(LIST, 9), [2, 4].map(subject));
+
+    assert!(book.lift(BEGIN, &subject(0), LIST, "a rule").is_empty(), "the brake holds ends, too");
+    assert_eq!(book.held_of(&subject(0)), (ListSet::EMPTY, on));
+    assert!(book.drop_held(&subject(0), None).is_empty() && book.end_held(BEGIN, &subject(2), LIST).is_empty());
+    assert_eq!(book.end_held(BEGIN, &subject(0), LIST).len(), 1);
+    assert_eq!((book.count(LIST), book.held_on(LIST, 9)), (1, [2, 4].map(subject).to_vec()));
+    for number in [2, 4] {
+        assert_eq!(book.drop_held(&subject(number), Some(LIST)).len(), 1);
+    }
+    assert_eq!(book.held(), [], "nothing waits any more");
+}

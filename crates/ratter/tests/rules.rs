@@ -55,4 +55,8 @@ fn a_wrong_test_fails_and_says_how_and_nonsense_is_refused() {
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.code() == Some(2) && told.contains(wanted), "{nonsense}: {output:?}");
     }
+    std::fs::remove_file(folder.path().join("a.toml")).expect("it is there");
+    let output = test(&[&path]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && told.contains("there is no file of tests"), "{output:?}");
 }

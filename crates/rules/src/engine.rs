@@ -47,7 +47,7 @@ pub use siege::{PROBATION, PROBATION_MAX};
 /// Shards on each side.
 const SHARDS: usize = 16;
 /// Addresses that are counted with a raised threshold at the same time.
-const SHARED_MAX: usize = 65_536;
+const SHARED_MAX: usize = 16_384;
 /// Addresses whose good deeds are remembered.
 const GOOD_ADDRESSES_MAX: usize = 65_536;
 /// For how long: the longest window of a rule that looks at them.

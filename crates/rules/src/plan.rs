@@ -12,6 +12,9 @@ use crate::settings::{By, Effect, Of, Profile, ReverseName, Rule, Settings, Trig
 /// login that succeeded there within the last hour, up to this; and by two at least if anybody did for as long as an
 /// address is known.
 pub const SHARED_COUNT_MAX: u16 = 50;
+/// Highest threshold for a list that is counted to. Rules that want more of an address because of who uses it do not list
+/// it at all.
+pub const SHELTERED_COUNT_MAX: u16 = 512;
 /// An address from which so many logins succeeded within the time that an address is known for is that of a crowd: a
 /// carrier's, an office's, a webmail's. Rules that spare known addresses never list it.
 pub const CROWD: u16 = 4;
@@ -98,7 +101,7 @@ impl Counting {
         };
         match self.shared {
             _ if count == self.count => Bar::Plain,
-            Some(_) => Bar::Raised(count.min(SHARED_COUNT_MAX)),
+            Some(_) => Bar::Raised(count),
             // It wants more than is kept for raised thresholds: the honest are let through.
             None => match self.effect {
                 Effect::Block { .. } | Effect::BlockAddresses { .. } | Effect::BlockSender { .. } => Bar::Plain,
@@ -119,6 +122,12 @@ fn counts_alike(one: &Rule, other: &Rule) -> bool {
 fn raised(count: u16, housemates: u16) -> u16 {
     debug_assert!(housemates <= HOUSEMATES_MAX, "no more are told apart");
     count.saturating_add(housemates.saturating_mul(2)).min(SHARED_COUNT_MAX).max(count)
+}
+
+/// The highest threshold for a list that the rule can come to want of an address.
+fn sheltered_max(rule: &Rule, count: u16) -> u16 {
+    let users = if rule.unless_known { CROWD - 1 } else { 0 };
+    count.saturating_mul(1 + PER_USER * users).saturating_add(rule.per_good.saturating_mul(GOOD_MAX - 1))
 }
 
 /// The rules that count the same by the same, in one table: a look-up serves them all, and what counts blocks, which
@@ -221,8 +230,14 @@ impl Plan {
             Effect::List { .. } if rule.unless_known || rule.per_good > 0 => 1 + u16::from(rule.unless_known),
             Effect::BlockSender { .. } | Effect::List { .. } => return None,
         };
-        (rule.by == By::Address && shape.count < SHARED_COUNT_MAX).then(|| {
-            self.shared.push(Shape { count: SHARED_COUNT_MAX, distinct: shape.distinct * factor, ..shape });
+        let (count, most) = match rule.effect {
+            Effect::List { .. } => (sheltered_max(rule, shape.count), SHELTERED_COUNT_MAX),
+            Effect::Block { .. } | Effect::BlockAddresses { .. } | Effect::BlockSender { .. } => {
+                (SHARED_COUNT_MAX, SHARED_COUNT_MAX)
+            }
+        };
+        (rule.by == By::Address && shape.count < count && count <= most).then(|| {
+            self.shared.push(Shape { count, distinct: shape.distinct * factor, ..shape });
             self.shared.len() - 1
         })
     }

@@ -136,6 +136,14 @@ impl<const W: usize> Section<W> {
         Some(age(newest, pairs[place + W]))
     }
 
+    /// Forgets a tag, though not the times of its events; the one that it had displaced does not come back.
+    pub(crate) fn forget_tag(&self, words: &mut [u32], tag: [u32; W]) {
+        let Some(pairs) = words.get_mut(self.count..) else { return };
+        if let Some(place) = place_of(pairs, tag) {
+            pairs[place..=place + W].fill(EMPTY);
+        }
+    }
+
     /// The age of the last event; none if the section is empty.
     pub(crate) fn youngest(&self, words: &[u32], newest: u32) -> Option<u32> {
         if self.count > 0 {

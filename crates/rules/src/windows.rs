@@ -192,6 +192,14 @@ impl<const W: usize> Windows<W> {
         Some(Filled { count: ages().count() as u16, distinct: distinct as u16, oldest })
     }
 
+    /// Forgets that `tag` was seen: it is none of the different ones any more. Its events still count where that does not
+    /// matter.
+    pub fn forget_tag(&mut self, key: Key, section: usize, tag: [u32; W]) {
+        let Some(slot) = self.find(key) else { return };
+        let section = self.sections[section];
+        section.forget_tag(&mut self.words[slot * self.stride..][section.range()], tag);
+    }
+
     /// Forgets all that was counted of `key`.
     pub fn forget(&mut self, key: Key) {
         if let Some(slot) = self.find(key) {

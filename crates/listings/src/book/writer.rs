@@ -193,6 +193,28 @@ impl Writer {
         self.unlist(now, subject, Some(list), by)
     }
 
+    /// See [`super::Book::end_held`].
+    pub(super) fn end_held(&mut self, now: Timestamp, subject: &Subject, list: ListId) -> Vec<Listing> {
+        if !matches!(self.brake.waits(list, subject), Some(Waiting::Going(_))) {
+            return Vec::new();
+        }
+        let Some(Waiting::Going(by)) = self.brake.take(list, subject) else { return Vec::new() };
+        self.unlist(now, subject, Some(list), &by)
+    }
+
+    /// See [`super::Book::drop_held`].
+    pub(super) fn drop_held(&mut self, subject: &Subject, list: Option<ListId>) -> Vec<Wish> {
+        let mut dropped = Vec::new();
+        for list in (0..LISTS_MAX).map(ListId::new).filter(|one| list.is_none_or(|list| list == *one)) {
+            if matches!(self.brake.waits(list, subject), Some(Waiting::Coming(_)))
+                && let Some(Waiting::Coming(wish)) = self.brake.take(list, subject)
+            {
+                dropped.push(wish);
+            }
+        }
+        dropped
+    }
+
     /// See [`super::Book::let_go`].
     pub(super) fn let_go(
         &mut self,

@@ -88,7 +88,7 @@ pub(crate) fn unlist(config: Option<&Path>, arguments: &UnlistArguments, show: &
     show.value(&gone, |gone| {
         let subject = printable(&arguments.subject);
         let mut lines: Vec<String> =
-            gone.iter().map(|l| format!("{} is off {}", printable(&l.subject), l.list)).collect();
+            gone.iter().map(|l| format!("{} {} {}", printable(&l.subject), became(l), l.list)).collect();
         if gone.is_empty() {
             lines.push(format!("{subject} was not listed"));
         }
@@ -102,6 +102,11 @@ pub(crate) fn unlist(config: Option<&Path>, arguments: &UnlistArguments, show: &
 
 /// The listings of networks around the subject, and the exceptions about it, which are left as they are.
 fn what_stays(client: &Client, arguments: &UnlistArguments) -> Result<(Vec<ListingView>, Vec<ExceptionView>), Failure> {
+/// What became of a listing that was taken back.
+const fn became(listing: &ListingView) -> &'static str {
+    if listing.waited { "waits no more to come onto" } else { "is off" }
+}
+
     let path = format!("/v1/why?subject={}", escaped(&arguments.subject));
     let Why { listings, exceptions, .. } = client.get::<Why>(&path)?.unwrap_or_default();
     let is_meant = |l: &ListingView| arguments.on.as_ref().is_none_or(|list| *list == l.list);

@@ -78,6 +78,9 @@ fn read(path: &Path, into: &mut Vec<(String, String)>) -> Result<(), Failure> {
             entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>().with_context(about)?;
         files.retain(|file| file.extension().is_some_and(|end| end == "toml"));
         files.sort();
+        if files.is_empty() {
+            return Err(Failure::Usage(format!("ratter: there is no file of tests (`.toml`) in {}", path.display())));
+        }
         return files.iter().try_for_each(|file| read(file, into));
     }
     let size = std::fs::metadata(path).with_context(about)?.len();

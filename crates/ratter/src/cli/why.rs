@@ -33,6 +33,7 @@ fn is_unknown(why: &Why) -> bool {
     let is_empty = why.protections.is_empty()
         && why.listings.is_empty()
         && why.exceptions.is_empty()
+        && why.waiting.is_empty()
         && why.events.is_empty()
         && why.history.is_empty()
         && why.known_addresses.is_empty();
@@ -42,6 +43,7 @@ fn is_unknown(why: &Why) -> bool {
 
 fn text(why: &Why) -> String {
     let mut parts = vec![verdict(why)];
+    parts.extend(why.waiting.iter().map(|line| printable(line)));
     for told in &why.reverse_names {
         parts.push(format!("reverse name at {}: {}", told.at, printable(&told.name)));
     }

@@ -10,7 +10,7 @@ use ::console::api::{
 };
 use ::console::metrics::Metric;
 use ::console::{Export, MapText};
-use base::{Address, Evidence, ListId, Login, Maker, Subject, Timestamp, Until};
+use base::{Address, Evidence, ListId, Listing, Login, Maker, Subject, Timestamp, Until};
 use listings::{Refusal, Wish};
 use store::Asked;
 
@@ -93,14 +93,26 @@ impl ::console::Node for Node {
         let list = wish.list.as_deref().map(|name| self.find_list(name)).transpose()?.map(|(list, _)| list);
         let now = clock::now();
         let gone = self.book.unlist(now, &subject, list, &wish.person);
+        let dropped = self.book.drop_held(&subject, list);
+        if !dropped.is_empty() {
+            let names: Vec<&str> = dropped.iter().map(|wish| self.names.list(wish.list)).collect();
+            self.store.audit(&wish.person, &format!("unlist {subject}, which waited for {}", names.join(", ")));
+        }
         if !gone.is_empty() {
             if let Subject::Network(network) = subject {
                 self.engine.reports_refuted(now, network);
+                self.engine.taken_back(network);
             }
             self.store.audit(&wish.person, &format!("unlist {subject}"));
             self.save();
         }
-        Ok(gone.iter().map(|listing| views::listing(&self.names, listing)).collect())
+        let waited = dropped.into_iter().map(|wish| {
+            let Wish { subject, list, until, maker, evidence } = wish;
+            let listing = Listing { subject, list, since: now, until, maker, evidence };
+            ListingView { waited: true, ..views::listing(&self.names, &listing) }
+        });
+        let gone = gone.iter().map(|listing| views::listing(&self.names, listing));
+        Ok(gone.chain(waited).collect())
     }
 
     fn listings(&self, list: Option<&str>, at: Option<&str>, limit: usize) -> Result<Vec<ListingView>, Fault> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ::console::api::{CountView, Fault, KnownAddress, LevelView, ListingView, ProtectionView, ReverseNameView, Why};
-use base::{Listing, Login, Maker, Subject, Timestamp};
+use base::{ListId, Listing, Login, Maker, Subject, Timestamp};
 use rules::{BY_REVERSE_NAME, Level};
 use store::{Asked, KeptEvent, Past, PastListing, PastMaker, Then};
 
@@ -54,10 +54,26 @@ impl Node {
         };
         if moment.is_none() {
             why.exceptions = self.exception_views(now, subject);
+            why.waiting = self.waiting(subject);
             (why.levels, why.known_addresses) = self.levels(now, subject);
             why.limits = self.limit_views(now, subject);
         }
         Ok(why)
+    }
+
+    /// What waits behind the brakes of lists for exactly this subject.
+    fn waiting(&self, subject: &Subject) -> Vec<String> {
+        let (coming, going) = self.book.held_of(subject);
+        let name = |list: ListId| self.names.list(list);
+        let coming = coming.iter().map(|list| {
+            let list = name(list);
+            format!("It waits to come onto {list}, which changes too much: `ratter publish --show`.")
+        });
+        let going = going.iter().map(|list| {
+            let list = name(list);
+            format!("It waits to go off {list}, which changes too much: `ratter publish --show`.")
+        });
+        coming.chain(going).collect()
     }
 
     /// The listings in force at a past moment.

@@ -256,6 +256,11 @@ impl Desk {
             std::thread::sleep(NAME_LOOK);
             waited += NAME_LOOK;
         }
+        // One removal that was asked for is no mass change, for which the brake has it wait.
+        let (party, waiting) = (address.aggregate().into(), self.listings(address).into_iter());
+        for (listing, _) in waiting.filter(|(_, way)| *way == Way::ReverseName) {
+            self.node.book.end_held(clock::now(), &party, listing.list);
+        }
     }
 
     /// Takes off what may be, for whoever proved that the address is his.
@@ -283,6 +288,7 @@ impl Desk {
                 removed.push(self.node.names.list(listing.list).to_owned());
             }
         }
+        self.node.engine.taken_back(party);
         let proof = match proof {
             Proof::Address => "comes from it",
             Proof::Token => "has the token in its reverse zone",

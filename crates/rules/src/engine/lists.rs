@@ -94,7 +94,21 @@ impl Engine {
             if let Subject::Network(network) = subject {
                 self.remember_listing(*network, list, now);
                 self.escalate(now, *network, now, true);
-                self.watch_name(now, *network);
+                // It may have waited for days, and the name be mended since.
+                self.watch_name_from(now, *network);
+            }
+        }
+    }
+
+    /// The party was taken off a list by a person or by whoever proved that it is his: it speaks no more against the
+    /// networks around it.
+    pub fn taken_back(&self, party: Network) {
+        let address = Address::new(party.base());
+        let tag = [tag_of(self.keys.network(party))];
+        for (width, counting) in &self.plan.networks {
+            if let Some(network) = width.around(address) {
+                let key = self.keys.network(network);
+                self.address_shard(key).networks.forget_tag(key, counting.section, tag);
             }
         }
     }

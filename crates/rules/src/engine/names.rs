@@ -134,11 +134,15 @@ impl Engine {
     /// Has the name of a listed party asked again from time to time, if a listing rests on it. When first, is spread
     /// evenly, so that a node that starts does not ask for everybody at once.
     pub(super) fn watch_name(&self, now: Timestamp, party: Network) {
+        let every = self.settings.recheck_every.as_millis().max(1) as u64;
+        self.watch_name_from(now.plus(Duration::from_millis(self.keys.network(party).get() % every)), party);
+    }
+
+    /// Has the name of a listed party asked again from that moment on, if a listing rests on it.
+    pub(super) fn watch_name_from(&self, first: Timestamp, party: Network) {
         if !self.rests_on_name(party) {
             return;
         }
-        let every = self.settings.recheck_every.as_millis().max(1) as u64;
-        let first = now.plus(Duration::from_millis(self.keys.network(party).get() % every));
         let mut names = hold(&self.names);
         if names.rechecks.len() < RECHECKED_MAX {
             names.rechecks.insert((first, party));

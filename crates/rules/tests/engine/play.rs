@@ -184,7 +184,11 @@ fn answer(engine: &Engine, at: Timestamp, verb: &str, words: &[&str]) -> String 
             String::new()
         }
         "unlist" => {
-            engine.book().unlist(now, &subject(), None, "admin");
+            let subject = subject();
+            engine.book().unlist(now, &subject, None, "admin");
+            if let Subject::Network(network) = subject {
+                engine.taken_back(network);
+            }
             String::new()
         }
         "expire" => {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use base::{EventKind, ListId};
+use base::{Address, EventKind, Evidence, ListId, Maker, RuleId, Until};
+use listings::Wish;
 use rules::{By, Distinct, Effect, Of, ReverseName, Rule, Settings, Trigger, Width, default_rules};
 
-use crate::play::{auth, play_with};
+use crate::play::{BEGIN, auth, play_with};
 
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
@@ -94,6 +95,16 @@ fn the_name_says_which_list() {
         ),
     );
     play("the never-list wins", &format!("{} 9 wanted -> -", burst(0, 8, "unknown-recipient", "198.51.100.250")));
+}
+
+#[test]
+fn whoever_has_three_users_is_let_pass_ten_times_as_much() {
+    let users = ["alice", "bob", "carol"].map(|login| format!("0 ok {login} 203.0.113.1 -> news\n")).concat();
+    for (many, lists) in [(79, "-"), (80, "spam")] {
+        let bad = burst(7200, many, "unknown-recipient", "203.0.113.1");
+        let end = format!("7300 name 203.0.113.1 proper\n 7300 lists 203.0.113.1 -> {lists}");
+        play("three users", &format!("{users}{bad}{end}"));
+    }
 }
 
 #[test]
@@ -222,6 +233,14 @@ fn networks_follow_their_addresses() {
         "never across an owner's address",
         &format!("0 ok alice 203.0.113.200 -> news\n {} 1h lists 203.0.113.99 -> -", listed(&three)),
     );
+    play(
+        "who was taken off by a person speaks against nobody",
+        &format!(
+            "{} 250 unlist 203.0.113.1\n {} 1h lists 203.0.113.99 -> -",
+            listed(&three[..2]),
+            burst(300, 4, "unknown-recipient", three[2]) + "304 name 203.0.113.3 missing\n"
+        ),
+    );
     let near = ["198.51.100.1", "198.51.100.2", "198.51.100.3"];
     play("never across the never-list", &format!("{} 1h lists 198.51.100.99 -> -", listed(&near)));
     let v6 = ["2001:db8:0:1::1", "2001:db8:0:2::1", "2001:db8:0:3::1", "2001:db8:0:100::1", "2001:db8:0:200::1"];
@@ -230,4 +249,21 @@ fn networks_follow_their_addresses() {
         &format!("{} 1h lists 2001:db8:0:ff::1 -> null\n 1h lists 2001:db8:0:101::1 -> -", listed(&v6[..4])),
     );
     play("the whole site", &format!("{} 1h lists 2001:db8:0:9999::1 -> null", listed(&v6)));
+}
+
+#[test]
+fn whose_listing_had_to_wait_has_his_name_asked_again_at_once() {
+    let engine = crate::play::engine(settings());
+    let (party, now) = ("203.0.113.1".parse::<Address>().expect("an address").aggregate(), BEGIN);
+    let noptr = settings().rules.iter().position(|rule| &*rule.name == "noptr").expect("there is one");
+    let wish = Wish {
+        subject: party.into(),
+        list: ListId::new(2),
+        until: Until::At(now.plus(DAY)),
+        maker: Maker::Rule(RuleId(noptr as u16)),
+        evidence: Evidence::default(),
+    };
+    engine.book().list(now, wish).expect("nothing is against it");
+    engine.listed_late(now, ListId::new(2), &[party.into()]);
+    assert_eq!((engine.poll_recheck(now), engine.poll_recheck(now)), (Some(party), None));
 }
