@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn lines_have_a_longest() {
         let fits = format!("check login={}\n", "x".repeat(LINE_BYTES_MAX - "check login=".len()));
-        assert_eq!(talk(&self::gate(), fits.as_bytes(), 100), ("0 pass unlisted\n".to_owned(), false));
+        assert_eq!(talk(&gate(), fits.as_bytes(), 100), ("0 pass unlisted\n".to_owned(), false));
         let cut = format!("failed address=192.0.2.1 login=refused service=smtp login={}\n", "x".repeat(LINE_BYTES_MAX));
         let gate = gate();
         assert_eq!(talk(&gate, cut.as_bytes(), 100), ("-1 refuse known-address\n".to_owned(), true));
