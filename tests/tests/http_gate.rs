@@ -73,3 +73,24 @@ fn the_script_for_hmailserver_asks_this_gate() {
     assert!(script.contains(".auth.bl.example.org.") && script.contains(" 127.0.0.43\""), "{script}");
     node.cli(&["setup", "hmailserver", "--zone", "a b"]).with_code(2);
 }
+
+#[test]
+fn the_script_for_hmailserver_has_what_the_gate_wants_and_a_code_that_comes() {
+    let (node, gate) = node("password = \"se:same\"\n");
+    let said = node.cli(&["setup", "hmailserver"]).with_code(0).out;
+    let line = said.lines().find(|line| line.contains("setRequestHeader")).expect("it says who it is");
+    let header = line.split('"').filter(|part| !part.trim().is_empty()).collect::<Vec<_>>();
+    let authorization = format!("{}: {}", header[1], header[3]);
+    assert_eq!(curl(gate, &["-H", &authorization], "/v1/check?address=203.0.113.10&format=text"), "0");
+    assert!(curl(gate, &[], "/v1/check?address=203.0.113.10&format=text").contains("Unauthorized"));
+    assert!(said.contains("make it again with `--url"), "loopback is not reached from Windows: {said}");
+    let said = node.cli(&["setup", "hmailserver", "--url", "http://192.0.2.5:4005"]).with_code(0).out;
+    assert!(!said.contains("make it again"), "{said}");
+
+    let by_dns = |code: &str| node.cli(&["setup", "hmailserver", "--zone", "auth.bl.example.org", "--code", code]);
+    assert!(by_dns("127.0.0.43").with_code(0).out.contains("127.0.0.43"));
+    for (code, fault) in [("127.0.0.44", "add `--code 127.0.0.43`"), ("192.0.2.1", "no code of a list")] {
+        let said = by_dns(code).with_code(2).err;
+        assert!(said.contains(fault), "{said}");
+    }
+}
