@@ -17,7 +17,7 @@ use ::dnsbl::transfer;
 
 pub use self::access::CookieSecrets;
 pub(super) use self::access::private_text;
-pub(crate) use self::statics::SHRINK_DEFAULT;
+pub(crate) use self::statics::{SHRINK_DEFAULT, unread};
 pub use self::statics::{StaticZone, Statics};
 pub use self::tls::TlsListener;
 pub use self::zones::Combined;
