@@ -31,6 +31,10 @@ impl Probe for Anywhere {
         Ok(())
     }
 
+    fn can_write_in(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
     fn can_bind(&self, _address: SocketAddr, _transport: Transport) -> io::Result<()> {
         Ok(())
     }

@@ -111,8 +111,14 @@ fn who_may_not_ask_is_told_so_and_never_a_listing() {
                     [[dnsbl.zone]]\nname = \"policy\"\nlists = [\"dyna\", \"auth\"]\n\
                     [[dnsbl.zone]]\nname = \"spam\"\nrefused = [\"127.0.0.0/8\"]\nrefusal = \"code\"\n\
                     [[dnsbl.zone]]\nname = \"null\"\nrefused = [\"127.0.0.0/8\"]\n";
-    let node = node("auth", sections);
+    let node = Node::start(&Config::new().dnsbl("web = [\"192.0.2.80\", \"2001:db8::80\"]").with(sections));
+    node.cli(&["list", LISTED, "--on", "auth", "--for", "1h", "--reason", "a test"]).with_code(0);
     let dig = node.dig();
+    for name in [ORIGIN.to_owned(), format!("auth.{ORIGIN}")] {
+        assert_eq!(dig.addresses(&name), ["192.0.2.80"], "the web server of {name}");
+        let v6 = dig.ask(&name, "AAAA").answer;
+        assert!(v6.len() == 1 && v6[0].data == "2001:db8::80", "{v6:?}");
+    }
     assert_eq!(dig.addresses(&entry(LISTED, "policy", ORIGIN)), ["127.0.0.43"], "a combination of two lists");
     assert_eq!(dig.addresses(&entry("127.0.0.36", "policy", ORIGIN)), ["127.0.0.36"]);
     assert_eq!(dig.addresses(&entry(LISTED, "spam", ORIGIN)), ["127.255.255.254"], "the network may not ask");
@@ -206,6 +212,7 @@ fn rbldnsds_files_are_served_as_they_are() {
     write(&old, &format!("{HEAD}{expired}192.0.2.1\n192.0.2.3\n"));
     let checked = node.cli(&["check"]).with_code(0).out;
     assert!(checked.contains("zone old.example.net have expired") && checked.contains("10.0.0.0/8"), "{checked}");
+    assert!(checked.contains(&format!("files of zone auth.{ORIGIN} have is not in `all.{ORIGIN}`")), "{checked}");
     write(&old, &format!("{HEAD}192.0.2.1\n192.0.2.3\n"));
     assert_eq!(dig.addresses(&entry("192.0.2.3", "old", "example.net")), ["127.0.0.2"]);
 
@@ -226,6 +233,17 @@ fn rbldnsds_files_are_served_as_they_are() {
         "{shown}"
     );
     assert!(metrics(&node).contains("ratter_dns_file_copy{zone=\"old.example.net\"} 1"));
+
+    // Nor does what cannot be read at all keep the node from starting.
+    node.stop();
+    std::fs::create_dir(&live).expect("nothing is there");
+    node.start_again();
+    assert_eq!(node.dig().addresses(&entry("203.0.113.7", "auth", ORIGIN)), ["127.0.0.9"]);
+
+    // The warning ends with its reason.
+    std::fs::remove_dir(&live).expect("it is an empty folder");
+    write(&live, "203.0.113.7\n");
+    wait::until_true("no warning", || node.status().warnings.iter().all(|it| !it.contains("live")));
 }
 
 /// Debian's rbldnsd with one zone.

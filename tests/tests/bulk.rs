@@ -265,6 +265,52 @@ fn a_file_of_a_list_follows_it() {
 }
 
 #[test]
+fn a_file_of_a_list_replaces_no_strangers_and_no_fuller_one_after_a_loss() {
+    let export = "[[action.export]]\nname = \"file\"\nlist = \"imported\"\nformat = \"plain\"\npath = \"list\"\nevery = \"1s\"\n";
+    let mut node = Node::start(&config().with(export));
+    let path = node.place().join("list");
+    let text = || std::fs::read_to_string(&path).unwrap_or_default();
+    let many = file(&node, "many", "198.51.100.1\n198.51.100.3\n198.51.100.5\n");
+    import(&node, &[&many, "--replace"]);
+    let whole = "198.51.100.1\n198.51.100.3\n198.51.100.5\n";
+    wait::until_true("the whole file", || text() == whole);
+    let is_held = |node: &Node, why: &str| {
+        wait::until_true("a hold in the status", || {
+            node.status().warnings.iter().any(|it| it.starts_with("action file: held: ") && it.contains(why))
+        });
+        assert_eq!(text(), whole, "{why}");
+    };
+
+    // The book is lost, and with it what the list had.
+    node.stop();
+    let state = node.addresses().state.clone();
+    let of_book = |name: &str| !name.starts_with("exported.");
+    let lose = |is_lost: &dyn Fn(&str) -> bool| {
+        for entry in std::fs::read_dir(&state).expect("the state is a folder").flatten() {
+            if is_lost(&entry.file_name().to_string_lossy()) && entry.path().is_file() {
+                std::fs::remove_file(entry.path()).expect("it is a file");
+            }
+        }
+    };
+    lose(&of_book);
+    node.start_again();
+    is_held(&node, "has 3 entries, and the list only 0");
+    import(&node, &[&many, "--replace"]);
+    wait::until_true("the hold to end", || node.status().warnings.iter().all(|it| !it.starts_with("action file")));
+
+    // All is lost: the file could be anybody's.
+    node.stop();
+    lose(&|_| true);
+    node.start_again();
+    is_held(&node, "did not write it");
+    let checked = node.cli(&["check"]).with_code(2).err;
+    assert!(checked.contains("[[action.export]] file: held") && checked.contains("did not write it"), "{checked}");
+    std::fs::remove_file(&path).expect("a person removes it");
+    wait::until_true("a new file", || path.exists() && text().is_empty());
+    node.cli(&["check"]).with_code(0);
+}
+
+#[test]
 fn what_is_no_list_of_addresses_is_sent_where_it_belongs() {
     let node = Node::start(&config());
     let names = file(&node, "names", "example.com\n");

@@ -41,6 +41,9 @@ impl Probe for Willing {
     fn can_write_dir(&self, _: &Path) -> io::Result<()> {
         Ok(())
     }
+    fn can_write_in(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
     fn can_bind(&self, _: SocketAddr, _: Transport) -> io::Result<()> {
         Ok(())
     }

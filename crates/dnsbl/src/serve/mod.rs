@@ -30,8 +30,8 @@ pub(crate) mod wire {
     pub(crate) use super::name::{NAME_BYTES_MAX, skip_name};
     pub(crate) use super::query::{HEADER_BYTES, Query, code};
     pub(crate) use super::records::{POINTER, Records};
-    pub(crate) use super::reply::{Rcode, header_only};
-    pub(crate) use super::responder::soa_serial;
+    pub(crate) use super::reply::{Extras, Rcode, Reply, header_only};
+    pub(crate) use super::responder::{NO_TRANSFER, NOT_AUTHORITATIVE, soa_serial};
     pub(crate) use super::text::{AddressText, TEXT_BYTES_MAX};
     pub(crate) use super::zones::{Zone, Zones};
 }

@@ -85,7 +85,10 @@ struct Filled {
 }
 
 /// The extended error "not authoritative" (RFC 8914 section 4.21), which says enough without a text.
-const NOT_AUTHORITATIVE: u16 = 20;
+pub(crate) const NOT_AUTHORITATIVE: u16 = 20;
+
+/// The extended error for who may not transfer a zone of the book.
+pub(crate) const NO_TRANSFER: ExtendedError = (admission::PROHIBITED, "you may not transfer this zone");
 
 /// The extended error "not supported" (RFC 8914 section 4.22).
 const NOT_SUPPORTED: u16 = 21;
@@ -370,7 +373,7 @@ impl Responder {
             return (NOT_SUPPORTED, "zones from files and mirrored zones are not transferred");
         }
         match self.place(query).filter(|_| query.class == code::CLASS_IN) {
-            Some(_) => (admission::PROHIBITED, "you may not transfer this zone"),
+            Some(_) => NO_TRANSFER,
             None => (NOT_AUTHORITATIVE, ""),
         }
     }

@@ -35,8 +35,11 @@ use base::Address;
 use listings::Snapshot;
 use listings::tree::Tree;
 
-use crate::serve::wire::{HEADER_BYTES, Query, Rcode, Zones, code, header_only, skip_name, soa_serial};
-use crate::serve::{Asker, Transport};
+use crate::serve::wire::{
+    Extras, HEADER_BYTES, NO_TRANSFER, NOT_AUTHORITATIVE, Query, Rcode, Reply, Zones, code, header_only, skip_name,
+    soa_serial,
+};
+use crate::serve::{Asker, REPLY_BYTES_MIN, Transport};
 use history::Past;
 use tsig::Session;
 
@@ -241,7 +244,7 @@ impl Transfers {
                 if rcode == Rcode::Refused {
                     bump(&self.counters.refused);
                 }
-                let mut reply = vec![0; HEADER_BYTES + message.len()];
+                let mut reply = vec![0; REPLY_BYTES_MIN.max(HEADER_BYTES + message.len())];
                 let length = error_reply(&message, rcode, &mut reply);
                 reply.truncate(length);
                 if let Some(session) = &mut session {
@@ -345,15 +348,19 @@ fn soa_in(message: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(*message.get(at..)?.first_chunk()?))
 }
 
-/// A reply to a request that could be read: with its question.
+/// A reply to a request that could be read: with its question, and for who speaks EDNS with an OPT record (RFC 6891 section
+/// 6.1.1), which says why.
 fn error_reply(message: &[u8], rcode: Rcode, out: &mut [u8]) -> usize {
     let Ok(query) = Query::parse(message) else { return header_only(message, rcode, out) };
-    let opening = query.opening;
-    out[..opening.len()].copy_from_slice(opening);
-    out[2] = 0x80 | message[2] & 0x01;
-    out[3] = rcode as u8 & 0x0f;
-    out[4..HEADER_BYTES].copy_from_slice(&[0, 1, 0, 0, 0, 0, 0, 0]);
-    opening.len()
+    let limit = out.len();
+    let mut reply = Reply::begin(&query, out, limit, Extras::default());
+    reply.rcode = rcode;
+    reply.error = match rcode {
+        Rcode::Refused => Some(NO_TRANSFER),
+        Rcode::NotAuth => Some((NOT_AUTHORITATIVE, "")),
+        _ => None,
+    };
+    reply.finish()
 }
 
 /// The reply cut after its question: the client shall come by TCP.
@@ -370,3 +377,7 @@ fn put(out: &mut [u8], reply: &[u8]) -> usize {
     out[..length].copy_from_slice(&reply[..length]);
     length
 }
+
+#[cfg(test)]
+#[path = "refusal_tests.rs"]
+mod refusal_tests;

@@ -21,11 +21,22 @@ struct Report {
     warnings: Vec<String>,
 }
 
+/// Warns of files under the name of a list: a client that asks `all` does not get what only they have.
+fn not_in_all(dnsbl: &config::Dnsbl, lists: &[config::List]) -> Vec<String> {
+    let of_list = |name: &str| lists.iter().any(|list| format!("{}.{}", list.name, dnsbl.origin) == name);
+    let zones = dnsbl.statics.iter().flat_map(|statics| &statics.zones).filter(|zone| of_list(&zone.name));
+    zones
+        .map(|zone| format!("warning: what only the files of zone {} have is not in `all.{}`", zone.name, dnsbl.origin))
+        .collect()
+}
+
 /// `ratter check`: all faults of the configuration and of the files of its zones, or what it sets up.
 pub(crate) fn check(path: Option<&Path>, show: &Show) -> Result<Outcome, Failure> {
     let (config, source) = config::find(path, config::Ports::TriedUnlessRunning).map_err(Failure::Usage)?;
     let statics = config.dnsbl.as_ref().and_then(|dnsbl| dnsbl.statics.as_ref());
-    let (faults, of_files) = statics.map(crate::node::judge_files).unwrap_or_default();
+    let (mut faults, mut of_files) = statics.map(crate::node::judge_files).unwrap_or_default();
+    faults.extend(crate::node::judge_exports(&config));
+    of_files.extend(config.dnsbl.as_ref().into_iter().flat_map(|dnsbl| not_in_all(dnsbl, &config.lists)));
     if !faults.is_empty() {
         return Err(Failure::Usage(faults.join("\n")));
     }

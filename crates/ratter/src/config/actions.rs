@@ -9,6 +9,7 @@ use ::actions::map::{Format, Style};
 use base::{ListId, ListSet};
 
 use super::diagnose::Fault;
+use super::dnsbl::Statics;
 use super::exports::{self, ExportFile};
 use super::forms::{Form, Mismatch, boolean, name, word};
 use super::kernel;
@@ -59,10 +60,16 @@ pub struct MapFile {
     pub is_served: bool,
 }
 
-pub(super) fn read(section: &Section<'_>, lists: &Lists, has_console: bool, about: About<'_>) -> Actions {
+pub(super) fn read(
+    section: &Section<'_>,
+    lists: &Lists,
+    has_console: bool,
+    about: About<'_>,
+    statics: Option<&Statics>,
+) -> Actions {
     let maps = maps(section, lists, has_console);
     let actions = Actions {
-        exports: exports::read(section, lists, &maps),
+        exports: exports::read(section, lists, &maps, statics),
         maps,
         mails: several(section, "mail", |section| notices::mail(section, lists, about)),
         webhooks: several(section, "webhook", |section| notices::webhook(section, lists, about)),
@@ -156,9 +163,9 @@ fn map_file(section: &Section<'_>, lists: &Lists) -> Option<MapFile> {
 /// The new file is made beside the old one, so it is the folder that must be writable.
 pub(super) fn check_path(section: &Section<'_>, path: &Path) {
     let Some(folder) = path.parent() else { return };
-    if let Err(error) = section.desk.probe.can_write_dir(folder) {
+    if let Err(error) = section.desk.probe.can_write_in(folder) {
         let fault = section.wrong("path", format!("no map can be made in `{}`", folder.display()));
-        let hint = "a new map is made beside the old one and takes its place, so the folder must be writable";
+        let hint = "a new map is made beside the old one and takes its place, so the folder must be there and writable";
         section.desk.report(fault.label(reason(&error)).hint(hint.to_owned()));
     }
 }

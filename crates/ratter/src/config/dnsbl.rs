@@ -17,7 +17,7 @@ use ::dnsbl::transfer;
 
 pub use self::access::CookieSecrets;
 pub(super) use self::access::private_text;
-pub(crate) use self::statics::SHRINK_DEFAULT;
+pub(crate) use self::statics::{SHRINK_DEFAULT, unread};
 pub use self::statics::{StaticZone, Statics};
 pub use self::tls::TlsListener;
 pub use self::zones::Combined;
@@ -42,6 +42,8 @@ pub struct Dnsbl {
     pub contact: String,
     /// Web address of the look-up page; `{ip}` and `{list}` in it are filled in.
     pub lookup: Option<String>,
+    /// The addresses of the web server that people reach under the zones' own names; none: they have no addresses.
+    pub web: Vec<IpAddr>,
     /// How long others may remember that somebody is listed.
     pub ttl: Duration,
     /// How long others may remember that somebody is not.
@@ -81,6 +83,9 @@ const ORIGIN_BYTES_MAX: usize = 253 - 64 - 64 - 33;
 /// More threads than processors do not answer faster.
 const THREADS_MAX: u64 = 256;
 
+/// Most addresses of the web server, so that they fit into an answer of 512 bytes.
+const WEB_ADDRESSES_MAX: usize = 8;
+
 /// Most servers of the zone, so that they fit into an answer of 512 bytes.
 const NAME_SERVERS_MAX: usize = 13;
 
@@ -90,6 +95,7 @@ pub(super) fn read(section: &Section<'_>, node_name: Option<&str>, lists: &Lists
     let ns = section.each("ns", &name_server());
     let contact = section.optional("contact", &mail_address());
     let lookup = section.optional("lookup", &web_address());
+    let web = section.each("web", &web_server());
     let ttl = section.setting("ttl", &duration(TTL));
     let negative_ttl = section.setting("negative-ttl", &duration(TTL));
     let threads = section.optional("threads", &number(1..=THREADS_MAX));
@@ -127,11 +133,13 @@ pub(super) fn read(section: &Section<'_>, node_name: Option<&str>, lists: &Lists
         label == zones::ALL || lists.find(label).is_some() || zones.combined.iter().any(|zone| zone.name == label)
     };
     check_servers(section, &origin, is_zone, &ns);
+    check_web(section, &web);
     Some(Dnsbl {
         listen: listen.into_iter().map(|address| address.value).collect(),
         ns: ns.into_iter().map(|server| server.value).collect(),
         contact: contact.unwrap_or_else(|| format!("hostmaster@{origin}")),
         lookup,
+        web: web.into_iter().map(|address| address.value).collect(),
         ttl: ttl?,
         negative_ttl: negative_ttl?,
         threads,
@@ -182,6 +190,32 @@ fn check_servers(section: &Section<'_>, origin: &str, is_zone: impl Fn(&str) -> 
             section.desk.report(fault.label("below the origin, without an address").hint(hint));
         }
     }
+}
+
+/// Reports addresses of the web server that are there twice, and those that are too many.
+fn check_web(section: &Section<'_>, addresses: &[Placed<IpAddr>]) {
+    if let Some(surplus) = addresses.get(WEB_ADDRESSES_MAX) {
+        let fault = Fault::error(surplus.place.clone(), format!("more than {WEB_ADDRESSES_MAX} addresses"));
+        section.desk.report(fault.label("one too many"));
+    }
+    for (index, address) in addresses.iter().enumerate() {
+        if let Some(first) = addresses[..index].iter().find(|other| other.value == address.value) {
+            let fault = Fault::error(address.place.clone(), format!("the address {} is there twice", address.value));
+            section.desk.report(fault.label("the second time").also(first.place.clone(), "the first"));
+        }
+    }
+}
+
+/// An address that a browser can reach. One of this machine alone leads each visitor to their own; 127.0.0.0/8 is also
+/// what stands for a listing.
+fn web_server() -> Form<'static, IpAddr> {
+    Form::of_text("an address of a web server, such as `192.0.2.80`", |text| {
+        let address: IpAddr = text.parse().map_err(|_| Mismatch::new(format!("`{}` is no address", shown(text))))?;
+        if address.is_loopback() || address.is_unspecified() || address.is_multicast() {
+            return Err(Mismatch::new("no address of a web server"));
+        }
+        Ok(address)
+    })
 }
 
 /// A name, and behind it the addresses, if any.

@@ -9,6 +9,7 @@ use dnsbl::datasets::Form;
 
 use super::actions::{ACTIONS_MAX, MapFile, any_list, check_path};
 use super::diagnose::Fault;
+use super::dnsbl::Statics;
 use super::forms::{duration, name, word};
 use super::lists::Lists;
 use super::reader::Section;
@@ -35,7 +36,12 @@ pub struct ExportFile {
 }
 
 /// Reads them; their names are none of the maps', and no two files are one.
-pub(super) fn read(section: &Section<'_>, lists: &Lists, maps: &[MapFile]) -> Vec<ExportFile> {
+pub(super) fn read(
+    section: &Section<'_>,
+    lists: &Lists,
+    maps: &[MapFile],
+    statics: Option<&Statics>,
+) -> Vec<ExportFile> {
     let drafts =
         section.tables("export", |section| (section.place("name"), section.place("path"), export_file(section, lists)));
     let mut taken = Vec::<(Range<usize>, ExportFile)>::new();
@@ -48,7 +54,11 @@ pub(super) fn read(section: &Section<'_>, lists: &Lists, maps: &[MapFile]) -> Ve
         }
         let mut paths = maps.iter().map(|map| &map.path).chain(taken.iter().map(|(_, other)| &other.path));
         if paths.any(|path| *path == export.path) {
-            section.desk.report(Fault::error(at_path, "two actions write one file").label("the second"));
+            section.desk.report(Fault::error(at_path.clone(), "two actions write one file").label("the second"));
+        }
+        if statics.is_some_and(|statics| statics.files().any(|file| file == export.path)) {
+            let fault = Fault::error(at_path, "an export would replace a file of [dnsbl.static]");
+            section.desk.report(fault.label("a zone is read from it"));
         }
         taken.push((at_name, export));
     }
@@ -67,5 +77,9 @@ fn export_file(section: &Section<'_>, lists: &Lists) -> Option<ExportFile> {
     let every = section.optional("every", &duration(EVERY));
     let path = path?;
     check_path(section, &path);
+    let there = section.desk.probe.can_follow(&path);
+    if there.is_err_and(|error| error.kind() == std::io::ErrorKind::IsADirectory) {
+        section.desk.report(section.wrong("path", "an export is a file").label("a folder"));
+    }
     Some(ExportFile { name: name?, path, list: list?, form: form?, every: every.unwrap_or(EVERY_DEFAULT) })
 }

@@ -57,8 +57,8 @@ pub use self::actions::{Actions, MapFile};
 pub use self::ask::{AskEffect, AskPolicy, AskedList, AskingGate, asked_by};
 pub use self::console::Console;
 pub use self::diagnose::{Fault, Faults, Severity};
-pub(crate) use self::dnsbl::SHRINK_DEFAULT;
 pub use self::dnsbl::{Combined, CookieSecrets, Dnsbl, NameServer, StaticZone, Statics, TlsListener};
+pub(crate) use self::dnsbl::{SHRINK_DEFAULT, unread};
 pub use self::dovecot::{DovecotGate, Secret};
 pub use self::exports::ExportFile;
 pub use self::feed::Feed;
@@ -245,7 +245,8 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
     let login_rules: Vec<bool> = rules.iter().map(|rule| rule.on.is_about_logins()).collect();
     let about = About { node: name.unwrap_or("localhost"), login_rules: &login_rules };
     let has_console = file.has("console");
-    let actions = file.part("action", |section| Some(actions::read(section, &lists, has_console, about)));
+    let statics = dnsbl.as_ref().and_then(|dnsbl| dnsbl.statics.as_ref());
+    let actions = file.part("action", |section| Some(actions::read(section, &lists, has_console, about, statics)));
     let console = file.part("console", console::read);
     Some(Config {
         node: node?,

@@ -35,6 +35,9 @@ pub trait Probe {
     /// Whether files can be made in the folder at `path`, or the folder itself if there is none yet.
     fn can_write_dir(&self, path: &Path) -> io::Result<()>;
 
+    /// Whether files can be made in the folder at `path`, which must be there: nobody makes it.
+    fn can_write_in(&self, path: &Path) -> io::Result<()>;
+
     /// Whether a listener can have `address`.
     fn can_bind(&self, address: SocketAddr, transport: Transport) -> io::Result<()>;
 
@@ -86,6 +89,14 @@ impl Probe for Machine {
             }
         }
         Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn can_write_in(&self, path: &Path) -> io::Result<()> {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        if !path.metadata()?.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        access(path, Access::WRITE_OK | Access::EXEC_OK).map_err(Into::into)
     }
 
     fn can_bind(&self, address: SocketAddr, transport: Transport) -> io::Result<()> {

@@ -160,7 +160,7 @@ pub(crate) fn dnsbl_settings(config: &Config, dnsbl: &Dnsbl) -> dnsbl::serve::Se
             .collect(),
         contact: dnsbl.contact.clone(),
         look_up_url: dnsbl.lookup.clone().unwrap_or_default(),
-        web_addresses: Vec::new(),
+        web_addresses: dnsbl.web.clone(),
         negative_ttl: dnsbl.negative_ttl,
         apex_ttl: dnsbl.ttl,
         timers: SoaTimers::default(),

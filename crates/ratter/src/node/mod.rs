@@ -62,6 +62,7 @@ use tracing::debug;
 use ::console::api::Happening;
 
 pub(crate) use asking::{Asked, Asking};
+pub(crate) use exports::judge_exports;
 pub(crate) use feed::about;
 pub(crate) use keeper::Keeper;
 pub(crate) use random::octets as random_octets;

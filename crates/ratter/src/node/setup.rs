@@ -234,10 +234,12 @@ fn start_outlets(config: &Config, node: &Arc<Node>, dnsbl: Option<DnsblOutlet>) 
     Ok(Outlets { gates, dnsbl, reports, exports, resolver })
 }
 
-/// The warnings of the configuration, without those of logs that were not there at the start: of these the sensors tell, as
-/// long as it is so.
+/// The warnings of the configuration, without those of logs and of zones' files that were not there at the start: of these
+/// the sensors and the zones tell, as long as it is so.
 fn lasting_warnings(config: &Config) -> Vec<String> {
-    let of_sensors: Vec<String> = config.sensors.iter().map(|sensor| config::missing(&sensor.path)).collect();
+    let mut passing: Vec<String> = config.sensors.iter().map(|sensor| config::missing(&sensor.path)).collect();
+    let statics = config.dnsbl.as_ref().and_then(|dnsbl| dnsbl.statics.as_ref());
+    passing.extend(statics.into_iter().flat_map(config::Statics::files).flat_map(|file| config::unread(file)));
     let titles = config.warnings.iter().map(|fault| fault.title.clone());
-    titles.filter(|title| !of_sensors.contains(title)).collect()
+    titles.filter(|title| !passing.contains(title)).collect()
 }

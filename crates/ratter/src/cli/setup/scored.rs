@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, anyhow, bail};
 use console::api::{ListWish, ListingView, UnlistWish, WishedSpan};
+use dnsbl::access::{KEY_LABEL_BYTES_MIN, Permit, Policy, ZoneAccess, ZoneLabel};
 
 use super::Asked;
 use crate::cli::Failure;
@@ -43,6 +44,9 @@ pub(super) struct Hit {
     pub(super) score: String,
 }
 
+/// Longest label of a name (RFC 1035 section 2.3.4).
+const LABEL_BYTES_MAX: usize = 63;
+
 /// Most letters of a meaning: SpamAssassin complains about longer ones.
 const MEANING_MAX: usize = 50;
 
@@ -53,12 +57,42 @@ pub(super) const BLOCKED: [Ipv4Addr; 3] =
 
 /// The zones of the configuration: first this node's `all`, asked with `key` if one is given, then the lists of `[[ask]]`.
 pub(super) fn zones(asked: &Asked<'_>, key: Option<&str>) -> Result<Vec<Zone>, Failure> {
+    if let Some(dnsbl) = &asked.config.dnsbl {
+        check_key(&dnsbl.access, key).map_err(|fault| Failure::Usage(format!("ratter: {fault}")))?;
+    }
     let zones: Vec<_> = own(asked.config, key).into_iter().chain(asked.config.asks.iter().map(others)).collect();
     if zones.is_empty() {
         let hint = "publish lists with [dnsbl], or name lists of others with [[ask]]";
         return Err(Failure::Usage(format!("ratter: there is no list that could be asked; {hint}")));
     }
     Ok(zones)
+}
+
+/// Refuses what is no key, and to ask `all` without one where nobody would be answered: each mail would wait for refusals.
+fn check_key(access: &[(ZoneLabel, ZoneAccess)], key: Option<&str>) -> Result<(), String> {
+    match key {
+        Some(key) if !(KEY_LABEL_BYTES_MIN..=LABEL_BYTES_MAX).contains(&key.len()) => {
+            return Err(format!(
+                "--key has {KEY_LABEL_BYTES_MIN} to {LABEL_BYTES_MAX} letters and digits, as `ratter key new` says it"
+            ));
+        }
+        Some(key) if !key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') => {
+            return Err("--key is one label of letters and digits, as `ratter key new` says it".to_owned());
+        }
+        Some(_) => return Ok(()),
+        None => {}
+    }
+    let with = |wanted: &ZoneLabel| access.iter().find(|(label, _)| label == wanted).map(|(_, rules)| rules);
+    let rules = with(&ZoneLabel::Named("all".to_owned())).or_else(|| with(&ZoneLabel::Others));
+    // Whoever asks from a free network needs none; whether the filter does, only its operator knows.
+    let wants_key = |rules: &ZoneAccess| {
+        rules.policy == Policy::Key && !rules.networks.iter().any(|(_, permit)| *permit == Permit::Free)
+    };
+    if rules.is_some_and(wants_key) {
+        let hint = "make one with `ratter key new NAME` and give it with --key";
+        return Err(format!("the zone `all` answers only who has a key (`policy = \"key\"`); {hint}"));
+    }
+    Ok(())
 }
 
 fn own(config: &Config, key: Option<&str>) -> Option<Zone> {
@@ -209,4 +243,34 @@ pub(super) fn output(command: &mut Command, input: &str) -> anyhow::Result<Strin
     let output = child.wait_with_output()?;
     let text = [output.stdout, output.stderr].concat();
     Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_one_label_and_is_there_where_one_is_wanted() {
+        let rules = |policy, networks| ZoneAccess { policy, networks, ..ZoneAccess::default() };
+        let named = || ZoneLabel::Named("all".to_owned());
+        let free = vec![("192.0.2.0/24".parse().unwrap(), Permit::Free)];
+        let closed = [(ZoneLabel::Others, rules(Policy::Key, vec![]))];
+        let open = [(ZoneLabel::Others, rules(Policy::Key, vec![])), (named(), rules(Policy::Open, vec![]))];
+        let freed = [(named(), rules(Policy::Key, free))];
+        let long = "k".repeat(64);
+        let cases: [(&[_], _, bool); 9] = [
+            (&closed, None, false),
+            (&open, None, true),
+            (&freed, None, true),
+            (&[], None, true),
+            (&closed, Some("h3mq8rkz2vbnx7yw"), true),
+            (&closed, Some("short"), false),
+            (&open, Some(&long), false),
+            (&open, Some("h3mq8rkz.example"), false),
+            (&closed, Some("h3mq8rkz 2vbnx7yw"), false),
+        ];
+        for (access, key, is_right) in cases {
+            assert_eq!(check_key(access, key).is_ok(), is_right, "{access:?} {key:?}");
+        }
+    }
 }

@@ -36,6 +36,18 @@ pub struct StaticZone {
     pub datasets: Vec<(Kind, Vec<PathBuf>)>,
 }
 
+impl Statics {
+    /// All files that zones are read from.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.zones.iter().flat_map(|zone| &zone.datasets).flat_map(|(_, files)| files).map(PathBuf::as_path)
+    }
+}
+
+/// The titles of the warnings about a file that is not there, and about one that cannot be read.
+pub(crate) fn unread(file: &Path) -> [String; 2] {
+    [format!("there is no file `{}`", file.display()), format!("cannot read `{}`", file.display())]
+}
+
 /// How often files can be looked at.
 const CHECK: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24);
 
@@ -80,13 +92,17 @@ pub(super) fn read(section: &Section<'_>) -> Statics {
     }
 }
 
-/// Reports a file that cannot be read. One that is not there yet is waited for.
+/// Reports a file that cannot be read. It is waited for, whatever keeps it away: the zone may have a copy from before, and
+/// everything else of the node is not to wait for a right or a mount.
 fn look_at(section: &Section<'_>, file: &Path, place: &core::ops::Range<usize>) {
+    let [missing, unreadable] = unread(file);
     let fault = match section.desk.probe.can_follow(file) {
         Ok(true) => return,
-        Ok(false) => Fault::warning(place.clone(), format!("there is no file `{}`", file.display()))
-            .label("the zone is not answered before it is there"),
-        Err(error) => Fault::error(place.clone(), format!("cannot read `{}`", file.display())).label(reason(&error)),
+        Ok(false) => Fault::warning(place.clone(), missing).label("the zone is not answered before it is there"),
+        Err(error) => Fault::warning(place.clone(), unreadable).label(reason(&error)).hint(
+            "until it can be read, the zone is answered from the copy of its last good files, if there is one"
+                .to_owned(),
+        ),
     };
     section.desk.report(fault);
 }
