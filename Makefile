@@ -1,5 +1,5 @@
 # `make run` and `make test` are all that a newcomer needs; the others are for those who work here.
-.PHONY: run test packages lint unit docs bench bench-bulk soak fuzz helpers clean
+.PHONY: run test packages lint unit docs bench bench-bulk soak sim fuzz helpers clean
 
 # Builds and starts a node that needs nothing installed and no root.
 run:
@@ -39,6 +39,10 @@ bench-bulk:
 soak:
 	RATTER_SOAK=1 RATTER_MODEL_EVENTS=100000000 PROPTEST_CASES=20000 \
 		cargo test --release --workspace --all-features --locked -- --nocapture
+
+# Thieves and 100,000 days of honest people in virtual time: prints whom they reach, and who is locked.
+sim:
+	RATTER_SOAK=1 cargo test --locked --quiet --package ratter-sim -- --nocapture --test-threads 1
 
 # Everything that reads bytes from outside, led by what the code does: an hour in all (`sh fuzz/run.sh 600` for less).
 fuzz:

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each room may depend on (`ARCHITECTURE.md`, "The rooms"). Only the binary sees every room.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("base", &[]),
     ("sensors", &["base"]),
     ("listings", &["base"]),
@@ -39,6 +39,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
             "passwords",
         ],
     ),
+    ("sim", &["base", "rules"]),
 ];
 
 /// Rooms whose core may not know of threads, sockets and runtimes: those stand behind the feature `io`.

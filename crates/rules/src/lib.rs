@@ -5,11 +5,13 @@
 //! - `reporters` weigh: what others report is a part of an attempt, and wants witnesses for a published list.
 //! - `owners` know from where and with what password a login succeeded: that is no guesser.
 //! - [`limits`] say how much may be sent: leaky buckets with reservations.
+//! - [`accounts`] know what an account does, and say when somebody else uses it.
 //! - [`Engine`] leads an event past them, and an overflow into the [`listings::Book`].
 //!
 //! Everything is pure: clocks and the secret come in as arguments, so that a day of mail can be replayed in a second
 //! with the same result. Every table has a named limit, and what it sheds is counted in [`Counters`].
 
+pub mod accounts;
 mod counters;
 mod door;
 mod engine;
