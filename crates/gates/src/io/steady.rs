@@ -97,6 +97,7 @@ struct Owned {
 
 enum What {
     Question(Stage),
+    DatabaseFailed,
     Event { kind: EventKind, session: Option<String>, password: Option<PasswordTag>, channel: Channel, tally: Tally },
 }
 
@@ -106,6 +107,10 @@ impl Owned {
         match &self.what {
             What::Question(stage) => {
                 door.ask(self.now, &Question { address: self.address, login, stage: *stage, service })
+            }
+            What::DatabaseFailed => {
+                door.database_failed(self.now, self.address, login);
+                Decision::PASS
             }
             What::Event { kind, session, password, channel, tally } => door.observe(&Event {
                 time: self.now,
@@ -219,6 +224,21 @@ impl Door for SteadyDoor {
             },
         };
         self.call(|door| door.observe(event), own)
+    }
+
+    fn database_failed(&self, now: Timestamp, address: Option<Address>, login: Option<&str>) {
+        let own = || Owned {
+            now,
+            address,
+            login: login.map(str::to_owned),
+            service: String::new(),
+            what: What::DatabaseFailed,
+        };
+        let tell = |door: &dyn Door| {
+            door.database_failed(now, address, login);
+            Decision::PASS
+        };
+        self.call(tell, own);
     }
 }
 

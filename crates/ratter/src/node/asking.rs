@@ -182,6 +182,10 @@ impl Door for AskingDoor {
         (asked.is_open() && !is_decided).then_some(self.policy.wait)
     }
 
+    fn database_failed(&self, now: Timestamp, address: Option<Address>, login: Option<&str>) {
+        self.node.database_failed(now, address, login);
+    }
+
     fn observe(&self, event: &Event<'_>) -> Decision {
         // Whom a list keeps out is not made known by his password, nor let in by it.
         let is_own = event.kind == EventKind::LoginOk && event.tally != Tally::Refused;
