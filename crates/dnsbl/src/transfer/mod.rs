@@ -355,11 +355,8 @@ fn error_reply(message: &[u8], rcode: Rcode, out: &mut [u8]) -> usize {
     let limit = out.len();
     let mut reply = Reply::begin(&query, out, limit, Extras::default());
     reply.rcode = rcode;
-    reply.error = match rcode {
-        Rcode::Refused => Some(NO_TRANSFER),
-        Rcode::NotAuth => Some((NOT_AUTHORITATIVE, "")),
-        _ => None,
-    };
+    let reasons = [(Rcode::Refused, NO_TRANSFER), (Rcode::NotAuth, (NOT_AUTHORITATIVE, ""))];
+    reply.error = reasons.into_iter().find(|(of, _)| *of == rcode).map(|(_, error)| error);
     reply.finish()
 }
 
