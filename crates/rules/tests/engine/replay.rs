@@ -165,7 +165,7 @@ fn who_was_taken_off_stays_off_after_a_restart() {
         }
     };
     let make = || Engine::new(crate::reputation::settings(), Arc::new(Book::new(NeverList::new([], []))), [9; 16]);
-    let now = BEGIN.plus(Duration::from_secs(60));
+    let now = BEGIN.plus(Duration::from_mins(1));
     let before = make();
     for second in 0..4 {
         before.observe(event(second).time, &event(second));
