@@ -100,13 +100,13 @@ pub(crate) fn unlist(config: Option<&Path>, arguments: &UnlistArguments, show: &
     Ok(if gone.is_empty() { Outcome::NothingFound } else { Outcome::Done })
 }
 
-/// The listings of networks around the subject, and the exceptions about it, which are left as they are.
-fn what_stays(client: &Client, arguments: &UnlistArguments) -> Result<(Vec<ListingView>, Vec<ExceptionView>), Failure> {
 /// What became of a listing that was taken back.
 const fn became(listing: &ListingView) -> &'static str {
     if listing.waited { "waits no more to come onto" } else { "is off" }
 }
 
+/// The listings of networks around the subject, and the exceptions about it, which are left as they are.
+fn what_stays(client: &Client, arguments: &UnlistArguments) -> Result<(Vec<ListingView>, Vec<ExceptionView>), Failure> {
     let path = format!("/v1/why?subject={}", escaped(&arguments.subject));
     let Why { listings, exceptions, .. } = client.get::<Why>(&path)?.unwrap_or_default();
     let is_meant = |l: &ListingView| arguments.on.as_ref().is_none_or(|list| *list == l.list);
