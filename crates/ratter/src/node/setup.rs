@@ -239,7 +239,7 @@ fn start_outlets(config: &Config, node: &Arc<Node>, dnsbl: Option<DnsblOutlet>) 
 fn lasting_warnings(config: &Config) -> Vec<String> {
     let mut passing: Vec<String> = config.sensors.iter().map(|sensor| config::missing(&sensor.path)).collect();
     let statics = config.dnsbl.as_ref().and_then(|dnsbl| dnsbl.statics.as_ref());
-    passing.extend(statics.into_iter().flat_map(config::Statics::files).flat_map(|file| config::unread(file)));
+    passing.extend(statics.into_iter().flat_map(config::Statics::files).flat_map(config::unread));
     let titles = config.warnings.iter().map(|fault| fault.title.clone());
     titles.filter(|title| !passing.contains(title)).collect()
 }
