@@ -102,6 +102,7 @@ fn nginx_takes(place: &Place) {
 fn a_served_map_has_an_etag_and_a_failing_one_says_why() {
     let place = Place::new("maps");
     let missing = place.join("later/map");
+    fs::create_dir(place.join("later")).expect("a folder");
     let failing = format!("[[action.map]]\nname = \"late\"\npath = \"{}\"\nformat = \"plain\"\n", missing.display());
     let node = Node::start(&Config::new().with(&maps(&place)).with(&failing));
     list(&node, "192.0.2.7", "a test");
@@ -125,6 +126,9 @@ fn a_served_map_has_an_etag_and_a_failing_one_says_why() {
     }
 
     let late = || node.quick_status().actions.into_iter().find(|action| action.name == "late").expect("it is shown");
+    wait::until_true("the file", || missing.exists());
+    fs::remove_dir_all(place.join("later")).expect("a folder of ours");
+    list(&node, "192.0.2.8", "a test");
     wait::until_true("a failure", || late().failed > 0);
     assert!(late().fault.is_some_and(|fault| fault.contains("No such file")) && late().behind_ms > 0, "{:?}", late());
     assert!(node.cli(&["status"]).out.contains("failing, "), "{:?}", node.cli(&["status"]));
