@@ -154,6 +154,28 @@ fn behind_a_relay_of_our_own_the_login_is_blocked_and_the_relay_is_not() {
 }
 
 #[test]
+fn where_others_send_too_the_login_is_blocked_and_the_address_is_not() {
+    let gate = free_port();
+    let node = Node::start(&Config::new().with(&format!("[gate.postfix]\nlisten = [\"{gate}\"]\n{LIMIT}")));
+    let ask = format!("check_policy_service inet:{gate}");
+    let postfix =
+        Postfix::start(&format!("smtpd_recipient_restrictions = {ask}\nsmtpd_end_of_data_restrictions = {ask}\n"));
+    let send = |login: &str, to: &str| postfix.client(THIEF, login).mail(&[to], "");
+    for colleague in ["bob", "carol", "dave"] {
+        let answer = send(&format!("{colleague}@example.org"), "x@example.net");
+        assert!(answer.starts_with("250"), "{answer}");
+    }
+    let mut alice = postfix.client(THIEF, "alice@example.org");
+    for mail in 1..=13 {
+        alice.mail(&[&format!("r{mail}@example.net")], "");
+    }
+    node.wait_listed("login:alice@example.org", "blocked");
+    assert_eq!(node.listings("blocked").len(), 1);
+    let answer = send("bob@example.org", "y@example.net");
+    assert!(answer.starts_with("250"), "{answer}");
+}
+
+#[test]
 fn rspamds_exporter_tells_of_limits_and_injected_text_of_nobody() {
     let (place, redis, exports) = (Place::new("rspamd"), Redis::start(), free_port());
     let node = Node::start(&Config::new().with(&format!("[sensor.rspamd]\nlisten = \"{exports}\"\n")));

@@ -107,6 +107,9 @@ impl SendingDoor for Node {
         let login = sending.login.map(|login| self.logins.canonical(login));
         let sending = &Sending { login: login.as_deref(), ..*sending };
         let outcome = self.sending.limiter.settle(self.sending.at(now), sending);
+        if matches!(outcome, Outcome::Pass) {
+            self.note_sender(now, sending);
+        }
         self.tell_exceeded(now, sending, outcome)
     }
 
@@ -135,6 +138,24 @@ impl Node {
             }
         };
         self.sending.explain(now, login, address).into_iter().map(view).collect()
+    }
+
+    /// Whoever may send has logged in: where nothing else tells of logins, this shows that several people share an address.
+    fn note_sender(&self, now: Timestamp, sending: &Sending<'_>) {
+        if sending.login.is_some() && sending.address.is_some() {
+            self.observe(&Event {
+                time: now,
+                kind: EventKind::LoginOk,
+                service: "submission",
+                address: sending.address,
+                login: sending.login,
+                session: None,
+                password: None,
+                channel: Channel::Gate,
+                tally: Tally::One,
+                reporter: None,
+            });
+        }
     }
 
     /// Makes an event of a limit that a message exceeded for the first time.
