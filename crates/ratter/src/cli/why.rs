@@ -49,13 +49,19 @@ fn text(why: &Why) -> String {
     }
     parts.extend(why.listings.iter().flat_map(grounds));
     parts.extend(why.exceptions.iter().map(exception_line));
-    for level in &why.levels {
+    let (counting, silent): (Vec<_>, Vec<_>) =
+        why.levels.iter().partition(|level| level.count > 0 || level.distinct > 0);
+    for level in &counting {
         let distinct = match level.distinct_limit {
             0 => String::new(),
             limit => format!(", {} of {limit} different", level.distinct),
         };
         let until = level.falls_out.as_ref().map(|at| format!(", the oldest counts until {at}")).unwrap_or_default();
         parts.push(format!("rule {}: {} of {}{distinct}{until}", level.rule, level.count, level.limit));
+    }
+    if !silent.is_empty() {
+        let others = if counting.is_empty() { "" } else { " other" };
+        parts.push(format!("{}{others} rules have counted nothing of it", silent.len()));
     }
     parts.extend(why.limits.iter().map(limit_line));
     if !why.counts.is_empty() {
