@@ -356,6 +356,8 @@ fn every_example_of_the_guide_is_valid() {
         let config = good(&format!("{example}{node}"));
         assert!(config.warnings.is_empty(), "{example}\n{}", config.warnings);
     }
+    let installed = good(include_str!("../../../contrib/ratter.toml"));
+    assert!(installed.warnings.is_empty(), "{}", installed.warnings);
 }
 
 /// Whatever is wrong, it is a fault within the text, and showing it works.
