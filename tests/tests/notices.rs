@@ -109,7 +109,8 @@ fn sendmail_gets_the_letter_and_a_report_of_abuse_is_one() {
     // A person's block is no attack that anybody should hear of.
     list(&node, "203.0.113.2");
     let letters = || -> Vec<_> {
-        let files = std::fs::read_dir(place.path()).expect("the folder is read").map(|file| file.expect("a file").path());
+        let files =
+            std::fs::read_dir(place.path()).expect("the folder is read").map(|file| file.expect("a file").path());
         files.filter(|file| file.extension().is_some_and(|ending| ending == "letter")).collect()
     };
     wait::until_true("both reports", || letters().len() >= 2);
