@@ -73,7 +73,7 @@ fn resolvers_of_a_busy_server_are_soon_told_all() {
         let reply = text(&ask(&world, millis as u32 % resolvers, &listed, UDP, millis));
         assert_eq!(reply, "NOERROR aa; 1.2.0.192.auth 2043 A 127.0.0.43");
     }
-    assert!(short[0] > 5000, "{short:?}: the common account was too small at first");
+    assert!(short[..3].iter().sum::<u32>() > 5000, "{short:?}: the common account was too small at first");
     assert!(short[seconds - 5..].iter().all(|count| *count == 0), "{short:?}");
     assert!(streams <= resolvers, "{streams}: each came once at most");
     // A flood in the name of others is nothing to those.
