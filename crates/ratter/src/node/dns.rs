@@ -14,6 +14,7 @@ use dnsbl::transfer::{History, TransferTotals, Transfers};
 use listings::Book;
 use store::KeptKey;
 
+use super::clients::Clients;
 use super::keys::Keys;
 use super::statics::FileZones;
 use super::{Node, convert, random, tls};
@@ -31,6 +32,7 @@ pub(super) struct DnsblOutlet {
     keys: Keys,
     files: Option<FileZones>,
     feed: Option<FeedServer>,
+    clients: Option<Clients>,
     _tls: Option<tls::Watch>,
 }
 
@@ -60,6 +62,7 @@ impl DnsblOutlet {
         let access = Arc::new(access);
         let keys = Keys::restore(Arc::clone(&access), secret, kept.keys);
         let feed = super::feed::start(config, book, &access, kept.history.as_ref())?;
+        let clients = Clients::start(&config.resolver, &access, book)?;
         let mut responder = Responder::with_access(zones, access);
         if let Some(statics) = statics {
             responder = responder.with_statics(Arc::clone(statics));
@@ -77,7 +80,14 @@ impl DnsblOutlet {
         let threads = settings.threads.unwrap_or(processors);
         let mut server = Server::start(&settings.listen, Arc::clone(&responder), book, threads)?;
         let tls = settings.tls.as_ref().map(|tls| tls::start(&mut server, tls, book)).transpose()?;
-        Ok(Self { origin: settings.origin.clone(), server, responder, keys, files, feed, _tls: tls })
+        Ok(Self { origin: settings.origin.clone(), server, responder, keys, files, feed, clients, _tls: tls })
+    }
+
+    /// Has the reverse names looked up of clients that have asked where those are wanted.
+    pub(super) fn look_up_clients(&self) {
+        if let Some(clients) = &self.clients {
+            clients.look_up();
+        }
     }
 
     /// What was asked with keys since the last time, if it is time to keep it.

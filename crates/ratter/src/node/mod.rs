@@ -9,6 +9,7 @@
 mod actions;
 mod asking;
 mod bulk;
+mod clients;
 mod console;
 mod convert;
 mod dns;
@@ -192,6 +193,9 @@ impl Node {
             self.store.wake();
         }
         self.keep_key_counts(|outlet| outlet.key_counts_due(now));
+        if let Some(dnsbl) = self.outlets.get().and_then(|outlets| outlets.dnsbl.as_ref()) {
+            dnsbl.look_up_clients();
+        }
     }
 
     /// Shows a sensor.

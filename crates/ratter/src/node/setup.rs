@@ -218,10 +218,11 @@ fn start_store(
     history: Option<Arc<History>>,
     actions: &Arc<Actions>,
 ) -> anyhow::Result<Store> {
-    let (book, names, tell, actions) = (Arc::clone(book), Arc::clone(names), happenings.clone(), Arc::clone(actions));
+    let mut teller = journal::Teller::new(Arc::clone(names), happenings.clone());
+    let (book, actions) = (Arc::clone(book), Arc::clone(actions));
     Ok(opened.start(move |entries| {
         let before = entries.len();
-        journal::drain(&book, &names, &tell, history.as_deref(), entries);
+        teller.drain(clock::now(), &book, history.as_deref(), entries);
         actions.push(&entries[before..]);
     })?)
 }
