@@ -72,6 +72,12 @@ fn a_flood_waits_and_a_person_decides() {
         misbehave(number);
     }
     assert!(is_answered(&node, 13) && !is_answered(&node, 14));
+    // What waits goes on waiting after a restart.
+    node.stop();
+    node.start_again();
+    assert!(is_answered(&node, 13) && !is_answered(&node, 14));
+    let shown = node.cli(&["publish", "--show"]).with_code(0).out;
+    assert!(shown.contains(&address(14)) && shown.contains(&address(15)), "{shown}");
     node.cli(&["publish", "--drop", "spam"]).with_code(0);
     assert!(!is_answered(&node, 14));
 

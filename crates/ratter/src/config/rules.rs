@@ -85,14 +85,29 @@ pub enum By {
     V6Bits56,
     /// That of the /48 around an IPv6 address.
     V6Bits48,
+    /// That of the autonomous system of the address, where `asn-file` tells it.
+    System,
+    /// That of the password that was tried, whatever the login.
+    Password,
 }
 
 impl By {
     const fn is_network(self) -> bool {
         match self {
-            Self::Address | Self::Login | Self::LoginOnly | Self::NoLogin | Self::Sender => false,
+            Self::Address
+            | Self::Login
+            | Self::LoginOnly
+            | Self::NoLogin
+            | Self::Sender
+            | Self::System
+            | Self::Password => false,
             Self::V4Bits24 | Self::V6Bits56 | Self::V6Bits48 => true,
         }
+    }
+
+    /// Whether failed logins can be counted by it to block whoever fails next where many strangers did.
+    const fn is_suspect(self) -> bool {
+        self.is_network() || matches!(self, Self::System | Self::Password)
     }
 }
 
@@ -128,7 +143,7 @@ pub enum Effect {
         /// What its clients meet meanwhile.
         then: Then,
     },
-    /// The addresses that tried the login are blocked, and from then on every stranger who tries it.
+    /// The addresses that tried the login, or failed in the network, are blocked, and from then on every stranger who does.
     BlockAddresses {
         /// For how long; never extended.
         span: Duration,
@@ -161,6 +176,9 @@ const COUNT_MAX: u64 = 1000;
 
 /// Most addresses that are remembered for one login.
 const STRANGERS_MAX: u16 = 64;
+
+/// Most failures that are counted by network, autonomous system or password.
+const SUSPICIONS_MAX: u16 = 100;
 
 /// Most events that a good thing weighs up.
 const PER_GOOD_MAX: u64 = 10;
@@ -251,6 +269,7 @@ fn one(section: &Section<'_>, lists: &Lists) -> Option<Draft> {
     }
     refuse_odd_subjects(section, on, by);
     refuse_odd_sieges(section, by, block.as_ref());
+    refuse_odd_suspects(section, on, by, block.as_ref(), distinct);
     if reverse.is_some() && (by != Some(By::Address) || section.has("block")) {
         let fault = section.wrong("reverse", "only an address that is to be listed is asked for its reverse name");
         section.desk.report(fault.label("goes with `by = \"address\"` and `list`"));
@@ -298,7 +317,7 @@ fn triggers() -> impl Iterator<Item = (&'static str, Trigger)> {
     events.chain([("blocked", Trigger::Blocked), ("listed", Trigger::Listed)])
 }
 
-const fn subjects() -> [(&'static str, By); 8] {
+const fn subjects() -> [(&'static str, By); 10] {
     [
         ("address", By::Address),
         ("login", By::Login),
@@ -308,6 +327,8 @@ const fn subjects() -> [(&'static str, By); 8] {
         ("/24", By::V4Bits24),
         ("/56", By::V6Bits56),
         ("/48", By::V6Bits48),
+        ("asn", By::System),
+        ("password", By::Password),
     ]
 }
 
@@ -315,10 +336,11 @@ const fn reverse_names() -> [(&'static str, ReverseName); 3] {
     [("dynamic", ReverseName::Dynamic), ("none", ReverseName::Missing), ("proper", ReverseName::Proper)]
 }
 
-/// A network is counted by what is listed in it, and by nothing else.
+/// A network is listed for what is listed in it, and for nothing else.
 fn refuse_odd_subjects(section: &Section<'_>, on: Option<Trigger>, by: Option<By>) {
     let (Some(on), Some(by)) = (on, by) else { return };
-    if (on == Trigger::Listed) != by.is_network() {
+    let is_about_failures = on == Trigger::Event(EventKind::LoginFailed) && by.is_suspect();
+    if (on == Trigger::Listed) != by.is_network() && !is_about_failures {
         let fault = section.wrong("by", "what is listed is counted by network, and nothing else is");
         section.desk.report(fault.label("`on = \"listed\"` goes with `\"/24\"`, `\"/56\"` and `\"/48\"`"));
     }
@@ -326,7 +348,7 @@ fn refuse_odd_subjects(section: &Section<'_>, on: Option<Trigger>, by: Option<By
         let fault = Fault::error(section.key_place("list"), "a sender is blocked, not listed: it may be a login");
         section.desk.report(fault.hint("use `block = { for = \"ever\" }`".to_owned()));
     }
-    if by.is_network() && section.has("block") {
+    if by.is_network() && !is_about_failures && section.has("block") {
         let fault = Fault::error(section.key_place("block"), "a network is listed, not blocked");
         section.desk.report(fault.hint("use `list = { on = \"null\", for = \"3d\" }`".to_owned()));
     }
@@ -335,7 +357,7 @@ fn refuse_odd_subjects(section: &Section<'_>, on: Option<Trigger>, by: Option<By
 /// What blocks the addresses that try a login tells addresses apart by itself; and attempts without a login are nobody's.
 fn refuse_odd_sieges(section: &Section<'_>, by: Option<By>, block: Option<&Effect>) {
     let is_siege = matches!(block, Some(Effect::BlockAddresses { .. }));
-    if is_siege && section.has("distinct") {
+    if is_siege && section.has("distinct") && matches!(by, Some(By::Login | By::NoLogin)) {
         let fault = Fault::error(section.key_place("distinct"), "`count` counts different addresses already");
         section.desk.report(fault.label("not with `whom = \"addresses\"`"));
     }
@@ -343,6 +365,33 @@ fn refuse_odd_sieges(section: &Section<'_>, by: Option<By>, block: Option<&Effec
         let fault = section.wrong("by", "nobody is the subject of attempts without a login");
         let hint = "use `block = { for = \"24h\", whom = \"addresses\" }`".to_owned();
         section.desk.report(fault.label("goes with `whom = \"addresses\"`").hint(hint));
+    }
+}
+
+/// What makes a suspect of a network or a password is failures at several logins: a device with an old password that
+/// travels has one. And nobody is published, nor a whole network blocked, for what neighbours do.
+fn refuse_odd_suspects(
+    section: &Section<'_>,
+    on: Option<Trigger>,
+    by: Option<By>,
+    block: Option<&Effect>,
+    distinct: Option<Distinct>,
+) {
+    let is_failure = on == Some(Trigger::Event(EventKind::LoginFailed));
+    if !is_failure || !by.is_some_and(By::is_suspect) {
+        return;
+    }
+    let whom = || "use `block = { for = \"24h\", whom = \"addresses\" }`".to_owned();
+    if section.has("list") {
+        let fault = Fault::error(section.key_place("list"), "nobody is listed for what his neighbours do");
+        section.desk.report(fault.hint(whom()));
+    } else if block.is_some_and(|block| !matches!(block, Effect::BlockAddresses { .. })) {
+        let fault = Fault::error(section.key_place("block"), "only the addresses that failed are blocked");
+        section.desk.report(fault.label("goes with `whom = \"addresses\"`").hint(whom()));
+    } else if distinct.is_none_or(|distinct| distinct.of != Of::Login) {
+        let fault = section.wrong("by", "failures at one login are no attack on many");
+        let hint = "add `distinct = { of = \"login\", at-least = 3 }`".to_owned();
+        section.desk.report(fault.label("goes with different logins").hint(hint));
     }
 }
 
@@ -457,12 +506,16 @@ fn block_sender(section: &Section<'_>, on: Option<Trigger>) -> Option<()> {
 /// Whether a rule can block the addresses that tried a login.
 fn block_addresses(section: &Section<'_>, on: Option<Trigger>, by: Option<By>, count: Option<u16>) -> Option<()> {
     let (on, by, count) = (on?, by?, count?);
-    let fault = if on != Trigger::Event(EventKind::LoginFailed) || !matches!(by, By::Login | By::NoLogin) {
+    let is_siege = matches!(by, By::Login | By::NoLogin);
+    let count_max = if is_siege { STRANGERS_MAX } else { SUSPICIONS_MAX };
+    let fault = if on != Trigger::Event(EventKind::LoginFailed) || !is_siege && !by.is_suspect() {
         let fault = section.wrong("whom", "only the addresses that tried a login are counted");
-        fault.label("goes with `on = \"login-failed\"` and `by = \"login\"` or `\"no-login\"`")
-    } else if count > STRANGERS_MAX {
+        fault.label(
+            "goes with `on = \"login-failed\"`, and not with `by = \"address\"`, `\"login-only\"` or `\"sender\"`",
+        )
+    } else if count > count_max {
         let fault = section.wrong("whom", "so many addresses are not remembered");
-        fault.label(format!("`count` is more than {STRANGERS_MAX}"))
+        fault.label(format!("`count` is more than {count_max}"))
     } else if section.has("then") {
         let fault = Fault::error(section.key_place("then"), "addresses that are strangers are refused at once");
         fault.label("not with `whom = \"addresses\"`")

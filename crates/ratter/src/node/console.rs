@@ -237,6 +237,7 @@ impl Node {
             .chain(self.actions.warnings())
             .chain(self.reporter_warnings())
             .chain(self.held_warnings())
+            .chain(self.blindness())
             .collect()
     }
 }

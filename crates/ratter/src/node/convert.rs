@@ -51,6 +51,8 @@ fn rule(rule: &config::Rule) -> rules::Rule {
             config::By::V4Bits24 => rules::By::Network(rules::Width::V4Bits24),
             config::By::V6Bits56 => rules::By::Network(rules::Width::V6Bits56),
             config::By::V6Bits48 => rules::By::Network(rules::Width::V6Bits48),
+            config::By::System => rules::By::System,
+            config::By::Password => rules::By::Password,
         },
         count: rule.count,
         within: rule.within,

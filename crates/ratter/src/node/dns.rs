@@ -9,7 +9,7 @@ use base::Timestamp;
 use dnsbl::access::{Access, AccessSettings, KeySecret};
 use dnsbl::io::{FeedServer, Server};
 use dnsbl::mirror::{MirrorState, Mirrors};
-use dnsbl::serve::{Outcome, Responder, Totals, Zones};
+use dnsbl::serve::{Outcome, Responder, Shield, Totals, Zones};
 use dnsbl::transfer::{History, TransferTotals, Transfers};
 use listings::Book;
 use store::KeptKey;
@@ -71,6 +71,7 @@ impl DnsblOutlet {
             let mirrors = Mirrors::new(settings.mirrors.iter().cloned()).map_err(|fault| cannot_serve(&[fault]))?;
             responder = responder.with_mirrors(Arc::new(mirrors));
         }
+        responder = responder.with_shield(Shield::new(Arc::clone(book), settings.unfiltered.iter().cloned()));
         if let (Some(transfers), Some(history)) = (&settings.transfers, kept.history) {
             let transfers = Transfers::new(transfers.clone(), history).map_err(|faults| cannot_serve(&faults))?;
             responder = responder.with_transfers(Arc::new(transfers));

@@ -43,9 +43,11 @@ mod sensing;
 mod setup;
 mod statics;
 mod streams;
+mod systems;
 mod tls;
 mod versions;
 mod views;
+mod waiting;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -122,6 +124,8 @@ pub(crate) struct Node {
     standings_saved: AtomicU64,
     /// The lists of which people know that something waits, as bits; and how many canaries they know of.
     held_told: AtomicU32,
+    /// What waits for a person, over a restart.
+    waiting: waiting::WaitingFile,
     canaries_told: AtomicU64,
     /// Whether people know that counting is paused.
     outage_told: AtomicBool,
@@ -189,6 +193,7 @@ impl Node {
         self.expire_exceptions(now);
         self.tell_of_outage(now);
         self.tell_of_held(now);
+        self.keep_waiting(now, false);
         if self.book.expire(now) > 0 {
             self.store.wake();
         }

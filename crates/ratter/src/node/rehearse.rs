@@ -141,16 +141,25 @@ fn read_line(line: &str, events: &mut Vec<Due>) -> Result<(), String> {
         let filled = |text: &str| text.replace(NUMBER, &number.to_string());
         let named = |text: &str| (text != "-").then(|| filled(text));
         let address = named(address).map(|text| text.parse().map_err(|_| format!("`{text}` is no address")));
-        let tag = password.map(filled).map(|text| text.parse().map_err(|_| format!("`{text}` is no number")));
+        let tag = password.map(filled).map(|text| read_password(&text));
         events.push(Due {
             at: begin.plus(every * number),
             kind,
             address: address.transpose()?,
             login: login.and_then(named),
-            password: tag.transpose()?.map(PasswordTag),
+            password: tag.transpose()?,
         });
     }
     Ok(())
+}
+
+/// `7`, the seventh password of its login; `same:7`, which is known to be the same for other logins, too.
+fn read_password(text: &str) -> Result<PasswordTag, String> {
+    let number = |digits: &str| digits.parse().map_err(|_| format!("`{text}` is no number"));
+    match text.strip_prefix("same:") {
+        Some(digits) => Ok(PasswordTag::of_password(number(digits)?)),
+        None => Ok(PasswordTag::of_guess(number(text)?)),
+    }
 }
 
 /// An engine with a book of its own, in the time of the test.
