@@ -2,7 +2,7 @@
 # Where `make install` puts things; DESTDIR is for those who build packages.
 PREFIX = /usr/local
 
-.PHONY: run install test packages lint unit docs bench bench-bulk soak sim fuzz helpers clean
+.PHONY: run install test packages lint unit docs bench bench-bulk soak trixie sim fuzz helpers clean
 
 # Builds and starts a node that needs nothing installed and no root.
 run:
@@ -51,6 +51,12 @@ bench-bulk:
 soak:
 	RATTER_SOAK=1 RATTER_MODEL_EVENTS=100000000 PROPTEST_CASES=20000 \
 		cargo test --release --workspace --all-features --locked -- --nocapture
+
+# The real Dovecot 2.4 in FOLDER, which is filled with Debian 13 (some 150 MB) where it is empty.
+trixie:
+	sh tests/trixie.sh $(FOLDER)
+	cargo build --workspace --all-features --bins --locked --quiet
+	RATTER_TRIXIE=$(FOLDER) cargo test --locked --package ratter-tests --test dovecot24_live -- --ignored
 
 # Thieves and 100,000 days of honest people in virtual time: prints whom they reach, and who is locked.
 sim:

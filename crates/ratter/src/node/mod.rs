@@ -203,6 +203,11 @@ impl Node {
         }
     }
 
+    /// The DNS server, if there is one and it has started.
+    fn dnsbl(&self) -> Option<&DnsblOutlet> {
+        self.outlets.get()?.dnsbl.as_ref()
+    }
+
     /// Shows a sensor.
     fn add_gauge(&self, gauge: &Arc<SensorGauge>) {
         self.sensors.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(gauge));

@@ -62,7 +62,7 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
     let now = clock::now();
     let stored_names = store::Names {
         lists: config.lists.iter().map(|list| list.name.clone()).collect(),
-        rules: config.rules.iter().map(|rule| rule.name.clone()).collect(),
+        rules: config.rules.iter().map(|rule| rule.name.to_string()).collect(),
     };
     let (memory, memory_of_failures) = convert::memory(config);
     let limits = Limits {
