@@ -28,7 +28,7 @@ fn database(prefix: u32, bits: u32, number: u32) -> Vec<u8> {
         [text("binary_format_major_version"), number_16(2)].concat(),
         [text("binary_format_minor_version"), number_16(0)].concat(),
         [text("build_epoch"), vec![0x01, 0x02, 1]].concat(),
-        [text("description"), map(0)].concat(),
+        [text("description"), map(1), text("en"), text("a test")].concat(),
     ]
     .concat();
     [tree, vec![0; 16], entry, MARK.to_vec(), metadata].concat()
@@ -100,7 +100,8 @@ fn no_damage_of_a_file_stops_the_node() {
         let mut bytes = whole.clone();
         bytes[at] ^= 0xff;
         fs::write(&path, &bytes).unwrap();
-        // Whatever it says, it says something, and quickly.
-        let _ = SystemsFile::open(path.clone()).system_of(address("203.0.113.7"));
+        // Whatever it says, it is a number or nothing, and there at once.
+        let told = SystemsFile::open(path.clone()).system_of(address("203.0.113.7"));
+        assert!(told.is_none_or(|number| number != 64_501), "byte {at}");
     }
 }
