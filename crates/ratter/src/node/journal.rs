@@ -150,7 +150,7 @@ mod tests {
         let mut change = |count: u32, millis: u64| {
             let now = Timestamp::from_millis(1_800_000_000_000 + millis);
             for number in 0..count {
-                let network: Network = format!("198.51.{}.{}", millis / 1000, number).parse().unwrap();
+                let network: Network = format!("198.51.{}.{number}", millis / 100).parse().unwrap();
                 let maker = Maker::Person { name: "test".into(), reason: "test".into() };
                 let (subject, list, evidence) = (Subject::Network(network), ListId::BLOCKED, Evidence::default());
                 book.list(now, Wish { subject, list, until: Until::Never, maker, evidence }).unwrap();
