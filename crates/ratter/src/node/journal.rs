@@ -159,11 +159,11 @@ mod tests {
             teller.unlogged
         };
         assert_eq!(change(15, 0), [0, 0]);
-        assert_eq!(change(50, 999), [30, 0]);
+        assert_eq!(change(50, 999), [45, 0]);
         assert_eq!(change(0, 1001), [0, 0], "they are summed up when the second is over");
         assert_eq!(change(25, 2000), [5, 0]);
-        assert_eq!(entries.len(), 75);
+        assert_eq!(entries.len(), 90);
         let told = core::iter::from_fn(|| watcher.try_recv().ok()).count();
-        assert_eq!(told, 75);
+        assert_eq!(told, 90);
     }
 }
