@@ -135,6 +135,14 @@ pub enum By {
     Password,
 }
 
+impl By {
+    /// Whether failed logins are counted by it to block whoever fails next where many strangers did.
+    #[must_use]
+    pub const fn is_suspect(self) -> bool {
+        matches!(self, Self::Network(_) | Self::System | Self::Password)
+    }
+}
+
 /// How wide a network is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Width {

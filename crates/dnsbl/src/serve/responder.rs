@@ -248,8 +248,11 @@ impl Responder {
             }
             Err(Fault::Format) => return self.no_query(turn, message, out),
         };
-        if let Some(transfers) = self.transfers.as_ref().filter(|_| Transfers::is_for(&query, asker.transport)) {
-            return transfers.reply(asker, message, out, |message, out| self.answer_in(turn, message, out));
+        let is_in_book = |query: &Query<'_>| self.is_in_book(query);
+        if let Some(transfers) =
+            self.transfers.as_ref().filter(|_| Transfers::is_for(&query, asker.transport, is_in_book))
+        {
+            return transfers.reply(asker, message, out, is_in_book, |message, out| self.answer_in(turn, message, out));
         }
         let limit = match (asker.transport, query.edns) {
             (Transport::Tcp | Transport::Tls, _) => usize::from(u16::MAX),
@@ -257,6 +260,9 @@ impl Responder {
             (Transport::Udp { .. }, None) => REPLY_BYTES_MIN,
         };
         let (cookie, is_known) = self.cookie(asker, query.edns.and_then(|edns| edns.cookie));
+        if is_known {
+            self.access.prove(asker.address, asker.now);
+        }
         let extras = Extras { nsid: &self.zones.nsid, cookie, is_padded: asker.transport == Transport::Tls };
         let mut reply = Reply::begin(&query, out, limit, extras);
         let filled = self.fill(turn, &query, &mut reply);
@@ -405,6 +411,11 @@ impl Responder {
         let book_labels = self.place(query).map_or(0, |place| place.zone.labels);
         self.mirrors.as_ref().is_some_and(|mirrors| mirrors.slot_for(query, book_labels).is_some())
             || self.statics.as_ref().is_some_and(|statics| statics.alone_for(query, book_labels).is_some())
+    }
+
+    /// Whether the question's name stands in a zone that is answered from the book.
+    fn is_in_book(&self, query: &Query<'_>) -> bool {
+        query.class == code::CLASS_IN && self.place(query).is_some() && !self.is_of_others(query)
     }
 
     /// Whether the message of a stream asks for the transfer of a zone of the book.

@@ -106,7 +106,8 @@ pub(super) fn read(section: &Section<'_>, node_name: Option<&str>, lists: &Lists
     let transfers = section.part("transfer", |section| Some(secondaries::read(section)));
     let statics = section.part("static", |section| Some(statics::read(section)));
     let tls = section.part("tls", tls::read);
-    let mirrors = mirrors::read(section);
+    let addresses: Vec<SocketAddr> = listen.iter().map(|address| address.value).collect();
+    let mirrors = mirrors::read(section, &addresses, statics.as_ref());
     let unfiltered = section.optional_each("unfiltered", &domain()).unwrap_or_default();
     // A wrong origin has been told; what stands below it is read all the same.
     let zones = zones::read(section, origin.as_deref().unwrap_or("invalid"), lists, statics.as_ref());
@@ -138,7 +139,7 @@ pub(super) fn read(section: &Section<'_>, node_name: Option<&str>, lists: &Lists
     check_servers(section, &origin, is_zone, &ns);
     check_web(section, &web);
     Some(Dnsbl {
-        listen: listen.into_iter().map(|address| address.value).collect(),
+        listen: addresses,
         ns: ns.into_iter().map(|server| server.value).collect(),
         contact: contact.unwrap_or_else(|| format!("hostmaster@{origin}")),
         lookup,

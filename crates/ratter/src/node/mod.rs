@@ -9,6 +9,7 @@
 mod actions;
 mod asking;
 mod bulk;
+mod clients;
 mod console;
 mod convert;
 mod dns;
@@ -197,6 +198,14 @@ impl Node {
             self.store.wake();
         }
         self.keep_key_counts(|outlet| outlet.key_counts_due(now));
+        if let Some(dnsbl) = self.outlets.get().and_then(|outlets| outlets.dnsbl.as_ref()) {
+            dnsbl.look_up_clients();
+        }
+    }
+
+    /// The DNS server, if there is one and it has started.
+    fn dnsbl(&self) -> Option<&DnsblOutlet> {
+        self.outlets.get()?.dnsbl.as_ref()
     }
 
     /// Shows a sensor.

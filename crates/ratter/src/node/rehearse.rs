@@ -208,7 +208,7 @@ impl Stage {
         let book = Arc::new(Book::seeded(never, 0));
         // The same test gives the same answer: its keys need not be secret.
         let engine = Engine::new(convert::engine_settings(config), Arc::clone(&book), [0; 16]);
-        let rules = config.rules.iter().map(|rule| rule.name.clone()).collect();
+        let rules = config.rules.iter().map(|rule| rule.name.to_string()).collect();
         Ok(Self { names: convert::names(config), book, engine, reverse_names: known, made_by: BTreeSet::new(), rules })
     }
 

@@ -62,7 +62,7 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
     let now = clock::now();
     let stored_names = store::Names {
         lists: config.lists.iter().map(|list| list.name.clone()).collect(),
-        rules: config.rules.iter().map(|rule| rule.name.clone()).collect(),
+        rules: config.rules.iter().map(|rule| rule.name.to_string()).collect(),
     };
     let (memory, memory_of_failures) = convert::memory(config);
     let limits = Limits {
@@ -226,10 +226,11 @@ fn start_store(
     history: Option<Arc<History>>,
     actions: &Arc<Actions>,
 ) -> anyhow::Result<Store> {
-    let (book, names, tell, actions) = (Arc::clone(book), Arc::clone(names), happenings.clone(), Arc::clone(actions));
+    let mut teller = journal::Teller::new(Arc::clone(names), happenings.clone());
+    let (book, actions) = (Arc::clone(book), Arc::clone(actions));
     Ok(opened.start(move |entries| {
         let before = entries.len();
-        journal::drain(&book, &names, &tell, history.as_deref(), entries);
+        teller.drain(clock::now(), &book, history.as_deref(), entries);
         actions.push(&entries[before..]);
     })?)
 }
