@@ -41,6 +41,7 @@ mod stalwart;
 #[cfg(test)]
 pub(crate) mod tests;
 mod uwimap;
+mod visits;
 mod vsftpd;
 mod zimbra;
 
@@ -114,9 +115,9 @@ pub enum Hinted {
 /// Every grammar there is. Where several speak for a program, the first that finds an event has the line.
 pub(crate) fn all() -> Vec<Box<dyn Grammar>> {
     vec![
-        Box::new(Dovecot),
+        Box::new(Dovecot::default()),
         Box::new(Postfix::default()),
-        Box::new(exim::Exim),
+        Box::new(exim::Exim::default()),
         Box::new(rspamd::RSPAMD),
         Box::new(sendmail::Sendmail::default()),
         Box::new(opensmtpd::OpenSmtpd::default()),

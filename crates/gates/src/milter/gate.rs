@@ -1,10 +1,12 @@
+use core::net::IpAddr;
+use core::time::Duration;
 use std::sync::Arc;
 
 use base::{Address, Channel, Event, EventKind, ListSet, Tally, Timestamp};
 use rules::limits::{LimitEffect, Sending};
 
 use super::macros::{Macros, Recipient};
-use super::session::MilterSession;
+use super::session::MilterDialogue;
 use crate::counting::counts;
 use crate::policy::{Cause, Node, OVER_LIMIT, Panicked, Refusal, Settings, guarded};
 use crate::postfix::SESSION as POLICY_SESSION;
@@ -169,7 +171,8 @@ impl Gate {
         if macros.queue_id.is_empty() {
             return Ok(None);
         }
-        let instance = guarded(|| self.node.messages.instance_of(&macros.queue_id, address))?;
+        let messages = self.node.messages.as_ref();
+        let instance = guarded(|| messages.and_then(|messages| messages.instance_of(&macros.queue_id, address)))?;
         let (session, instance) = match &instance {
             Some(instance) => (POLICY_SESSION, &**instance),
             None => ("milter", &*macros.queue_id),
@@ -207,9 +210,12 @@ fn login_of(macros: &Macros) -> Option<&str> {
 
 /// The gate as a protocol of the shell.
 impl Protocol for Arc<Gate> {
-    type Session = MilterSession;
+    type Dialogue = MilterDialogue;
 
-    fn open(&self) -> MilterSession {
-        MilterSession::new(self.clone())
+    /// A mail server may be silent as long as its client is: as long as an SMTP session may stand still.
+    const IDLE_MAX: Option<Duration> = Some(Duration::from_hours(1));
+
+    fn open(&self, _: Option<IpAddr>) -> MilterDialogue {
+        MilterDialogue::new(self.clone())
     }
 }

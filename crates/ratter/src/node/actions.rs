@@ -39,7 +39,7 @@ impl Actions {
     pub(super) fn start(config: &Config, names: &Names, book: &Arc<Book>, now: Timestamp) -> anyhow::Result<Self> {
         let words = Arc::new(Words {
             lists: names.lists().map(|(_, info)| info.name.clone()).collect(),
-            rules: config.rules.iter().map(|rule| rule.name.clone()).collect(),
+            rules: config.rules.iter().map(|rule| rule.name.to_string()).collect(),
         });
         let start = Start {
             config,

@@ -17,13 +17,16 @@ mod pam;
 
 use base::{Channel, Event, EventKind, Timestamp};
 
+use super::visits::Handshakes;
 use super::{Glance, Grammar, Sink};
 use crate::frame::Frame;
 use crate::text::{is_name_byte, take_while};
 
 /// The grammar of Dovecot's log.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Dovecot;
+#[derive(Default)]
+pub struct Dovecot {
+    handshakes: Handshakes,
+}
 
 impl Grammar for Dovecot {
     fn name(&self) -> &'static str {
@@ -61,7 +64,7 @@ impl Grammar for Dovecot {
         };
         let Some((name, rest)) = found else { return };
         if let Some(service) = name.strip_suffix("-login") {
-            login::read(service, rest, time, out);
+            login::read(&mut self.handshakes, service, rest, time, out);
         } else if matches!(name, "auth" | "auth-worker" | "dovecot-auth") {
             match process(rest) {
                 Some((module, rest)) if module.starts_with("pam_") => pam::read(rest, time, out),

@@ -26,6 +26,7 @@ use base::EventKind::{SpamSeen, UnknownRecipient};
 use base::Timestamp;
 
 use super::parts::Told;
+use super::visits::Handshakes;
 use super::{Grammar, Hinted, Sink};
 use crate::frame::{Frame, without_stamp};
 use crate::text::{
@@ -34,9 +35,14 @@ use crate::text::{
 };
 use host::{Client, client, has_another};
 
+/// Before the client, where TLS failed.
+const HANDSHAKE: &str = "TLS error on connection from ";
+
 /// The grammar of Exim's logs.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Exim;
+#[derive(Default)]
+pub(super) struct Exim {
+    handshakes: Handshakes,
+}
 
 impl Grammar for Exim {
     fn name(&self) -> &'static str {
@@ -65,7 +71,9 @@ impl Grammar for Exim {
             } else if let Some(told) = received(rest) {
                 out(told.event(time, "smtp"));
             }
-        } else if let Some(told) = told(rest) {
+        } else if let Some(told) = told(rest)
+            && (!rest.starts_with(HANDSHAKE) || self.handshakes.is_news(told.address, time))
+        {
             out(told.event(time, "smtp"));
         }
     }
@@ -118,7 +126,7 @@ fn told(text: &str) -> Option<Told<'_>> {
         "no MAIL in SMTP connection from ",
         "no MAIL in TFO SMTP connection from ",
         "unexpected disconnection while reading SMTP command from ",
-        "TLS error on connection from ",
+        HANDSHAKE,
         "Error or EOF on input from ",
     ];
     if let Some(rest) = visits.iter().find_map(|visit| text.strip_prefix(visit)) {

@@ -21,10 +21,11 @@ mod postscreen;
 mod reject;
 mod smtpd;
 
-use base::EventKind::{LoginFailed, LoginOk, MessageReceived, MessageSent, SpamSeen, UnknownRecipient};
+use base::EventKind::{Connect, LoginFailed, LoginOk, MessageReceived, MessageSent, SpamSeen, UnknownRecipient};
 use base::{Address, Event, Tally, Timestamp};
 
 use super::parts::{Recent, Told};
+use super::visits::Visits;
 use super::{Glance, Grammar, Sink};
 use crate::frame::Frame;
 use crate::text::{address_in_brackets, behind_path, contains, digits, rsplit, split, steps};
@@ -41,6 +42,8 @@ pub struct Postfix {
     messages: Recent<Message>,
     /// Failed logins that were told, by process: at the end of a connection Postfix tells how many there were.
     failures: Recent<(Address, u16)>,
+    /// Connections that came to nothing.
+    visits: Visits,
 }
 
 struct Message {
@@ -54,7 +57,7 @@ struct Message {
 
 impl Default for Postfix {
     fn default() -> Self {
-        Self { messages: Recent::new(MESSAGES_MAX), failures: Recent::new(PROCESSES_MAX) }
+        Self { messages: Recent::new(MESSAGES_MAX), failures: Recent::new(PROCESSES_MAX), visits: Visits::default() }
     }
 }
 
@@ -144,10 +147,16 @@ impl Postfix {
             return;
         }
         let told = match text.strip_prefix("disconnect from ") {
-            Some(rest) => self.disconnected(process, rest),
+            Some(rest) => {
+                self.visits.end(process());
+                self.disconnected(process, rest)
+            }
             None => smtpd::told(text, rest),
         };
         let Some(told) = told else { return };
+        if told.kind == Connect && !self.visits.is_news(process(), smtpd::place(text, rest), told.address, time) {
+            return;
+        }
         if told.kind == LoginFailed && told.tally == Tally::One {
             let process = process();
             let count = self.failures.get(process).filter(|(address, _)| *address == told.address);

@@ -86,27 +86,6 @@ fn plain(text: &str) -> Option<String> {
 
 /// The text of base64, or none if it is none or longer than any login.
 fn base64(text: &str) -> Option<String> {
-    let text = text.trim_end_matches('=');
-    if text.is_empty() || text.len() > LOGIN_BYTES_MAX * 3 {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let (mut bits, mut count) = (0u32, 0);
-    for byte in text.bytes() {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
-        }
-    }
-    String::from_utf8(bytes).ok()
+    let is_short = !text.is_empty() && text.len() <= LOGIN_BYTES_MAX * 3;
+    String::from_utf8(is_short.then(|| base::base64::decode(text.as_bytes()))??).ok()
 }

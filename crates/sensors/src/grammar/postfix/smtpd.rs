@@ -22,16 +22,36 @@ use base::Address;
 use base::EventKind::{self, Connect, LoginFailed, ProtocolAbuse, RateExceeded};
 
 use super::super::parts::Told;
+use super::super::visits::Line;
 use super::{after_command, client, queue_id, reject};
 use crate::text::{address, contains, filled, split, word};
+
+/// Before the client, where TLS failed.
+const HANDSHAKES: [&str; 2] = ["SSL_accept error from ", "abort: TLS from "];
+
+/// Where in its connection a line stands that tells of one that came to nothing.
+pub(super) fn place(text: &str, rest: &str) -> Line {
+    let begins = |beginnings: &[&str]| beginnings.iter().any(|beginning| rest.starts_with(beginning));
+    if begins(&HANDSHAKES) {
+        Line::Handshake
+    } else if begins(&["lost connection after ", "timeout after "]) {
+        Line::Last
+    } else if text
+        .strip_prefix("warning: ")
+        .is_some_and(|text| text.starts_with("hostname ") || unverified(text).is_some())
+    {
+        Line::First
+    } else {
+        Line::Within
+    }
+}
 
 /// Reads all but `disconnect from …` and `ID: client=…`; `rest` is what stands behind the queue id.
 pub(super) fn told<'a>(text: &'a str, rest: &'a str) -> Option<Told<'a>> {
     if let Some(rest) = text.strip_prefix("warning: ") {
         return warning(rest);
     }
-    let handshakes = ["SSL_accept error from ", "abort: TLS from "];
-    if let Some(rest) = handshakes.iter().find_map(|handshake| rest.strip_prefix(handshake)) {
+    if let Some(rest) = HANDSHAKES.iter().find_map(|handshake| rest.strip_prefix(handshake)) {
         return Some(Told::new(Connect, client(rest)?.0));
     }
     let endings = [
