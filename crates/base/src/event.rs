@@ -166,7 +166,7 @@ pub enum Tally {
     /// One more attempt.
     One,
     /// So many attempts of this session in all, as Dovecot's login processes write at the end
-    /// (`auth failed, 5 attempts in 3 secs`).
+    /// (`auth failed, 5 attempts in 3 secs`). None at all is what tells no more than another event did.
     Total(u16),
     /// An attempt that our own decision refused: it is known to have happened, so that another channel does not
     /// count it, but it is no guess.

@@ -26,7 +26,7 @@ use base::EventKind::{SpamSeen, UnknownRecipient};
 use base::Timestamp;
 
 use super::parts::Told;
-use super::visits::Handshakes;
+use super::visits::{Handshakes, NO_MORE};
 use super::{Grammar, Hinted, Sink};
 use crate::frame::{Frame, without_stamp};
 use crate::text::{
@@ -71,9 +71,10 @@ impl Grammar for Exim {
             } else if let Some(told) = received(rest) {
                 out(told.event(time, "smtp"));
             }
-        } else if let Some(told) = told(rest)
-            && (!rest.starts_with(HANDSHAKE) || self.handshakes.is_news(told.address, time))
-        {
+        } else if let Some(mut told) = told(rest) {
+            if rest.starts_with(HANDSHAKE) && !self.handshakes.is_news(told.address, time) {
+                told.tally = NO_MORE;
+            }
             out(told.event(time, "smtp"));
         }
     }

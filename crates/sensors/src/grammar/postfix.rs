@@ -25,7 +25,7 @@ use base::EventKind::{Connect, LoginFailed, LoginOk, MessageReceived, MessageSen
 use base::{Address, Event, Tally, Timestamp};
 
 use super::parts::{Recent, Told};
-use super::visits::Visits;
+use super::visits::{NO_MORE, Visits};
 use super::{Glance, Grammar, Sink};
 use crate::frame::Frame;
 use crate::text::{address_in_brackets, behind_path, contains, digits, rsplit, split, steps};
@@ -153,9 +153,9 @@ impl Postfix {
             }
             None => smtpd::told(text, rest),
         };
-        let Some(told) = told else { return };
+        let Some(mut told) = told else { return };
         if told.kind == Connect && !self.visits.is_news(process(), smtpd::place(text, rest), told.address, time) {
-            return;
+            told.tally = NO_MORE;
         }
         if told.kind == LoginFailed && told.tally == Tally::One {
             let process = process();

@@ -1,4 +1,4 @@
-//! Connections that come to nothing, each told once.
+//! Connections that come to nothing, each counted once.
 //!
 //! A server writes several lines about one of them: that the client's name is not its own, that TLS failed, that the
 //! connection was lost. And whoever cannot agree on TLS (an expired certificate, his or ours) comes again and again
@@ -6,9 +6,12 @@
 
 use core::time::Duration;
 
-use base::{Address, Timestamp};
+use base::{Address, Tally, Timestamp};
 
 use super::parts::Recent;
+
+/// What a line says that tells no more than one before it did: the event is there, and no rule counts it.
+pub(super) const NO_MORE: Tally = Tally::Total(0);
 
 /// Failed handshakes of one client count once in this time: by them alone nobody comes near what is abusive.
 pub(super) const HANDSHAKE_AGAIN: Duration = Duration::from_mins(10);
@@ -17,7 +20,7 @@ const HANDSHAKES_MAX: usize = 8_192;
 /// Processes whose connection is remembered to have come to nothing.
 const PROCESSES_MAX: usize = 8_192;
 
-/// Clients whose TLS handshake failed, and when that was told last.
+/// Clients whose TLS handshake failed, and when that counted last.
 pub(super) struct Handshakes(Recent<Timestamp>);
 
 impl Default for Handshakes {
@@ -27,10 +30,10 @@ impl Default for Handshakes {
 }
 
 impl Handshakes {
-    /// Whether a failed handshake of the client is to be told.
+    /// Whether a failed handshake of the client counts.
     pub(super) fn is_news(&mut self, client: Address, at: Timestamp) -> bool {
         let party = client.aggregate();
-        // Clients choose their addresses, but gain nothing where two of them are taken for one: less is told.
+        // Clients choose their addresses, but gain nothing where two of them are taken for one: less is counted.
         let key = Recent::<Timestamp>::key(party.base().to_string(), "", 0);
         let is_again = self.0.get(key).is_some_and(|last| at.since(*last) < HANDSHAKE_AGAIN);
         if !is_again {

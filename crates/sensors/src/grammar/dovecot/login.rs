@@ -21,7 +21,7 @@
 use base::{Address, Channel, Event, EventKind, Tally, Timestamp};
 
 use super::super::Sink;
-use super::super::visits::Handshakes;
+use super::super::visits::{Handshakes, NO_MORE};
 use super::{event, without_level};
 use crate::text::{address, contains, filled, find, find_byte, rfind_byte, rsplit_byte, split, steps, take_while};
 
@@ -30,9 +30,7 @@ pub(super) fn read(handshakes: &mut Handshakes, service: &str, text: &str, time:
     let Some((message, client)) = without_pid(text).and_then(without_level).and_then(split_client) else { return };
     let Some((kind, tally)) = meaning(message, &client) else { return };
     let is_handshake = kind == EventKind::Connect && client.user.is_empty() && contains(text, ", TLS handshaking");
-    if is_handshake && !handshakes.is_news(client.address, time) {
-        return;
-    }
+    let tally = if is_handshake && !handshakes.is_news(client.address, time) { NO_MORE } else { tally };
     out(Event {
         address: Some(client.address),
         login: filled(client.user),
