@@ -160,7 +160,8 @@ fn who_is_protected_is_published_by_no_road() {
         let list: String = (0..300).map(|_| dice.network() + "\n").collect();
         let path = place.join(&format!("import{round}"));
         write(&path, &list);
-        node.cli(&["import", "--list", "auth", "--reason", "a test", "--force", &path.display().to_string()]);
+        let said = node.cli(&["import", "--list", "auth", "--reason", "a test", &path.display().to_string()]);
+        assert!(said.out.contains("networks are on auth"), "{said:?}");
         for _ in 0..6 {
             let subject = dice.network();
             node.cli(&["list", &subject, "--on", "auth", "--for", "1h", "--reason", "a test", "--force"]);

@@ -117,7 +117,8 @@ fn a_block_is_never_extended() {
 
 const BLOCKED_LOGIN: &str = "
     0 fail alice 203.0.113.1 -> 1
-    1 fail alice 203.0.113.2 total=2 -> 2
+    1 fail alice 203.0.113.2 -> 1
+    1 fail alice 203.0.113.2 -> 1
 ";
 
 #[test]
