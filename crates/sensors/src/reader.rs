@@ -296,15 +296,23 @@ impl<'l> Text<'l> {
     /// `known` is the program where that is known to be text.
     fn new(line: &Line<'l>, known: Option<&'l str>) -> Self {
         let program = known.map_or_else(|| str::from_utf8(line.program), Ok);
-        let (host, text) = (str::from_utf8(line.parts.host), str::from_utf8(line.message));
+        let message = before_break(line.message);
+        let (host, text) = (str::from_utf8(line.parts.host), str::from_utf8(message));
         let is_garbled = host.is_err() || program.is_err() || text.is_err();
         Self {
             host: host.unwrap_or(""),
             program: program.unwrap_or(""),
-            message: text.map_or_else(|_| String::from_utf8_lossy(line.message), Cow::Borrowed),
+            message: text.map_or_else(|_| String::from_utf8_lossy(message), Cow::Borrowed),
             is_garbled,
         }
     }
+}
+
+/// The message before a line break as rsyslog writes it, `#012`: what stands behind may be anybody's text.
+fn before_break(message: &[u8]) -> &[u8] {
+    let mut places = memchr::memchr_iter(b'#', message);
+    let end = places.find(|at| message.get(*at..).is_some_and(|rest| rest.starts_with(b"#012")));
+    end.and_then(|end| message.get(..end)).unwrap_or(message)
 }
 
 /// Which grammars speak for which program tag, remembered: a log has a few dozen tags, and asking every grammar for every
@@ -479,6 +487,22 @@ mod tests {
                 assert_eq!(got, Some(ago), "{timing:?} {stamp}");
             }
         }
+    }
+
+    #[test]
+    fn what_stands_behind_a_break_decides_nothing() {
+        let failed = |address: &str| {
+            format!("dovecot: imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<a>, rip={address}")
+        };
+        let line = format!(
+            "Nov 21 07:44:14 mx {}#012<22>Nov 21 07:44:14 mx {}",
+            failed("203.0.113.5"),
+            failed("198.51.100.9")
+        );
+        let mut found = Vec::new();
+        let mut reader = Reader::new(TimeZone::UTC, Timing::Replay);
+        reader.read(line.as_bytes(), Timestamp::EPOCH, &mut |event| found.extend(event.address.map(|a| a.to_string())));
+        assert_eq!(found, ["203.0.113.5"]);
     }
 
     #[test]

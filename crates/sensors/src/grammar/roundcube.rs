@@ -17,7 +17,7 @@ use base::EventKind::{LoginFailed, LoginOk};
 
 use super::Hinted;
 use super::parts::{Lines, Told};
-use crate::text::{address, contains, digits, filled, rsplit, split, split_only, take_while};
+use crate::text::{address, contains, digits, filled, rsplit, split, split_only, take_while, word};
 
 pub(super) const ROUNDCUBE: Lines = Lines {
     name: "roundcube",
@@ -78,7 +78,13 @@ fn only(text: &str) -> Option<(&str, Address, &str)> {
     while let Some((before, after)) = text.get(at..).and_then(|rest| split(rest, MARK)) {
         let end = at + before.len();
         at = end + MARK.len();
-        let Some((client, behind)) = leading(after).filter(|(_, behind)| !behind.starts_with(MARK)) else { continue };
+        let Some((client, behind)) = leading(after).filter(|(_, behind)| !behind.starts_with(MARK)) else {
+            // Roundcube's own mark, and no address behind it: what stood before was the login's.
+            if is_own(text.get(..end)?, after) {
+                return None;
+            }
+            continue;
+        };
         match found {
             None => found = Some((text.get(..end)?, client, behind)),
             Some((_, first, _)) if first != client => return None,
@@ -88,10 +94,20 @@ fn only(text: &str) -> Option<(&str, Address, &str)> {
     found
 }
 
+/// Whether ` from ` between these is Roundcube's own: behind the server, or before what a proxy said of the client. Looked for
+/// only as near as they would stand, because this is asked for every mark.
+fn is_own(before: &str, after: &str) -> bool {
+    const NEAR_BYTES: usize = 300;
+    let near = before.get(before.ceil_char_boundary(before.len().saturating_sub(NEAR_BYTES))..).unwrap_or("");
+    let behind_server = rsplit(near, " against ").is_some_and(|(_, server)| !contains(server, " "));
+    let near = after.get(..after.floor_char_boundary(NEAR_BYTES)).unwrap_or("");
+    behind_server || split(word(near).0, "(X-").is_some()
+}
+
 /// The address that `text` begins with and that something other than a letter ends, and what follows.
 fn leading(text: &str) -> Option<(Address, &str)> {
     let (client, rest) = take_while(text, |byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':'));
-    if rest.starts_with(|next: char| next.is_alphanumeric()) {
+    if rest.starts_with(|next: char| next.is_alphanumeric() || next == '%') {
         return None;
     }
     Some((address(client.trim_end_matches('.'))?, rest))

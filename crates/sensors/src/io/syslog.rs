@@ -14,7 +14,7 @@ use base::{Address, Network};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use crate::sources::syslog::Messages;
+use crate::sources::syslog::{Messages, first_line};
 
 /// Most TCP connections at one time. One more takes the place of the one that was silent longest.
 pub const CONNECTIONS_MAX: usize = 256;
@@ -210,7 +210,7 @@ impl Connection {
     }
 }
 
-/// Takes datagrams, each of which is a message, also one of several lines.
+/// Takes datagrams, each of which is a message, of which the first line counts.
 fn datagrams(
     buffer: &mut [u8],
     counters: &mut SyslogCounters,
@@ -221,11 +221,8 @@ fn datagrams(
         match receive(buffer) {
             Ok((_, false)) => counters.refused += 1,
             Ok((count, true)) => {
-                counters.cut += u64::from(count > LINE_BYTES_MAX);
-                let mut message = &buffer[..count.min(LINE_BYTES_MAX)];
-                while let [rest @ .., b'\n' | b'\r' | 0] = message {
-                    message = rest;
-                }
+                let (message, is_cut) = first_line(&buffer[..count.min(LINE_BYTES_MAX)]);
+                counters.cut += u64::from(is_cut || count > LINE_BYTES_MAX);
                 if !message.is_empty() {
                     out(message);
                 }

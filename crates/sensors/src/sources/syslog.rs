@@ -1,7 +1,7 @@
 //! Messages on a stream: RFC 6587, octet counting (`123 <22>…`) and newlines, as each message begins.
 
 use base::limits::LINE_BYTES_MAX;
-use memchr::memchr;
+use memchr::{memchr2, memchr3};
 
 /// Most digits of a length; a longer one counts as text.
 const LENGTH_DIGITS_MAX: usize = 7;
@@ -46,7 +46,8 @@ impl Messages {
                     }
                 }
                 State::Line => {
-                    let end = memchr(b'\n', rest);
+                    // Some senders end a message with NUL (RFC 6587, section 3.4.2).
+                    let end = memchr2(b'\n', 0, rest);
                     self.keep(&rest[..end.unwrap_or(rest.len())]);
                     rest = end.map_or(&[], |end| &rest[end + 1..]);
                     if end.is_some() {
@@ -72,7 +73,7 @@ impl Messages {
     /// A byte before it is known how the message is framed.
     fn begin(&mut self, byte: u8) {
         match byte {
-            b'\n' | b'\r' if self.kept.is_empty() => {}
+            b'\n' | b'\r' | 0 if self.kept.is_empty() => {}
             b'0'..=b'9' if self.kept.len() < LENGTH_DIGITS_MAX => self.kept.push(byte),
             b' ' if !self.kept.is_empty() => {
                 let length = str::from_utf8(&self.kept).ok().and_then(|digits| digits.parse().ok()).unwrap_or(0);
@@ -80,7 +81,7 @@ impl Messages {
                 self.state = if length == 0 { State::Between } else { State::Counted(length) };
             }
             // A line that begins with a number, such as the year of a stamp, is a line.
-            b'\n' => self.kept.clear(),
+            b'\n' | 0 => self.kept.clear(),
             _ => {
                 self.kept.push(byte);
                 self.state = State::Line;
@@ -97,15 +98,26 @@ impl Messages {
     }
 
     fn finish(&mut self, out: &mut dyn FnMut(&[u8])) {
-        let mut message = self.kept.as_slice();
-        while let [rest @ .., b'\n' | b'\r' | 0] = message {
-            message = rest;
-        }
+        let (message, is_cut) = first_line(&self.kept);
+        self.cut += u64::from(is_cut);
         if !message.is_empty() {
             out(message);
         }
         self.kept.clear();
         self.state = State::Between;
+    }
+}
+
+/// The first line of a message, and whether more lines follow it. What stands behind a break may be anybody's text, and
+/// nothing in it says whose: it decides nothing.
+pub(crate) fn first_line(message: &[u8]) -> (&[u8], bool) {
+    let mut message = message;
+    while let [rest @ .., b'\n' | b'\r' | 0] | [b'\n' | b'\r' | 0, rest @ ..] = message {
+        message = rest;
+    }
+    match memchr3(b'\n', b'\r', 0, message) {
+        Some(end) => (&message[..end], true),
+        None => (message, false),
     }
 }
 
@@ -128,10 +140,12 @@ mod tests {
 
     #[test]
     fn framings() {
-        let cases: [(&str, &[&str]); 9] = [
+        let cases: [(&str, &[&str]); 11] = [
+            ("<22>a b\0<22>c\0", &["<22>a b", "<22>c"]),
+            ("13 <22>a\n<22>b\nc4 <2>d", &["<22>a", "<2>d"]),
             ("<22>a b\n<22>c\n", &["<22>a b", "<22>c"]),
             ("7 <22>a b5 <22>c", &["<22>a b", "<22>c"]),
-            ("7 <22>a\nb\n<22>c\r\n5 <22>d", &["<22>a\nb", "<22>c", "<22>d"]),
+            ("7 <22>a\nb\n<22>c\r\n5 <22>d", &["<22>a", "<22>c", "<22>d"]),
             ("<22>a", &["<22>a"]),
             ("8 <22>a b\n\n\n5 <22>c", &["<22>a b", "<22>c"]),
             ("2026-11-21T07:44:14Z mx dovecot: x\n", &["2026-11-21T07:44:14Z mx dovecot: x"]),
