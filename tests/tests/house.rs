@@ -217,7 +217,17 @@ fn no_dependency_is_banned_or_copyleft() {
 #[test]
 fn each_metric_is_documented() {
     let of = |file: &str| fs::read_to_string(top().join("crates/ratter/src/node").join(file)).expect("it can be read");
-    let files = ["metrics.rs", "asking.rs", "gates.rs", "reports.rs", "dns.rs", "feed.rs", "actions.rs", "tls.rs"];
+    let files = [
+        "metrics.rs",
+        "accounts.rs",
+        "asking.rs",
+        "gates.rs",
+        "reports.rs",
+        "dns.rs",
+        "feed.rs",
+        "actions.rs",
+        "tls.rs",
+    ];
     let code = files.map(of).concat();
     let docs = fs::read_to_string(top().join("docs/metrics.md")).expect("it can be read");
     let mut faults = Vec::new();

@@ -32,6 +32,7 @@ mod ask;
 mod count;
 mod explain;
 mod lists;
+mod locks;
 mod names;
 mod observe;
 mod reports;
@@ -39,6 +40,7 @@ mod siege;
 
 pub use explain::Level;
 pub use lists::{RELAPSES_MAX, RELAPSES_WITHIN, SPAN_MAX};
+pub use locks::Lock;
 pub use names::{BY_REVERSE_NAME, NAME_WAIT, RECHECKED_MAX, WAITING_MAX};
 pub use observe::Observed;
 pub use reports::Exposed;

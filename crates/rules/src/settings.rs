@@ -123,9 +123,11 @@ pub enum By {
     NoLogin,
     /// That of the login of attempts whose address nobody told.
     LoginOnly,
-    /// By whoever is to be blocked for what was sent: the address, or the login where the address is one of this server's
-    /// own, or others log in from it too. Goes with [`Effect::BlockSender`].
+    /// By whoever is to be blocked for what somebody sent who had logged in: the address, or the login where the address is one
+    /// of this server's own, or others log in from it too. Goes with [`Effect::BlockSender`].
     Sender,
+    /// The same, and the address of mail for which nobody had logged in: that of another server, whose users it speaks for.
+    AnySender,
     /// By the network around an address: a /24 of IPv4, or a /56 or /48 of IPv6, each of which holds one family only.
     Network(Width),
 }

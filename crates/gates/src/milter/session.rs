@@ -18,6 +18,8 @@ const PASSED_OVER_BYTES_MAX: usize = 64 * 1024 * 1024;
 const OWN_HEADERS_MAX: u32 = 1000;
 /// Longest sender or recipient that is kept, in bytes (RFC 5321 section 4.5.3.1.3 allows 254).
 const PATH_BYTES_MAX: usize = 1024;
+/// Most recipients of one message that are kept; the others are only counted.
+const RECIPIENTS_KEPT_MAX: usize = 100;
 
 /// One connection of a mail server: one SMTP session with any number of messages.
 pub struct MilterSession {
@@ -87,7 +89,8 @@ impl MilterSession {
     fn pass_over(&mut self, command: u8, length: usize) -> Result<(), Malformed> {
         match command {
             b'L' => self.answer_unless(steps::QUIET_HEADER, Reply::Continue),
-            b'B' | b'U' => self.reply(Reply::Continue),
+            b'B' => self.reply_to_body(),
+            b'U' => self.reply(Reply::Continue),
             b'D' => {}
             _ => return Err(Malformed::Length),
         }
@@ -104,15 +107,15 @@ impl MilterSession {
                 let reply = self.gate.connected(now, address);
                 self.reply(reply);
             }
-            Command::Mail(sender) => {
-                self.message = Message { sender: kept(sender), ..Message::default() };
+            Command::Mail { sender, size } => {
+                self.message = Message { sender: kept(sender), size, ..Message::default() };
                 let reply = self.gate.mail(now, self.address, &self.macros);
                 self.reply(reply);
             }
             Command::Recipient(recipient) => {
                 if self.macros.recipient == Recipient::Accepted {
-                    if self.message.recipients == 0 {
-                        self.message.first_recipient = kept(recipient);
+                    if self.message.to.len() < RECIPIENTS_KEPT_MAX {
+                        self.message.to.push(kept(recipient));
                     }
                     self.message.recipients += 1;
                 } else {
@@ -121,10 +124,15 @@ impl MilterSession {
                 self.macros.recipient = Recipient::Accepted;
                 self.answer_unless(steps::QUIET_RECIPIENT, Reply::Continue);
             }
-            Command::Header(name) => {
+            Command::Header { name, value } => {
+                self.message.header(name, value);
                 let is_own = name.eq_ignore_ascii_case(HEADER.as_bytes());
                 self.message.own_headers += u32::from(is_own && self.message.own_headers < OWN_HEADERS_MAX);
                 self.answer_unless(steps::QUIET_HEADER, Reply::Continue);
+            }
+            Command::Body(piece) => {
+                self.message.digest.body(piece);
+                self.reply_to_body();
             }
             Command::EndOfMessage => self.end_message(),
             Command::Abort => self.forget_message(),
@@ -133,7 +141,7 @@ impl MilterSession {
                 self.forget_message();
                 self.address = None;
             }
-            Command::Step | Command::Body => self.reply(Reply::Continue),
+            Command::Step => self.reply(Reply::Continue),
         }
     }
 
@@ -143,6 +151,12 @@ impl MilterSession {
         let version = version.min(VERSION_MAX);
         let numbers = [version, self.allowed, self.agreed].map(u32::to_be_bytes);
         put(&mut self.output, b'O', &[numbers.as_flattened()]);
+    }
+
+    /// One piece of a body is enough, where the server can leave out the others.
+    fn reply_to_body(&mut self) {
+        let reply = if self.agreed & steps::SKIP == 0 { b'c' } else { b's' };
+        put(&mut self.output, reply, &[]);
     }
 
     fn end_message(&mut self) {

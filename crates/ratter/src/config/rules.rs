@@ -3,6 +3,7 @@
 use core::ops::{Range, RangeInclusive};
 use core::time::Duration;
 
+use ::rules::Lock;
 use base::limits::RULES_MAX;
 use base::{EventKind, ListId};
 
@@ -77,8 +78,10 @@ pub enum By {
     NoLogin,
     /// The login's, of attempts whose address nobody told.
     LoginOnly,
-    /// The address' from which something was sent, or the login's where the address serves others too.
+    /// The address' from which somebody who had logged in sent something, or the login's where the address serves others too.
     Sender,
+    /// The same, and the address' of mail for which nobody had logged in, such as that of other servers.
+    AnySender,
     /// That of the /24 around an IPv4 address.
     V4Bits24,
     /// That of the /56 around an IPv6 address.
@@ -90,9 +93,13 @@ pub enum By {
 impl By {
     const fn is_network(self) -> bool {
         match self {
-            Self::Address | Self::Login | Self::LoginOnly | Self::NoLogin | Self::Sender => false,
+            Self::Address | Self::Login | Self::LoginOnly | Self::NoLogin | Self::Sender | Self::AnySender => false,
             Self::V4Bits24 | Self::V6Bits56 | Self::V6Bits48 => true,
         }
+    }
+
+    const fn is_sender(self) -> bool {
+        matches!(self, Self::Sender | Self::AnySender)
     }
 }
 
@@ -274,6 +281,10 @@ fn one(section: &Section<'_>, lists: &Lists) -> Option<Draft> {
         }
         (true, false) | (false, true) => block.or(list),
     };
+    if let Some((name, _)) = name.as_ref().and_then(|name| Lock::NAMES.into_iter().find(|(lock, _)| lock == name)) {
+        let fault = section.wrong("name", format!("`{name}` is what locks of stolen accounts are called"));
+        section.desk.report(fault.label("choose another").hint("their thresholds stand in [accounts]".to_owned()));
+    }
     let name = name?;
     let rule = (|| {
         let unless_known = unless_known.unwrap_or(false);
@@ -298,13 +309,14 @@ fn triggers() -> impl Iterator<Item = (&'static str, Trigger)> {
     events.chain([("blocked", Trigger::Blocked), ("listed", Trigger::Listed)])
 }
 
-const fn subjects() -> [(&'static str, By); 8] {
+const fn subjects() -> [(&'static str, By); 9] {
     [
         ("address", By::Address),
         ("login", By::Login),
         ("login-only", By::LoginOnly),
         ("no-login", By::NoLogin),
         ("sender", By::Sender),
+        ("any-sender", By::AnySender),
         ("/24", By::V4Bits24),
         ("/56", By::V6Bits56),
         ("/48", By::V6Bits48),
@@ -322,7 +334,7 @@ fn refuse_odd_subjects(section: &Section<'_>, on: Option<Trigger>, by: Option<By
         let fault = section.wrong("by", "what is listed is counted by network, and nothing else is");
         section.desk.report(fault.label("`on = \"listed\"` goes with `\"/24\"`, `\"/56\"` and `\"/48\"`"));
     }
-    if by == By::Sender && section.has("list") {
+    if by.is_sender() && section.has("list") {
         let fault = Fault::error(section.key_place("list"), "a sender is blocked, not listed: it may be a login");
         section.desk.report(fault.hint("use `block = { for = \"ever\" }`".to_owned()));
     }
@@ -394,7 +406,7 @@ fn block(section: &Section<'_>, on: Option<Trigger>, by: Option<By>, count: Opti
     let tarpit =
         section.optional("tarpit", &duration(TARPIT).or_hint("Dovecot gives up on a login that is held for 150s"));
     let is_whom = section.optional("whom", &word([("subject", false), ("addresses", true)]));
-    if by == Some(By::Sender) {
+    if by.is_some_and(By::is_sender) {
         return block_sender(section, on).and(span).map(|span| Effect::BlockSender { span });
     }
     let span = match span {

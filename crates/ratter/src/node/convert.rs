@@ -12,7 +12,13 @@ use crate::config::{self, Config, Dnsbl, DovecotGate, HttpGate, List, Secret};
 pub(crate) fn names(config: &Config) -> Names {
     let lists =
         config.lists.iter().map(|list| ListInfo { name: list.name.clone(), code: list.code, lifetime: list.lifetime });
-    Names::new(lists.collect(), config.rules.iter().map(|rule| rule.name.clone()).collect())
+    Names::new(lists.collect(), rule_names(config))
+}
+
+/// The names of the rules by their ids: the configured ones, and behind them those of the locks.
+pub(crate) fn rule_names(config: &Config) -> Vec<String> {
+    let locks = rules::Lock::NAMES.into_iter().map(|(name, _)| name.to_owned());
+    config.rules.iter().map(|rule| rule.name.clone()).chain(locks).collect()
 }
 
 /// What the engine does.
@@ -48,6 +54,7 @@ fn rule(rule: &config::Rule) -> rules::Rule {
             config::By::LoginOnly => rules::By::LoginOnly,
             config::By::NoLogin => rules::By::NoLogin,
             config::By::Sender => rules::By::Sender,
+            config::By::AnySender => rules::By::AnySender,
             config::By::V4Bits24 => rules::By::Network(rules::Width::V4Bits24),
             config::By::V6Bits56 => rules::By::Network(rules::Width::V6Bits56),
             config::By::V6Bits48 => rules::By::Network(rules::Width::V6Bits48),
