@@ -1,10 +1,22 @@
 # `make run` and `make test` are all that a newcomer needs; the others are for those who work here.
-.PHONY: run test packages lint unit docs bench bench-bulk soak sim fuzz helpers clean
+# Where `make install` puts things; DESTDIR is for those who build packages.
+PREFIX = /usr/local
+
+.PHONY: run install test packages lint unit docs bench bench-bulk soak trixie sim fuzz helpers clean
 
 # Builds and starts a node that needs nothing installed and no root.
 run:
 	cargo build --release --locked --package ratter
 	./target/release/ratter run
+
+# The program, what mail servers run of it, and the systemd unit; a configuration only where there is none (docs/install.md).
+install: helpers
+	cargo build --release --locked --package ratter
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)/etc/ratter
+	install -m 755 target/release/ratter target/release/ratter-checkpassword target/release/ratter-pam \
+		target/release/ratter-postlogin $(DESTDIR)$(PREFIX)/bin
+	sed 's|/usr/local/bin|$(PREFIX)/bin|' contrib/systemd/ratter.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/ratter.service
+	[ -e $(DESTDIR)/etc/ratter/ratter.toml ] || install -m 644 contrib/ratter.toml $(DESTDIR)/etc/ratter/ratter.toml
 
 # Installs what the tests need and runs everything.
 test: packages lint unit docs
@@ -39,6 +51,12 @@ bench-bulk:
 soak:
 	RATTER_SOAK=1 RATTER_MODEL_EVENTS=100000000 PROPTEST_CASES=20000 \
 		cargo test --release --workspace --all-features --locked -- --nocapture
+
+# The real Dovecot 2.4 in FOLDER, which is filled with Debian 13 (some 150 MB) where it is empty.
+trixie:
+	sh tests/trixie.sh $(FOLDER)
+	cargo build --workspace --all-features --bins --locked --quiet
+	RATTER_TRIXIE=$(FOLDER) cargo test --locked --package ratter-tests --test dovecot24_live -- --ignored
 
 # Thieves and 100,000 days of honest people in virtual time: prints whom they reach, and who is locked.
 sim:

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Postfix' policy gate beside its peers, in one run: requests a second and CPU per request on 1 and on 50 connections, with two
-# limits on each login; for docs/performance.md.
+# The gates beside their peers, in one run, for docs/performance.md: Postfix' policy gate (requests a second and CPU per request
+# on 1 and on 50 connections, with two limits on each login), the milter (messages a second), `allow` beside nginx with a
+# constant answer, and the start of ratter-checkpassword.
 #
 #   RATTER_SHARED=/path bench/gates.sh [SECONDS]
 #
@@ -59,6 +60,10 @@ state = "$work/state"
 listen = ["127.0.0.1:10998"]
 [gate.dovecot]
 listen = "127.0.0.1:10996"
+[gate.milter]
+listen = ["127.0.0.1:10995"]
+[gate.line]
+listen = ["127.0.0.1:10992"]
 [console]
 listen = "127.0.0.1:10994"
 [[limit]]
@@ -119,3 +124,16 @@ YAML
 else
     echo "policyd-rate-limit is not installed (apt-get install policyd-rate-limit)"
 fi
+
+echo; echo "== milter: two recipients, ten headers, two limits"
+cargo build --manifest-path "$root/Cargo.toml" --release --locked --quiet --package ratter-gates --all-features --examples
+for connections in 1 50; do
+    "$target/release/examples/milter_messages" 127.0.0.1:10995 "$ratter_pid" "$connections" "$seconds"
+done
+
+echo; echo "== allow, beside nginx with a constant answer"
+"$target/release/examples/allow_beside_nginx" 5 "$seconds"
+
+echo; echo "== ratter-checkpassword, before /bin/true"
+make --directory "$root" --silent helpers
+python3 "$root/bench/checkpassword.py" "$target/release/ratter-checkpassword" 127.0.0.1:10992

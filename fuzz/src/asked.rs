@@ -10,11 +10,12 @@ use dnsbl::serve::{
     Zones,
 };
 use gates::dovecot::{self, Gate};
-use gates::http::Connection;
+use gates::http::Http;
 use listings::{Book, NeverList, Wish};
 use rules::{Door, Engine, Question, Stage};
 
 use crate::Target;
+use crate::mail::answers;
 
 const NOW: Timestamp = Timestamp::from_secs(1_795_247_055);
 
@@ -143,21 +144,10 @@ fn http() -> Target {
     let seeds = vec![request("allow", BODY), request("report", BODY).repeat(2), chunked.into_bytes(), ping];
     let door = Arc::new(Direct(Engine::new(rules::Settings::default(), book(), [7; 16])));
     let gate = Gate::new(dovecot::Settings::default(), door);
+    let http = Http::new(Arc::new(gate));
     Target::new("gate-http", seeds, move |input| {
-        let mut connection = Connection::new();
-        for mut rest in [&input[..input.len() / 3], &input[input.len() / 3..]] {
-            while !rest.is_empty() && !connection.is_closing() {
-                let space = connection.space();
-                let count = space.len().min(rest.len());
-                space[..count].copy_from_slice(&rest[..count]);
-                connection.filled(count);
-                rest = &rest[count..];
-                while connection.serve(NOW, &gate) > 0 || !connection.output().is_empty() {
-                    assert!(connection.output().is_empty() || connection.output().starts_with(b"HTTP/1.1 "));
-                    connection.written();
-                }
-            }
-        }
+        let output = answers(&http, input);
+        assert!(output.is_empty() || output.starts_with(b"HTTP/1.1 "));
     })
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use ::gates::http::Http;
 use ::gates::map::{Dialect, Gate as MapGate, Tables};
 use ::gates::saslauthd::{Gate as SaslGate, Reply, Upstream};
-use ::gates::session::Protocol as _;
 use ::gates::weakforced::Body;
 use ::gates::web::{Backends, Gate as WebGate, Settings};
 
@@ -22,7 +21,7 @@ fn socketmap() -> Target {
     let (node, settings) = node();
     let tables = Tables::new(Arc::new(MapGate::new(node, settings)), Dialect::Socketmap);
     Target::new("gate-socketmap", seeds.map(|seed| seed.as_bytes().to_vec()).into(), move |input| {
-        let output = answers(tables.open(), input);
+        let output = answers(&tables, input);
         assert!(output.is_empty() || output.ends_with(b","), "an answer is no netstring");
     })
 }
@@ -33,7 +32,7 @@ fn tcp() -> Target {
     let (node, settings) = node();
     let tables = Tables::new(Arc::new(MapGate::new(node, settings)), Dialect::Tcp);
     Target::new("gate-tcp-table", seeds.map(|seed| seed.as_bytes().to_vec()).into(), move |input| {
-        let output = answers(tables.open(), input);
+        let output = answers(&tables, input);
         let lines = |text: &[u8]| text.split(|&byte| byte == b'\n').count() - 1;
         assert!(lines(&output) <= lines(input), "more answers than questions");
     })
@@ -52,7 +51,7 @@ fn web() -> Target {
     let gate = Arc::new(WebGate::new(Settings { backends, ..Settings::default() }, node.door));
     let http = Http::new(gate);
     Target::new("gate-web", seeds.map(|seed| seed.as_bytes().to_vec()).into(), move |input| {
-        let output = answers(http.open(), input);
+        let output = answers(&http, input);
         assert!(output.is_empty() || output.starts_with(b"HTTP/1.1 "));
         assert!(!output.windows(10).any(|text| text == b"\"status\":-"), "nobody is refused here");
     })
@@ -87,7 +86,7 @@ fn saslauthd() -> Target {
     let (node, _) = node();
     let gate = Arc::new(SaslGate::new(node.door, Arc::new(Right)));
     Target::new("gate-saslauthd", seeds.map(<[u8]>::to_vec).into(), move |input| {
-        let output = answers(gate.open(), input);
+        let output = answers(&gate, input);
         let whole = output.split_first_chunk::<2>();
         let length = whole.map(|(length, _)| usize::from(u16::from_be_bytes(*length)));
         assert!(output.is_empty() || length == Some(output.len() - 2), "an answer without its length");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base::{Address, Decision, Event, ListId, ListSet, Timestamp};
 use gates::policy::{Node, Refusal, Settings};
-use gates::session::{Protocol, Session};
+use gates::session::Protocol;
 use gates::{Lists, Messages, milter, postfix};
 use rules::limits::{
     Bucket, By, Cost, Limit, LimitEffect, LimitMode, Limiter, LoginTags, Outcome, Part, Rate, Sending, SendingDoor,
@@ -71,7 +71,7 @@ pub(crate) fn node() -> (Node, Settings) {
         door: world.clone(),
         sending: world.clone(),
         lists: world,
-        messages: Arc::new(Messages::default()),
+        messages: Some(Arc::new(Messages::default())),
         names: ["blocked", "dyna"].map(str::to_owned).into(),
         reads_log: false,
     };
@@ -80,21 +80,10 @@ pub(crate) fn node() -> (Node, Settings) {
 }
 
 /// Has a session read the input in two pieces; what it answers.
-pub(crate) fn answers<S: Session>(mut session: S, input: &[u8]) -> Vec<u8> {
-    let mut output = Vec::new();
-    for mut rest in [&input[..input.len() / 3], &input[input.len() / 3..]] {
-        while !rest.is_empty() && !session.is_closing() {
-            let space = session.space();
-            let count = space.len().min(rest.len());
-            space[..count].copy_from_slice(&rest[..count]);
-            session.filled(count);
-            rest = &rest[count..];
-            while session.serve(NOW) > 0 || !session.output().is_empty() {
-                output.extend_from_slice(session.output());
-                session.written();
-            }
-        }
-    }
+pub(crate) fn answers<P: Protocol>(protocol: &P, input: &[u8]) -> Vec<u8> {
+    let mut session = protocol.session(None);
+    let (first, second) = input.split_at(input.len() / 3);
+    let output = [first, second].map(|piece| session.converse(NOW, piece, usize::MAX)).concat();
     session.ended(NOW);
     output
 }
@@ -111,7 +100,7 @@ fn policy() -> Target {
     let (node, settings) = node();
     let gate = Arc::new(postfix::Gate::new(node, settings));
     Target::new("gate-policy", seeds.map(String::into_bytes).into(), move |input| {
-        let output = answers(gate.open(), input);
+        let output = answers(&gate, input);
         assert!(output.is_empty() || output.starts_with(b"action=") && output.ends_with(b"\n\n"));
         assert!(!output.windows(9).any(|word| word == b"action=OK"), "it skips other checks");
     })
@@ -135,7 +124,7 @@ fn milter() -> Target {
     let (node, settings) = node();
     let gate = Arc::new(milter::Gate::new(node, settings));
     Target::new("gate-milter", seeds, move |input| {
-        let mut rest = &answers(gate.open(), input)[..];
+        let mut rest = &answers(&gate, input)[..];
         while !rest.is_empty() {
             let whole = rest.split_first_chunk::<4>().and_then(|(length, packet)| {
                 let length = u32::from_be_bytes(*length) as usize;

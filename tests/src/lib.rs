@@ -12,6 +12,8 @@
 //! sleeps for a fixed time where it can wait for what it wants to see ([`wait`]). A program that is missing fails the
 //! test and names its Debian package.
 
+pub mod bind;
+pub mod certificate;
 pub mod dns;
 pub mod dovecot;
 pub mod http;
@@ -27,6 +29,7 @@ pub mod process;
 pub mod ratter;
 pub mod redis;
 pub mod rspamd;
+pub mod rules;
 pub mod secondary;
 pub mod sinks;
 pub mod time;

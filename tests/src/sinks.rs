@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::place::{Place, free_port};
-use crate::process::{Process, program, text_of, write};
+use crate::process::{Process, text_of, write};
 use crate::wait;
 
 const SMTP: &str = include_str!("../sinks/smtp.py");
@@ -43,21 +43,7 @@ impl Sink {
     pub fn https() -> (Self, PathBuf) {
         let place = Place::new("sink");
         let (certificate, key) = (place.join("cert.pem"), place.join("key.pem"));
-        let mut make = Command::new(program("openssl", "openssl"));
-        make.args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-days",
-            "2",
-        ]);
-        make.args(["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]);
-        make.args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"]).arg(&key).arg("-out").arg(&certificate);
-        crate::process::run(&mut make).with_code(0);
+        crate::certificate::make("127.0.0.1", "IP:127.0.0.1", &key, &certificate);
         let paths = [certificate.display().to_string(), key.display().to_string()];
         let arguments = ["0".to_owned(), paths[0].clone(), paths[1].clone()];
         (Self::start(HTTP, free_port(), place, &arguments), certificate)

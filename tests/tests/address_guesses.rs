@@ -3,6 +3,7 @@
 
 use ratter_tests::dovecot::{Dovecot, PASSWORD, Setup};
 use ratter_tests::ratter::{Config, Node};
+use ratter_tests::rules::address_guesses;
 use ratter_tests::time::{moment, now, seconds_between};
 use ratter_tests::{pop3, wait};
 
@@ -40,17 +41,7 @@ fn five_wrong_passwords_shut_the_address_out() {
 
 #[test]
 fn after_the_end_of_its_block_the_address_logs_in_again() {
-    let node = Node::start(&Config::new().with(
-        r#"
-        [[rule]]
-        name = "address-guesses"
-        on = "login-failed"
-        by = "address"
-        count = 5
-        within = "1m"
-        block = { for = "6s" }
-        "#,
-    ));
+    let node = Node::start(&Config::new().with(&address_guesses("1m", "6s")));
     let dovecot = Dovecot::start(&Setup::asking(node.addresses().gate));
     dovecot.guess(GUESSER, "alice", 0, 5);
     let block = node.wait_listed(GUESSER, "blocked");

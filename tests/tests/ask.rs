@@ -1,11 +1,15 @@
 //! Other people's lists, asked through a resolver that tells the truth and through one that lies in every way: nobody is
 //! refused by a lie, the list is switched off with its cause, and comes back by itself.
 
-use std::net::Ipv4Addr;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::Duration;
 
 use ratter_tests::liar::{Liar, Lie};
+use ratter_tests::place::free_port;
 use ratter_tests::policy::{Attempt, Gate};
 use ratter_tests::ratter::{Config, Node};
+use ratter_tests::time::Stopwatch;
 use ratter_tests::wait;
 
 const CODE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 43);
@@ -20,8 +24,7 @@ fn liar() -> Liar {
     ])
 }
 
-fn config(liar: &Liar) -> Config {
-    let list = r#"
+const LIST: &str = r#"
 [[ask]]
 name = "theirs"
 zone = "bl.example.net"
@@ -33,8 +36,10 @@ codes = [
     { code = "127.0.0.36", meaning = "dynamic", weight = 5, policy = true },
 ]
 "#;
+
+fn config(liar: &Liar) -> Config {
     let gate = "[gate.dovecot.ask]\nthreshold = 5\nwait = \"1s\"\n";
-    Config::new().with(&format!("{gate}\n[resolver]\nservers = [\"{}\"]\n{list}", liar.address))
+    Config::new().with(&format!("{gate}\n[resolver]\nservers = [\"{}\"]\n{LIST}", liar.address))
 }
 
 fn is_off(node: &Node) -> Option<String> {
@@ -90,6 +95,37 @@ fn a_lie_refuses_nobody_and_switches_the_list_off_until_it_ends() {
         wait::until_true("the list to be back", || is_off(&node).is_none());
         assert!(gate.before(&Attempt::new(LISTED, "bob")) < 0, "after {lie:?} the list counts again");
     }
+}
+
+#[test]
+fn the_line_gate_waits_for_lists_no_longer_than_its_clients_do() {
+    let (liar, line) = (liar(), free_port());
+    // The gate is told to wait for a second, and the list may take ten.
+    let gate = format!("[gate.line]\nlisten = [\"{line}\"]\n[gate.line.ask]\nthreshold = 5\nwait = \"1s\"\n");
+    let list =
+        LIST.replace("timeout = \"1s\"", "timeout = \"10s\"").replace("test-every = \"1s\"", "test-every = \"1h\"");
+    let resolver = format!("[resolver]\nservers = [\"{}\"]\n", liar.address);
+    let _node = Node::start(&Config::new().with(&format!("{gate}\n{resolver}{list}")));
+    let mut stream = BufReader::new(TcpStream::connect(line).expect("it listens"));
+    let mut ask = |address: &str| {
+        let watch = Stopwatch::start();
+        stream.get_mut().write_all(format!("check address={address} login=bob\n").as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_line(&mut answer).expect("it answers");
+        (answer, watch.elapsed())
+    };
+    wait::until_true("the list to count", || ask(LISTED).0.starts_with("-1 refuse listed-elsewhere"));
+    liar.tell(Lie::Silence);
+    let took: Vec<_> = (0..8)
+        .map(|host| {
+            let (answer, took) = ask(&format!("198.51.100.{}", 20 + host));
+            assert!(answer.starts_with("0 pass"), "{answer}");
+            assert!(took >= Duration::from_millis(140), "the answer was waited for: {took:?}");
+            took
+        })
+        .collect();
+    let quickest = took.iter().min().expect("eight were asked");
+    assert!(*quickest < Duration::from_secs(1), "nobody waits for the second that is configured: {took:?}");
 }
 
 #[test]

@@ -66,10 +66,7 @@ fn unbound_finds_what_is_listed_and_remembers_what_is_not() {
 fn unbound_asks_by_tls() {
     let (place, tls) = (Place::new("tls"), free_port());
     let [certificate, key] = ["certificate.pem", "key.pem"].map(|file| place.join(file));
-    let mut command = Command::new(program("openssl", "openssl"));
-    command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "9"]);
-    command.args(["-subj", "/CN=ns1.example.org", "-addext", "subjectAltName=DNS:ns1.example.org"]);
-    run(command.arg("-keyout").arg(&key).arg("-out").arg(&certificate)).with_code(0);
+    ratter_tests::certificate::make("ns1.example.org", "DNS:ns1.example.org", &key, &certificate);
     let node = node(&format!("[dnsbl.tls]\nlisten = [\"{tls}\"]\ncertificate = {certificate:?}\nkey = {key:?}\n"));
     let lines = format!("  tls-cert-bundle: {certificate:?}");
     let server = format!("{}#ns1.example.org", at(tls));
@@ -264,6 +261,41 @@ fn rspamd_scores_by_exact_codes_and_the_probe_proves_it() {
     }
     let proved = setup(&node, "rspamd", place.path(), &["--server", &rspamd.server, "--probe"]);
     assert!(proved.contains("while the address is listed"), "{proved}");
+}
+
+#[test]
+fn what_rspamd_is_told_goes_with_the_lists_that_it_ships() {
+    let node = node("");
+    let place = Place::new("rspamd");
+    let folder = place.join("etc");
+    run(Command::new("cp").args(["-r", "/etc/rspamd"]).arg(&folder)).with_code(0);
+    // As the steps say: `Add to FILE:`, and below it a line.
+    let shown = setup(&node, "rspamd", &folder, &["--write"]);
+    let lines: Vec<&str> = shown.lines().collect();
+    let added = lines.iter().zip(&lines[1..]).filter_map(|(step, line)| {
+        let (_, file) = step.strip_suffix(':')?.split_once("Add to ")?;
+        Some((Path::new(file).to_owned(), format!("{}\n", line.trim())))
+    });
+    let added: Vec<_> = added.collect();
+    assert_eq!(added.len(), 2, "{shown}");
+    for (file, line) in added {
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("our own folder");
+        write(&file, &line);
+    }
+    let rspamadm = |arguments: &[&str]| {
+        let mut command = Command::new(program("rspamadm", "rspamd"));
+        for variable in ["CONFDIR", "LOCAL_CONFDIR"] {
+            command.arg(format!("--var={variable}={}", folder.display()));
+        }
+        run(command.args(arguments).arg("-c").arg(folder.join("rspamd.conf")))
+    };
+    let tested = rspamadm(&["configtest"]);
+    let said = tested.out + &tested.err;
+    assert!(said.contains("syntax OK") && !said.contains("DISABLED"), "{said}");
+    // One object: two would be an array, of which rspamd takes none.
+    let lists = rspamadm(&["configdump", "rbl"]).out;
+    let count = |text: &str| lists.lines().filter(|line| line.trim() == text).count();
+    assert_eq!((count("rbls {"), count("ratter {"), count("spamhaus {")), (1, 1, 1), "{lists}");
 }
 
 #[test]

@@ -18,21 +18,8 @@ const LISTED: &str = "192.0.2.76";
 
 /// A certificate for `name` and its key in the folder, which replace those that are there.
 fn certificate(folder: &Path, name: &str) {
-    let mut command = Command::new(program("openssl", "openssl"));
-    command.args([
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-days",
-        "30",
-    ]);
-    command.args(["-subj", &format!("/CN={name}"), "-addext", &format!("subjectAltName=DNS:{name},DNS:also.{name}")]);
     let [new_key, new_certificate] = ["new.key", "new.pem"].map(|file| folder.join(file));
-    run(command.arg("-keyout").arg(&new_key).arg("-out").arg(&new_certificate)).with_code(0);
+    ratter_tests::certificate::make(name, &format!("DNS:{name},DNS:also.{name}"), &new_key, &new_certificate);
     for (from, to) in [(new_key, "key.pem"), (new_certificate, "certificate.pem")] {
         std::fs::rename(from, folder.join(to)).expect("a file of ours");
     }

@@ -10,6 +10,7 @@ use ratter_tests::lines::{self, Log};
 use ratter_tests::place::Place;
 use ratter_tests::policy::Attempt;
 use ratter_tests::ratter::{Config, Node};
+use ratter_tests::rules::address_guesses;
 use ratter_tests::{time, wait};
 
 const GUESSER: &str = "203.0.113.5";
@@ -200,17 +201,7 @@ fn killed_at_any_moment_no_line_is_skipped_or_counted_twice() {
     let path = place.join("mail.log");
     let mut log = Log::open(&path);
     // The rule has time enough for the whole test, so that nothing depends on how fast the machine is.
-    let mut node = Node::start(&Config::new().follow(&path).with(
-        r#"
-        [[rule]]
-        name = "address-guesses"
-        on = "login-failed"
-        by = "address"
-        count = 5
-        within = "1h"
-        block = { for = "1h" }
-        "#,
-    ));
+    let mut node = Node::start(&Config::new().follow(&path).with(&address_guesses("1h", "1h")));
     let stop = AtomicBool::new(false);
     let truth = std::thread::scope(|scope| {
         let writer = scope.spawn(|| write_attacks(&mut log, &stop));

@@ -7,6 +7,7 @@ use ratter_tests::dovecot::{Dovecot, PASSWORD, Setup};
 use ratter_tests::place::Place;
 use ratter_tests::policy::Attempt;
 use ratter_tests::ratter::{Config, Node};
+use ratter_tests::rules::address_guesses;
 use ratter_tests::time::{moment, now, seconds_between};
 use ratter_tests::wait;
 
@@ -114,20 +115,7 @@ fn lines_without_a_session_count_once_each() {
 
 #[test]
 fn a_block_from_the_log_ends_by_itself() {
-    let (dovecot, node) = pair(
-        &Setup::alone(),
-        Config::new().with(
-            r#"
-            [[rule]]
-            name = "address-guesses"
-            on = "login-failed"
-            by = "address"
-            count = 5
-            within = "1m"
-            block = { for = "6s" }
-            "#,
-        ),
-    );
+    let (dovecot, node) = pair(&Setup::alone(), Config::new().with(&address_guesses("1m", "6s")));
     dovecot.guess(GUESSER, "bob", 0, 5);
     let block = node.wait_listed(GUESSER, "blocked");
     wait::until_true("the end of the block", || node.all_listings().is_empty());

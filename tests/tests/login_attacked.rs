@@ -6,29 +6,14 @@ use std::time::Duration;
 use ratter_tests::dovecot::{Dovecot, PASSWORD, Setup};
 use ratter_tests::policy::{Attempt, End};
 use ratter_tests::ratter::{Config, Node};
-use ratter_tests::time::{moment, now, seconds_between};
+use ratter_tests::rules::login_attacked;
+use ratter_tests::time::{Timestamp, moment, now, seconds_between};
 use ratter_tests::wait;
 
 const OWNER: &str = "198.51.100.20";
 const NEW: &str = "198.51.100.99";
 const GUESSERS: [&str; 2] = ["203.0.113.1", "203.0.113.2"];
 const SUBJECT: &str = "login:alice";
-
-/// The shipped rule with other times.
-fn rule(block: &str, tarpit: &str) -> String {
-    format!(
-        r#"
-        [[rule]]
-        name = "login-attacked"
-        on = "login-failed"
-        by = "login"
-        count = 3
-        within = "1m"
-        distinct = {{ of = "address", at-least = 2 }}
-        block = {{ for = "{block}", then = "tarpit", tarpit = "{tarpit}" }}
-        "#
-    )
-}
 
 /// Three wrong passwords from two addresses.
 fn attack(dovecot: &Dovecot) {
@@ -39,7 +24,7 @@ fn attack(dovecot: &Dovecot) {
 #[test]
 fn a_right_password_from_a_new_address_is_held_and_refused() {
     let tarpit = Duration::from_secs(4);
-    let node = Node::start(&Config::new().with(&rule("10m", "4s")));
+    let node = Node::start(&Config::new().with(&login_attacked("10m", "4s")));
     let dovecot = Dovecot::start(&Setup::asking(node.addresses().gate));
     let known = dovecot.login(OWNER, "alice", PASSWORD);
     assert!(known.ok, "{known:?}");
@@ -62,7 +47,7 @@ fn a_right_password_from_a_new_address_is_held_and_refused() {
 
 #[test]
 fn hammering_extends_nothing() {
-    let node = Node::start(&Config::new().with(&rule("12s", "1s")));
+    let node = Node::start(&Config::new().with(&login_attacked("12s", "1s")));
     let dovecot = Dovecot::start(&Setup::asking(node.addresses().gate));
     attack(&dovecot);
     let block = node.wait_listed(SUBJECT, "blocked");
@@ -99,7 +84,7 @@ fn hammering_extends_nothing() {
 
 #[test]
 fn after_the_end_of_the_block_everybody_may_try_again() {
-    let node = Node::start(&Config::new().with(&rule("6s", "1s")));
+    let node = Node::start(&Config::new().with(&login_attacked("6s", "1s")));
     let dovecot = Dovecot::start(&Setup::asking(node.addresses().gate));
     attack(&dovecot);
     let block = node.wait_listed(SUBJECT, "blocked");
@@ -129,6 +114,41 @@ fn the_shipped_rule_holds_for_a_minute_and_blocks_for_ten() {
     assert_eq!(node.listing(SUBJECT, "blocked"), Some(block));
     let why = node.why("alice");
     assert_eq!(why.known_addresses.iter().map(|known| known.network.as_str()).collect::<Vec<_>>(), [OWNER]);
+}
+
+/// The whole course of an attack at a real Dovecot: a short one, and with `RATTER_SOAK=1` the shipped rule, a minute's
+/// tarpit and a block of ten.
+#[test]
+fn a_tarpit_holds_to_its_end_and_a_block_ends_by_itself() {
+    let is_soak = std::env::var_os("RATTER_SOAK").is_some();
+    let (tarpit, block, config) =
+        if is_soak { (60, 600, Config::new()) } else { (3, 12, Config::new().with(&login_attacked("12s", "3s"))) };
+    let node = Node::start(&config);
+    let dovecot = Dovecot::start(&Setup::asking(node.addresses().gate));
+    attack(&dovecot);
+    let listed = node.wait_listed(SUBJECT, "blocked");
+    let until = listed.until.as_deref().expect("a block ends");
+    assert_eq!(seconds_between(&listed.since, until), block);
+
+    let reported = || node.quick_status().gates.iter().map(|gate| gate.reported).sum::<u64>();
+    let before = reported();
+    let held = dovecot.login(NEW, "alice", PASSWORD);
+    assert!(!held.ok && held.text.contains("AUTHENTICATIONFAILED"), "{held:?}");
+    assert!(held.took >= Duration::from_secs(tarpit), "it was held for {:?} only", held.took);
+    wait::until_true("the refusal to be reported", || reported() > before);
+    assert_eq!(node.listing(SUBJECT, "blocked"), Some(listed.clone()), "an attempt extends nothing");
+
+    let end = moment(until);
+    let patience = Duration::from_secs(block.unsigned_abs() + 60);
+    // Attempts that begin before the end are held and refused, however short before.
+    wait::within(patience, "the new address to be let in", || dovecot.login(NEW, "alice", PASSWORD).ok.then_some(()));
+    assert!(now() >= end, "it was let in before {until}");
+    assert_eq!(dovecot.complaints(), Vec::<String>::new());
+    println!("held for {:.2?} of {tarpit} s; let in {} after the end of {block} s", held.took, seconds_after(end));
+}
+
+fn seconds_after(end: Timestamp) -> String {
+    format!("{:.2} s", now().duration_since(end).as_secs_f64())
 }
 
 #[test]

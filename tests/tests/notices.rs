@@ -89,7 +89,9 @@ fn a_mail_server_that_is_away_is_waited_for() {
 fn sendmail_gets_the_letter_and_a_report_of_abuse_is_one() {
     let place = Place::new("sendmail");
     let (script, taken) = (place.join("sendmail"), place.join("taken"));
-    write(&script, &format!("#!/bin/sh\necho \"$@\" >>{0}.args\ncat >>{0}\necho END >>{0}\n", taken.display()));
+    // Both letters are handed over at the same time: each run writes a file of its own, whole before it has its name.
+    let taking = "#!/bin/sh\necho \"$@\" >>{0}.args\ncat >{0}.$$.part && mv {0}.$$.part {0}.$$.letter\n";
+    write(&script, &taking.replace("{0}", &taken.display().to_string()));
     run(Command::new("chmod").arg("755").arg(&script)).with_code(0);
     let mail = |name: &str, more: &str| {
         format!(
@@ -106,15 +108,20 @@ fn sendmail_gets_the_letter_and_a_report_of_abuse_is_one() {
     }
     // A person's block is no attack that anybody should hear of.
     list(&node, "203.0.113.2");
-    wait::until_true("both reports", || text_of(&taken).matches("END\n").count() >= 2);
-    let text = text_of(&taken);
+    let letters = || -> Vec<_> {
+        let files =
+            std::fs::read_dir(place.path()).expect("the folder is read").map(|file| file.expect("a file").path());
+        files.filter(|file| file.extension().is_some_and(|ending| ending == "letter")).collect()
+    };
+    wait::until_true("both reports", || letters().len() >= 2);
+    let text: String = letters().iter().map(|letter| text_of(letter)).collect();
     assert_eq!(text.matches("Source-IP: 203.0.113.1\n").count(), 2, "{text}");
     assert!(!text.contains("203.0.113.2") && !text.contains("user1"), "nothing of our users is in it: {text}");
     assert!(text_of(&place.join("taken.args")).starts_with("-i -f <> -- abuse@example.net\n"));
     // Python's parser of mails finds the parts.
-    let check = "import email,sys\nfor m in open(sys.argv[1]).read().split('END\\n')[:-1]:\n p=email.message_from_string(m)\n \
+    let check = "import email,sys\nfor f in sys.argv[1:]:\n p=email.message_from_file(open(f))\n \
                  print(p.get_content_type(), p.get_param('report-type'), [q.get_content_type() for q in p.get_payload()])";
-    let said = run(Command::new("/usr/bin/python3").args(["-c", check]).arg(&taken)).with_code(0);
+    let said = run(Command::new("/usr/bin/python3").args(["-c", check]).args(letters())).with_code(0);
     for kind in ["text/rfc822-headers", "application/json"] {
         let wanted = format!("multipart/report feedback-report ['text/plain', 'message/feedback-report', '{kind}']");
         assert!(said.out.contains(&wanted), "{said:?}");

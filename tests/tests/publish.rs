@@ -1,10 +1,9 @@
 //! What would change a published list too much waits for a person, and what was served stays served meanwhile.
 
-use std::process::Command;
-
 use ratter_tests::dns::entry;
+use ratter_tests::http::report;
 use ratter_tests::place::{Place, free_port};
-use ratter_tests::process::{run, write};
+use ratter_tests::process::write;
 use ratter_tests::ratter::{Config, Node, ORIGIN};
 use ratter_tests::secondary::{Secondary, transfer};
 use ratter_tests::wait;
@@ -30,14 +29,7 @@ fn a_flood_waits_and_a_person_decides() {
     let misbehave = |number: usize| {
         let one = |id| json!({ "address": address(number), "kind": "trap-hit", "id": format!("{number}-{id}") });
         let body = json!({ "reports": (0..4).map(one).collect::<Vec<_>>() });
-        let mut curl = Command::new("curl");
-        curl.args(["--silent", "--fail", "-H", &format!("Authorization: Bearer {KEY}")]).args([
-            "-H",
-            "Content-Type: application/json",
-            "--data-binary",
-            &body.to_string(),
-        ]);
-        run(curl.arg(format!("http://{listen}/v1/reports"))).with_code(0);
+        report(listen, KEY, &body);
     };
     for number in 1..=5 {
         misbehave(number);
@@ -72,6 +64,12 @@ fn a_flood_waits_and_a_person_decides() {
         misbehave(number);
     }
     assert!(is_answered(&node, 13) && !is_answered(&node, 14));
+    // What waits goes on waiting after a restart.
+    node.stop();
+    node.start_again();
+    assert!(is_answered(&node, 13) && !is_answered(&node, 14));
+    let shown = node.cli(&["publish", "--show"]).with_code(0).out;
+    assert!(shown.contains(&address(14)) && shown.contains(&address(15)), "{shown}");
     node.cli(&["publish", "--drop", "spam"]).with_code(0);
     assert!(!is_answered(&node, 14));
 

@@ -1,15 +1,14 @@
-//! Whoever is listed looks himself up and takes himself off: with `curl`, and with the reverse zone in a real NSD.
+//! Whoever is listed looks himself up and takes himself off: with `curl`, and with the reverse zone in a real BIND.
 
-use std::fmt::Write;
 use std::net::SocketAddr;
 use std::process::Command;
 
+use ratter_tests::bind::Bind;
 use ratter_tests::dns::entry;
+use ratter_tests::http::report;
 use ratter_tests::place::{Place, free_port};
-use ratter_tests::process::{Process, program, run, write};
+use ratter_tests::process::{run, write};
 use ratter_tests::ratter::{Config, Node, ORIGIN};
-use ratter_tests::wait;
-use rustix::process::Signal;
 use serde_json::{Value, json};
 
 const KEY: &str = "a-key-of-a-server-of-our-own";
@@ -18,64 +17,7 @@ const DIALUP: &str = "203.0.113.78";
 const TEXT: &str = "203.0.113.79";
 const POINTER: &str = "203.0.113.80";
 
-/// NSD with the reverse zone of 203.0.113.0/24.
-struct Nsd {
-    process: Process,
-    address: SocketAddr,
-    place: Place,
-    serial: u32,
-}
-
-impl Nsd {
-    fn start(records: &[String]) -> Self {
-        let (place, address) = (Place::new("nsd"), free_port());
-        let folder = place.path().display();
-        let config = format!(
-            "server:\n  ip-address: 127.0.0.1\n  port: {}\n  username: \"\"\n  chroot: \"\"\n  zonesdir: {folder}\n  \
-             database: \"\"\n  pidfile: {folder}/pid\n  xfrdfile: {folder}/xfrd.state\n  zonelistfile: {folder}/zones\n  \
-             xfrdir: {folder}\n  server-count: 1\nremote-control:\n  control-enable: no\n\
-             zone:\n  name: 113.0.203.in-addr.arpa\n  zonefile: zone\n",
-            address.port()
-        );
-        write(&place.join("conf"), &config);
-        write(&place.join("zone"), &zone(1, records));
-        let mut command = Command::new(program("nsd", "nsd"));
-        command.arg("-d").arg("-c").arg(place.join("conf"));
-        let process = Process::start("nsd", place.path(), &command);
-        let mut nsd = Self { process, address, place, serial: 1 };
-        wait::until_true("NSD to answer", || nsd.serves());
-        nsd
-    }
-
-    /// Other records, as the owner of the zone writes them.
-    fn change(&mut self, records: &[String]) {
-        self.serial += 1;
-        // NSD looks at the time of the file.
-        write(&self.place.join("zone"), &zone(self.serial, records));
-        wait::until_true("NSD to have read its zone again", || {
-            self.process.signal(Signal::HUP);
-            self.serves()
-        });
-    }
-
-    fn serves(&mut self) -> bool {
-        self.process.must_run();
-        let mut dig = Command::new(program("dig", "bind9-dnsutils"));
-        dig.args(["@127.0.0.1", "-p", &self.address.port().to_string(), "+short", "+time=1", "+tries=1"]);
-        let said = dig.args(["113.0.203.in-addr.arpa", "SOA"]).output().expect("dig runs");
-        String::from_utf8_lossy(&said.stdout).contains(&format!(" {} 60 ", self.serial))
-    }
-}
-
-fn zone(serial: u32, records: &[String]) -> String {
-    let mut text = format!(
-        "$ORIGIN 113.0.203.in-addr.arpa.\n$TTL 1\n@ SOA ns.example.org. root.example.org. {serial} 60 60 60 1\n@ NS ns.example.org.\n"
-    );
-    for record in records {
-        writeln!(text, "{record}").expect("a String takes all");
-    }
-    text
-}
+const REVERSE: &str = "113.0.203.in-addr.arpa";
 
 /// A node with the page, and what it takes reports with.
 struct Given {
@@ -103,14 +45,7 @@ impl Given {
     fn misbehave(&self, address: &str, kind: &str, turn: u32, count: u32) {
         let one = |id| json!({ "address": address, "kind": kind, "id": format!("{address}-{turn}-{id}") });
         let body = json!({ "reports": (0..count).map(one).collect::<Vec<_>>() });
-        let mut curl = Command::new("curl");
-        curl.args(["--silent", "--fail", "-H", &format!("Authorization: Bearer {KEY}")]).args([
-            "-H",
-            "Content-Type: application/json",
-            "--data-binary",
-            &body.to_string(),
-        ]);
-        run(curl.arg(format!("http://{}/v1/reports", self.reports))).with_code(0);
+        report(self.reports, KEY, &body);
     }
 
     /// A request of somebody at `from`, who comes by the web server in front.
@@ -139,8 +74,8 @@ impl Given {
 
 #[test]
 fn whoever_comes_from_the_address_takes_it_off_and_waits_the_next_time() {
-    let nsd = Nsd::start(&["77 PTR mail.example.net.".to_owned()]);
-    let mut given = Given::start(nsd.address, "");
+    let bind = Bind::start(1, &[(REVERSE, &["77 PTR mail.example.net.".to_owned()])]);
+    let mut given = Given::start(bind.address(), "");
     given.misbehave(SPAMMER, "trap-hit", 0, 4);
     given.node.wait_listed(SPAMMER, "spam");
     assert!(given.is_answered(SPAMMER));
@@ -188,8 +123,8 @@ fn whoever_writes_the_reverse_zone_takes_its_addresses_off() {
         let kept = proper.into_iter().filter(|record| !(pointers && record.starts_with("80 ")));
         kept.chain(more.iter().cloned()).collect::<Vec<_>>()
     };
-    let mut nsd = Nsd::start(&names(&[]));
-    let given = Given::start(nsd.address, "");
+    let mut bind = Bind::start(1, &[(REVERSE, &names(&[]))]);
+    let given = Given::start(bind.address(), "");
     for address in [TEXT, POINTER] {
         given.misbehave(address, "trap-hit", 0, 4);
         given.node.wait_listed(address, "spam");
@@ -202,9 +137,9 @@ fn whoever_writes_the_reverse_zone_takes_its_addresses_off() {
     let (text, pointer) = (token(TEXT), token(POINTER));
     assert_ne!(text, pointer, "each is of one address");
     assert_eq!(given.ask("POST", TEXT, stranger).0, 403);
-    nsd.change(&names(&[format!("79 TXT \"{pointer}\"")]));
+    bind.change(REVERSE, &names(&[format!("79 TXT \"{pointer}\"")]));
     assert_eq!(given.ask("POST", TEXT, stranger).0, 403, "the token of another address proves nothing");
-    nsd.change(&names(&[format!("79 TXT \"{text}\""), format!("80 PTR {pointer}.example.net.")]));
+    bind.change(REVERSE, &names(&[format!("79 TXT \"{text}\""), format!("80 PTR {pointer}.example.net.")]));
     for address in [TEXT, POINTER] {
         let (status, answer, _) = given.ask("POST", address, stranger);
         assert_eq!((status, &answer["removed"]), (200, &json!(["spam"])), "{answer}");
@@ -214,13 +149,14 @@ fn whoever_writes_the_reverse_zone_takes_its_addresses_off() {
 
 #[test]
 fn a_mended_reverse_name_frees_at_once_whoever_asks() {
-    let mut nsd = Nsd::start(&["78 PTR dyn-203-0-113-78.pool.example.net.".to_owned()]);
-    let given = Given::start(nsd.address, "");
+    let dynamic = ["78 PTR dyn-203-0-113-78.pool.example.net.".to_owned()];
+    let mut bind = Bind::start(1, &[(REVERSE, &dynamic)]);
+    let given = Given::start(bind.address(), "");
     given.misbehave(DIALUP, "unknown-recipient", 0, 12);
     given.node.wait_listed(DIALUP, "dyna");
     let (status, answer, _) = given.ask("POST", DIALUP, DIALUP);
     assert!(status == 409 && answer["message"].as_str().is_some_and(|text| text.contains("reverse name")), "{answer}");
-    nsd.change(&["78 PTR mail.example.com.".to_owned()]);
+    bind.change(REVERSE, &["78 PTR mail.example.com.".to_owned()]);
     let (status, answer, _) = given.ask("POST", DIALUP, "198.51.100.1");
     assert_eq!((status, &answer["removed"]), (200, &json!(["dyna"])), "{answer}");
     assert!(!given.is_answered(DIALUP));
@@ -228,8 +164,8 @@ fn a_mended_reverse_name_frees_at_once_whoever_asks() {
 
 #[test]
 fn the_page_works_without_scripts_and_repeats_nothing_unescaped() {
-    let nsd = Nsd::start(&[]);
-    let given = Given::start(nsd.address, "");
+    let bind = Bind::start(1, &[(REVERSE, &[])]);
+    let given = Given::start(bind.address(), "");
     given.misbehave(SPAMMER, "trap-hit", 0, 4);
     given.node.wait_listed(SPAMMER, "spam");
     let page = |method: &str, query: &str| {

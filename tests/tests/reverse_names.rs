@@ -1,17 +1,12 @@
 //! Addresses that write to recipients that do not exist go on the list that their reverse name says, as a real BIND knows
 //! it, and off again when the name is mended.
 
-use std::fmt::Write;
-use std::net::SocketAddr;
-use std::process::Command;
-
+use ratter_tests::bind::Bind;
 use ratter_tests::dns::{Dig, entry};
 use ratter_tests::lines::Log;
-use ratter_tests::place::{Place, free_port};
-use ratter_tests::process::{Process, program, write};
+use ratter_tests::place::Place;
 use ratter_tests::ratter::{Config, Node, ORIGIN};
 use ratter_tests::wait;
-use rustix::process::Signal;
 
 const DYNAMIC: &str = "203.0.113.77";
 const NAMELESS: &str = "203.0.113.78";
@@ -20,67 +15,15 @@ const SENDER: &str = "203.0.113.80";
 /// In a zone that the server cannot load.
 const UNKNOWN: &str = "198.51.100.1";
 
-/// BIND with a reverse zone, which ends with the test.
-struct Bind {
-    process: Process,
-    address: SocketAddr,
-    place: Place,
-    serial: u32,
-}
+const REVERSE: &str = "113.0.203.in-addr.arpa";
 
-impl Bind {
-    fn start(names: &[(u8, &str)]) -> Self {
-        let place = Place::new("bind");
-        let address = free_port();
-        let (path, port) = (place.path().display(), address.port());
-        let config = format!(
-            "options {{ directory \"{path}\"; pid-file none; session-keyfile none; managed-keys-directory \"{path}\";\n\
-             dnssec-validation no; recursion no; notify no;\n\
-             listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; }};\ncontrols {{ }};\n\
-             zone \"113.0.203.in-addr.arpa\" {{ type primary; file \"zone\"; }};\n\
-             zone \"100.51.198.in-addr.arpa\" {{ type primary; file \"broken\"; }};\n"
-        );
-        write(&place.join("conf"), &config);
-        write(&place.join("broken"), "no zone\n");
-        write(&place.join("zone"), &zone(1, names));
-        let mut command = Command::new(program("named", "bind9"));
-        command.args(["-g", "-n", "1", "-c"]).arg(place.join("conf"));
-        let process = Process::start("named", place.path(), &command);
-        let mut bind = Self { process, address, place, serial: 1 };
-        wait::until_true("BIND to answer", || bind.serves());
-        bind
-    }
-
-    /// Other names, as somebody mends them.
-    fn rename(&mut self, names: &[(u8, &str)]) {
-        self.serial += 1;
-        write(&self.place.join("zone"), &zone(self.serial, names));
-        self.process.signal(Signal::HUP);
-        wait::until_true("BIND to have read its zone again", || self.serves());
-    }
-
-    /// Whether the zone is there with its last serial.
-    fn serves(&mut self) -> bool {
-        self.process.must_run();
-        let mut dig = Command::new(program("dig", "bind9-dnsutils"));
-        dig.args(["@127.0.0.1", "-p", &self.address.port().to_string(), "+short", "+time=1", "+tries=1"]);
-        let said = dig.args(["113.0.203.in-addr.arpa", "SOA"]).output().expect("dig runs");
-        String::from_utf8_lossy(&said.stdout).contains(&format!(" {} 60 ", self.serial))
-    }
-}
-
-/// A reverse zone in which nothing holds for longer than a second.
-fn zone(serial: u32, names: &[(u8, &str)]) -> String {
-    let mut text =
-        format!("$TTL 1\n@ SOA ns.example.org. root.example.org. {serial} 60 60 60 1\n@ NS ns.example.org.\n");
-    for (host, name) in names {
-        writeln!(text, "{host} PTR {name}").expect("a String takes all");
-    }
-    text
+/// Records of reverse names.
+fn pointers(names: &[(u8, &str)]) -> Vec<String> {
+    names.iter().map(|(host, name)| format!("{host} PTR {name}")).collect()
 }
 
 fn node(bind: &Bind, log: &Log) -> Node {
-    let resolver = format!("[resolver]\nservers = [\"{}\"]\nrecheck = \"2s\"\n", bind.address);
+    let resolver = format!("[resolver]\nservers = [\"{}\"]\nrecheck = \"2s\"\n", bind.address());
     Node::start(&Config::new().follow(log.path()).with(&resolver))
 }
 
@@ -104,7 +47,8 @@ fn lists_of(dig: Dig, address: &str) -> Vec<String> {
 #[test]
 fn the_reverse_name_says_which_list_and_a_mended_one_ends_it() {
     let before = [(77, "dyn-203-0-113-77.pool.example.net."), (79, "mail.example.net."), (80, "mx.example.net.")];
-    let mut bind = Bind::start(&before);
+    let broken = ["no zone".to_owned()];
+    let mut bind = Bind::start(1, &[(REVERSE, &pointers(&before)), ("100.51.198.in-addr.arpa", &broken)]);
     let place = Place::new("log");
     let mut log = Log::open(&place.join("mail.log"));
     let node = node(&bind, &log);
@@ -137,7 +81,8 @@ fn the_reverse_name_says_which_list_and_a_mended_one_ends_it() {
     assert!(why.contains("dyn-203-0-113-77.pool.example.net"), "{why}");
 
     // The provider gives both a name of their own; nobody asks for anything.
-    bind.rename(&[(77, "mail.example.com."), (78, "mx.example.com."), (79, "mail.example.net.")]);
+    let after = [(77, "mail.example.com."), (78, "mx.example.com."), (79, "mail.example.net.")];
+    bind.change(REVERSE, &pointers(&after));
     wait::until_true("the listings to end", || {
         node.listing(DYNAMIC, "dyna").is_none() && node.listing(NAMELESS, "noptr").is_none()
     });

@@ -152,6 +152,7 @@ fn follow(
     said: &SyncSender<Instant>,
 ) -> u64 {
     let mut reader = Reader::new(TimeZone::UTC, Timing::Live);
+    sensors::io::ask_for_short_turns();
     let timeout = if pause.is_some() { Duration::ZERO } else { Duration::from_millis(100) };
     while !stop.load(Ordering::Relaxed) {
         let Some(batch) = sensor.next(timeout).expect("the log can be read") else {

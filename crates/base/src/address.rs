@@ -24,6 +24,12 @@ impl Address {
         Self(ip.to_canonical())
     }
 
+    /// The dotted IPv4 address that `text` begins with, as far as it goes, and how many bytes it has; none if it begins with
+    /// no such address. What may follow is the caller's to say.
+    pub fn leading(text: &[u8]) -> Option<(Self, usize)> {
+        leading_dotted(text).map(|(ip, end)| (Self(IpAddr::V4(ip)), end))
+    }
+
     /// The folded IP address.
     pub const fn ip(self) -> IpAddr {
         self.0
@@ -77,31 +83,43 @@ impl FromStr for Address {
     }
 }
 
-/// Dotted IPv4 as the standard library takes it, without leading zeros; a quarter of the work, which is done for most
-/// lines of a log.
+/// Dotted IPv4 as the standard library takes it, without leading zeros.
 fn dotted(text: &[u8]) -> Option<Ipv4Addr> {
-    const BYTES_MAX: usize = "255.255.255.255".len();
-    if text.len() > BYTES_MAX {
-        return None;
+    leading_dotted(text).filter(|(_, end)| *end == text.len()).map(|(ip, _)| ip)
+}
+
+/// The same at the beginning of `text`, as far as it goes, and how many bytes it has; a quarter of the work, which is done
+/// for most lines of a log.
+fn leading_dotted(text: &[u8]) -> Option<(Ipv4Addr, usize)> {
+    const BYTES_MAX: usize = 16;
+    // A place behind the text is no digit, and every place that is looked at is in the room.
+    let mut room = [0u8; 2 * BYTES_MAX];
+    match text.first_chunk::<BYTES_MAX>() {
+        Some(text) => room[..BYTES_MAX].copy_from_slice(text),
+        None => room[..text.len()].copy_from_slice(text),
     }
-    let (mut octets, mut at, mut digits, mut number) = ([0; 4], 0, 0u8, 0u16);
-    for byte in text {
-        let digit = byte.wrapping_sub(b'0');
-        if digit < 10 {
-            if digits == 3 || digits > 0 && number == 0 {
+    let byte = |at: usize| room[at % (2 * BYTES_MAX)];
+    let digit = |at: usize| u32::from(byte(at).wrapping_sub(b'0'));
+    let (mut octets, mut at) = ([0u8; 4], 0usize);
+    for (place, octet) in octets.iter_mut().enumerate() {
+        if place > 0 {
+            if byte(at) != b'.' {
                 return None;
             }
-            number = number * 10 + u16::from(digit);
-            digits += 1;
-        } else if *byte == b'.' && digits > 0 && at < 3 {
-            octets[at] = u8::try_from(number).ok()?;
-            (at, digits, number) = (at + 1, 0, 0);
-        } else {
-            return None;
+            at += 1;
         }
+        let (first, second, third) = (digit(at), digit(at + 1), digit(at + 2));
+        let (number, digits) = match (first, second, third) {
+            (10.., _, _) => return None,
+            (_, 10.., _) => (first, 1),
+            (0, _, _) => return None,
+            (_, _, 10..) => (first * 10 + second, 2),
+            _ => (first * 100 + second * 10 + third, 3),
+        };
+        *octet = u8::try_from(number).ok()?;
+        at += digits;
     }
-    octets[3] = u8::try_from(number).ok()?;
-    (at == 3 && digits > 0).then(|| Ipv4Addr::from(octets))
+    Some((Ipv4Addr::from(octets), at))
 }
 
 impl From<IpAddr> for Address {
@@ -118,6 +136,23 @@ mod tests {
         #[test]
         fn dotted_addresses_are_those_of_the_standard_library(text in "[0-9]{0,4}(\\.[0-9]{0,4}){0,4}|[0-9.]{0,17}|[ -~]{0,9}") {
             proptest::prop_assert_eq!(dotted(text.as_bytes()), text.parse().ok());
+        }
+    }
+
+    #[test]
+    fn leading_addresses_end_where_their_digits_do() {
+        let cases = [
+            ("192.0.2.1]:25", Some(("192.0.2.1", 9))),
+            ("192.0.2.255", Some(("192.0.2.255", 11))),
+            ("192.0.2.2555", Some(("192.0.2.255", 11))),
+            ("192.0.2.256", None),
+            ("192.0.2.01", None),
+            ("192.0.2", None),
+            ("2001:db8::1", None),
+        ];
+        for (text, wanted) in cases {
+            let got = Address::leading(text.as_bytes()).map(|(address, end)| (address.to_string(), end));
+            assert_eq!(got, wanted.map(|(address, end)| (address.to_owned(), end)), "{text}");
         }
     }
 

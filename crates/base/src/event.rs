@@ -109,10 +109,32 @@ impl fmt::Display for EventKind {
     }
 }
 
-/// A tag of the password that was tried, equal for equal passwords of one login and useless for anything else: Dovecot's
-/// 12-bit `pwhash`, or the first bits of the SHA-1 it logs. Never the password, never a whole hash.
+/// A tag of the password that was tried, equal for equal passwords of one login: Dovecot's 12-bit `pwhash`, or the first
+/// bits of the SHA-1 it logs. Never the password, never a whole hash.
+///
+/// Dovecot makes `pwhash` of login and password together. Only a tag of the password alone is equal for equal passwords of
+/// different logins, too; it has its highest bit set.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct PasswordTag(pub u32);
+
+impl PasswordTag {
+    const OF_PASSWORD: u32 = 1 << 31;
+
+    /// A tag of bits that depend on the login, too.
+    pub const fn of_guess(bits: u32) -> Self {
+        Self(bits & !Self::OF_PASSWORD)
+    }
+
+    /// A tag of bits that depend on the password alone.
+    pub const fn of_password(bits: u32) -> Self {
+        Self(bits | Self::OF_PASSWORD)
+    }
+
+    /// Whether it is equal for equal passwords of different logins.
+    pub const fn is_of_password(self) -> bool {
+        self.0 & Self::OF_PASSWORD != 0
+    }
+}
 
 /// Who says that something happened. The same attempt may be told by several; each channel counts its own attempts of a
 /// session, and the largest of the counts is the truth (see `rules::sessions`).

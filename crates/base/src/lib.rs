@@ -4,6 +4,7 @@
 //! The words and their meaning stand in `ARCHITECTURE.md`; a name that is not there does not name a type here.
 
 mod address;
+pub mod base64;
 mod decision;
 mod event;
 pub mod limits;

@@ -57,8 +57,9 @@ impl Metric {
 
     /// The same metric with a value for each value of a label instead.
     #[must_use]
-    pub fn by(self, label: &'static str, values: impl IntoIterator<Item = (String, u64)>) -> Self {
-        Self { value: Value::By(label, values.into_iter().collect()), ..self }
+    pub fn by(self, label: &'static str, values: impl IntoIterator<Item = (impl Into<String>, u64)>) -> Self {
+        let values = values.into_iter().map(|(name, value)| (name.into(), value));
+        Self { value: Value::By(label, values.collect()), ..self }
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::common::{AUTH, DYNA, SPAM, World, asker, query, settings, text};
 use base::{Address, Timestamp};
 use dnsbl::access::{
-    Access, AccessSettings, KeyRecord, KeySecret, Limit, Per, Permit, Policy, Quota, Refusal, ZoneAccess, ZoneLabel,
+    Access, AccessSettings, ClientName, KeyRecord, KeySecret, Limit, NamesWanted, Per, Permit, Policy, Quota, Refusal,
+    ZoneAccess, ZoneLabel,
 };
 use dnsbl::serve::{Asker, BATCH_MAX, Counters, Outcome, Responder, Totals, Transport, Zones};
 use proptest::prelude::*;
@@ -224,6 +225,47 @@ fn who_shows_our_cookie_is_not_limited() {
     assert_eq!((reply.len(), reply[3] & 15, &reply[27..35]), (51, 0, &[7; 8][..]));
 }
 
+#[test]
+fn who_has_no_reverse_name_is_refused_where_one_is_wanted_and_known_to_be_missing() {
+    let names = |names, refusal| ZoneAccess { names, ..rules(Policy::Open, refusal) };
+    let world = world(&[
+        ("auth", names(NamesWanted::Some, Refusal::Refused)),
+        ("dyna", names(NamesWanted::Own, Refusal::Codes)),
+        ("all", rules(Policy::Open, Refusal::Refused)),
+    ]);
+    let (access, client, now) = (world.responder.access(), asker(UDP).address, asker(UDP).now);
+    let ask = |question: &str| both_ways(&world, &query(question), client).map(|reply| text(&reply));
+    let listed = "NOERROR aa; 1.2.0.192.auth 2043 A 127.0.0.43";
+    assert_eq!(ask("1.2.0.192.auth A"), [listed; 2], "nobody waits for a name");
+    assert_eq!((access.poll_client(), access.poll_client()), (Some(client), None));
+    let refused = |why| format!("REFUSED; edns 1232 error=18 {why}");
+    let (missing, pool) = ("your address has no reverse name", "your address has the reverse name of a pool");
+    let code = "NOERROR aa; 1.2.0.192.dyna 60 A 127.255.255.254";
+    for (name, auth, dyna) in [
+        (ClientName::Missing, refused(missing), code),
+        (ClientName::Pool, format!("{listed}; edns 1232"), code),
+        (ClientName::Own, format!("{listed}; edns 1232"), "NOERROR aa; 1.2.0.192.dyna 2036 A 127.0.0.36"),
+        (ClientName::Unknown, format!("{listed}; edns 1232"), "NOERROR aa; 1.2.0.192.dyna 2036 A 127.0.0.36"),
+    ] {
+        access.client_named(client, name, now);
+        for reply in ask("1.2.0.192.auth A +edns") {
+            // The words of a refusal are longer than what a forged client may be sent for long.
+            assert!(reply == auth || reply == "REFUSED; edns 1232" && auth.starts_with(&reply), "{name:?}: {reply}");
+        }
+        assert_eq!(ask("1.2.0.192.dyna A"), [dyna; 2], "{name:?}");
+        let with_key = listed.replace("192.auth", "192.goodkey1.auth");
+        assert!(ask("1.2.0.192.goodkey1.auth A").iter().all(|reply| *reply == with_key), "{name:?}");
+        assert!(ask("9.2.0.192.all A").iter().all(|reply| reply.starts_with("NXDOMAIN")), "another zone");
+        assert!(ask("auth SOA").iter().all(|reply| reply.contains("SOA")), "everybody may know the zone");
+    }
+    access.client_named(client, ClientName::Pool, now);
+    assert!(ask("1.2.0.192.dyna TXT")[0].contains(pool));
+    let mut totals = Totals::default();
+    totals.add(&world.counters);
+    let count = |reason| totals.refusals().find(|(name, _)| *name == reason).unwrap().1;
+    assert_eq!((count("no-name"), count("pool-name")), (4, 4));
+}
+
 /// Has the usual client's network spend all that it may be sent beyond its questions.
 fn drain(world: &World) {
     // The largest first. None is in a zone whose replies are limited.
@@ -251,7 +293,7 @@ fn ask_from(world: &World, address: Address, message: &[u8]) -> Vec<u8> {
 }
 
 /// A world in which questions are answered in every way that there is.
-fn varied_world() -> World {
+pub(crate) fn varied_world() -> World {
     let limit = Some(Limit { per_second: 1_000_000, slip: 2 });
     let auth = ZoneAccess { limit, ..rules(Policy::Open, Refusal::Refused) };
     world(&[

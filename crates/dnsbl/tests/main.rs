@@ -17,6 +17,8 @@ mod floods;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod newcomers;
+#[cfg(test)]
 #[cfg(feature = "io")]
 mod rbldnsd;
 #[cfg(test)]

@@ -6,7 +6,8 @@
 //!
 //! Both servers are pinned to one processor and the load to another; it is a closed loop on 1 and on 16 keep-alive
 //! connections with a question as Dovecot sends it. Rounds alternate between the two, the figures are medians, and the CPU
-//! time is what the scheduler says of the server's threads (`/proc/PID/task/*/schedstat`). Needs nginx and taskset.
+//! time is what the scheduler says of the server's threads (`/proc/PID/task/*/schedstat`). Then each is asked at half of the
+//! rate that it reached, evenly, and the time of an answer is told from the moment it was asked for. Needs nginx and taskset.
 
 #![expect(clippy::disallowed_methods, reason = "a measurement reads clocks and files")]
 #![expect(clippy::print_stdout, reason = "it prints its figures")]
@@ -23,8 +24,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use base::{Decision, Event, Timestamp};
 use gates::dovecot::{Gate, PasswordHash, Settings};
-use gates::http::Connection;
-use gates::io::DovecotGate;
+use gates::http::Http;
+use gates::io::{Limits, Listener, Server as GateServer};
+use gates::session::Protocol as _;
 use rules::{Door, Question};
 
 const BODY: &str = r#"{"attrs":{"stage":"before"},"device_id":"","login":"carol","protocol":"imap","pwhash":"0810","remote":"198.51.100.7","session_id":"ZvNih8RgDIV/AAAB","tls":false}"#;
@@ -126,13 +128,13 @@ fn question() -> String {
 
 /// Nanoseconds for one question without a socket: from its bytes to the bytes of the answer.
 fn codec_ns(rounds: u32) -> f64 {
-    let gate = Gate::new(settings(), Arc::new(Open));
-    let (question, mut connection) = (question(), Connection::new());
+    let http = Http::new(Arc::new(Gate::new(settings(), Arc::new(Open))));
+    let (question, mut connection) = (question(), http.session(None));
     let started = Instant::now();
     for _ in 0..rounds {
         connection.space()[..question.len()].copy_from_slice(question.as_bytes());
         connection.filled(question.len());
-        connection.serve(Timestamp::EPOCH, &gate);
+        connection.serve(Timestamp::EPOCH);
         assert!(connection.output().ends_with(ANSWER.as_bytes()));
         connection.written();
     }
@@ -143,25 +145,75 @@ fn settings() -> Settings {
     Settings { password_hash: Some(PasswordHash::new("localrandomstring")), ..Settings::default() }
 }
 
-/// Asks on one connection until the time is over; how often.
-fn ask(address: SocketAddr, until: Instant) -> io::Result<u64> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_nodelay(true)?;
-    let request = question();
-    let mut reply = [0; 1024];
-    let mut asked = 0;
-    while Instant::now() < until {
-        stream.write_all(request.as_bytes())?;
-        let mut length = 0;
+/// One client's connection.
+struct Client {
+    stream: TcpStream,
+    request: String,
+}
+
+impl Client {
+    fn connect(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, request: question() })
+    }
+
+    /// One question and its answer.
+    fn ask(&mut self) -> io::Result<()> {
+        let (mut reply, mut length) = ([0; 1024], 0);
+        self.stream.write_all(self.request.as_bytes())?;
         while !reply[..length].ends_with(ANSWER.as_bytes()) {
-            match stream.read(&mut reply[length..])? {
+            match self.stream.read(&mut reply[length..])? {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 count => length += count,
             }
         }
+        Ok(())
+    }
+}
+
+/// Asks on one connection until the time is over; how often.
+fn ask(address: SocketAddr, until: Instant) -> io::Result<u64> {
+    let mut client = Client::connect(address)?;
+    let mut asked = 0;
+    while Instant::now() < until {
+        client.ask()?;
         asked += 1;
     }
     Ok(asked)
+}
+
+/// Asks at an even rate on one connection until the time is over; how long each answer took.
+fn ask_evenly(address: SocketAddr, every: Duration, until: Instant) -> io::Result<Vec<Duration>> {
+    let mut client = Client::connect(address)?;
+    let (mut took, mut due) = (Vec::new(), Instant::now());
+    while due < until {
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        let sent = Instant::now();
+        client.ask()?;
+        took.push(sent.elapsed());
+        due += every;
+    }
+    Ok(took)
+}
+
+/// Microseconds that the median and the slowest hundredth of the answers take at that rate.
+fn latency(server: &Server, rate: f64, connections: usize, span: Duration) -> io::Result<[f64; 2]> {
+    let (address, until) = (server.address, Instant::now() + span);
+    let every = Duration::from_secs_f64(connections as f64 / rate);
+    let clients = (0..connections).map(|at| {
+        thread::spawn(move || {
+            // They do not all ask at the same moment.
+            thread::sleep(every * at as u32 / connections as u32);
+            ask_evenly(address, every, until)
+        })
+    });
+    let mut took = Vec::new();
+    for client in clients.collect::<Vec<_>>() {
+        took.extend(client.join().map_err(|_| io::Error::other("a client panicked"))??);
+    }
+    took.sort_unstable();
+    Ok([took.len() / 2, took.len() * 99 / 100].map(|at| took[at].as_secs_f64() * 1e6))
 }
 
 /// One round: microseconds of CPU per request, and requests per second.
@@ -184,9 +236,11 @@ fn median(mut figures: Vec<f64>) -> f64 {
 }
 
 fn serve() -> io::Result<()> {
-    let any = ([127, 0, 0, 1], 0).into();
-    let handle = DovecotGate::start(any, settings(), Arc::new(Open), clock).map_err(io::Error::other)?;
-    println!("{}", handle.local_addr());
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    println!("{}", listener.local_addr()?);
+    let http = Http::new(Arc::new(Gate::new(settings(), Arc::new(Open))));
+    let spoken = vec![(http, vec![Listener::Tcp(listener)])];
+    let _server = GateServer::start("dovecot-gate", spoken, clock, Limits::default())?;
     loop {
         thread::park();
     }
@@ -223,6 +277,22 @@ fn main() -> io::Result<()> {
             servers[1].name,
             ours / theirs
         );
+        for (server, rate) in servers.iter().zip([our_rate, their_rate]) {
+            let mut rounds = (0..rounds).map(|_| latency(server, rate / 2.0, connections, span));
+            let [medians, slowest] =
+                rounds.try_fold([Vec::new(), Vec::new()], |[mut medians, mut slowest], round| {
+                    let [median, p99] = round?;
+                    medians.push(median);
+                    slowest.push(p99);
+                    io::Result::Ok([medians, slowest])
+                })?;
+            println!(
+                "   {} at half of its {rate:.0}/s: p50 {:.0} us, p99 {:.0} us",
+                server.name,
+                median(medians),
+                median(slowest)
+            );
+        }
     }
     Ok(())
 }

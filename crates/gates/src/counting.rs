@@ -33,9 +33,9 @@ macro_rules! counts {
                 self.0[count as usize].load(core::sync::atomic::Ordering::Relaxed)
             }
 
-            /// All of them, for metrics.
-            pub fn iter(&self) -> impl Iterator<Item = (Count, u64)> {
-                Count::ALL.into_iter().map(|count| (count, self.get(count)))
+            /// All of them by their names.
+            pub fn named(&self) -> Vec<(&'static str, u64)> {
+                Count::ALL.iter().map(|count| (count.name(), self.get(*count))).collect()
             }
         }
     };

@@ -3,7 +3,7 @@
 //! A shell moves bytes; everything else happens here:
 //!
 //! ```text
-//!  socket --> Connection::space/filled --> Connection::serve --> Service::answer --> Connection::output --> socket
+//!  socket --> Session::space/filled --> Connection::step --> Service::answer --> Session::output --> socket
 //! ```
 //!
 //! It promises: one read and one write for a request that arrives whole; buffers that are reused, so that a request
@@ -19,15 +19,13 @@ mod body;
 mod connection;
 mod head;
 mod reply;
-mod session;
 
 use base::Timestamp;
 
-pub use connection::Connection;
+pub use connection::{Connection, Http};
 pub use head::Request;
 pub use reply::{Kind, Reply, Status};
 pub(crate) use reply::{write_decimal, write_failure};
-pub use session::{Http, HttpSession};
 
 /// Longest request line and headers together, in bytes.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -38,7 +36,7 @@ pub const HEADERS_MAX: usize = 64;
 /// Replies that are collected before they must be written; pipelined requests beyond wait in the input.
 pub const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 
-/// What answers requests. It is called with whole requests only, and must return soon: other connections wait.
+/// What answers requests. It is called with whole requests only, by several connections at once.
 pub trait Service: Send + Sync {
     /// Answers one request by filling `reply`, which is an empty `200` at first.
     fn answer(&self, now: Timestamp, request: &Request<'_>, reply: &mut Reply<'_>);

@@ -1,22 +1,20 @@
 //! The thin shells: sockets, threads and clocks around the cores of this room.
+//!
+//! One [`Server`] serves any protocol, and a gate is a protocol, or has one in front of it:
+//!
+//! ```text
+//!  Server::start("line-gate", vec![(gate, listeners)], clock, limits)
+//!  Server::start("http-gate", vec![(Http::new(gate), listeners)], clock, limits)
+//!  Server::start("map-gate", vec![(Tables::new(gate, Dialect::Tcp), listeners), …], clock, limits)
+//! ```
 
-mod dovecot;
-mod http;
-mod line;
-mod map;
-mod postfix;
 mod saslauthd;
 mod seats;
 mod server;
 mod steady;
 mod stream;
 
-pub use dovecot::{DovecotGate, Handle};
-pub use http::HttpGate;
-pub use line::LineGate;
-pub use map::MapGate;
-pub use postfix::{MilterGate, PostfixGate};
-pub use saslauthd::SaslGate;
-pub use server::{Connections, Limits, Server, StartError};
+pub use saslauthd::Saslauthd;
+pub use server::{Connections, Limits, Server};
 pub use steady::{PATIENCE, Steadiness, SteadyDoor};
 pub use stream::{Listener, Place};

@@ -9,6 +9,7 @@
 
 mod counting;
 pub mod dovecot;
+mod escapes;
 pub mod http;
 mod input;
 #[cfg(feature = "io")]

@@ -25,7 +25,7 @@ mod session;
 
 pub use gate::{Answer, Count, Counters, Gate, Word};
 pub use request::{Malformed, Request, Verb};
-pub use session::LineSession;
+pub use session::LineDialogue;
 
 /// Longest line, in bytes, without its end.
 pub const LINE_BYTES_MAX: usize = 4096;

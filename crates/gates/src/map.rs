@@ -17,7 +17,7 @@ mod gate;
 mod session;
 
 pub use gate::{Count, Counters, Gate};
-pub use session::{Dialect, MapSession, Tables};
+pub use session::{Dialect, MapDialogue, Tables};
 
 /// Longest question, in bytes: Postfix sends at most 10,000 in a netstring, and 4096 in a line.
 pub const QUESTION_BYTES_MAX: usize = 10_000;

@@ -21,4 +21,4 @@ mod session;
 
 pub use gate::{Count, Counters, Gate, HEADER};
 pub use packet::{Command, PACKET_BYTES_MAX};
-pub use session::MilterSession;
+pub use session::MilterDialogue;

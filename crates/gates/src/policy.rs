@@ -47,8 +47,8 @@ pub struct Node {
     pub sending: Arc<dyn SendingDoor>,
     /// Who is on which list.
     pub lists: Arc<dyn Lists>,
-    /// Messages that both gates see.
-    pub messages: Arc<Messages>,
+    /// Messages that the policy gate and the milter see, where both are there.
+    pub messages: Option<Arc<Messages>>,
     /// The names of all lists by their number.
     pub names: Arc<[String]>,
     /// Whether the mail server's log is read: it tells of recipients that are refused, and each shall count once.

@@ -24,7 +24,7 @@ mod shown;
 pub(crate) use gate::SESSION;
 pub use gate::{Action, Count, Counters, Gate};
 pub use request::{Malformed, Request, State};
-pub use session::{Open, PolicySession};
+pub use session::{Open, PolicyDialogue};
 
 /// Longest request, in bytes. Postfix has about thirty names, and bounds each value by its `line_length_limit` of 2048.
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024;

@@ -13,7 +13,7 @@ mod gate;
 mod session;
 
 pub use gate::{Count, Counters, Gate, Reply, Upstream};
-pub use session::SaslSession;
+pub use session::SaslDialogue;
 
 /// Longest of the four texts, in bytes, as saslauthd has it (`MAX_REQ_LEN`).
 pub const TEXT_BYTES_MAX: usize = 256;

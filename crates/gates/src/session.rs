@@ -1,56 +1,165 @@
-//! What every protocol of this room is to its shell: bytes in, bytes out, time as an argument.
+//! What a protocol is to its shell: bytes in, bytes out, time as an argument.
 //!
 //! ```text
 //!  socket --> Session::space/filled --> Session::serve --> Session::output --> socket
+//!                                          |     ^
+//!                              Dialogue::step    Step
 //! ```
+//!
+//! A [`Session`] is what all protocols have in common: the bytes of a client that nobody has used yet, the bytes that shall
+//! be written to him, and whether the connection goes on. A [`Dialogue`] is what each has of its own: what stands at the
+//! front of the input, and what is said to it.
 
 use core::net::IpAddr;
+use core::time::Duration;
 
 use base::Timestamp;
 
-/// A protocol: it opens a session for each client that connects.
-pub trait Protocol: Send + Sync + 'static {
-    /// What one connection is.
-    type Session: Session;
+pub use crate::input::{Frame, Input};
 
-    /// A session with a client that has just connected.
-    fn open(&self) -> Self::Session;
+/// A protocol: it opens a dialogue with each client that connects.
+pub trait Protocol: Send + Sync + 'static {
+    /// What is said on one connection.
+    type Dialogue: Dialogue + 'static;
+
+    /// How long a client may be silent between two requests, where the protocol has its own idea of that.
+    const IDLE_MAX: Option<Duration> = None;
+
+    /// A dialogue with a client that has just connected; `peer` is where he is, if he came over a network.
+    fn open(&self, peer: Option<IpAddr>) -> Self::Dialogue;
+
+    /// The same as a session.
+    fn session(&self, peer: Option<IpAddr>) -> Session<Self::Dialogue> {
+        Session::new(self.open(peer))
+    }
 }
 
-/// One connection of a protocol, without its socket.
-pub trait Session: Send {
-    /// Whom the session is with, if he came over a network. Called once, before anything is read.
-    fn came_from(&mut self, _peer: Option<IpAddr>) {}
+/// What is said on one connection of a protocol.
+pub trait Dialogue: Send {
+    /// Input that a connection starts with, in bytes: the usual request.
+    const INPUT_BYTES: usize;
+    /// Most input that [`Dialogue::step`] leaves unused, in bytes: the longest request, as far as it is kept.
+    const REQUEST_BYTES_MAX: usize;
+    /// Answers that are collected before they must be written, in bytes.
+    const OUTPUT_BYTES_MAX: usize = 16 * 1024;
 
-    /// Where the next bytes shall be read to; never empty.
-    fn space(&mut self) -> &mut [u8];
-
-    /// So many bytes were read to [`Session::space`].
-    fn filled(&mut self, count: usize);
-
-    /// Answers every whole request of the input, until the output must be written first; returns how many.
-    fn serve(&mut self, now: Timestamp) -> usize;
-
-    /// What shall be written; after writing all of it call [`Session::written`].
-    fn output(&self) -> &[u8];
-
-    /// The whole output was written.
-    fn written(&mut self);
-
-    /// Whether the connection shall be closed once its output is written.
-    fn is_closing(&self) -> bool;
-
-    /// Whether the next answer waits for something: [`Session::serve`] wants to be called again soon, without more input.
-    fn is_waiting(&self) -> bool {
-        false
-    }
-
-    /// Whether the client stands between two requests, where it may stay for long.
-    fn is_idle(&self) -> bool;
-
-    /// Whether the connection closes because of what the client sent.
-    fn is_faulty(&self) -> bool;
+    /// Takes the request at the front of `input`, and writes its answer, if it wants one, behind `output`.
+    fn step(&mut self, now: Timestamp, input: &mut Input, output: &mut Vec<u8>) -> Step;
 
     /// The connection is gone, by whichever side: what it holds is given back. Called once, at the very end.
     fn ended(&mut self, _now: Timestamp) {}
+}
+
+/// The outcome of one look at the input.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub enum Step {
+    /// A request was taken; there may be another.
+    Taken,
+    /// It is not there whole.
+    Part,
+    /// Its answer waits for something: look again soon, without more input.
+    Later,
+    /// The last request was taken: the connection is closed once the output is written.
+    End,
+    /// The same, because what the client sent is no request, and nothing that could become one.
+    Fault,
+}
+
+/// One connection of a protocol, without its socket.
+#[derive(Debug)]
+pub struct Session<D> {
+    dialogue: D,
+    input: Input,
+    output: Vec<u8>,
+    /// The outcome of the last look.
+    last: Step,
+}
+
+impl<D: Dialogue> Session<D> {
+    /// A connection on which nothing was said yet.
+    fn new(dialogue: D) -> Self {
+        let input = Input::new(D::INPUT_BYTES, D::REQUEST_BYTES_MAX + D::INPUT_BYTES);
+        Self { dialogue, input, output: Vec::new(), last: Step::Part }
+    }
+
+    /// Where the next bytes shall be read to; never empty.
+    pub fn space(&mut self) -> &mut [u8] {
+        self.input.space()
+    }
+
+    /// So many bytes were read to [`Session::space`].
+    pub fn filled(&mut self, count: usize) {
+        self.input.filled(count);
+    }
+
+    /// Answers every whole request of the input, until the output must be written first; returns how many.
+    pub fn serve(&mut self, now: Timestamp) -> usize {
+        let mut taken = 0;
+        while !self.is_closing() && self.output.len() < D::OUTPUT_BYTES_MAX {
+            self.last = self.dialogue.step(now, &mut self.input, &mut self.output);
+            match self.last {
+                Step::Taken | Step::End => taken += 1,
+                Step::Part | Step::Later => break,
+                Step::Fault => {}
+            }
+        }
+        taken
+    }
+
+    /// What shall be written; after writing all of it call [`Session::written`].
+    pub fn output(&self) -> &[u8] {
+        &self.output
+    }
+
+    /// The whole output was written.
+    pub fn written(&mut self) {
+        self.output.clear();
+        // One long answer shall not hold its memory for the life of the connection.
+        if self.output.capacity() > 2 * D::OUTPUT_BYTES_MAX {
+            self.output.shrink_to(D::OUTPUT_BYTES_MAX);
+        }
+    }
+
+    /// Whether the connection shall be closed once its output is written.
+    pub fn is_closing(&self) -> bool {
+        matches!(self.last, Step::End | Step::Fault)
+    }
+
+    /// Whether the connection closes because of what the client sent.
+    pub fn is_faulty(&self) -> bool {
+        self.last == Step::Fault
+    }
+
+    /// Whether the next answer waits for something: [`Session::serve`] wants to be called again soon, without more input.
+    pub fn is_waiting(&self) -> bool {
+        self.last == Step::Later
+    }
+
+    /// Whether the client stands between two requests, where it may stay for long.
+    pub fn is_idle(&self) -> bool {
+        self.input.is_empty()
+    }
+
+    /// The connection is gone; see [`Dialogue::ended`].
+    pub fn ended(&mut self, now: Timestamp) {
+        self.dialogue.ended(now);
+    }
+
+    /// A conversation without a socket: what is said to `input` when it comes in pieces of at most `most` bytes.
+    pub fn converse(&mut self, now: Timestamp, input: &[u8], most: usize) -> Vec<u8> {
+        let (mut said, mut rest) = (Vec::new(), input);
+        while !rest.is_empty() && !self.is_closing() {
+            let space = self.space();
+            let (piece, after) = rest.split_at(space.len().min(most).min(rest.len()));
+            space[..piece.len()].copy_from_slice(piece);
+            self.filled(piece.len());
+            rest = after;
+            while self.serve(now) > 0 || !self.output.is_empty() {
+                said.extend_from_slice(&self.output);
+                self.written();
+            }
+        }
+        said
+    }
 }

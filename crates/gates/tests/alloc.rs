@@ -6,9 +6,15 @@ use core::cell::Cell;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
 
-use base::{Decision, Event, Timestamp};
+use base::{Address, Decision, Event, ListSet, Timestamp};
 use gates::dovecot::{Access, Count, Gate, PasswordHash, Settings};
-use gates::http::Connection;
+use gates::http::Http;
+use gates::session::Protocol;
+use gates::{Lists, policy, postfix};
+use rules::limits::{
+    Bucket, By, Cost, Limit, LimitEffect, LimitMode, Limiter, LoginTags, Outcome, Part, Rate, Sending, SendingDoor,
+    Unkept,
+};
 use rules::{Door, Question};
 
 std::thread_local! {
@@ -60,15 +66,15 @@ fn requests_allocate_nothing() {
         password_hash: Some(PasswordHash::new("localrandomstring")),
         ..Settings::default()
     };
-    let gate = Gate::new(settings, Arc::new(Quiet));
-    let mut connection = Connection::new();
+    let gate = Arc::new(Gate::new(settings, Arc::new(Quiet)));
+    let mut connection = Http::new(gate.clone()).session(None);
     let mut round = || {
         for wire in &wires {
             // In two pieces, so that the longer way is taken as well.
             for piece in [&wire[..wire.len() / 2], &wire[wire.len() / 2..]] {
                 connection.space()[..piece.len()].copy_from_slice(piece.as_bytes());
                 connection.filled(piece.len());
-                connection.serve(Timestamp::EPOCH, &gate);
+                connection.serve(Timestamp::EPOCH);
             }
             assert!(connection.output().starts_with(b"HTTP/1.1 200 OK\r\n"), "{wire}");
             connection.written();
@@ -81,6 +87,90 @@ fn requests_allocate_nothing() {
     }
     assert_eq!(ALLOCATIONS.get() - before, 0);
     assert!(gate.counters().get(Count::AskedBefore) > 500 && gate.counters().get(Count::ReportedOk) > 100);
+}
+
+/// Nobody is on a list, and there are limits on what is sent.
+struct Limited(Limiter);
+
+impl Lists for Limited {
+    fn lists_of(&self, _: Address) -> ListSet {
+        ListSet::EMPTY
+    }
+}
+
+impl SendingDoor for Limited {
+    fn reserve(&self, sending: &Sending<'_>) -> Outcome {
+        self.0.reserve(Timestamp::EPOCH, sending)
+    }
+
+    fn settle(&self, sending: &Sending<'_>) -> Outcome {
+        self.0.settle(Timestamp::EPOCH, sending)
+    }
+
+    fn release(&self, session: &str, instance: &str) {
+        self.0.release(Timestamp::EPOCH, session, instance);
+    }
+}
+
+/// A limit of two buckets on each login, of which nobody reaches the end.
+fn limited() -> Arc<Limited> {
+    let bucket = |rate| Bucket::new(1_000_000, Rate::parse(rate).unwrap()).unwrap();
+    let limit = Limit {
+        name: "per-user".into(),
+        by: By { first: Part::Login, second: None },
+        cost: Cost::Recipient,
+        mode: LimitMode::Strict,
+        buckets: ["1000 / 1s", "100000 / 1h"].map(bucket).into(),
+        effect: LimitEffect::Defer,
+        tags: LoginTags::Drop,
+        except_logins: Box::default(),
+        except_networks: Box::default(),
+    };
+    Arc::new(Limited(Limiter::new(vec![limit], 1000, [7; 16], Box::new(Unkept))))
+}
+
+#[test]
+fn policy_requests_allocate_nothing() {
+    let limited = limited();
+    let node = policy::Node {
+        door: Arc::new(Quiet),
+        sending: limited.clone(),
+        lists: limited,
+        messages: None,
+        names: Arc::new([]),
+        reads_log: true,
+    };
+    let settings =
+        policy::Settings { refusal: policy::Refusal::Reject, refuse_lists: ListSet::EMPTY, mark_lists: ListSet::EMPTY };
+    let gate = Arc::new(postfix::Gate::new(node, settings));
+    // Ten users; each gives one message up, and sends another.
+    let states = [("RCPT", 0), ("RCPT", 1), ("DATA", 1), ("END-OF-MESSAGE", 1)];
+    let wires = (0..10).flat_map(|user| {
+        states.map(|(state, message)| {
+            format!(
+                "request=smtpd_access_policy\nprotocol_state={state}\nclient_address=198.51.100.{user}\n\
+                 sender=user{user}@example.org\nrecipient=r{user}@example.net\nrecipient_count=1\nqueue_id=4XYZ{user}\n\
+                 instance=2b00.{user}{message}.0\nsasl_username=user{user}@example.org\n\n"
+            )
+        })
+    });
+    let wires: Vec<String> = wires.collect();
+    let mut session = gate.session(None);
+    let mut round = || {
+        for wire in &wires {
+            session.space()[..wire.len()].copy_from_slice(wire.as_bytes());
+            session.filled(wire.len());
+            assert_eq!(session.serve(Timestamp::EPOCH), 1);
+            assert_eq!(session.output(), b"action=DUNNO\n\n");
+            session.written();
+        }
+    };
+    round();
+    let before = ALLOCATIONS.get();
+    for _ in 0..100 {
+        round();
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0);
 }
 
 /// A request of the sample files as it goes over the wire.

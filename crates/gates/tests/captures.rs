@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex};
 
 use base::{Decision, Event, Reason, Tally, Timestamp, Verdict};
 use gates::dovecot::{Access, Count, Gate, PasswordHash, Reading, Request, Settings};
-use gates::http::Connection;
+use gates::http::Http;
+use gates::session::Protocol;
 use rules::{Door, Question, Stage};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -111,16 +112,13 @@ fn captured_requests_are_answered() {
             password_hash: Some(PasswordHash::new(NONCE)),
             ..Settings::default()
         };
-        let gate = Gate::new(settings, door.clone());
-        let mut connection = Connection::new();
+        let gate = Arc::new(Gate::new(settings, door.clone()));
+        let mut session = Http::new(gate.clone()).session(None);
         let captured = read(&log);
         assert!(captured.len() >= 9);
         for Captured { wire, body, answered } in &captured {
-            connection.space()[..wire.len()].copy_from_slice(wire.as_bytes());
-            connection.filled(wire.len());
-            assert_eq!(connection.serve(Timestamp::EPOCH, &gate), 1, "{wire}");
-            let reply = String::from_utf8(connection.output().to_vec()).unwrap();
-            connection.written();
+            let reply = session.converse(Timestamp::EPOCH, wire.as_bytes(), usize::MAX);
+            let reply = String::from_utf8(reply).unwrap();
             let is_after = body["attrs"]["stage"] == "after";
             let wanted = wanted(answered, is_after, body["login"].as_str().unwrap(), version);
             assert_eq!(reply.split_once("\r\n\r\n").unwrap().1, wanted, "{wire}");

@@ -10,7 +10,7 @@
 use core::time::Duration;
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -18,8 +18,9 @@ use std::thread::sleep;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use base::{Decision, Event, Reason, Timestamp, Verdict};
-use gates::dovecot::{Access, Count, PasswordHash, Settings};
-use gates::io::{DovecotGate, Handle};
+use gates::dovecot::{Access, Count, Gate, PasswordHash, Settings};
+use gates::http::Http;
+use gates::io::{Limits, Listener, Server};
 use rules::{Door, Question, Stage};
 use tempfile::TempDir;
 
@@ -169,13 +170,23 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn start_gate(port: u16, access: Access) -> (Arc<Recorder>, Handle) {
+/// A gate at that port, with what it asks.
+struct Running {
+    gate: Arc<Gate>,
+    address: SocketAddr,
+    server: Server,
+}
+
+fn start_gate(port: u16, access: Access) -> (Arc<Recorder>, Running) {
     let door = Arc::new(Recorder::default());
     let settings =
         Settings { access, password_hash: Some(PasswordHash::new("localrandomstring")), ..Settings::default() };
-    let address = ([127, 0, 0, 1], port).into();
-    let handle = DovecotGate::start(address, settings, door.clone(), clock).unwrap();
-    (door, handle)
+    let gate = Arc::new(Gate::new(settings, door.clone()));
+    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let spoken = vec![(Http::new(gate.clone()), vec![Listener::Tcp(listener)])];
+    let server = Server::start("dovecot-gate", spoken, clock, Limits::default()).unwrap();
+    (door, Running { gate, address, server })
 }
 
 const GOOD: &str = "correct-horse";
@@ -185,8 +196,8 @@ const NO: &str = "a1 NO [AUTHENTICATIONFAILED] Authentication failed.";
 
 #[test]
 fn dovecot_asks_and_obeys() {
-    let (door, gate) = start_gate(0, Access::open().with_header("sesame"));
-    let url = format!("http://{}/", gate.local_addr());
+    let (door, running) = start_gate(0, Access::open().with_header("sesame"));
+    let url = format!("http://{}/", running.address);
     let dovecot = Dovecot::start(&url, "sesame");
 
     assert!(dovecot.imap("198.51.100.7", "alice", GOOD).starts_with(OK));
@@ -202,7 +213,7 @@ fn dovecot_asks_and_obeys() {
     // The empty password has the hash that says nothing.
     assert_eq!(dovecot.imap("127.0.0.1", "alice", ""), NO);
     door.heard(&["Before alice 127.0.0.1 imap", "login-failed One alice 127.0.0.1 imap session -"]);
-    assert_eq!(gate.counters().get(Count::ConstantTags), 1);
+    assert_eq!(running.gate.counters().get(Count::ConstantTags), 1);
 
     assert_eq!(dovecot.imap("203.0.113.9", "deny1", GOOD), NO);
     door.heard(&["Before deny1 203.0.113.9 imap", "login-failed Refused deny1 203.0.113.9 imap session 2d4"]);
@@ -215,7 +226,7 @@ fn dovecot_asks_and_obeys() {
     for login in ["defer1", "panic1"] {
         assert!(dovecot.imap("203.0.113.9", login, GOOD).starts_with(OK), "{login}");
     }
-    assert_eq!(gate.counters().get(Count::DoorPanics), 2);
+    assert_eq!(running.gate.counters().get(Count::DoorPanics), 2);
     door.0.lock().unwrap().clear();
 
     assert!(dovecot.pop3("alice", GOOD).starts_with("+OK"));
@@ -233,16 +244,16 @@ fn dovecot_asks_and_obeys() {
 
     let log = dovecot.log();
     assert!(!log.contains("JSON parse error") && !log.contains("Error: policy("), "{log}");
-    assert!(gate.warnings().is_empty());
+    assert!(running.gate.warnings().is_empty());
     let odd = [Count::OddFields, Count::NotJson, Count::Unauthorized, Count::UnknownCommand, Count::UnusedTags];
-    assert_eq!(odd.map(|count| gate.counters().get(count)), [0; 5]);
-    assert_eq!(gate.connections().faulty, 0);
+    assert_eq!(odd.map(|count| running.gate.counters().get(count)), [0; 5]);
+    assert_eq!(running.server.connections().faulty, 0);
 }
 
 #[test]
 fn dovecot_holds_the_client() {
-    let (door, gate) = start_gate(0, Access::open());
-    let dovecot = Dovecot::start(&format!("http://{}/", gate.local_addr()), "");
+    let (door, running) = start_gate(0, Access::open());
+    let dovecot = Dovecot::start(&format!("http://{}/", running.address), "");
     let cases = [("tarpit1", GOOD, OK), ("tarpit1", "wrong1", NO), ("hold1", GOOD, NO), ("hold1", "wrong1", NO)];
     for (login, password, wanted) in cases {
         let started = Instant::now();
@@ -251,7 +262,7 @@ fn dovecot_holds_the_client() {
         assert!(answer.starts_with(wanted), "{login} {password}: {answer}");
         assert!((950..2_500).contains(&waited), "{login} {password}: {waited} ms");
     }
-    assert_eq!(gate.counters().get(Count::Tarpitted), 4);
+    assert_eq!(running.gate.counters().get(Count::Tarpitted), 4);
     assert_eq!(door.0.lock().unwrap().iter().filter(|line| line.starts_with("After")).count(), 2);
     assert!(!dovecot.log().contains("Error: policy("), "{}", dovecot.log());
 }
@@ -259,8 +270,8 @@ fn dovecot_holds_the_client() {
 #[test]
 fn dovecot_lets_in_when_the_gate_is_away_or_locked() {
     let locked = || Access::open().with_password("super");
-    let (door, gate) = start_gate(0, locked());
-    let address = gate.local_addr();
+    let (door, running) = start_gate(0, locked());
+    let address = running.address;
     let by_password = Dovecot::start(&format!("http://anybody:super@{address}"), "");
     assert!(by_password.imap("198.51.100.7", "alice", GOOD).starts_with(OK));
     door.heard(&[
@@ -270,12 +281,12 @@ fn dovecot_lets_in_when_the_gate_is_away_or_locked() {
     ]);
     let without = Dovecot::start(&format!("http://{address}/"), "");
     assert!(without.imap("198.51.100.7", "deny1", GOOD).starts_with(OK));
-    assert!(gate.counters().get(Count::Unauthorized) >= 2);
+    assert!(running.gate.counters().get(Count::Unauthorized) >= 2);
     door.heard(&[]);
 
-    gate.stop();
+    drop(running);
     assert!(by_password.imap("198.51.100.7", "deny1", GOOD).starts_with(OK));
-    let (door, gate) = start_gate(address.port(), locked());
+    let (door, running) = start_gate(address.port(), locked());
     let started = Instant::now();
     while by_password.imap("198.51.100.7", "deny1", GOOD) != NO {
         assert!(started.elapsed() < Duration::from_secs(30), "Dovecot does not come back");
@@ -284,5 +295,5 @@ fn dovecot_lets_in_when_the_gate_is_away_or_locked() {
     for dovecot in [&by_password, &without] {
         assert!(!dovecot.log().contains("JSON parse error"), "{}", dovecot.log());
     }
-    assert_eq!(gate.connections().faulty, 0);
+    assert_eq!(running.server.connections().faulty, 0);
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use base::{Address, Decision, Event, ListId, ListSet, Reason, Timestamp, Verdict};
 use gates::policy::{Node, Refusal, Settings};
-use gates::session::{Protocol, Session};
+use gates::session::{Dialogue, Protocol, Session};
 use gates::{Lists, Messages, milter, postfix};
 use proptest::prelude::*;
 use rules::limits::{Exceeded, LimitEffect, LimitId, Outcome, Sending, SendingDoor};
@@ -121,7 +121,7 @@ fn world(effect: LimitEffect, refusal: Refusal) -> (Arc<World>, Node, Settings) 
         door: world.clone(),
         sending: world.clone(),
         lists: world.clone(),
-        messages: Arc::new(Messages::default()),
+        messages: Some(Arc::new(Messages::default())),
         names: ["blocked", "dyna", "noptr", "spam"].map(str::to_owned).into(),
         reads_log: false,
     };
@@ -130,35 +130,19 @@ fn world(effect: LimitEffect, refusal: Refusal) -> (Arc<World>, Node, Settings) 
 }
 
 /// Sends `input` in pieces of at most `step` bytes; what comes back, and whether the gate closes.
-fn talk<S: Session>(session: &mut S, input: &[u8], step: usize) -> (Vec<u8>, bool) {
-    let (mut output, mut rest) = (Vec::new(), input);
-    while !rest.is_empty() && !session.is_closing() {
-        let space = session.space();
-        let count = space.len().min(step).min(rest.len());
-        space[..count].copy_from_slice(&rest[..count]);
-        rest = &rest[count..];
-        session.filled(count);
-        loop {
-            session.serve(Timestamp::from_secs(1));
-            if session.output().is_empty() {
-                break;
-            }
-            output.extend_from_slice(session.output());
-            session.written();
-        }
-    }
-    (output, session.is_closing())
+fn talk<D: Dialogue>(session: &mut Session<D>, input: &[u8], step: usize) -> (Vec<u8>, bool) {
+    (session.converse(Timestamp::from_secs(1), input, step), session.is_closing())
 }
 
 fn policy(gate: &Arc<postfix::Gate>, lines: &[String]) -> Vec<String> {
-    let mut session = gate.open();
+    let mut session = gate.session(None);
     let actions = lines.iter().map(|line| ask(&mut session, line)).collect();
     session.ended(Timestamp::from_secs(1));
     actions
 }
 
 /// One request, with its fields separated by blanks.
-fn ask(session: &mut postfix::PolicySession, fields: &str) -> String {
+fn ask(session: &mut Session<postfix::PolicyDialogue>, fields: &str) -> String {
     let text = format!("request=smtpd_access_policy\n{}\n\n", fields.replace(' ', "\n"));
     let (answer, _) = talk(session, text.as_bytes(), usize::MAX);
     let answer = String::from_utf8(answer).unwrap();
@@ -199,7 +183,7 @@ fn what_is_given_up_is_given_back() {
     let (world, node, settings) = world(LimitEffect::Refuse, Refusal::Reject);
     let gate = Arc::new(postfix::Gate::new(node, settings));
     let lines = mail("one", 4, "alice");
-    let mut session = gate.open();
+    let mut session = gate.session(None);
     for line in &lines[..4] {
         assert_eq!(ask(&mut session, line), "DUNNO");
     }
@@ -241,7 +225,7 @@ fn clients_are_refused_marked_or_left_alone() {
     ] {
         let (_, node, settings) = world(LimitEffect::Defer, refusal);
         let gate = Arc::new(postfix::Gate::new(node, settings));
-        assert_eq!(ask(&mut gate.open(), fields), wanted, "{fields}");
+        assert_eq!(ask(&mut gate.session(None), fields), wanted, "{fields}");
     }
 }
 
@@ -249,7 +233,7 @@ fn clients_are_refused_marked_or_left_alone() {
 fn a_request_that_is_too_long_is_passed_over() {
     let (_, node, settings) = world(LimitEffect::Defer, Refusal::Reject);
     let gate = Arc::new(postfix::Gate::new(node, settings));
-    let mut session = gate.open();
+    let mut session = gate.session(None);
     let long = format!("request={}\n\n", "x".repeat(postfix::REQUEST_BYTES_MAX * 2));
     let blocked = "request=smtpd_access_policy\nclient_address=203.0.113.66\n\n";
     for step in [100, usize::MAX] {
@@ -303,7 +287,7 @@ fn answers(output: &[u8]) -> Vec<String> {
 fn milter_says(effect: LimitEffect, input: &[Vec<u8>], step: usize) -> (Vec<String>, Arc<World>) {
     let (world, node, settings) = world(effect, Refusal::Reject);
     let gate = Arc::new(milter::Gate::new(node, settings));
-    let mut session = gate.open();
+    let mut session = gate.session(None);
     let (output, _) = talk(&mut session, &input.concat(), step);
     (answers(&output), world)
 }
@@ -392,7 +376,7 @@ fn recipients_that_the_server_refuses_are_told() {
 
     let (world, node, settings) = self::world(LimitEffect::Defer, Refusal::Reject);
     let gate = Arc::new(milter::Gate::new(Node { reads_log: true, ..node }, settings));
-    talk(&mut gate.open(), &input.concat(), 999);
+    talk(&mut gate.session(None), &input.concat(), 999);
     assert!(world.told().is_empty(), "the log tells them");
     assert_eq!(gate.counters().get(milter::Count::UnknownRecipients), 1);
 }
@@ -407,7 +391,7 @@ fn long_packets_are_passed_over_and_odd_ones_end_the_connection() {
     for odd in [packet(b'?', b""), packet(b'M', &vec![0; milter::PACKET_BYTES_MAX]), vec![0; 4], vec![0xff; 5]] {
         let (_, node, settings) = world(LimitEffect::Defer, Refusal::Reject);
         let gate = Arc::new(milter::Gate::new(node, settings));
-        let mut session = gate.open();
+        let mut session = gate.session(None);
         let (_, closes) = talk(&mut session, &[offer(), odd].concat(), usize::MAX);
         assert!(closes && session.is_faulty());
         assert_eq!(gate.counters().get(milter::Count::Malformed), 1);
@@ -420,7 +404,7 @@ fn a_message_that_both_gates_see_is_charged_once() {
     let by_policy = Arc::new(postfix::Gate::new(node.clone(), settings));
     let by_milter = Arc::new(milter::Gate::new(node, settings));
     assert!(policy(&by_policy, &mail("i1", 10, "alice")).iter().all(|action| action == "DUNNO"));
-    let mut session = by_milter.open();
+    let mut session = by_milter.session(None);
     let input = [offer(), connect("203.0.113.7"), message("Qi1", "alice", 10, &[])].concat();
     let (output, _) = talk(&mut session, &input, 99);
     assert_eq!(answers(&output).last().unwrap(), "c");
@@ -444,12 +428,12 @@ fn captured_policy_requests() {
         let (world, node, settings) = world(LimitEffect::Defer, Refusal::Reject);
         let gate = Arc::new(postfix::Gate::new(node, settings));
         let Some(text) = reference(&format!("policy-requests-postfix-{version}.txt")) else { return };
-        let mut sessions: HashMap<String, postfix::PolicySession> = HashMap::new();
+        let mut sessions: HashMap<String, Session<postfix::PolicyDialogue>> = HashMap::new();
         let mut asked = 0;
         for captured in text.split("--- conn=").skip(1) {
             let (connection, lines) = captured.split_once('\n').unwrap();
             let connection = connection.split(' ').next().unwrap();
-            let session = sessions.entry(connection.to_owned()).or_insert_with(|| gate.open());
+            let session = sessions.entry(connection.to_owned()).or_insert_with(|| gate.session(None));
             let (answer, _) = talk(session, format!("{}\n\n", lines.trim_end()).as_bytes(), 100);
             assert_eq!(String::from_utf8(answer).unwrap(), "action=DUNNO\n\n", "{version}: {lines}");
             asked += 1;
@@ -465,7 +449,7 @@ fn captured_milter_connections() {
     let (world, node, settings) = world(LimitEffect::Defer, Refusal::Reject);
     let gate = Arc::new(milter::Gate::new(node, settings));
     // Two connections overlap here and there: the second is negotiated before the first one has quit.
-    let mut session = gate.open();
+    let mut session = gate.session(None);
     talk(&mut session, &offer(), 10);
     for line in text.lines().filter_map(|line| line.strip_prefix("MTA> ")) {
         let (command, hex) = line.split_once(' ').unwrap();
@@ -475,7 +459,7 @@ fn captured_milter_connections() {
             continue;
         }
         if session.is_closing() {
-            session = gate.open();
+            session = gate.session(None);
             talk(&mut session, &offer(), 10);
         }
         talk(&mut session, &packet(command.as_bytes()[0], &data), 10);
@@ -492,7 +476,7 @@ proptest! {
     fn any_bytes_to_the_policy_gate(input in proptest::collection::vec(prop_oneof![Just(b'\n'), Just(b'='), any::<u8>()], 0..2000), step in 1_usize..600) {
         let (_, node, settings) = world(LimitEffect::Defer, Refusal::Reject);
         let gate = Arc::new(postfix::Gate::new(node, settings));
-        let mut session = gate.open();
+        let mut session = gate.session(None);
         let (output, closes) = talk(&mut session, &input, step);
         let (mut requests, mut rest) = (0, &input[..]);
         while let Some(end) = rest.windows(2).position(|pair| pair == b"\n\n") {
@@ -509,8 +493,8 @@ proptest! {
         let commands = b"ODCHMRTLNBEAKUQ";
         let known = |command: u8| commands[usize::from(command) % commands.len()];
         let input = packets.iter().map(|(command, data)| packet(known(*command), data));
-        talk(&mut gate.open(), &input.collect::<Vec<_>>().concat(), step);
+        talk(&mut gate.session(None), &input.collect::<Vec<_>>().concat(), step);
         let raw: Vec<u8> = packets.iter().flat_map(|(command, data)| [&[*command], &data[..]].concat()).collect();
-        talk(&mut gate.open(), &raw, step);
+        talk(&mut gate.session(None), &raw, step);
     }
 }

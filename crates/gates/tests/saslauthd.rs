@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base::{Decision, Event, Timestamp};
-use gates::io::{Limits, Listener, Place, SaslGate};
-use gates::saslauthd::Count;
+use gates::io::{Limits, Listener, Place, Saslauthd, Server};
+use gates::saslauthd::{Count, Gate};
 use rules::{Door, Question};
 
 /// Lets everybody in.
@@ -46,7 +46,9 @@ fn more_questions_than_saslauthd_takes_wait_for_their_turn() {
     let (ours, real) = (folder.join("ours"), folder.join("real"));
     let saslauthd = UnixListener::bind(&real).expect("a socket");
     let listener = Listener::bind(&Place::Unix(ours.clone())).expect("a socket");
-    let gate = SaslGate::start(vec![listener], Arc::new(Open), &real, now, Limits::default()).expect("it starts");
+    let gate = Arc::new(Gate::new(Arc::new(Open), Arc::new(Saslauthd::at(&real))));
+    let spoken = vec![(gate.clone(), vec![listener])];
+    let _server = Server::start("saslauthd-gate", spoken, now, Limits::default()).expect("it starts");
     let mut question = Vec::new();
     for text in ["alice", "secret", "imap", ""] {
         question.extend_from_slice(&(text.len() as u16).to_be_bytes());

@@ -7,7 +7,7 @@ use base::limits::LISTS_MAX;
 use base::{Address, Evidence, ListId, ListSet, Listing, Maker, Network, Subject, Timestamp, Until};
 
 use crate::blocks::Hasher;
-use crate::brake::{BrakeLimits, Held, LetGo, Waiting};
+use crate::brake::{BrakeLimits, Held, HeldWhole, LetGo, Waiting};
 use crate::bulk::Bulk;
 use crate::image::Shown;
 use crate::journal::Entry;
@@ -236,6 +236,23 @@ impl Book {
     /// The lists of which changes wait for a person.
     pub fn held(&self) -> Vec<Held> {
         self.writer().brake.held()
+    }
+
+    /// All that waits behind the brake, to be kept over a restart, with the number of this state of it.
+    pub fn held_whole(&self) -> (u64, Vec<HeldWhole>) {
+        let writer = self.writer();
+        (writer.brake.changes(), writer.brake.held_whole())
+    }
+
+    /// The number of the present state of what waits: another one means that it is another.
+    pub fn held_changes(&self) -> u64 {
+        self.writer().brake.changes()
+    }
+
+    /// Has that wait which waited before a restart. Whether it may come is judged when it is let go.
+    pub fn hold_again(&self, held: Vec<HeldWhole>) {
+        let mut writer = self.writer();
+        held.into_iter().for_each(|held| writer.brake.hold_again(held));
     }
 
     /// The first subjects of which a change waits, on one list.

@@ -48,6 +48,23 @@ pub struct Held {
     pub shed: u64,
 }
 
+/// All that waits for one list, as it is kept over a restart.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HeldWhole {
+    /// The list.
+    pub list: ListId,
+    /// Since when.
+    pub since: Timestamp,
+    /// How many listings the list had before all this began.
+    pub before: usize,
+    /// Changes that were let go of because too many wait.
+    pub shed: u64,
+    /// Listings that wait to be made.
+    pub coming: Vec<Wish>,
+    /// Whose listing waits to be ended, and who wants that.
+    pub going: Vec<(Subject, Box<str>)>,
+}
+
 /// What became of what waited.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct LetGo {
@@ -86,6 +103,8 @@ struct Flow {
 pub(crate) struct Brake {
     limits: Option<BrakeLimits>,
     flows: [Flow; LISTS_MAX],
+    /// Counts what is put to what waits, and what is taken away.
+    changes: u64,
 }
 
 impl Brake {
@@ -101,6 +120,7 @@ impl Brake {
             flow.came += 1;
         } else {
             flow.wait(now, &wish.subject, || Waiting::Coming(wish.clone()));
+            self.changes += 1;
         }
         is_admitted
     }
@@ -113,6 +133,7 @@ impl Brake {
             flow.went += 1;
         } else {
             flow.wait(now, subject, || Waiting::Going(by.into()));
+            self.changes += 1;
         }
         is_admitted
     }
@@ -141,6 +162,7 @@ impl Brake {
     pub(crate) fn take(&mut self, list: ListId, subject: &Subject) -> Option<Waiting> {
         let flow = &mut self.flows[list.index()];
         let taken = flow.waiting.remove(subject)?;
+        self.changes += 1;
         if flow.waiting.is_empty() && flow.shed == 0 {
             flow.held = None;
         }
@@ -157,8 +179,39 @@ impl Brake {
         self.flows.iter().enumerate().filter_map(one).collect()
     }
 
+    /// How often what waits has changed: another number means that it is another.
+    pub(crate) const fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// All that waits, by list.
+    pub(crate) fn held_whole(&self) -> Vec<HeldWhole> {
+        let one = |(index, flow): (usize, &Flow)| {
+            let (mut coming, mut going) = (Vec::new(), Vec::new());
+            for (subject, waiting) in &flow.waiting {
+                match waiting {
+                    Waiting::Coming(wish) => coming.push(wish.clone()),
+                    Waiting::Going(by) => going.push((subject.clone(), by.clone())),
+                }
+            }
+            let list = ListId::new(index);
+            flow.held.map(|since| HeldWhole { list, since, before: flow.before, shed: flow.shed, coming, going })
+        };
+        self.flows.iter().enumerate().filter_map(one).collect()
+    }
+
+    /// Has it wait again, after a restart.
+    pub(crate) fn hold_again(&mut self, held: HeldWhole) {
+        let HeldWhole { list, since, before, shed, coming, going } = held;
+        let coming = coming.into_iter().map(|wish| (wish.subject.clone(), Waiting::Coming(wish)));
+        let going = going.into_iter().map(|(subject, by)| (subject, Waiting::Going(by)));
+        let waiting = coming.chain(going).take(HELD_MAX).collect();
+        self.flows[list.index()] = Flow { began: since, before, held: Some(since), waiting, shed, ..Flow::default() };
+    }
+
     /// Lets go of the brake of a list, whose size now is the one from which it is measured, and gives what waited.
     pub(crate) fn let_go(&mut self, now: Timestamp, list: ListId, size: usize) -> Vec<(Subject, Waiting)> {
+        self.changes += 1;
         let flow = core::mem::take(&mut self.flows[list.index()]);
         self.flows[list.index()] = Flow { began: now, before: size, ..Flow::default() };
         flow.waiting.into_iter().collect()

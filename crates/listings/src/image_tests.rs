@@ -155,3 +155,17 @@ fn an_image_that_is_not_the_books_is_found_out() {
         assert_eq!(shown, records.len() + if is_right { bulks.len() } else { 0 }, "{what}");
     }
 }
+
+#[test]
+fn a_sieve_holds_back_nobody_who_is_in_it_and_most_who_are_not() {
+    let networks = |from: u32| {
+        let v4 = (from..from + 50_000).map(|n| Network::containing(Address::new(IpAddr::V4((n * 3).into())), 32));
+        let v6 = (from..from + 50_000).map(|n| Network::containing(Address::from_bits(u128::from(n) << 64), 64));
+        v4.chain(v6)
+    };
+    let sieve = Sieve::of(networks(1 << 24), 100_000);
+    assert!(networks(1 << 24).all(|network| sieve.may_hold(network)));
+    let passed = networks(1 << 25).filter(|network| sieve.may_hold(*network)).count();
+    assert!(passed < 15_000, "{passed} of 100,000");
+    assert!(!Sieve::of(core::iter::empty(), 0).may_hold("192.0.2.1".parse().unwrap()));
+}

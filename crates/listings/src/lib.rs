@@ -41,7 +41,7 @@ pub use book::{
     BULK_MAX, Book, Counters, LISTINGS_MAX, REFUSED_KEPT_MAX, Refusal, ReplaceError, Replacement, SEEN_WHOLE_MAX,
     STEPS_MAX, Wish,
 };
-pub use brake::{BrakeLimits, HELD_MAX, Held, LetGo};
+pub use brake::{BrakeLimits, HELD_MAX, Held, HeldWhole, LetGo};
 pub use bulk::{Bulk, Content, Replaced};
 pub use image::{Followed, Image, Moment, Shown};
 pub use journal::{BY_NEVER_LIST, Cause, Change, Entry};

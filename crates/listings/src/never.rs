@@ -52,8 +52,8 @@ const SPECIAL: [&str; 24] = [
     "fc00::/7",        // private, RFC 4193
 ];
 
-/// The servers of the root zone, from `named.root` of 2023-12 and later (<https://www.internic.net/domain/named.root>),
-/// and those of the zones `com` and `net`. Whoever listed them would cut off everybody who asks about a name.
+/// The servers of the root zone, from `named.root` of 2024-04 (<https://www.internic.net/domain/named.root>), and those of
+/// the zones `com` and `net`, of 2023-12. Whoever listed them would cut off everybody who asks about a name.
 const NAME_SERVERS: &str = include_str!("never/servers.txt");
 
 /// Who is never listed, by any road: what somebody gave reasons to protect, and always what stands for the host itself
@@ -63,6 +63,8 @@ pub struct NeverList {
     /// What is on no list that is published.
     unpublished: Tree,
     logins: HashSet<Box<str>>,
+    /// What is protected for reasons that somebody gave.
+    given: Tree,
     /// All networks with what protects them.
     protections: Vec<Protection>,
     canaries: Tree,
@@ -97,7 +99,7 @@ impl NeverList {
         let parse = |text: &str| text.parse::<Network>().expect("the tables are tested");
         let servers = NAME_SERVERS.lines().filter(|line| !line.starts_with('#'));
         let servers = servers.filter_map(|line| line.split_whitespace().next()).map(parse);
-        let protections: Vec<Protection> = always
+        let built_in: Vec<Protection> = always
             .map(protection(&"its kind: it stands for this host or for everybody".into(), true))
             .chain(
                 SPECIAL
@@ -108,14 +110,16 @@ impl NeverList {
             .chain(
                 servers.map(protection(&"its part: a name server of the root or of a top-level domain".into(), false)),
             )
-            .chain(protections)
             .collect();
+        let first_given = built_in.len();
+        let protections: Vec<Protection> = built_in.into_iter().chain(protections).collect();
+        let given = tree_of(protections[first_given..].iter().map(|it| it.network));
         let of = |is_everywhere| {
             let those = protections.iter().filter(move |it| it.is_everywhere == is_everywhere);
             tree_of(those.map(|it| it.network))
         };
         let logins = logins.into_iter().map(|login| login.as_str().into()).collect();
-        Self { networks: of(true), unpublished: of(false), logins, protections, canaries: Tree::default() }
+        Self { networks: of(true), unpublished: of(false), given, logins, protections, canaries: Tree::default() }
     }
 
     /// The same with networks in which nobody lives: whatever would publish one of them rests on something made up.
@@ -188,6 +192,12 @@ impl NeverList {
     /// Whether the address is never listed. No allocation.
     pub fn covers_address(&self, address: Address) -> bool {
         !self.networks.lists_of(address).is_empty()
+    }
+
+    /// Whether somebody gave reasons to protect the address: the configuration, an allow file, the SPF of a domain, or that it
+    /// is this machine's own. No allocation.
+    pub fn is_given(&self, address: Address) -> bool {
+        !self.given.lists_of(address).is_empty()
     }
 
     /// Whether the address is one that houses and carriers have inside: a private one, or of another special-purpose network.

@@ -60,10 +60,11 @@ fn number(given: &[&str]) -> u32 {
 
 fn speed(samples: &[Labelled], classifier: &Classifier) {
     const ROUNDS: usize = 500;
+    let mut session = classifier.session();
     let start = processor_time();
     let dynamic = (0..ROUNDS)
         .flat_map(|_| samples)
-        .filter(|row| classifier.classify(row.sample.address, &row.sample.name).class.is_some())
+        .filter(|row| session.classify(row.sample.address, &row.sample.name).class.is_some())
         .count();
     let names = ROUNDS * samples.len();
     println!(

@@ -20,7 +20,7 @@ use listings::Book;
 
 use crate::counters::{Counters, Tallies};
 use crate::outage::Outage;
-use crate::owners::{Homes, KNOWN_FOR, Owner, Owners};
+use crate::owners::{Familiarity, Homes, KNOWN_FOR, Owner, Owners};
 use crate::plan::{Counting, GOOD_MAX, Plan};
 use crate::reporters::{Cases, Voices};
 use crate::sessions::Sessions;
@@ -37,14 +37,16 @@ mod names;
 mod observe;
 mod reports;
 mod siege;
+mod suspects;
 
 pub use explain::Level;
 pub use lists::{RELAPSES_MAX, RELAPSES_WITHIN, SPAN_MAX};
 pub use locks::Lock;
-pub use names::{BY_REVERSE_NAME, NAME_WAIT, RECHECKED_MAX, WAITING_MAX};
+pub use names::{BY_REVERSE_NAME, NAME_WAIT, RECHECKED_MAX, UNNAMED_HOURS, WAITING_MAX};
 pub use observe::Observed;
 pub use reports::Exposed;
-pub use siege::{PROBATION, PROBATION_MAX};
+pub use siege::{PROBATION, PROBATION_AT_NOBODYS, PROBATION_MAX, PROBATION_MIN};
+pub use suspects::{SUSPECTS_MAX, Systems};
 
 /// Shards on each side.
 const SHARDS: usize = 16;
@@ -79,6 +81,8 @@ struct AddressShard {
     networks: Windows,
     /// Seconds in which something good came from an address.
     good: Windows,
+    /// What strangers' failures have in common, by the rules that block them for it.
+    suspects: Box<[Windows<2>]>,
 }
 
 impl AddressShard {
@@ -105,7 +109,11 @@ pub struct Engine {
     outage: Mutex<Outage>,
     names: Mutex<names::Names>,
     probation: Mutex<siege::Probation>,
+    familiarity: Familiarity,
+    systems: Option<Arc<dyn Systems>>,
     relapses: Mutex<Windows>,
+    /// Who overflowed rules that want a proper name while nobody could tell his.
+    unnamed: Mutex<Windows>,
     voices: Mutex<Voices>,
     exposed: Mutex<Vec<Exposed>>,
     /// Milliseconds; [`Timestamp::EPOCH`] before the first pause.
@@ -162,11 +170,15 @@ impl Engine {
                     cases: Cases::default(),
                     networks: Windows::new(&plan.network_shapes, subjects),
                     good: Windows::new(&[good], GOOD_ADDRESSES_MAX / SHARDS),
+                    suspects: suspects::tables(&plan.suspects, SHARDS),
                 })
             }),
             names: Mutex::default(),
             probation: Mutex::default(),
+            familiarity: Familiarity::default(),
+            systems: None,
             relapses: Mutex::new(lists::relapses()),
+            unnamed: Mutex::new(names::unnamed()),
             voices: Mutex::new(Voices::new(&settings.reporters)),
             exposed: Mutex::default(),
             tarpits: Mutex::new(Tarpits::new(settings.tarpits_max, settings.tarpits_per_address_max)),
@@ -181,6 +193,12 @@ impl Engine {
         }
     }
 
+    /// The same, and it asks for the autonomous systems of addresses where a rule counts by them.
+    #[must_use]
+    pub fn with_systems(self, systems: Arc<dyn Systems>) -> Self {
+        Self { systems: Some(systems), ..self }
+    }
+
     /// The book that the engine answers for.
     pub const fn book(&self) -> &Arc<Book> {
         &self.book
@@ -189,16 +207,28 @@ impl Engine {
     /// Takes in what [`Observed::owner`] gave before a restart.
     pub fn restore_owner(&self, owner: &Owner) {
         let login = self.keys.login(owner.login.as_str());
+        self.familiarity.had_success(owner.at);
         self.login_shard(login).owners.succeeded(login, Some(owner.network), owner.password, owner.at);
         self.remember_home(Address::new(owner.network.base()), owner.network, login, owner.at);
     }
 
+    /// Whether failures have been seen for a day or longer, and no login that succeeded: nobody tells of those, so that an
+    /// office cannot be known for one. Rules that spare known addresses want of everybody then what they want of an
+    /// address of three people, if they are about guessing.
+    pub fn is_blind(&self, now: Timestamp) -> bool {
+        self.familiarity.is_blind(now, self.settings.known_for.unwrap_or(KNOWN_FOR))
+    }
+
     /// Somebody logged in from there: neither the party nor a network around it is a stranger's.
     fn remember_home(&self, address: Address, party: Network, login: Key, at: Timestamp) {
-        let is_asked = !self.plan.networks.is_empty() || !self.plan.sieges.is_empty();
+        let strangers = !self.plan.sieges.is_empty() || !self.plan.suspects.is_empty();
+        let is_asked = !self.plan.networks.is_empty() || strangers;
         let around = AROUND.into_iter().filter(|_| is_asked).filter_map(|width| width.around(address));
         for network in core::iter::once(party).chain(around) {
             let key = self.keys.network(network);
+            self.address_shard(key).homes.succeeded(key, login, at);
+        }
+        if let Some(key) = self.system_key(address) {
             self.address_shard(key).homes.succeeded(key, login, at);
         }
     }
@@ -242,6 +272,7 @@ impl Engine {
             counters.evicted += shard.homes.evicted()
                 + shard.shared.evicted()
                 + shard.networks.evicted()
+                + shard.suspects.iter().map(Windows::evicted).sum::<u64>()
                 + shard.tables.iter().map(Windows::evicted).sum::<u64>();
         }
         counters
@@ -261,6 +292,7 @@ impl Engine {
                 + shard.shared.bytes()
                 + shard.networks.bytes()
                 + shard.good.bytes()
+                + shard.suspects.iter().map(Windows::bytes).sum::<usize>()
                 + shard.tables.iter().map(Windows::bytes).sum::<usize>()
         });
         logins.chain(addresses).sum()

@@ -50,6 +50,8 @@ enum Domain {
     Transaction,
     Relapse,
     Recipient,
+    Password,
+    System,
 }
 
 impl Keys {
@@ -129,6 +131,16 @@ impl Keys {
             hasher.write_u64(password.map_or(u64::MAX, |tag| u64::from(tag.0)));
         });
         tag_of(key)
+    }
+
+    /// The key of a password by whichever login it is tried.
+    pub(crate) fn password(&self, password: PasswordTag) -> Key {
+        self.key(Domain::Password, |hasher| hasher.write_u32(password.0))
+    }
+
+    /// The key of an autonomous system by its number.
+    pub(crate) fn system(&self, number: u32) -> Key {
+        self.key(Domain::System, |hasher| hasher.write_u32(number))
     }
 
     fn key(&self, domain: Domain, write: impl FnOnce(&mut <FixedState as BuildHasher>::Hasher)) -> Key {

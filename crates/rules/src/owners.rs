@@ -2,6 +2,7 @@
 //! address. Only a right password makes an entry, so that no attacker fills these tables.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 
 use base::{Address, Login, Network, PasswordTag, Timestamp};
@@ -48,6 +49,9 @@ pub(crate) enum Past {
 
 const PLACES: usize = 0;
 const PASSWORDS: usize = 1;
+/// That somebody logged in at all: through a proxy there is no place, and often no password.
+const OWNED: usize = 2;
+const SOMEBODY: [u32; 2] = [0, 0];
 
 /// Logins with the places and passwords of their owners.
 #[derive(Debug)]
@@ -60,7 +64,8 @@ impl Owners {
     pub(crate) fn new(known_for: Duration, logins_max: usize) -> Self {
         let places = Shape { count: 0, distinct: PLACES_MAX, span: known_for };
         let passwords = Shape { count: 0, distinct: PASSWORDS_KEPT, span: PASSWORDS_KEPT_FOR };
-        Self { table: Windows::new(&[places, passwords], logins_max), known_for }
+        let owned = Shape { count: 0, distinct: 1, span: known_for };
+        Self { table: Windows::new(&[places, passwords, owned], logins_max), known_for }
     }
 
     /// Takes note of a success, from a place unless it came through a proxy. Returns whether that is worth persisting.
@@ -72,6 +77,9 @@ impl Owners {
         at: Timestamp,
     ) -> bool {
         let is_old = |last: Option<Timestamp>| last.is_none_or(|last| at.since(last) >= NEWS_AFTER);
+        if is_old(self.table.recall(login, OWNED, SOMEBODY)) {
+            self.table.remember(login, OWNED, at, SOMEBODY);
+        }
         let (tag, words) = (password.map(word_of), place.map(words_of));
         let is_news = tag.is_some_and(|tag| is_old(self.table.recall(login, PASSWORDS, tag)))
             || words.is_some_and(|words| is_old(self.table.recall(login, PLACES, words)));
@@ -86,6 +94,11 @@ impl Owners {
             self.table.remember(login, PLACES, at, words);
         }
         place.is_some()
+    }
+
+    /// Whether anybody logged in to it as lately as an address is known for.
+    pub(crate) fn is_owned(&self, login: Key, at: Timestamp) -> bool {
+        self.table.recall(login, OWNED, SOMEBODY).is_some_and(|last| at.since(last) <= self.known_for)
     }
 
     /// When the owner last logged in from there, to the hour, if that is not too long before `at`.
@@ -117,6 +130,63 @@ impl Owners {
     }
 }
 
+/// How well a node knows the people of its server.
+#[derive(Debug, Default)]
+pub(crate) struct Familiarity {
+    /// Which share of the latest logins were to logins that somebody had logged in to before. It begins with none, and after
+    /// a start wants some two hundred logins to be sure.
+    share: AtomicU32,
+    /// Milliseconds: the earliest failed login that was seen.
+    first: AtomicU64,
+    /// The latest login that succeeded.
+    success: AtomicU64,
+}
+
+/// Who has seen failures for so long, and no success, is not told of those.
+const BLIND_AFTER: Duration = Duration::from_hours(24);
+/// The share in 65,536ths.
+const ALL: u32 = 1 << 16;
+/// So much of them is enough to take a login that nobody has logged in to for nobody's.
+const FAMILIAR: u32 = ALL / 100 * 95;
+/// Each login moves the share by one part of so many.
+const SLOWNESS: u32 = 64;
+
+impl Familiarity {
+    /// A login failed.
+    pub(crate) fn failed(&self, at: Timestamp) {
+        let first = self.first.load(Ordering::Relaxed);
+        if first == 0 || at.as_millis() < first {
+            self.first.store(at.as_millis(), Ordering::Relaxed);
+        }
+    }
+
+    /// Somebody logged in. Two at once may count as one.
+    pub(crate) fn succeeded(&self, was_owned: bool, at: Timestamp) {
+        let share = self.share.load(Ordering::Relaxed);
+        let share = share - share / SLOWNESS + if was_owned { ALL / SLOWNESS } else { 0 };
+        self.share.store(share.min(ALL), Ordering::Relaxed);
+        self.success.fetch_max(at.as_millis(), Ordering::Relaxed);
+    }
+
+    /// Somebody logged in before a restart.
+    pub(crate) fn had_success(&self, at: Timestamp) {
+        self.success.fetch_max(at.as_millis(), Ordering::Relaxed);
+    }
+
+    /// Whether nearly all who log in are known.
+    pub(crate) fn knows_its_people(&self) -> bool {
+        self.share.load(Ordering::Relaxed) >= FAMILIAR
+    }
+
+    /// Whether no login was seen to succeed in a time in which some must have: the node is not told of them, and cannot know
+    /// who is at home where.
+    pub(crate) fn is_blind(&self, at: Timestamp, known_for: Duration) -> bool {
+        let moment = |millis: &AtomicU64| Timestamp::from_millis(millis.load(Ordering::Relaxed));
+        let (first, success) = (moment(&self.first), moment(&self.success));
+        first > Timestamp::EPOCH && at.since(first) >= BLIND_AFTER && at.since(success) > known_for
+    }
+}
+
 /// What is known of an address by those who logged in from it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Seen {
@@ -126,6 +196,8 @@ pub(crate) struct Seen {
     pub(crate) housemates: u16,
     /// How many did as lately as an address is known for.
     pub(crate) users: u16,
+    /// Whether nobody tells who logs in: it may be the address of a few people, whatever stands here.
+    pub(crate) is_blind: bool,
 }
 
 /// Addresses with the logins that succeeded from them.
@@ -231,6 +303,41 @@ mod tests {
             let got = owners.succeeded(login, place.map(net), password.map(PasswordTag), at);
             assert_eq!(got, wanted, "{second}");
         }
+    }
+
+    #[test]
+    fn a_node_knows_its_people_after_a_while() {
+        let familiarity = Familiarity::default();
+        // How many logins in a row, of known people or not, and whether it is sure of them then.
+        let cases =
+            [(150, true, false), (100, true, true), (10, false, false), (150, true, true), (10_000, true, true)];
+        for (count, was_owned, wanted) in cases {
+            (0..count).for_each(|_| familiarity.succeeded(was_owned, Timestamp::from_secs(DAY)));
+            assert_eq!(familiarity.knows_its_people(), wanted, "after {count}, {was_owned}");
+        }
+    }
+
+    #[test]
+    fn a_node_that_is_told_of_no_success_is_blind_after_a_day() {
+        let familiarity = Familiarity::default();
+        let at = |hours: u64| Timestamp::from_secs(100 * DAY + hours * 3600);
+        let is_blind = |hours| familiarity.is_blind(at(hours), KNOWN_FOR);
+        assert!(!is_blind(100), "it has seen nothing at all");
+        familiarity.failed(at(1));
+        familiarity.failed(at(0));
+        assert_eq!([23, 24].map(is_blind), [false, true]);
+        familiarity.had_success(at(24));
+        assert_eq!([24, 24 + 30 * 24, 25 + 30 * 24].map(is_blind), [false, false, true]);
+    }
+
+    #[test]
+    fn a_login_is_owned_by_whoever_came_through_a_proxy() {
+        let login = Keys::new([1; 16]).login("alice");
+        let mut owners = Owners::new(KNOWN_FOR, 10);
+        let at = |day: u64| Timestamp::from_secs(100 * DAY + day * DAY);
+        assert!(!owners.is_owned(login, at(0)));
+        owners.succeeded(login, None, None, at(0));
+        assert!(owners.is_owned(login, at(30)) && !owners.is_owned(login, at(31)));
     }
 
     #[test]

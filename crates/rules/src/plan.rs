@@ -47,6 +47,8 @@ pub(crate) struct Counting {
     /// How many different ones where the threshold is raised.
     pub(crate) raised_distinct: u16,
     pub(crate) unless_known: bool,
+    /// Whether it is about guessing.
+    pub(crate) is_about_logins: bool,
     /// Which attempts it counts only, by what is known of them.
     pub(crate) only: Only,
     pub(crate) per_good: u16,
@@ -71,6 +73,24 @@ pub(crate) struct Siege {
     pub(crate) counting: Counting,
     /// Whether it is about attempts that name no login, all together.
     pub(crate) is_nameless: bool,
+}
+
+/// A rule that blocks addresses by what else their failures have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Suspicion {
+    pub(crate) counting: Counting,
+    pub(crate) whom: Suspect,
+}
+
+/// What failures have in common.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Suspect {
+    /// The network around their addresses.
+    Network(Width),
+    /// The autonomous system of their addresses.
+    System,
+    /// The password.
+    Password,
 }
 
 impl Siege {
@@ -102,7 +122,9 @@ impl Counting {
             }
             Effect::BlockSender { .. } => return Bar::Plain,
             Effect::List { .. } => {
-                let users = if self.unless_known { seen.users.max(u16::from(is_home)) } else { 0 };
+                // Where nobody tells of logins that succeed, an office cannot be told from a guesser.
+                let few = if seen.is_blind && self.is_about_logins { CROWD - 1 } else { 0 };
+                let users = if self.unless_known { seen.users.max(u16::from(is_home)).max(few) } else { 0 };
                 if users >= CROWD || self.per_good > 0 && good >= GOOD_MAX {
                     return Bar::Spared;
                 }
@@ -169,6 +191,8 @@ pub(crate) struct Plan {
     pub(crate) shared: Vec<Shape>,
     /// The rules that block whoever tries a login that many strangers try, each with a table of its own.
     pub(crate) sieges: Vec<Siege>,
+    /// The rules that block whoever fails in a network where many strangers do, each with a table of its own.
+    pub(crate) suspects: Vec<Suspicion>,
     /// Where wrong passwords are remembered, in the profile that does: group and section among the logins.
     pub(crate) repeated: Option<(usize, usize)>,
 }
@@ -204,10 +228,17 @@ impl Plan {
                 distinct,
                 raised_distinct: shared.map_or(distinct, |section| plan.shared[section].distinct),
                 unless_known: rule.unless_known,
+                is_about_logins: matches!(rule.on, Trigger::Event(EventKind::LoginFailed) | Trigger::Blocked),
                 only: match rule.by {
                     By::LoginOnly => Only::Placeless,
                     By::Sender => Only::OfLogins,
-                    By::Address | By::Login | By::NoLogin | By::AnySender | By::Network(_) => Only::All,
+                    By::Address
+                    | By::Login
+                    | By::NoLogin
+                    | By::AnySender
+                    | By::Network(_)
+                    | By::System
+                    | By::Password => Only::All,
                 },
                 per_good: rule.per_good,
                 reverse: rule.reverse,
@@ -217,6 +248,11 @@ impl Plan {
                 By::Login | By::NoLogin if matches!(rule.effect, Effect::BlockAddresses { .. }) => {
                     plan.sieges.push(Siege { counting, is_nameless: rule.by == By::NoLogin });
                 }
+                By::Network(width) if matches!(rule.effect, Effect::BlockAddresses { .. }) => {
+                    plan.suspects.push(Suspicion { counting, whom: Suspect::Network(width) });
+                }
+                By::System => plan.suspects.push(Suspicion { counting, whom: Suspect::System }),
+                By::Password => plan.suspects.push(Suspicion { counting, whom: Suspect::Password }),
                 // Nobody is the subject of attempts without a login.
                 By::NoLogin => {}
                 By::Address => plan.addresses.group_mut(rule.on).push(counting, shape),
@@ -261,7 +297,8 @@ impl Plan {
     pub(crate) const fn counts(&self, trigger: Trigger) -> bool {
         self.logins.group_of(trigger).is_some()
             || self.addresses.group_of(trigger).is_some()
-            || !self.sieges.is_empty() && matches!(trigger, Trigger::Event(EventKind::LoginFailed))
+            || !(self.sieges.is_empty() && self.suspects.is_empty())
+                && matches!(trigger, Trigger::Event(EventKind::LoginFailed))
     }
 }
 

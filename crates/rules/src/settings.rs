@@ -128,8 +128,27 @@ pub enum By {
     Sender,
     /// The same, and the address of mail for which nobody had logged in: that of another server, whose users it speaks for.
     AnySender,
-    /// By the network around an address: a /24 of IPv4, or a /56 or /48 of IPv6, each of which holds one family only.
+    /// By the network around an address: a /24 of IPv4, or a /56 or /48 of IPv6, each of which holds one family only. Of
+    /// [`Trigger::Listed`] it goes with [`Effect::List`], of failed logins with [`Effect::BlockAddresses`].
     Network(Width),
+    /// By the autonomous system that an address belongs to. Goes with [`Effect::BlockAddresses`].
+    System,
+    /// By the password that was tried, whatever the login. Goes with [`Effect::BlockAddresses`].
+    Password,
+}
+
+impl By {
+    /// Whether it blocks whoever sent.
+    #[must_use]
+    pub const fn is_sender(self) -> bool {
+        matches!(self, Self::Sender | Self::AnySender)
+    }
+
+    /// Whether failed logins are counted by it to block whoever fails next where many strangers did.
+    #[must_use]
+    pub const fn is_suspect(self) -> bool {
+        matches!(self, Self::Network(_) | Self::System | Self::Password)
+    }
 }
 
 /// How wide a network is.
@@ -200,8 +219,8 @@ pub enum Effect {
         then: Then,
     },
     /// Refuses each address that counted, for so long from its own last attempt, and from then on every further one at its
-    /// first: the count is of different addresses, and only of those from whose network nobody logged in lately. Each has
-    /// [`PROBATION`](crate::PROBATION) to log in after all.
+    /// first: of a login that is tried the count is of different addresses, and only of those from whose network nobody logged
+    /// in lately. Each has [`PROBATION`](crate::PROBATION) to log in after all.
     BlockAddresses {
         /// How long.
         span: Duration,

@@ -26,6 +26,8 @@ pub(crate) use before::Before;
 pub use clock::{Clock, arrival};
 pub use stamp::{Civil, Stamp};
 
+use crate::words;
+
 /// One line of a log, taken apart; it borrows from the line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Frame<'a> {
@@ -50,6 +52,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) program: &'a [u8],
     pub(crate) pid: Option<u32>,
     pub(crate) message: &'a [u8],
+    /// The same number for lines that have stamp and host of the line before; 0 where that is not known.
+    pub(crate) turn: u64,
     /// All that follows the stamp: the message of a log without hosts and tags.
     pub(crate) bare: &'a [u8],
 }
@@ -69,6 +73,8 @@ pub fn read(line: &str) -> Frame<'_> {
 }
 
 /// As [`read`], of bytes, and of a line that follows another.
+#[expect(clippy::inline_always, reason = "done for every line; what is taken apart is not copied")]
+#[inline(always)]
 pub(crate) fn split<'a>(line: &'a [u8], before: &mut Before) -> Parts<'a> {
     let mut line = line;
     while let [rest @ .., b'\r' | b'\n'] = line {
@@ -92,6 +98,7 @@ pub(crate) fn without_stamp(text: &str) -> &str {
     text.get(text.len() - rest.len()..).map_or(text, str::trim_start)
 }
 
+#[inline(never)]
 fn split_whole(line: &[u8]) -> Parts<'_> {
     let (line, is_rfc5424) = priority(line);
     if is_rfc5424 && let Some(parts) = rfc5424(line) {
@@ -102,7 +109,7 @@ fn split_whole(line: &[u8]) -> Parts<'_> {
     // A stamp that stands inside the message is not followed by a tag.
     let is_within = time != Stamp::Missing && rest.len() == line.len();
     let found = if is_within { None } else { tagged(time, bare) };
-    found.unwrap_or(Parts { time, host: b"", program: b"", pid: None, message: bare, bare })
+    found.unwrap_or(Parts { time, host: b"", program: b"", pid: None, message: bare, turn: 0, bare })
 }
 
 /// The text without the facility and level that BSD's `syslogd -vv` writes after the stamp: `<mail.notice> `.
@@ -144,7 +151,7 @@ fn rfc5424(text: &[u8]) -> Option<Parts<'_>> {
     let message = message.strip_prefix("\u{feff}".as_bytes()).unwrap_or(message);
     let pid = str::from_utf8(pid).ok().and_then(|pid| pid.parse().ok());
     let (host, program) = (host.get(..or_empty(host))?, program.get(..or_empty(program))?);
-    Some(Parts { time, host, program, pid, message, bare: message })
+    Some(Parts { time, host, program, pid, message, turn: 0, bare: message })
 }
 
 /// What follows the structured data: `-`, or elements in brackets whose quoted values escape `"`, `\` and `]`.
@@ -178,7 +185,7 @@ fn element_end(bytes: &[u8]) -> Option<usize> {
 /// `[HOST ]TAG[PID]: MESSAGE` or `[HOST ]TAG(…`; none if no tag is there.
 fn tagged(time: Stamp, text: &[u8]) -> Option<Parts<'_>> {
     let (first, end) = token(text)?;
-    let parts = Parts { time, host: b"", program: first, pid: None, message: b"", bare: text };
+    let parts = Parts { time, host: b"", program: first, pid: None, message: b"", turn: 0, bare: text };
     if end != b' ' {
         return program(parts, text);
     }
@@ -207,52 +214,39 @@ fn spaced<'a>(parts: Parts<'a>, rest: &'a [u8]) -> Option<Parts<'a>> {
 
 /// The first token of `text` and what ended it: a space, a parenthesis, a bracket, or a colon before a space or the end
 /// (a colon inside belongs to the token: hosts may be IPv6 addresses).
+#[inline(always)]
 fn token(bytes: &[u8]) -> Option<(&[u8], u8)> {
     /// Longest host or tag: RFC 5424 allows hosts of 255 characters and tags of 48.
     const TOKEN_BYTES_MAX: usize = 256;
     let within = bytes.get(..TOKEN_BYTES_MAX).unwrap_or(bytes);
-    let mut listener = 0;
-    for (at, &byte) in within.iter().enumerate() {
-        // Looked up, because this is done for every byte of every line's host and tag.
-        if !MAY_END_TOKEN[usize::from(byte)] || at < listener {
-            continue;
+    let mut at = 0;
+    loop {
+        at = words::find_end(within, at)?;
+        let byte = *within.get(at)?;
+        match byte {
+            b'[' if let Some(length) = listening(bytes, at) => at += length,
+            b':' if bytes.get(at + 1).is_some_and(|next| *next != b' ') => at += 1,
+            _ => return if at > 0 { Some((bytes.get(..at)?, byte)) } else { None },
         }
-        if byte == b'['
-            && let Some(length) = listening(bytes, at)
-        {
-            listener = at + length;
-            continue;
-        }
-        if byte == b':' && bytes.get(at + 1).is_some_and(|next| *next != b' ') {
-            continue;
-        }
-        return if at > 0 { Some((bytes.get(..at)?, byte)) } else { None };
     }
-    None
 }
 
 /// How long the address in brackets is that a service of Postfix is called by: `postfix/[::]:587/smtpd`.
 fn listening(bytes: &[u8], at: usize) -> Option<usize> {
     /// An IPv6 address in brackets.
     const LISTENER_BYTES_MAX: usize = 48;
+    if at == 0 || bytes.get(at - 1) != Some(&b'/') {
+        return None;
+    }
     let inside = bytes.get(at + 1..)?;
     let is_part = |byte: &&u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
     let length = inside.iter().take(LISTENER_BYTES_MAX).take_while(is_part).count();
-    let ends = inside.get(length..)?.starts_with(b"]:");
-    (ends && at > 0 && bytes.get(at - 1) == Some(&b'/')).then_some(length + 2)
+    inside.get(length..)?.starts_with(b"]:").then_some(length + 2)
 }
 
-/// The bytes that may end a token.
-const MAY_END_TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    table[b' ' as usize] = true;
-    table[b'(' as usize] = true;
-    table[b'[' as usize] = true;
-    table[b':' as usize] = true;
-    table
-};
-
 /// The parts of `text`, which begins with the tag of `parts`.
+#[expect(clippy::inline_always, reason = "done for every line; what is taken apart is not copied")]
+#[inline(always)]
 fn program<'a>(parts: Parts<'a>, text: &'a [u8]) -> Option<Parts<'a>> {
     let rest = text.get(parts.program.len()..)?;
     let (pid, message) = match rest.first()? {
@@ -278,7 +272,20 @@ fn without_message_id(message: &[u8]) -> &[u8] {
 }
 
 /// The number of `[123]` and what follows it.
+#[expect(clippy::inline_always, reason = "done for every line; what is taken apart is not copied")]
+#[inline(always)]
 fn bracketed(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    if let Some((number, digits)) = words::short_number(bytes.get(1..)?)
+        && bytes.get(digits + 1) == Some(&b']')
+    {
+        return Some((number, bytes.get(digits + 2..)?));
+    }
+    long_number(bytes)
+}
+
+/// The same where it is long, or the line ends soon.
+#[inline(never)]
+fn long_number(bytes: &[u8]) -> Option<(u32, &[u8])> {
     /// More digits than the largest number has.
     const DIGITS_MAX: usize = 18;
     let (mut number, mut end) = (0u64, 1);

@@ -31,6 +31,7 @@ mod proftpd;
 mod qmail;
 mod roundcube;
 mod rspamd;
+mod sasl;
 mod sendmail;
 mod sogo;
 mod solid;
@@ -40,6 +41,7 @@ mod stalwart;
 #[cfg(test)]
 pub(crate) mod tests;
 mod uwimap;
+mod visits;
 mod vsftpd;
 mod zimbra;
 
@@ -72,15 +74,31 @@ pub trait Grammar: Send {
         Hinted::Nothing
     }
 
-    /// Whether a line may mean anything, told by its bytes before it is known to be text: most lines of a busy daemon mean
-    /// nothing, and this is all that is done with them.
-    fn wants(&self, _host: &[u8], _program: &[u8], _message: &[u8]) -> bool {
-        true
+    /// What the grammar makes of a tag it speaks for: a number of its own, which is remembered with the tag, so that it is not
+    /// looked at again for each line.
+    fn process(&self, _program: &str) -> u8 {
+        0
+    }
+
+    /// What can be told of a line by its bytes, before it is known to be text: most lines of a busy daemon mean nothing or
+    /// only go on with what is remembered, and this is all that is done with them.
+    fn glance(&mut self, _process: u8, _host: &[u8], _message: &[u8]) -> Glance<'_> {
+        Glance::Text
     }
 
     /// Reads one line of such a program that was written at `time`. Takes `&mut self` because some daemons spread what
     /// happened over several lines.
     fn read(&mut self, frame: &Frame<'_>, time: Timestamp, out: Sink<'_>);
+}
+
+/// What a glance at a line's bytes tells.
+pub enum Glance<'g> {
+    /// Nothing happened.
+    Nothing,
+    /// This happened, at the time of the line.
+    Event(Event<'g>),
+    /// The text is to be read.
+    Text,
 }
 
 /// What a grammar reads of a log that is said to be its own (`--service`), beside the lines with its tags.
@@ -97,9 +115,9 @@ pub enum Hinted {
 /// Every grammar there is. Where several speak for a program, the first that finds an event has the line.
 pub(crate) fn all() -> Vec<Box<dyn Grammar>> {
     vec![
-        Box::new(Dovecot),
+        Box::new(Dovecot::default()),
         Box::new(Postfix::default()),
-        Box::new(exim::Exim),
+        Box::new(exim::Exim::default()),
         Box::new(rspamd::RSPAMD),
         Box::new(sendmail::Sendmail::default()),
         Box::new(opensmtpd::OpenSmtpd::default()),
@@ -108,7 +126,7 @@ pub(crate) fn all() -> Vec<Box<dyn Grammar>> {
         Box::new(uwimap::UWIMAP),
         Box::new(qmail::QMAIL),
         Box::new(hmailserver::HMailServer::default()),
-        Box::new(exchange::Exchange),
+        Box::new(exchange::Exchange::default()),
         Box::new(kerio::KERIO),
         Box::new(domino::DOMINO),
         Box::new(oracle::ORACLE),

@@ -10,6 +10,7 @@ mod log;
 mod sensor;
 mod stream;
 mod syslog;
+mod turns;
 mod watch;
 
 pub use compressed::{decompressed, is_compressed_name};
@@ -19,4 +20,5 @@ pub use journal::{JournalSensor, JournalSettings};
 pub use sensor::FileSensor;
 pub use stream::LineReader;
 pub use syslog::{CONNECTIONS_MAX, SyslogCounters, SyslogListener, SyslogSettings};
+pub use turns::ask_for_short_turns;
 pub use watch::Watch;

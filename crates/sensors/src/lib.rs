@@ -21,6 +21,7 @@ pub mod sources;
 pub mod tail;
 mod text;
 pub mod unknown;
+mod words;
 
 #[cfg(feature = "io")]
 pub mod io;

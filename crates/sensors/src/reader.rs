@@ -9,8 +9,9 @@ use base::{Channel, Event, Tally, Timestamp};
 use jiff::tz::TimeZone;
 
 use crate::frame::{self, Before, Clock, Frame, Parts, Stamp, arrival};
-use crate::grammar::{self, Grammar, Hinted};
+use crate::grammar::{self, Glance, Grammar, Hinted};
 use crate::patterns::Patterns;
+use crate::words;
 
 /// How the time of an event is chosen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,7 +35,7 @@ pub struct Counters {
     pub foreign: u64,
     /// Lines of [`LINE_BYTES_MAX`] bytes and more, which were cut and mean nothing.
     pub too_long: u64,
-    /// Lines of known programs that were not UTF-8; the bytes that are none were replaced.
+    /// Lines of known programs whose text was read and was not UTF-8; the bytes that are none were replaced.
     pub garbled: u64,
 }
 
@@ -46,12 +47,17 @@ pub struct Reader {
     before: Before,
     /// The grammar of the service whose log it is, by its place.
     service: Option<u8>,
+    times: Times,
+    counters: Counters,
+}
+
+/// When lines happened.
+struct Times {
     clock: Clock,
     timing: Timing,
     last: Timestamp,
-    /// The stamp and the clock of which `last` was made.
-    resolved: (Stamp, Timestamp),
-    counters: Counters,
+    /// The turn (see [`Parts`]) and the clock of which `last` was made.
+    resolved: (u64, Timestamp),
 }
 
 /// A service that no grammar is called by.
@@ -85,10 +91,7 @@ impl Reader {
             tags: Tags::new(),
             before: Before::default(),
             service: None,
-            clock: Clock::new(zone),
-            timing,
-            last: Timestamp::EPOCH,
-            resolved: (Stamp::Missing, Timestamp::EPOCH),
+            times: Times { clock: Clock::new(zone), timing, last: Timestamp::EPOCH, resolved: (0, Timestamp::EPOCH) },
             counters: Counters::default(),
         }
     }
@@ -134,7 +137,8 @@ impl Reader {
         let frame = frame::read(line);
         let patterns = Arc::clone(&self.patterns);
         let Some(found) = patterns.read(line, &frame) else { return };
-        let time = self.time_of(found.stamp.filter(|stamp| *stamp != Stamp::Missing).unwrap_or(frame.time), now);
+        let stamp = found.stamp.filter(|stamp| *stamp != Stamp::Missing).unwrap_or(frame.time);
+        let time = self.times.of(stamp, 0, now);
         self.counters.events += 1;
         out(Event {
             time,
@@ -150,21 +154,6 @@ impl Reader {
         });
     }
 
-    /// When a line happened that has this stamp.
-    fn time_of(&mut self, stamp: Stamp, now: Timestamp) -> Timestamp {
-        // Lines of one second follow each other.
-        if self.resolved == (stamp, now) {
-            return self.last;
-        }
-        let moment = self.clock.resolve(stamp, now);
-        self.last = match self.timing {
-            Timing::Live => arrival(now, moment),
-            Timing::Replay => moment.unwrap_or(self.last),
-        };
-        self.resolved = (stamp, now);
-        self.last
-    }
-
     fn read_grammars(&mut self, line: &[u8], now: Timestamp, out: &mut dyn FnMut(Event<'_>)) {
         // Most lines of most logs are nobody's: nothing is done with those but to find their tag.
         let parts = frame::split(line, &mut self.before);
@@ -174,38 +163,53 @@ impl Reader {
             Readers::Bare(service) => (Speakers::only(service), &b""[..], parts.bare),
         };
         let (times, message) = repeated(message);
-        let wants = |speaker: &u8| {
-            let grammar = self.grammars.get(usize::from(*speaker));
-            grammar.is_some_and(|grammar| grammar.wants(parts.host, program, message))
-        };
-        if !speakers.all.iter().any(wants) {
-            return;
-        }
-        let time = self.time_of(parts.time, now);
-        let program = self.tags.text(speakers.slot).map_or_else(|| str::from_utf8(program), Ok);
-        let host = str::from_utf8(parts.host);
-        let message = match (&host, &program, str::from_utf8(message)) {
-            (Ok(_), Ok(_), Ok(message)) => Cow::Borrowed(message),
-            _ => {
-                self.counters.garbled += 1;
-                String::from_utf8_lossy(message)
+        let line = Line { parts, program, message, times };
+        for (at, speaker) in speakers.all.iter().enumerate() {
+            let Some(grammar) = self.grammars.get_mut(usize::from(speaker.grammar)) else { return };
+            match grammar.glance(speaker.process, line.parts.host, message) {
+                Glance::Nothing => {}
+                Glance::Event(event) => {
+                    let time = self.times.of(line.parts.time, line.parts.turn, now);
+                    self.counters.events += u64::from(times);
+                    (0..times).for_each(|_| out(Event { time, ..event }));
+                    return;
+                }
+                Glance::Text => return self.read_text(&line, &speakers, at, now, out),
             }
-        };
-        let frame = Frame {
-            time: parts.time,
-            host: host.unwrap_or(""),
-            program: program.unwrap_or(""),
-            pid: parts.pid,
-            message: &message,
-        };
-        for speaker in speakers.all {
-            let Some(grammar) = self.grammars.get_mut(usize::from(speaker)) else { return };
-            let before = self.counters.events;
+        }
+    }
+
+    /// Has the text read by the speaker at that place, to whom a glance was not enough, and those behind it.
+    #[inline(never)]
+    fn read_text(
+        &mut self,
+        line: &Line<'_>,
+        speakers: &Speakers,
+        first: usize,
+        now: Timestamp,
+        out: &mut dyn FnMut(Event<'_>),
+    ) {
+        let parts = &line.parts;
+        let time = self.times.of(parts.time, parts.turn, now);
+        let text = Text::new(line, self.tags.text(speakers.slot));
+        self.counters.garbled += u64::from(text.is_garbled);
+        let frame =
+            Frame { time: parts.time, host: text.host, program: text.program, pid: parts.pid, message: &text.message };
+        let before = self.counters.events;
+        for (at, speaker) in speakers.all.iter().enumerate().skip(first) {
+            let Some(grammar) = self.grammars.get_mut(usize::from(speaker.grammar)) else { return };
             let counters = &mut self.counters;
-            grammar.read(&frame, time, &mut |event| {
-                counters.events += u64::from(times);
-                (0..times).for_each(|_| out(event));
-            });
+            let mut told = |event: Event<'_>| {
+                counters.events += u64::from(line.times);
+                (0..line.times).for_each(|_| out(event));
+            };
+            let glance =
+                if at == first { Glance::Text } else { grammar.glance(speaker.process, parts.host, line.message) };
+            match glance {
+                Glance::Nothing => {}
+                Glance::Event(event) => told(Event { time, ..event }),
+                Glance::Text => grammar.read(&frame, time, &mut told),
+            }
             if self.counters.events > before {
                 return;
             }
@@ -213,17 +217,18 @@ impl Reader {
     }
 
     /// Who reads the line of these parts.
+    #[inline]
     fn readers(&mut self, parts: &Parts<'_>) -> Readers {
         let speakers = if parts.program.is_empty() { None } else { self.tags.speakers(parts.program, &self.grammars) };
         if let Some(service) = self.service
             && let Some(grammar) = self.grammars.get(usize::from(service))
         {
             match grammar.hinted() {
-                _ if let Some(mut speakers) = speakers.filter(|speakers| speakers.all.contains(&service)) => {
+                _ if let Some(mut speakers) = speakers
+                    && let Some(at) = speakers.all.iter().position(|speaker| speaker.grammar == service) =>
+                {
                     // It is asked first, then those that share its tag.
-                    if let Some(at) = speakers.all.iter().position(|speaker| *speaker == service) {
-                        speakers.all[..=at].rotate_right(1);
-                    }
+                    speakers.all[..=at].rotate_right(1);
                     return Readers::Tagged(speakers);
                 }
                 Hinted::AnyTag if !parts.program.is_empty() => return Readers::Tagged(Speakers::only(service)),
@@ -250,6 +255,58 @@ impl Reader {
     }
 }
 
+impl Times {
+    /// When a line happened that has this stamp.
+    #[inline]
+    fn of(&mut self, stamp: Stamp, turn: u64, now: Timestamp) -> Timestamp {
+        // Lines of one second follow each other.
+        if turn != 0 && self.resolved == (turn, now) {
+            return self.last;
+        }
+        let moment = self.clock.resolve(stamp, now);
+        self.last = match self.timing {
+            Timing::Live => arrival(now, moment),
+            Timing::Replay => moment.unwrap_or(self.last),
+        };
+        self.resolved = (turn, now);
+        self.last
+    }
+}
+
+/// A line, and what is read of it.
+struct Line<'l> {
+    parts: Parts<'l>,
+    /// The tag; empty where it is no tag to the one who reads.
+    program: &'l [u8],
+    message: &'l [u8],
+    /// How often it came.
+    times: u16,
+}
+
+/// The parts of a line as text.
+struct Text<'l> {
+    host: &'l str,
+    program: &'l str,
+    message: Cow<'l, str>,
+    /// Whether bytes had to be replaced.
+    is_garbled: bool,
+}
+
+impl<'l> Text<'l> {
+    /// `known` is the program where that is known to be text.
+    fn new(line: &Line<'l>, known: Option<&'l str>) -> Self {
+        let program = known.map_or_else(|| str::from_utf8(line.program), Ok);
+        let (host, text) = (str::from_utf8(line.parts.host), str::from_utf8(line.message));
+        let is_garbled = host.is_err() || program.is_err() || text.is_err();
+        Self {
+            host: host.unwrap_or(""),
+            program: program.unwrap_or(""),
+            message: text.map_or_else(|_| String::from_utf8_lossy(line.message), Cow::Borrowed),
+            is_garbled,
+        }
+    }
+}
+
 /// Which grammars speak for which program tag, remembered: a log has a few dozen tags, and asking every grammar for every
 /// line would cost more than reading it. A tag that falls on another's place takes it, so that memory stays bounded.
 struct Tags {
@@ -262,20 +319,34 @@ const REPEATS_MAX: u16 = 1000;
 
 const TAGS_MAX: usize = 256;
 
+/// Longest tag that its length and ends tell from all others, in bytes.
+const ENDS_BYTES_MAX: usize = 16;
+
 /// Longest tag that is remembered, in bytes; grammars are asked about a longer one each time.
 const TAG_BYTES_MAX: usize = 46;
 
 /// How many grammars may speak for one tag: `imapd` is the process of three daemons, and may ask PAM.
 const SPEAKERS_MAX: usize = 4;
 
-/// No grammar has this place.
-const NOBODY: u8 = u8::MAX;
-
 /// Who speaks for a tag.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Speaker {
+    /// The place of the grammar.
+    grammar: u8,
+    /// What it makes of the tag.
+    process: u8,
+}
+
+impl Speaker {
+    /// No grammar has this place.
+    const NOBODY: Self = Self { grammar: u8::MAX, process: 0 };
+}
+
+/// All who speak for a tag.
 #[derive(Clone, Copy)]
 struct Speakers {
-    /// The grammars by their places, filled up with [`NOBODY`].
-    all: [u8; SPEAKERS_MAX],
+    /// Filled up with [`Speaker::NOBODY`].
+    all: [Speaker; SPEAKERS_MAX],
     /// Where the tag is remembered; [`TAGS_MAX`] if it is not.
     slot: usize,
 }
@@ -283,19 +354,23 @@ struct Speakers {
 impl Speakers {
     /// The grammar of that place alone.
     const fn only(service: u8) -> Self {
-        Self { all: [service, NOBODY, NOBODY, NOBODY], slot: TAGS_MAX }
+        let mut all = [Speaker::NOBODY; SPEAKERS_MAX];
+        all[0].grammar = service;
+        Self { all, slot: TAGS_MAX }
     }
 }
 
 struct Slot {
     /// The tag; empty if none is remembered.
     tag: Box<str>,
-    speakers: [u8; SPEAKERS_MAX],
+    /// Its [`ends`](words::ends).
+    ends: (u64, u64),
+    speakers: [Speaker; SPEAKERS_MAX],
 }
 
 impl Tags {
     fn new() -> Self {
-        let empty = || Slot { tag: "".into(), speakers: [NOBODY; SPEAKERS_MAX] };
+        let empty = || Slot { tag: "".into(), ends: (0, 0), speakers: [Speaker::NOBODY; SPEAKERS_MAX] };
         Self { slots: core::iter::repeat_with(empty).take(TAGS_MAX).collect() }
     }
 
@@ -305,40 +380,42 @@ impl Tags {
     }
 
     /// The grammars that speak for the program `tag`; none if there are none.
+    #[inline]
     fn speakers(&mut self, tag: &[u8], grammars: &[Box<dyn Grammar>]) -> Option<Speakers> {
-        // Tags of one daemon differ in length, or in the first or last letters of the process.
-        let (first, fourth, last) = match tag {
-            [first, .., fourth, _, _, last] => (*first, *fourth, *last),
-            [first, .., last] => (*first, 0, *last),
-            _ => (0, 0, 0),
-        };
-        let spread = |byte: u8, factor: usize| usize::from(byte) * factor;
-        let place = (tag.len() * 37 + spread(first, 5) + spread(last, 11) + spread(fourth, 17)) % TAGS_MAX;
-        let known = |all: [u8; SPEAKERS_MAX], slot| (all[0] != NOBODY).then_some(Speakers { all, slot });
-        let slot = self.slots.get_mut(place)?;
-        if slot.tag.as_bytes() == tag {
-            return known(slot.speakers, place);
-        }
-        let speakers = Self::ask(tag, grammars);
-        match str::from_utf8(tag) {
-            Ok(tag) if tag.len() <= TAG_BYTES_MAX => {
-                *slot = Slot { tag: tag.into(), speakers };
-                known(speakers, place)
-            }
-            _ => known(speakers, TAGS_MAX),
-        }
+        let ends = words::ends(tag);
+        let mixed = (ends.0 ^ ends.1.rotate_left(29) ^ tag.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let place = (mixed >> 56) as usize % TAGS_MAX;
+        let slot = self.slots.get(place)?;
+        let is_it = slot.ends == ends
+            && slot.tag.len() == tag.len()
+            && (tag.len() <= ENDS_BYTES_MAX || slot.tag.as_bytes() == tag);
+        let (all, slot) = if is_it { (slot.speakers, place) } else { self.asked(tag, ends, place, grammars) };
+        (all[0] != Speaker::NOBODY).then_some(Speakers { all, slot })
     }
 
-    fn ask(tag: &[u8], grammars: &[Box<dyn Grammar>]) -> [u8; SPEAKERS_MAX] {
-        let mut speakers = [NOBODY; SPEAKERS_MAX];
+    /// Asks who speaks for the tag, and remembers it at `place`, if it can be.
+    #[inline(never)]
+    fn asked(
+        &mut self,
+        tag: &[u8],
+        ends: (u64, u64),
+        place: usize,
+        grammars: &[Box<dyn Grammar>],
+    ) -> ([Speaker; SPEAKERS_MAX], usize) {
+        let mut speakers = [Speaker::NOBODY; SPEAKERS_MAX];
         // A tag that is no text is nobody's.
-        if let Ok(program) = str::from_utf8(tag) {
-            let found = grammars.iter().enumerate().filter(|(_, grammar)| grammar.speaks(program));
-            for (place, (at, _)) in speakers.iter_mut().zip(found) {
-                *place = at as u8;
-            }
+        let Ok(program) = str::from_utf8(tag) else { return (speakers, TAGS_MAX) };
+        let found = grammars.iter().enumerate().filter(|(_, grammar)| grammar.speaks(program));
+        for (place, (at, grammar)) in speakers.iter_mut().zip(found) {
+            *place = Speaker { grammar: at as u8, process: grammar.process(program) };
         }
-        speakers
+        match self.slots.get_mut(place) {
+            Some(slot) if tag.len() <= TAG_BYTES_MAX => {
+                *slot = Slot { tag: program.into(), ends, speakers };
+                (speakers, place)
+            }
+            _ => (speakers, TAGS_MAX),
+        }
     }
 }
 
@@ -377,7 +454,7 @@ mod tests {
             ] {
                 let got = tags
                     .speakers(program.as_bytes(), &grammars)
-                    .map(|found| grammars[usize::from(found.all[0])].name());
+                    .map(|found| grammars[usize::from(found.all[0].grammar)].name());
                 assert_eq!(got, wanted, "{program}");
             }
             for other in 0..5000 {

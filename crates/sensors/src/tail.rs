@@ -189,8 +189,9 @@ impl<F> Tail<F> {
                 open.head.take(at, &space[..count]);
                 if self.buffer.take(count) {
                     open.offset += self.buffer.done();
-                    self.lines += self.buffer.count();
-                    self.counters.lines += self.buffer.count();
+                    let lines = self.buffer.count();
+                    self.lines += lines;
+                    self.counters.lines += lines;
                     return Ok(Progress::Lines);
                 }
                 continue;

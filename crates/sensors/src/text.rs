@@ -13,12 +13,11 @@ pub(crate) fn find(text: &str, needle: &str) -> Option<usize> {
 }
 
 /// As `memmem::find`, which needs longer to prepare a needle than most lines to be looked through. So one byte of the
-/// needle is looked for first, which is rare in prose: a capital that it begins with, or else the last, which is often a
-/// sign. Only a line that is full of that byte is worth the preparation.
+/// needle is looked for first, which is rare in prose. Only a line that is full of that byte is worth the preparation.
 fn seek(text: &[u8], needle: &[u8]) -> Option<usize> {
     const TRIES_MAX: usize = 8;
-    let (first, last) = (*needle.first()?, *needle.last()?);
-    let (probe, before) = if first.is_ascii_uppercase() { (first, 0) } else { (last, needle.len() - 1) };
+    let before = rare(needle)?;
+    let probe = *needle.get(before)?;
     let mut from = 0;
     for _ in 0..TRIES_MAX {
         let at = from + memchr::memchr(probe, text.get(from + before..)?)?;
@@ -28,6 +27,20 @@ fn seek(text: &[u8], needle: &[u8]) -> Option<usize> {
         from = at + 1;
     }
     memchr::memmem::find(text.get(from..)?, needle).map(|at| from + at)
+}
+
+/// The place of a byte of `needle` that prose has seldom: a sign or a capital, the first or the last before all others; if
+/// there is none, the last letter.
+fn rare(needle: &[u8]) -> Option<usize> {
+    let is_rare = |byte: &u8| !(byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b' ');
+    let last = needle.len().checked_sub(1)?;
+    if needle.first().is_some_and(is_rare) {
+        return Some(0);
+    }
+    if needle.last().is_some_and(is_rare) {
+        return Some(last);
+    }
+    needle.iter().position(is_rare).or_else(|| needle.iter().rposition(|byte| *byte != b' ')).or(Some(last))
 }
 
 /// The place of the first `byte`.
@@ -112,6 +125,18 @@ pub(crate) fn bracketed(text: &str) -> Option<(Address, &str)> {
     steps::add(end + 1);
     let (inside, rest) = (inner.get(..end)?, inner.get(end + 1..)?);
     Some((address(inside.strip_prefix("IPv6:").unwrap_or(inside))?, rest))
+}
+
+/// The address in brackets at `open`, and the place behind them.
+pub(crate) fn address_in_brackets(text: &[u8], open: usize) -> Option<(Address, usize)> {
+    let inside = text.get(open..)?.strip_prefix(b"[")?;
+    if let Some((address, end)) = Address::leading(inside)
+        && inside.get(end) == Some(&b']')
+    {
+        return Some((address, open + end + 2));
+    }
+    let end = inside.iter().take(ADDRESS_BYTES_MAX + 1).position(|byte| *byte == b']')?;
+    Some((address(str::from_utf8(inside.get(..end)?).ok()?)?, open + end + 2))
 }
 
 /// `[NAME ][ADDRESS]` and what follows: a reverse name holds neither spaces nor brackets.

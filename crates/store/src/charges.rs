@@ -62,6 +62,8 @@ struct Current {
     bytes: u64,
     /// Size at which it is written afresh.
     afresh_at: u64,
+    /// Memory for the records of one message, which is used again.
+    gathered: Vec<u8>,
 }
 
 /// What a log held when it was opened.
@@ -145,16 +147,22 @@ impl ChargeLog {
 }
 
 impl Ledger for ChargeLog {
-    fn keep(&self, charge: &Charge<'_>) {
-        let mut record = [0; RECORD_BYTES_MAX];
-        let record = encode(charge, &mut record);
+    fn keep(&self, charges: &[Charge<'_>]) {
+        if charges.is_empty() {
+            return;
+        }
         let mut current = self.lock();
-        if current.file.write_all(record).is_ok() {
-            current.bytes += record.len() as u64;
+        let Current { file, bytes, gathered, .. } = &mut *current;
+        gathered.clear();
+        for charge in charges {
+            gathered.extend_from_slice(encode(charge, &mut [0; RECORD_BYTES_MAX]));
+        }
+        if file.write_all(gathered).is_ok() {
+            *bytes += gathered.len() as u64;
         } else {
             // Half a record would hide the next ones.
-            drop(current.file.set_len(current.bytes));
-            self.failed.fetch_add(1, Ordering::Relaxed);
+            drop(file.set_len(*bytes));
+            self.failed.fetch_add(charges.len() as u64, Ordering::Relaxed);
         }
     }
 }
@@ -232,7 +240,7 @@ fn begin(directory: &Path, number: u64, boot: &Boot, clock: Timestamp) -> io::Re
     let mut file = options.open(path(directory, number))?;
     let head = boot.head(clock);
     file.write_all(&head)?;
-    Ok(Current { file, number, bytes: head.len() as u64, afresh_at: AFRESH_BYTES_MIN })
+    Ok(Current { file, number, bytes: head.len() as u64, afresh_at: AFRESH_BYTES_MIN, gathered: Vec::new() })
 }
 
 fn path(directory: &Path, number: u64) -> PathBuf {

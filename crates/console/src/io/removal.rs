@@ -1,8 +1,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{Extension, Query, State};
+use axum::extract::{Extension, FromRequestParts, Query};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -27,12 +28,42 @@ struct About {
     address: Option<String>,
 }
 
+/// A request about an address, with the desk that answers it.
+struct Asked {
+    desk: Arc<dyn RemovalDesk>,
+    peer: IpAddr,
+    forwarded: Option<Vec<u8>>,
+    address: Option<String>,
+}
+
+impl FromRequestParts<Arc<dyn RemovalDesk>> for Asked {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, desk: &Arc<dyn RemovalDesk>) -> Result<Self, Response> {
+        let peer = Extension::<Peer>::from_request_parts(parts, desk).await;
+        let about = Query::<About>::from_request_parts(parts, desk).await;
+        let Extension(Peer(peer)) = peer.map_err(IntoResponse::into_response)?;
+        let Query(About { address }) = about.map_err(IntoResponse::into_response)?;
+        Ok(Self { desk: Arc::clone(desk), peer, forwarded: forwarded(&parts.headers), address })
+    }
+}
+
+impl Asked {
+    /// Asks the desk on a thread that may wait for DNS and the disk.
+    async fn at_desk<T: Send + 'static>(self, question: fn(&dyn RemovalDesk, Requester<'_>, Option<&str>) -> T) -> T {
+        let ask = move || {
+            let from = Requester { peer: self.peer, forwarded: self.forwarded.as_deref() };
+            question(self.desk.as_ref(), from, self.address.as_deref())
+        };
+        // It ends when the desk does; a panic there is this connection's end too.
+        tokio::task::spawn_blocking(ask).await.expect("the desk does not panic")
+    }
+}
+
 #[derive(Serialize)]
 struct Refusal<'a> {
     message: &'a str,
 }
-
-type Desk = State<Arc<dyn RemovalDesk>>;
 
 /// Serves the page on which people look addresses up and take them off, and the same for programs, until the future is
 /// dropped.
@@ -47,63 +78,29 @@ pub async fn serve_removal(listen: SocketAddr, desk: Arc<dyn RemovalDesk>) -> st
     Ok(())
 }
 
-async fn look_up(
-    State(desk): Desk,
-    Extension(peer): Extension<Peer>,
-    Query(about): Query<About>,
-    head: HeaderMap,
-) -> Response {
-    json(asked(peer, &head, move |from| desk.look_up(from, about.address.as_deref())).await)
+async fn look_up(asked: Asked) -> Response {
+    json(asked.at_desk(RemovalDesk::look_up).await)
 }
 
-async fn remove(
-    State(desk): Desk,
-    Extension(peer): Extension<Peer>,
-    Query(about): Query<About>,
-    head: HeaderMap,
-) -> Response {
-    json(asked(peer, &head, move |from| desk.remove(from, about.address.as_deref())).await)
+async fn remove(asked: Asked) -> Response {
+    json(asked.at_desk(RemovalDesk::remove).await)
 }
 
-async fn page(
-    State(desk): Desk,
-    Extension(peer): Extension<Peer>,
-    Query(about): Query<About>,
-    head: HeaderMap,
-) -> Response {
-    let known = asked(peer, &head, move |from| desk.look_up(from, about.address.as_deref())).await;
-    match known {
+async fn page(asked: Asked) -> Response {
+    match asked.at_desk(RemovalDesk::look_up).await {
         Ok(known) => html(StatusCode::OK, Told::LookedUp(&known)),
         Err(fault) => html(status(&fault), Told::Fault(fault.message(), None)),
     }
 }
 
-async fn remove_on_page(
-    State(desk): Desk,
-    Extension(peer): Extension<Peer>,
-    Query(about): Query<About>,
-    head: HeaderMap,
-) -> Response {
-    let done = asked(peer, &head, move |from| {
-        let address = about.address.as_deref();
+async fn remove_on_page(asked: Asked) -> Response {
+    let done = asked.at_desk(|desk, from, address| {
         desk.remove(from, address).map_err(|fault| (fault, desk.look_up(from, address).ok().map(Box::new)))
     });
     match done.await {
         Ok(removal) => html(StatusCode::OK, Told::Removed(&removal)),
         Err((fault, known)) => html(status(&fault), Told::Fault(fault.message(), known.as_deref())),
     }
-}
-
-/// Asks the desk on a thread that may wait for DNS and the disk.
-async fn asked<T: Send + 'static>(
-    peer: Peer,
-    head: &HeaderMap,
-    question: impl FnOnce(Requester<'_>) -> T + Send + 'static,
-) -> T {
-    let forwarded = forwarded(head);
-    let ask = move || question(Requester { peer: peer.0, forwarded: forwarded.as_deref() });
-    // It ends when the desk does; a panic there is this connection's end too.
-    tokio::task::spawn_blocking(ask).await.expect("the desk does not panic")
 }
 
 /// What proxies say of whom the request comes from: of several such lines, the last is what the last proxy wrote.

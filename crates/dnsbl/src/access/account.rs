@@ -6,6 +6,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use base::{Address, Timestamp};
 use siphasher::sip::SipHasher24;
 
+use super::Portion;
+use super::newcomers::Newcomers;
 use super::tally::network_number;
 
 /// Octets that a network may be sent beyond the ratio at once: some thirty answers "not listed" with their SOA record, or any one reply.
@@ -40,6 +42,8 @@ const PLACES: usize = 1 << 15;
 #[derive(Debug)]
 pub(crate) struct Accounts {
     rows: [Box<[AtomicU64]>; 2],
+    /// What those share whose network may be a forged one.
+    newcomers: Newcomers,
     /// Under which networks are hashed, so that nobody can choose whom to meet.
     hash_key: [u8; 16],
 }
@@ -52,14 +56,29 @@ pub(crate) const fn excess(question: usize, reply: usize) -> usize {
 impl Accounts {
     pub(crate) fn new(hash_key: [u8; 16]) -> Self {
         let row = || (0..PLACES).map(|_| AtomicU64::new(0)).collect();
-        Self { rows: [row(), row()], hash_key }
+        Self { rows: [row(), row()], newcomers: Newcomers::new(), hash_key }
     }
 
-    /// Whether the client's network has so many octets left. If so, they are spent.
-    pub(crate) fn pays(&self, client: Address, now: Timestamp, octets: usize) -> bool {
+    /// How much the client is sent of a reply with so many octets beyond the ratio.
+    pub(crate) fn portion(&self, client: Address, now: Timestamp, octets: usize) -> Portion {
+        let hash = self.hash(client);
+        // Its own account first: one network alone shall not spend what all newcomers share.
+        if self.pays(hash, now, octets) { self.newcomers.portion(hash, now, octets) } else { Portion::Small }
+    }
+
+    /// Remembers that the client's address is not forged.
+    pub(crate) fn prove(&self, client: Address, now: Timestamp) {
+        self.newcomers.prove(self.hash(client), now);
+    }
+
+    fn hash(&self, client: Address) -> u64 {
         let mut hasher = SipHasher24::new_with_key(&self.hash_key);
         hasher.write_u64(network_number(client));
-        let hash = hasher.finish();
+        hasher.finish()
+    }
+
+    /// Whether the network of this hash has so many octets left. If so, they are spent.
+    fn pays(&self, hash: u64, now: Timestamp, octets: usize) -> bool {
         let [mut least, mut other] =
             [(0, hash), (1, hash >> 32)].map(|(row, hash): (usize, u64)| &self.rows[row][hash as usize % PLACES]);
         let now = now.as_millis().wrapping_mul(1000);
@@ -118,7 +137,7 @@ mod tests {
     fn a_credit_and_then_what_comes_back() {
         let accounts = Accounts::new([7; 16]);
         let paid = |network, at, count: u64| {
-            (0..count).filter(|_| accounts.pays(client(network), Timestamp::from_millis(at), 64)).count()
+            (0..count).filter(|_| accounts.pays(accounts.hash(client(network)), Timestamp::from_millis(at), 64)).count()
         };
         assert_eq!(paid(1, START, 1000), 32);
         assert_eq!(paid(1, START + 100, 1000), 3);
@@ -135,9 +154,10 @@ mod tests {
         let accounts = Accounts::new([9; 16]);
         let now = Timestamp::from_millis(START);
         for network in 0..1000 {
-            while accounts.pays(client(network), now, 100) {}
+            while accounts.pays(accounts.hash(client(network)), now, 100) {}
         }
-        let kept_short = (1000..11_000).filter(|network| !accounts.pays(client(*network), now, 100)).count();
+        let is_short = |network: &u32| !accounts.pays(accounts.hash(client(*network)), now, 100);
+        let kept_short = (1000..11_000).filter(is_short).count();
         assert!(kept_short < 50, "{kept_short} of 10,000");
     }
 
@@ -152,7 +172,7 @@ mod tests {
                 now += step;
                 // Half of all come from five networks.
                 let network = if network < 20_000 { network % 5 } else { network };
-                if accounts.pays(client(network), Timestamp::from_millis(now), octets) {
+                if accounts.pays(accounts.hash(client(network)), Timestamp::from_millis(now), octets) {
                     *paid.entry(network).or_insert(0) += octets as u64;
                 }
             }

@@ -15,6 +15,8 @@ mod account;
 mod cookie;
 mod keys;
 mod limiter;
+mod newcomers;
+mod reverse;
 mod settings;
 mod tally;
 
@@ -34,6 +36,7 @@ use account::{Accounts, excess};
 pub(crate) use cookie::{CLIENT_BYTES, Cookies, SERVER_BYTES};
 pub(crate) use keys::{KeySet, KeyVerdict};
 use limiter::{Limiter, Rate};
+use reverse::Names;
 pub(crate) use tally::{Tally, busiest, network_number};
 
 pub use account::{CREDIT_BYTES, REFILL_BYTES_PER_SECOND};
@@ -41,6 +44,8 @@ pub use keys::{
     KEY_LABEL_BYTES_MIN, KEYS_MAX, KeyCount, KeyHash, KeyHashError, KeyRecord, KeySecret, Per, Quota, new_key,
 };
 pub use limiter::CLIENTS_MAX;
+pub use newcomers::{KNOWN_NETWORKS_MAX, NEWCOMERS_BYTES_PER_SECOND, NEWCOMERS_CREDIT_BYTES};
+pub use reverse::{ClientName, NAMED_MAX, NamesWanted, UNNAMED_MAX};
 pub use settings::{AccessError, AccessSettings, Limit, Permit, Policy, Refusal, ZoneAccess, ZoneLabel};
 pub use tally::{ClientCount, NETWORKS_MAX};
 
@@ -59,17 +64,21 @@ pub struct Access {
     /// None where everybody is sent everything.
     accounts: Option<Accounts>,
     cookies: Option<Cookies>,
+    /// None where nobody wants reverse names of clients.
+    names: Option<Names>,
     /// Replies that were held back, to give each so many the one that is not.
     slips: AtomicU64,
 }
 
 /// The rules of zones that are not known here.
-static OPEN: Rules = Rules { policy: Policy::Open, networks: None, refusal: Refusal::Refused, limit: None };
+static OPEN: Rules =
+    Rules { policy: Policy::Open, names: NamesWanted::Any, networks: None, refusal: Refusal::Refused, limit: None };
 
 /// The rules of one zone.
 #[derive(Debug)]
 struct Rules {
     policy: Policy,
+    names: NamesWanted,
     /// Each network with one list, which stands for its permit.
     networks: Option<Acl>,
     refusal: Refusal,
@@ -118,12 +127,23 @@ pub(crate) enum Reason {
     KeyElsewhere,
     Quota,
     Rate,
+    NoName,
+    PoolName,
 }
 
 impl Reason {
     /// All of them, in the order in which counters have them.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Network, Self::KeyWanted, Self::KeyUnknown, Self::KeyOver, Self::KeyElsewhere, Self::Quota, Self::Rate];
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Network,
+        Self::KeyWanted,
+        Self::KeyUnknown,
+        Self::KeyOver,
+        Self::KeyElsewhere,
+        Self::Quota,
+        Self::Rate,
+        Self::NoName,
+        Self::PoolName,
+    ];
 
     /// The name in metrics.
     pub(crate) const fn name(self) -> &'static str {
@@ -135,6 +155,8 @@ impl Reason {
             Self::KeyElsewhere => "key-elsewhere",
             Self::Quota => "quota",
             Self::Rate => "rate",
+            Self::NoName => "no-name",
+            Self::PoolName => "pool-name",
         }
     }
 
@@ -148,6 +170,8 @@ impl Reason {
             Self::KeyElsewhere => "the key is not for this zone",
             Self::Quota => "the key is over its quota",
             Self::Rate => "too many questions without a key",
+            Self::NoName => "your address has no reverse name",
+            Self::PoolName => "your address has the reverse name of a pool",
         }
     }
 
@@ -155,7 +179,13 @@ impl Reason {
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Quota | Self::Rate => 255,
-            Self::Network | Self::KeyWanted | Self::KeyUnknown | Self::KeyOver | Self::KeyElsewhere => 254,
+            Self::Network
+            | Self::KeyWanted
+            | Self::KeyUnknown
+            | Self::KeyOver
+            | Self::KeyElsewhere
+            | Self::NoName
+            | Self::PoolName => 254,
         }
     }
 }
@@ -184,6 +214,7 @@ impl Access {
             limiter: None,
             accounts: None,
             cookies: None,
+            names: None,
             slips: AtomicU64::new(0),
         }
     }
@@ -232,6 +263,8 @@ impl Access {
         let is_limited = |rules: &Rules| rules.limit.is_some() || matches!(rules.policy, Policy::OpenBelow(_));
         access.limiter = access.zones.iter().any(is_limited).then(Limiter::new);
         access.accounts = Some(Accounts::new(random));
+        let wants_names = access.zones.iter().any(|rules| rules.names != NamesWanted::Any);
+        access.names = wants_names.then(|| Names::new(random));
         Ok(access)
     }
 
@@ -292,7 +325,27 @@ impl Access {
     /// Whether the zone has rules that look at the client or at the reply.
     pub(crate) fn is_particular(&self, zone: usize) -> bool {
         let rules = self.rules(zone);
-        rules.networks.is_some() || rules.limit.is_some() || matches!(rules.policy, Policy::OpenBelow(_))
+        rules.networks.is_some()
+            || rules.limit.is_some()
+            || rules.names != NamesWanted::Any
+            || matches!(rules.policy, Policy::OpenBelow(_))
+    }
+
+    /// Whether [`Access::poll_client`] will ever have somebody.
+    pub const fn wants_names(&self) -> bool {
+        self.names.is_some()
+    }
+
+    /// A client whose reverse name is to be looked up; one thread asks for them.
+    pub fn poll_client(&self) -> Option<Address> {
+        self.names.as_ref()?.poll()
+    }
+
+    /// Remembers the reverse name of a client. It counts from the next question on.
+    pub fn client_named(&self, client: Address, name: ClientName, now: Timestamp) {
+        if let Some(names) = &self.names {
+            names.tell(client, name, now);
+        }
     }
 
     /// The keys in force.
@@ -337,13 +390,17 @@ impl Access {
     /// What is done with a question of a client that the networks let ask by the policy.
     pub(crate) fn judge(&self, question: &Judged<'_>, keys: &KeySet, client: Address, now: Timestamp) -> Verdict {
         let Judged { zone, key, is_whole } = *question;
-        let policy = self.rules(zone).policy;
+        let Rules { policy, names, .. } = *self.rules(zone);
         let Some(key) = key else {
             return match policy {
-                Policy::Open => Verdict::Answer,
                 Policy::Key => Verdict::Refuse(Reason::KeyWanted),
-                Policy::OpenBelow(rate) if self.is_below(zone, client, now, rate, b'q') => Verdict::Answer,
-                Policy::OpenBelow(_) => Verdict::Refuse(Reason::Rate),
+                Policy::OpenBelow(rate) if !self.is_below(zone, client, now, rate, b'q') => {
+                    Verdict::Refuse(Reason::Rate)
+                }
+                Policy::Open | Policy::OpenBelow(_) => {
+                    let objection = self.names.as_ref().and_then(|known| known.objection(client, names, now));
+                    objection.map_or(Verdict::Answer, Verdict::Refuse)
+                }
             };
         };
         match keys.ask(self.secret.hash(key), zone, now, is_whole) {
@@ -365,14 +422,23 @@ impl Access {
             let is_slip = limit.slip > 0 && turn.is_multiple_of(u64::from(limit.slip));
             return if is_slip { Portion::Truncated } else { Portion::None };
         }
-        if self.pays(client, now, question, reply) { Portion::Whole } else { Portion::Small }
+        self.pays(client, now, question, reply)
     }
 
-    /// Whether a client that may be forged is sent a reply of `reply` octets to a question of `question` octets: a reply that is
-    /// much longer is paid from the account of its network.
-    pub(crate) fn pays(&self, client: Address, now: Timestamp, question: usize, reply: usize) -> bool {
-        let octets = excess(question, reply);
-        octets == 0 || self.accounts.as_ref().is_none_or(|accounts| accounts.pays(client, now, octets))
+    /// How much of a reply of `reply` octets to a question of `question` octets goes to a client that may be forged, by octets
+    /// alone: one that is much longer is paid from the account of the client's network, and of all newcomers.
+    pub(crate) fn pays(&self, client: Address, now: Timestamp, question: usize, reply: usize) -> Portion {
+        match (&self.accounts, excess(question, reply)) {
+            (Some(accounts), octets @ 1..) => accounts.portion(client, now, octets),
+            _ => Portion::Whole,
+        }
+    }
+
+    /// Remembers that the client's address is not forged: it has shown our cookie, or come by a stream.
+    pub(crate) fn prove(&self, client: Address, now: Timestamp) {
+        if let Some(accounts) = &self.accounts {
+            accounts.prove(client, now);
+        }
     }
 
     /// `what` tells replies from questions, which have rates of their own.
@@ -399,7 +465,7 @@ fn check(zone: &str, rules: &ZoneAccess, faults: &mut Vec<AccessError>) {
 
 impl Rules {
     fn new(settings: &ZoneAccess) -> Self {
-        let ZoneAccess { policy, networks, refusal, limit } = settings;
+        let ZoneAccess { policy, names, networks, refusal, limit } = settings;
         let networks = (!networks.is_empty()).then(|| {
             let mut changes = Changes::default();
             for (network, permit) in networks {
@@ -409,7 +475,7 @@ impl Rules {
             tree.apply(&mut changes);
             Acl(tree)
         });
-        Self { policy: *policy, networks, refusal: *refusal, limit: *limit }
+        Self { policy: *policy, names: *names, networks, refusal: *refusal, limit: *limit }
     }
 }
 

@@ -2,8 +2,10 @@
 
 use base::Network;
 
+use super::NamesWanted;
+
 /// Whom the zones answer. By default everybody, as much as they like; but replies over UDP to clients that may be forged come to
-/// no more than one and a half times their questions, beyond [`super::CREDIT_BYTES`] for each network.
+/// no more than one and a half times their questions, beyond [`super::CREDIT_BYTES`] for each network and [`super::NEWCOMERS_BYTES_PER_SECOND`] for all.
 #[derive(Clone, Debug, Default)]
 pub struct AccessSettings {
     /// The rules of zones; those that are not named have those of [`ZoneAccess::default`].
@@ -27,6 +29,8 @@ pub enum ZoneLabel {
 pub struct ZoneAccess {
     /// What a question needs.
     pub policy: Policy,
+    /// Which reverse names clients without a key must have; those in free networks need none.
+    pub names: NamesWanted,
     /// What is different for some clients: the narrowest network counts.
     pub networks: Vec<(Network, Permit)>,
     /// What those are told who may not ask.

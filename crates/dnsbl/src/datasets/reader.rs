@@ -1,10 +1,12 @@
+use core::net::Ipv4Addr;
+
 use base::Timestamp;
 use memchr::memchr;
 
 use super::Kind;
 use super::access::{Access, AccessRule};
 use super::entries::{Body, Dataset, Ip4Entry, Ip6Entry, NameEntry, Part, Record, RecordData};
-use super::fault::{Report, Severity, Wrong};
+use super::fault::{Fault, Report, Severity, Wrong};
 use super::ip::{Ip4Form, ends, ip4_aton, ip4_entry, ip4_prefix, ip6_network, ip6_prefix};
 use super::specials::{self, Header, Headers, Special, reversed, time, wire_name};
 use super::values::{Defaults, EXCLUDED, TEXT_BYTES_MAX, ValueId, Values, is_over, skip_space};
@@ -33,19 +35,35 @@ pub struct Options {
 
 /// Reads the files of a dataset as if they were one. The report has faults if they must be refused.
 pub fn read(kind: Kind, files: &[Source<'_>], now: Timestamp, options: Options) -> Result<Dataset, Report> {
-    let reader = Reader {
-        options,
-        now: now.as_secs(),
-        report: Report::default(),
-        whole: Building::new(kind, Header::default()),
-        parts: Vec::new(),
-        is_in_part: false,
-        lines: 0,
-    };
-    reader.read(files)
+    Reader::new(kind, now, options).read(files)
 }
 
-struct Reader {
+/// The line because of which the zone's own name lists `address`: that of the narrowest entry with it, as a fault that says
+/// `message`. None if there is none.
+pub fn line_that_lists(
+    address: Ipv4Addr,
+    kind: Kind,
+    files: &[Source<'_>],
+    now: Timestamp,
+    options: Options,
+    message: &str,
+) -> Option<Fault> {
+    let mut reader = Reader::new(kind, now, options);
+    reader.sought = Some(Sought { address: address.to_bits(), message, found: None });
+    for file in files {
+        reader.begin_file(file);
+    }
+    reader.sought?.found.map(|(_, fault)| fault)
+}
+
+/// The last line that has an end, or what stands there without one, with its number.
+pub(super) fn last_line(bytes: &[u8]) -> (u64, &[u8]) {
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let line = bytes.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    (memchr::memchr_iter(b'\n', bytes).count() as u64 + 1, trim(line))
+}
+
+struct Reader<'a> {
     options: Options,
     now: u64,
     report: Report,
@@ -53,6 +71,16 @@ struct Reader {
     parts: Vec<BuildingPart>,
     is_in_part: bool,
     lines: u64,
+    sought: Option<Sought<'a>>,
+}
+
+/// An address whose line is sought.
+struct Sought<'a> {
+    address: u32,
+    /// What the fault says.
+    message: &'a str,
+    /// The line of the narrowest entry with it, and how many addresses that has less one.
+    found: Option<(u32, Fault)>,
 }
 
 /// A part of a combined dataset in the making: its name, the names below the zone, and itself.
@@ -70,12 +98,29 @@ struct Building {
     access: Access,
 }
 
-impl Reader {
+impl Reader<'_> {
+    fn new(kind: Kind, now: Timestamp, options: Options) -> Self {
+        Self {
+            options,
+            now: now.as_secs(),
+            report: Report::default(),
+            whole: Building::new(kind, Header::default()),
+            parts: Vec::new(),
+            is_in_part: false,
+            lines: 0,
+            sought: None,
+        }
+    }
+
+    fn begin_file(&mut self, file: &Source<'_>) {
+        self.whole.start_file();
+        self.is_in_part = false;
+        self.read_file(file);
+    }
+
     fn read(mut self, files: &[Source<'_>]) -> Result<Dataset, Report> {
         for file in files {
-            self.whole.start_file();
-            self.is_in_part = false;
-            self.read_file(file);
+            self.begin_file(file);
         }
         let modified = files.iter().map(|file| file.modified).max().unwrap_or_default();
         let Self { mut report, whole, parts, lines, options, .. } = self;
@@ -120,6 +165,8 @@ impl Reader {
             };
             if let Err(wrong) = self.line(trim(line)) {
                 self.note(wrong, file, number, trim(line));
+            } else if self.sought.is_some() {
+                self.look(file, number, trim(line));
             }
         }
         self.lines += number;
@@ -129,6 +176,22 @@ impl Reader {
     fn note(&mut self, wrong: Wrong, file: &Source<'_>, number: u64, line: &[u8]) {
         let severity: Severity = wrong.severity;
         self.report.add(severity, wrong.place(file.name, number, line));
+    }
+
+    /// Whether the line has made an entry with the address that is sought.
+    #[cold]
+    fn look(&mut self, file: &Source<'_>, number: u64, line: &[u8]) {
+        let building = match self.parts.last() {
+            Some((_, zones, part)) if self.is_in_part => zones.iter().any(|zone| zone.is_empty()).then_some(part),
+            _ => Some(&self.whole),
+        };
+        let (Some(Body::Ip4(entries)), Some(sought)) = (building.map(|b| &b.body), &mut self.sought) else { return };
+        let Some(Ip4Entry { first, last, value }) = entries.last() else { return };
+        // A line without an entry is behind that of the last one, and no narrower.
+        let is_narrower = sought.found.as_ref().is_none_or(|(width, _)| last - first < *width);
+        if (*first..=*last).contains(&sought.address) && *value != EXCLUDED && is_narrower {
+            sought.found = Some((last - first, Wrong::new(0, sought.message).place(file.name, number, line)));
+        }
     }
 
     #[inline]
@@ -435,7 +498,7 @@ impl Building {
         let (base, length, end) = if is_ip4 {
             let (first, last, _, end) = ip4_entry(line, 0, Ip4Form::Network, host_bits)?;
             let length = 96 + (first ^ last).leading_zeros();
-            (core::net::Ipv4Addr::from_bits(first).to_ipv6_mapped().to_bits(), length, end)
+            (Ipv4Addr::from_bits(first).to_ipv6_mapped().to_bits(), length, end)
         } else {
             ip6_network(line, 0, host_bits)?
         };

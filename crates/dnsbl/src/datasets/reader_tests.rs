@@ -12,7 +12,7 @@ fn shown(dataset: &Dataset) -> Vec<String> {
         Some(value) => format!("{} {}", value.code, String::from_utf8_lossy(&value.text)),
         None => "excluded".into(),
     };
-    let ip4 = core::net::Ipv4Addr::from_bits;
+    let ip4 = Ipv4Addr::from_bits;
     let ip6 = core::net::Ipv6Addr::from_bits;
     match &dataset.body {
         Body::Ip4(all) => all.iter().map(|e| format!("{}-{} {}", ip4(e.first), ip4(e.last), value(e.value))).collect(),

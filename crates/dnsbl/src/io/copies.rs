@@ -64,11 +64,29 @@ impl Copies {
     }
 
     /// What told the change of the files when the copy was written; none if there is no copy. It says nothing about
-    /// the rest of it.
-    pub(super) fn stamps(&self, dataset: &DatasetFiles) -> Option<Vec<Stamp>> {
+    /// the rest of it: see [`Copies::check`].
+    pub(super) fn stamps(&self, dataset: &DatasetFiles) -> io::Result<Option<Vec<Stamp>>> {
         let mut head = vec![0; MAGIC.len() + dataset.paths.len() * STAMP_BYTES];
-        fs::File::open(self.place(dataset)).and_then(|mut file| file.read_exact(&mut head)).ok()?;
-        stamps_in(&head, dataset.paths.len())
+        match fs::File::open(self.place(dataset)).and_then(|mut file| file.read_exact(&mut head)) {
+            Ok(()) => stamps_in(&head, dataset.paths.len()).ok_or_else(damaged).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(damaged()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads the copy, if there is one, to see that it is whole.
+    pub(super) fn check(&self, dataset: &DatasetFiles) -> io::Result<()> {
+        let mut file = match fs::File::open(self.place(dataset)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            file => file?,
+        };
+        let body = file.metadata()?.len().checked_sub(HASH_BYTES as u64).ok_or_else(damaged)?;
+        let mut hashing = Hashing { out: &mut io::sink(), hasher: SipHasher13::new() };
+        io::copy(&mut (&mut file).take(body), &mut hashing)?;
+        let mut hash = [0; HASH_BYTES];
+        file.read_exact(&mut hash)?;
+        if hashing.hasher.finish128().as_bytes() == hash { Ok(()) } else { Err(damaged()) }
     }
 
     /// The files as they were copied. None if there is no copy; an error if there is one that is damaged.
@@ -78,7 +96,6 @@ impl Copies {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let damaged = || io::Error::other("the copy is damaged");
         let (body, hash) = content.split_last_chunk::<HASH_BYTES>().ok_or_else(damaged)?;
         let mut hasher = SipHasher13::new();
         hasher.write(body);
@@ -119,6 +136,10 @@ impl Copies {
             out.out.write_all(&hash)
         })
     }
+}
+
+fn damaged() -> io::Error {
+    io::Error::other("the copy is damaged")
 }
 
 /// The stamps of so many files at the beginning of a copy.

@@ -253,7 +253,9 @@ impl<'a> Connection<'a> {
             let (status, header) = match reason {
                 Reason::KeyWanted | Reason::KeyUnknown => ("401 Unauthorized", "WWW-Authenticate: Bearer\r\n"),
                 Reason::Quota | Reason::Rate => ("429 Too Many Requests", ""),
-                Reason::Network | Reason::KeyOver | Reason::KeyElsewhere => ("403 Forbidden", ""),
+                Reason::Network | Reason::KeyOver | Reason::KeyElsewhere | Reason::NoName | Reason::PoolName => {
+                    ("403 Forbidden", "")
+                }
             };
             return self.short(status, header, reason.text(), request.is_head);
         }

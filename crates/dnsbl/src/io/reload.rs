@@ -10,7 +10,7 @@ use base::{Address, Timestamp};
 
 use super::copies::Copies;
 use super::files::{Stamp, read_whole, stamp};
-use crate::datasets::{self, Header, Kind, Options, Report, Source, UnpackError};
+use crate::datasets::{self, Fault, Header, Kind, Options, Report, Source, UnpackError, at_end, line_that_lists};
 use crate::serve::Name;
 use crate::statics::{Compiled, Content, ContentError, Sharing, Statics, StaticsError};
 
@@ -100,24 +100,16 @@ pub enum ReloadError {
     /// The datasets make no zone.
     #[error(transparent)]
     Content(#[from] ContentError),
-    /// Too many entries are gone.
-    #[error("zone `{zone}` would have {after} entries instead of {before}")]
-    Shrunk {
-        /// The zone.
-        zone: String,
-        /// Entries served.
-        before: usize,
-        /// Entries of the new files.
-        after: usize,
-    },
-    /// A test entry is not as it was.
-    #[error("zone `{zone}` would {what}, and clients that test it would not use it any more")]
-    Tests {
-        /// The zone.
-        zone: String,
-        /// `lose 127.0.0.2` or `list 127.0.0.1`.
-        what: &'static str,
-    },
+    /// The files have no fault, but their zone may not change like that; see [`Gates`].
+    #[error("error: {0}")]
+    Gate(Box<Fault>),
+}
+
+/// Why a content may not take the place of the one before.
+enum Why {
+    Shrunk { before: usize, after: usize },
+    LosesTest,
+    ListsLocalhost,
 }
 
 /// What a poll found.
@@ -174,6 +166,8 @@ struct Watched {
     fault: Option<String>,
     /// What told the change of the files that are copied.
     copied: Vec<Option<Stamp>>,
+    /// The copy was wanted at the start.
+    is_recalled: bool,
     /// Why there is no newer copy, which is told once.
     copy_fault: Option<String>,
 }
@@ -214,7 +208,8 @@ impl StaticFiles {
     /// every now and then, and when somebody says that files have changed.
     pub fn poll(&mut self, now: Timestamp) -> Reloaded {
         let mut reloaded = Reloaded::default();
-        if core::mem::take(&mut self.is_new) {
+        let is_first = core::mem::take(&mut self.is_new);
+        if is_first {
             self.recall(now, &mut reloaded);
         }
         let changed: Vec<bool> = self.datasets.iter_mut().map(|watched| watched.poll(now, &mut reloaded)).collect();
@@ -222,11 +217,14 @@ impl StaticFiles {
             if !zone.places.iter().any(|place| changed[*place]) {
                 continue;
             }
-            match zone.load(&self.statics, &self.datasets) {
+            match zone.load(&self.statics, &self.datasets, &changed, now) {
                 Some(Ok(entries)) => reloaded.zones.push((zone.files.name.clone(), entries)),
                 Some(Err(error)) => reloaded.errors.push(error),
                 None => {}
             }
+        }
+        if is_first {
+            self.check_copies(&mut reloaded);
         }
         self.keep(&mut reloaded);
         reloaded
@@ -239,7 +237,13 @@ impl StaticFiles {
         if let Err(error) = copies.forget_others(self.datasets.iter().map(|watched| &watched.files)) {
             reloaded.errors.push(ReloadError::Forget(error));
         }
-        let is_changed: Vec<bool> = self.datasets.iter_mut().map(|watched| watched.compare(copies)).collect();
+        let mut is_changed = Vec::with_capacity(self.datasets.len());
+        for watched in &mut self.datasets {
+            is_changed.push(watched.compare(copies).unwrap_or_else(|error| {
+                reloaded.errors.push(error);
+                false
+            }));
+        }
         for zone in &mut self.zones {
             if !zone.places.iter().any(|place| is_changed[*place]) {
                 continue;
@@ -249,8 +253,24 @@ impl StaticFiles {
                     reloaded.errors.push(error);
                 }
             }
-            zone.is_copy = zone.load(&self.statics, &self.datasets).is_some_and(|loaded| loaded.is_ok());
+            let loaded = zone.load(&self.statics, &self.datasets, &is_changed, now);
+            zone.is_copy = loaded.is_some_and(|loaded| loaded.is_ok());
             zone.fault = None;
+        }
+    }
+
+    /// Reads the copies that nobody needed, now that everything is served: one that is damaged is told while the files are
+    /// there, and written anew.
+    fn check_copies(&mut self, reloaded: &mut Reloaded) {
+        let Some(copies) = &self.copies else { return };
+        for watched in self.datasets.iter_mut().filter(|watched| !watched.copied.is_empty()) {
+            if let Err(fault) = copies.check(&watched.files) {
+                watched.copied.clear();
+                // A copy that was needed has been told of.
+                if !watched.is_recalled {
+                    reloaded.errors.push(watched.cannot_recall(fault.to_string()));
+                }
+            }
         }
     }
 
@@ -278,14 +298,24 @@ impl StaticFiles {
 
 impl Zone {
     /// Makes a content of what is compiled, and serves it if it may take the place of the old one. Returns the number of its
-    /// entries; nothing while a dataset is missing.
-    fn load(&mut self, statics: &Statics, datasets: &[Watched]) -> Option<Result<usize, ReloadError>> {
+    /// entries; nothing while a dataset is missing. `changed` says which datasets are new.
+    fn load(
+        &mut self,
+        statics: &Statics,
+        datasets: &[Watched],
+        changed: &[bool],
+        now: Timestamp,
+    ) -> Option<Result<usize, ReloadError>> {
         let compiled: Option<Vec<_>> = self.places.iter().map(|place| datasets[*place].compiled.clone()).collect();
         let (files, compiled) = (&self.files, compiled?);
         let content = Content::new(&files.name, files.sharing, &compiled, &files.defaults).map_err(ReloadError::from);
-        let judged = content.and_then(|content| {
-            files.judge(statics.content(&files.name).as_deref(), &content)?;
-            Ok(content)
+        let judged = content.and_then(|content| match files.judge(statics.content(&files.name).as_deref(), &content) {
+            None => Ok(content),
+            Some(why) => {
+                let new = self.places.iter().filter(|place| changed[**place]);
+                let new: Vec<&DatasetFiles> = new.map(|place| &datasets[*place].files).collect();
+                Err(ReloadError::Gate(Box::new(files.place(&why, &new, now))))
+            }
         });
         self.fault = judged.as_ref().err().map(ToString::to_string);
         Some(judged.map(|content| {
@@ -298,56 +328,87 @@ impl Zone {
 }
 
 impl ZoneFiles {
-    /// Whether the new content may take the place of the old one.
-    fn judge(&self, old: Option<&Content>, new: &Content) -> Result<(), ReloadError> {
-        let zone = || self.name.to_string();
+    /// Why the new content may not take the place of the old one.
+    fn judge(&self, old: Option<&Content>, new: &Content) -> Option<Why> {
         let lists = |content: &Content, last| content.lists(Address::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last))));
-        let Some(old) = old else {
-            let is_wrong = lists(new, 1) && !self.gates.may_break_tests;
-            return if is_wrong { Err(ReloadError::Tests { zone: zone(), what: "list 127.0.0.1" }) } else { Ok(()) };
-        };
+        let may_break = self.gates.may_break_tests;
+        let lists_localhost = lists(new, 1) && !may_break;
+        let Some(old) = old else { return lists_localhost.then_some(Why::ListsLocalhost) };
         let (before, after) = (old.len(), new.len());
         if before.saturating_sub(after) * 100 > before * usize::from(self.gates.shrink_percent_max) {
-            return Err(ReloadError::Shrunk { zone: zone(), before, after });
-        }
-        let what = if lists(old, 2) && !lists(new, 2) {
-            "lose 127.0.0.2"
-        } else if lists(new, 1) && !lists(old, 1) {
-            "list 127.0.0.1"
+            Some(Why::Shrunk { before, after })
+        } else if lists(old, 2) && !lists(new, 2) && !may_break {
+            Some(Why::LosesTest)
         } else {
-            return Ok(());
+            (lists_localhost && !lists(old, 1)).then_some(Why::ListsLocalhost)
+        }
+    }
+
+    /// Where in the new files it stands; where something is missing, that is the end of one.
+    fn place(&self, why: &Why, new: &[&DatasetFiles], now: Timestamp) -> Fault {
+        let zone = &self.name;
+        let untested = "and clients that test it would not use it any more";
+        let (message, hint) = match why {
+            Why::Shrunk { before, after } => (
+                format!("zone `{zone}` would have {after} entries instead of {before}"),
+                "`shrink` says how much less is believed; a download may have broken off",
+            ),
+            Why::LosesTest => (format!("zone `{zone}` would lose 127.0.0.2, {untested}"), "add a line `127.0.0.2`"),
+            Why::ListsLocalhost => {
+                (format!("zone `{zone}` would list 127.0.0.1, {untested}"), "`!127.0.0.1` leaves it out")
+            }
         };
-        if self.gates.may_break_tests { Ok(()) } else { Err(ReloadError::Tests { zone: zone(), what }) }
+        let find = |files: &DatasetFiles| {
+            let contents = files.paths.iter().map(|path| read_whole(path).ok()).collect::<Option<_>>()?;
+            let contents = files.unpack(contents).ok()?;
+            let sources: Vec<_> = contents.iter().map(Unpacked::source).collect();
+            if matches!(why, Why::ListsLocalhost) {
+                let fault = line_that_lists(Ipv4Addr::LOCALHOST, files.kind, &sources, now, files.options, &message)?;
+                return Some(Fault { hint: Some(hint.into()), ..fault });
+            }
+            let last = sources.last().filter(|_| files.kind != Kind::Acl)?;
+            Some(at_end(last, message.as_str(), hint))
+        };
+        new.iter().find_map(|files| find(files)).unwrap_or_else(|| {
+            // They have changed again since.
+            let file = new.iter().flat_map(|files| &files.paths).next().map(|path| path.display().to_string());
+            let (file, hint) = (file.unwrap_or_default().into(), Some(hint.into()));
+            Fault { file, line: 0, column: 1, width: 1, text: Box::default(), message: message.as_str().into(), hint }
+        })
     }
 }
 
 impl Watched {
     fn new(files: DatasetFiles) -> Self {
         let (stamps, copied) = (Vec::new(), Vec::new());
-        Self { files, stamps, compiled: None, fault: None, copied, copy_fault: None }
+        Self { files, stamps, compiled: None, fault: None, copied, is_recalled: false, copy_fault: None }
     }
 
     /// Looks which files were copied. Returns whether they are others now; not if there is no copy.
-    fn compare(&mut self, copies: &Copies) -> bool {
-        let Some(stamps) = copies.stamps(&self.files) else { return false };
+    fn compare(&mut self, copies: &Copies) -> Result<bool, ReloadError> {
+        let stamps = copies.stamps(&self.files).map_err(|error| self.cannot_recall(error.to_string()))?;
+        let Some(stamps) = stamps else { return Ok(false) };
         self.copied = stamps.into_iter().map(Some).collect();
-        self.copied != self.files.stamps()
+        Ok(self.copied != self.files.stamps())
+    }
+
+    fn cannot_recall(&self, why: String) -> ReloadError {
+        ReloadError::Recall { path: self.files.paths.first().cloned().unwrap_or_default(), why }
     }
 
     /// Takes the copy for what was read last.
     fn recall(&mut self, copies: &Copies, now: Timestamp) -> Result<(), ReloadError> {
-        if self.compiled.is_some() {
+        if core::mem::replace(&mut self.is_recalled, true) {
             return Ok(());
         }
-        let failed =
-            |why: String| ReloadError::Recall { path: self.files.paths.first().cloned().unwrap_or_default(), why };
         let copy = match copies.read(&self.files) {
             Ok(Some(copy)) => copy,
             Ok(None) => return Ok(()),
-            Err(error) => return Err(failed(error.to_string())),
+            Err(error) => return Err(self.cannot_recall(error.to_string())),
         };
         let stamps = copy.files.iter().map(|(_, stamp)| Some(*stamp)).collect();
-        let (compiled, _) = self.files.compile(copy.files, now).map_err(|error| failed(error.to_string()))?;
+        let (compiled, _) =
+            self.files.compile(copy.files, now).map_err(|error| self.cannot_recall(error.to_string()))?;
         (self.compiled, self.stamps) = (Some(Arc::new(compiled)), stamps);
         Ok(())
     }
@@ -420,20 +481,37 @@ impl DatasetFiles {
 
     /// Builds the tables of files with these contents.
     fn compile(&self, files: Vec<(Vec<u8>, Stamp)>, now: Timestamp) -> Result<(Compiled, Report), ReloadError> {
-        let mut contents = Vec::new();
-        for (path, (bytes, stamp)) in self.paths.iter().zip(files) {
+        let contents = self.unpack(files)?;
+        let sources: Vec<Source<'_>> = contents.iter().map(Unpacked::source).collect();
+        let dataset = datasets::read(self.kind, &sources, now, self.options);
+        let dataset = dataset.map_err(|report| ReloadError::Faults(Box::new(report)))?;
+        Ok((Compiled::new(&dataset), dataset.report))
+    }
+
+    /// The files with these contents, which may be packed.
+    fn unpack(&self, files: Vec<(Vec<u8>, Stamp)>) -> Result<Vec<Unpacked>, ReloadError> {
+        let unpack = |(path, (bytes, stamp)): (&PathBuf, (Vec<u8>, Stamp))| {
             let bytes = match datasets::unpack(&bytes) {
                 Ok(std::borrow::Cow::Owned(unpacked)) => unpacked,
                 Ok(std::borrow::Cow::Borrowed(_)) => bytes,
                 Err(source) => return Err(ReloadError::Unpack { path: path.clone(), source }),
             };
-            contents.push((path.display().to_string(), bytes, (stamp.nanos / 1_000_000_000) as u64));
-        }
-        let sources: Vec<Source<'_>> =
-            contents.iter().map(|(name, bytes, modified)| Source { name, bytes, modified: *modified }).collect();
-        let dataset = datasets::read(self.kind, &sources, now, self.options);
-        let dataset = dataset.map_err(|report| ReloadError::Faults(Box::new(report)))?;
-        Ok((Compiled::new(&dataset), dataset.report))
+            Ok(Unpacked { name: path.display().to_string(), bytes, modified: (stamp.nanos / 1_000_000_000) as u64 })
+        };
+        self.paths.iter().zip(files).map(unpack).collect()
+    }
+}
+
+/// The content of a file.
+struct Unpacked {
+    name: String,
+    bytes: Vec<u8>,
+    modified: u64,
+}
+
+impl Unpacked {
+    fn source(&self) -> Source<'_> {
+        Source { name: &self.name, bytes: &self.bytes, modified: self.modified }
     }
 }
 

@@ -36,6 +36,12 @@ fn the_last_good_content_stays() {
     put(&path, &format!("{HEAD}0.0.0.0/0\n"));
     let first = files.poll(NOW);
     assert!(first.zones.is_empty() && first.errors[0].to_string().contains("list 127.0.0.1"), "{first:?}");
+    let error = first.errors[0].to_string();
+    let (place, caret) = (
+        format!("error: {}:4:1: zone `a.test` would list", path.display()),
+        "\n4 | 0.0.0.0/0\n  | ^^^^^^^^^\n  hint: ",
+    );
+    assert!(error.starts_with(&place) && error.contains(caret), "{error}");
     put(&path, &format!("{HEAD}192.0.2.1\n192.0.2.2\n"));
     let first = files.poll(NOW);
     assert!(first.errors.is_empty() && first.zones.len() == 2 && first.zones[0].1 == 3);
@@ -56,6 +62,8 @@ fn the_last_good_content_stays() {
         assert!(found.zones.is_empty(), "{text}");
         let error = found.errors[0].to_string();
         assert!(error.contains(wanted) || wanted == "no IPv4" && error.contains("octet"), "{error}");
+        let has_place = text.is_empty() || error.contains(&format!("{}:", path.display())) && error.contains('^');
+        assert!(has_place, "{error}");
         assert!(lists(&files, "192.0.2.1") && !lists(&files, "192.0.2.9"));
         assert!(files.poll(NOW).errors.is_empty(), "it is told once");
     }
@@ -119,4 +127,40 @@ fn a_start_with_faulty_files_goes_on_with_the_copy() {
     let (files, found) = start();
     assert!(found.errors.iter().any(|error| error.to_string().contains("the copy is damaged")), "{found:?}");
     assert!(!lists(&files, "192.0.2.4") && files.faults().iter().all(|fault| !fault.is_copy));
+}
+
+type Damage = fn(&mut Vec<u8>);
+
+#[test]
+fn a_damaged_copy_is_told_while_the_files_are_there_and_written_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, copies) = (folder.path().join("list"), folder.path().join("state/zones"));
+    let start = || {
+        let mut files = files(&path).with_copies(copies.clone());
+        let found = files.poll(NOW);
+        (files, found)
+    };
+    put(&path, &format!("{HEAD}192.0.2.1\n192.0.2.2\n"));
+    assert!(start().1.errors.is_empty());
+    let copy = std::fs::read_dir(&copies).unwrap().next().unwrap().unwrap().path();
+    let (whole, _) = read_whole(&copy).unwrap();
+    let damages: [(&str, Damage); 6] = [
+        ("a digit of an entry", |octets| *octets.iter_mut().rev().nth(18).unwrap() ^= 1),
+        ("its hash", |octets| *octets.last_mut().unwrap() ^= 1),
+        ("its end is gone", |octets| octets.truncate(octets.len() - 20)),
+        ("its first octet", |octets| octets[0] ^= 1),
+        ("a stamp", |octets| octets[30] ^= 1),
+        ("nothing is left", Vec::clear),
+    ];
+    for (what, damage) in damages {
+        let mut octets = whole.clone();
+        damage(&mut octets);
+        write_whole(&copy, |out| out.write_all(&octets)).unwrap();
+        let (files, found) = start();
+        let errors: Vec<_> = found.errors.iter().map(ToString::to_string).collect();
+        assert_eq!(errors, [format!("cannot use the copy of {}: the copy is damaged", path.display())], "{what}");
+        assert!(lists(&files, "192.0.2.1") && files.faults().is_empty(), "{what}");
+        assert_eq!(read_whole(&copy).unwrap().0, whole, "{what}: it is written anew");
+        assert!(start().1.errors.is_empty(), "{what}");
+    }
 }

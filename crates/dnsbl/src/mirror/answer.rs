@@ -48,6 +48,14 @@ impl Slot {
         held.answer(query, self.labels, key_labels, reply)
     }
 
+    /// Answers that nothing is known of the name, whatever the zone has. There may be names below it.
+    pub(crate) fn hide(&self, query: &Query<'_>, reply: &mut Reply<'_>) -> Outcome {
+        if let Some(held) = self.held.load().as_ref() {
+            held.negative(query, self.labels, reply);
+        }
+        Outcome::NoData
+    }
+
     /// Whether the question is about one of the zone's own servers, or a name on the way to it: whoever looks for the
     /// zone needs that, and has no key for it.
     pub(crate) fn is_about_server(&self, query: &Query<'_>) -> bool {

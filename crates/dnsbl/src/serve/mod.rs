@@ -39,7 +39,7 @@ pub(crate) mod wire {
 pub use counters::{Counters, Outcome, Totals};
 pub use name::{Name, NameError};
 pub use reply::{REPLY_BYTES_MIN, UDP_BYTES_MAX};
-pub use responder::{Asker, Responder, Transport};
+pub use responder::{Asker, Responder, Shield, Transport};
 pub use settings::{
     CombinedZone, Members, NAME_SERVERS_MAX, NSID_BYTES_MAX, NameServer, PublishedList, Settings, SettingsError,
     SoaTimers, TTL_MAX, ZONES_MAX,

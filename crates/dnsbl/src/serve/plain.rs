@@ -13,6 +13,7 @@ use super::name::{fold, is_same};
 use super::query::{HEADER_BYTES, code};
 use super::reply::{OPT_BYTES, REPLY_BYTES_MIN, Rcode, Section, UDP_BYTES_MAX};
 use super::zones::{Zone, Zones};
+use crate::access::Portion;
 
 /// Most lists that an answer can name here: so that every reply fits into the smallest one that clients take.
 const LISTED_MAX: u32 = 6;
@@ -162,8 +163,8 @@ impl Plan {
         self.zones.iter().position(is_it)
     }
 
-    /// Turns the message in `buffer` into the reply for an address on `lists`. `pays` says whether the client is sent a
-    /// reply of so many octets to a question of so many; see [`crate::access`]. Returns the reply's length; none if it
+    /// Turns the message in `buffer` into the reply for an address on `lists`. `pays` says how much the client is
+    /// sent of a reply of so many octets to a question of so many; see [`crate::access`]. Returns the reply's length; none if it
     /// is not a plain one, with the message as it was.
     pub(crate) fn reply(
         &self,
@@ -171,7 +172,7 @@ impl Plan {
         plain: &Plain,
         lists: ListSet,
         buffer: &mut [u8],
-        pays: impl FnOnce(usize, usize) -> bool,
+        pays: impl FnOnce(usize, usize) -> Portion,
     ) -> Option<usize> {
         let Served { zones, serial, counters } = *served;
         let of_plan = &self.zones[usize::from(plain.zone)];
@@ -186,7 +187,7 @@ impl Plan {
         if plain.is_a && !lists.is_empty() {
             (rcode, count, section, outcome) =
                 (Rcode::NoError, lists.bits().count_ones(), Section::Answer, Outcome::Listed);
-            if count > LISTED_MAX || !pays(end + count as usize * A_BYTES) {
+            if count > LISTED_MAX || pays(end + count as usize * A_BYTES) != Portion::Whole {
                 return None;
             }
             let mut bits = lists.bits();
@@ -201,7 +202,11 @@ impl Plan {
             (rcode, outcome) =
                 if lists.is_empty() { (Rcode::NxDomain, Outcome::Unlisted) } else { (Rcode::NoError, Outcome::NoData) };
             let negative = &zones.all[of_plan.index].negative;
-            count = u32::from(pays(end + negative.bytes.len()));
+            count = match pays(end + negative.bytes.len()) {
+                Portion::Whole => 1,
+                Portion::Small => 0,
+                Portion::Truncated | Portion::None => return None,
+            };
             if count > 0 {
                 end = negative.write(buffer, end, usize::from(plain.name), serial);
             }

@@ -104,6 +104,14 @@ pub(crate) struct Reply<'a> {
     pub(crate) is_silent: bool,
 }
 
+/// A place in a reply.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    at: usize,
+    counts: [u16; 2],
+    overflow: bool,
+}
+
 impl<'a> Reply<'a> {
     /// Begins with the header and the question of `query`, letter case and all. `out` has at least
     /// [`REPLY_BYTES_MIN`] octets, of which the reply will take no more than `limit`, itself at least that many.
@@ -125,6 +133,16 @@ impl<'a> Reply<'a> {
             error: None,
             is_silent: false,
         }
+    }
+
+    /// Where the reply stands, to come back to.
+    pub(crate) const fn mark(&self) -> Mark {
+        Mark { at: self.at, counts: self.counts, overflow: self.overflow }
+    }
+
+    /// Forgets the records since then.
+    pub(crate) const fn back_to(&mut self, mark: Mark) {
+        (self.at, self.counts, self.overflow) = (mark.at, mark.counts, mark.overflow);
     }
 
     fn put(&mut self, bytes: &[u8]) {

@@ -1,6 +1,9 @@
 //! From a query to its reply: a pure function of the zones, the snapshot and the query.
 
 mod admission;
+mod shield;
+
+pub use shield::Shield;
 
 use core::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -64,6 +67,8 @@ pub struct Responder {
     statics: Option<Arc<Statics>>,
     /// The zones that are taken from other servers.
     mirrors: Option<Arc<Mirrors>>,
+    /// Whom those two do not show.
+    shield: Option<Shield>,
 }
 
 /// What is known of a question besides its octets.
@@ -122,7 +127,7 @@ impl Responder {
     /// A responder that answers those whom `access`, which was made for these zones, lets ask.
     pub fn with_access(zones: Zones, access: Arc<Access>) -> Self {
         let plan = Plan::new(&zones, |zone| !access.is_particular(zone));
-        Self { zones, plan, access, transfers: None, statics: None, mirrors: None }
+        Self { zones, plan, access, transfers: None, statics: None, mirrors: None, shield: None }
     }
 
     /// The same responder with zones that are answered from files: a zone from files alone stands before every zone
@@ -141,6 +146,17 @@ impl Responder {
         self.mirrors = Some(mirrors);
         self.plan = self.new_plan();
         self
+    }
+
+    /// The same responder, whose zones from files and from others show nobody whom the shield protects.
+    #[must_use]
+    pub fn with_shield(self, shield: Shield) -> Self {
+        Self { shield: Some(shield), ..self }
+    }
+
+    /// Whether the shield forbids an answer of a zone of others that was about to be given.
+    fn hides(&self, zone: &Name, behind: usize, query: &Query<'_>, outcome: Outcome) -> bool {
+        self.shield.as_ref().is_some_and(|shield| shield.hides(zone, behind, query, outcome))
     }
 
     /// Plain are the zones that nothing else answers for.
@@ -232,8 +248,11 @@ impl Responder {
             }
             Err(Fault::Format) => return self.no_query(turn, message, out),
         };
-        if let Some(transfers) = self.transfers.as_ref().filter(|_| Transfers::is_for(&query, asker.transport)) {
-            return transfers.reply(asker, message, out, |message, out| self.answer_in(turn, message, out));
+        let is_in_book = |query: &Query<'_>| self.is_in_book(query);
+        if let Some(transfers) =
+            self.transfers.as_ref().filter(|_| Transfers::is_for(&query, asker.transport, is_in_book))
+        {
+            return transfers.reply(asker, message, out, is_in_book, |message, out| self.answer_in(turn, message, out));
         }
         let limit = match (asker.transport, query.edns) {
             (Transport::Tcp | Transport::Tls, _) => usize::from(u16::MAX),
@@ -241,6 +260,9 @@ impl Responder {
             (Transport::Udp { .. }, None) => REPLY_BYTES_MIN,
         };
         let (cookie, is_known) = self.cookie(asker, query.edns.and_then(|edns| edns.cookie));
+        if is_known {
+            self.access.prove(asker.address, asker.now);
+        }
         let extras = Extras { nsid: &self.zones.nsid, cookie, is_padded: asker.transport == Transport::Tls };
         let mut reply = Reply::begin(&query, out, limit, extras);
         let filled = self.fill(turn, &query, &mut reply);
@@ -356,7 +378,13 @@ impl Responder {
         let permit = self.access.permit(place.index, turn.asker.address);
         let (mut outcome, key_labels) = self.fill_from(place, permit, turn, query, reply, serial);
         if let Some(statics) = self.statics.as_ref().filter(|_| reply.error.is_none()) {
+            let (mark, of_book) = (reply.mark(), outcome);
             outcome = statics.combine(query, turn.asker, (place.zone.labels, key_labels), outcome, reply);
+            if self.hides(&place.zone.name, place.zone.labels + key_labels, query, outcome) {
+                reply.back_to(mark);
+                // The name may be the beginning of another one.
+                outcome = if of_book == Outcome::Unlisted { Outcome::NoData } else { of_book };
+            }
         }
         if matches!(outcome, Outcome::Unlisted | Outcome::NoData) {
             reply.records(Section::Authority, &place.zone.negative, place.name, serial);
@@ -383,6 +411,11 @@ impl Responder {
         let book_labels = self.place(query).map_or(0, |place| place.zone.labels);
         self.mirrors.as_ref().is_some_and(|mirrors| mirrors.slot_for(query, book_labels).is_some())
             || self.statics.as_ref().is_some_and(|statics| statics.alone_for(query, book_labels).is_some())
+    }
+
+    /// Whether the question's name stands in a zone that is answered from the book.
+    fn is_in_book(&self, query: &Query<'_>) -> bool {
+        query.class == code::CLASS_IN && self.place(query).is_some() && !self.is_of_others(query)
     }
 
     /// Whether the message of a stream asks for the transfer of a zone of the book.

@@ -183,18 +183,19 @@ impl Transfers {
         }
     }
 
-    /// Whether the query is for [`Transfers::reply`].
-    pub(crate) fn is_for(query: &Query<'_>, transport: Transport) -> bool {
-        query.signed || query.kind == code::IXFR && !transport.is_stream()
+    /// Whether the query is for [`Transfers::reply`]. `is_in_book` says whether it is about a zone that is transferred.
+    pub(crate) fn is_for(query: &Query<'_>, transport: Transport, is_in_book: impl FnOnce(&Query<'_>) -> bool) -> bool {
+        query.signed || query.kind == code::IXFR && !transport.is_stream() && is_in_book(query)
     }
 
-    /// Answers a query that is signed, or asks for an incremental transfer in a datagram. `plain` answers queries
-    /// without either into the buffer that it is given. Returns the reply's length in `out`; 0 if there is none.
+    /// Answers a query that is signed, or asks for an incremental transfer of a zone of the book in a datagram. `plain` answers
+    /// queries without either into the buffer that it is given. Returns the reply's length in `out`; 0 if there is none.
     pub(crate) fn reply(
         &self,
         asker: &Asker,
         message: &[u8],
         out: &mut [u8],
+        is_in_book: impl FnOnce(&Query<'_>) -> bool,
         plain: impl Fn(&[u8], &mut [u8]) -> usize,
     ) -> usize {
         let (message, session) = match self.unwrap(asker, message) {
@@ -202,8 +203,14 @@ impl Transfers {
             Err(reply) => return put(out, &reply),
         };
         let length = match Query::parse(&message) {
-            // The answer to a datagram is the newest serial; what changed does not fit (RFC 1995 section 2).
-            Ok(query) if query.kind == code::IXFR && !asker.transport.is_stream() => {
+            // The answer to a datagram is the newest serial, with which the client comes by TCP; what changed does not fit
+            // (RFC 1995 sections 2 and 4). Who would be refused there is refused here.
+            Ok(query) if query.kind == code::IXFR && !asker.transport.is_stream() && is_in_book(&query) => {
+                if !self.access.allows(asker.address, session.as_ref().map(|session| session.key)) {
+                    bump(&self.counters.refused);
+                    let length = error_reply(&message, Rcode::Refused, out);
+                    return Self::signed(length, session, asker, out);
+                }
                 let question = query.opening.len();
                 let mut as_soa = query.opening.to_vec();
                 as_soa[6..HEADER_BYTES].fill(0);
@@ -216,6 +223,11 @@ impl Transfers {
             }
             _ => plain(&message, out),
         };
+        Self::signed(length, session, asker, out)
+    }
+
+    /// Signs the reply in `out` if the query was signed. Returns its length then.
+    fn signed(length: usize, session: Option<Session<'_>>, asker: &Asker, out: &mut [u8]) -> usize {
         let Some(mut session) = session.filter(|_| length > 0) else { return length };
         let mut reply = out[..length].to_vec();
         let limit = match asker.transport {

@@ -46,3 +46,42 @@ fn a_refusal_says_why_to_who_speaks_edns() {
         assert_eq!(reply[plain.len()..], expected, "{zone}");
     }
 }
+
+#[test]
+fn a_datagram_gets_the_serial_where_a_stream_gets_the_zone() {
+    let client: Address = "192.0.2.53".parse().unwrap();
+    let allow = Allow { from: vec!["192.0.2.0/24".parse().unwrap()], key: None };
+    let settings = Settings { keys: Vec::new(), allow: vec![allow], notify: Vec::new() };
+    let transfers = Transfers::new(settings, Arc::new(History::starting_at(10))).unwrap();
+    // A question for changes since serial 1.
+    let mut message = question("auth.bl.example.org", false);
+    let end = message.len();
+    (message[9], message[end - 3]) = (1, code::IXFR as u8);
+    message.extend_from_slice(&[0xc0, 12, 0, 6, 0, 1, 0, 0, 0, 0, 0, 22, 0, 0, 0, 0, 0, 1]);
+    message.extend_from_slice(&[0; 16]);
+    // Who asks, whether the zone is the book's, and as what it is answered: by type and records.
+    for (address, is_in_book, wanted) in [
+        (client, true, Some((code::SOA, 0))),
+        (client, false, Some((code::IXFR, 1))),
+        ("198.51.100.1".parse().unwrap(), true, None),
+        ("198.51.100.1".parse().unwrap(), false, Some((code::IXFR, 1))),
+    ] {
+        let asker = Asker { address, transport: Transport::Udp { max: 1232 }, now: Timestamp::EPOCH };
+        let (mut out, asked) = ([0; 1232], core::cell::Cell::new(None));
+        let length = transfers.reply(
+            &asker,
+            &message,
+            &mut out,
+            |_| is_in_book,
+            |message, out| {
+                asked.set(Some((u16::from_be_bytes([message[end - 4], message[end - 3]]), message[9])));
+                put(out, message)
+            },
+        );
+        assert_eq!(asked.get(), wanted, "{address} {is_in_book}");
+        let reply = &out[..length];
+        assert_eq!(reply[end - 3], code::IXFR as u8, "the question is what was asked");
+        assert_eq!(reply[3] & 15, if wanted.is_none() { 5 } else { 0 }, "{address} {is_in_book}");
+    }
+    assert_eq!(transfers.totals().refused, 1);
+}

@@ -198,13 +198,8 @@ fn a_mirror_of_powerdns() {
     of_a_peer(Kind::PowerDns);
 }
 
-#[test]
-fn forged_clients_gain_nothing_from_mirrored_zones() {
-    let limit = Some(Limit { per_second: 100_000, slip: 2 });
-    let rules = vec![(ZoneLabel::Others, ZoneAccess { limit, ..ZoneAccess::default() })];
-    let access = AccessSettings { zones: rules, cookie_secrets: vec![[3; 16]] };
-    let zones = Zones::new(&settings()).unwrap();
-    let access = Access::new(&zones, None, &access, KeySecret::new([5; 16]), [6; 16]).unwrap();
+/// A mirror whose zones are guarded, once it has them, and a socket to ask it by.
+fn guarded(zones: Zones, access: Access) -> (Primary, Mirror, UdpSocket) {
     let port = free_port();
     let primary = Primary::start(7, port);
     primary.list_a_little();
@@ -215,6 +210,17 @@ fn forged_clients_gain_nothing_from_mirrored_zones() {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     socket.connect(mirror.address()).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    (primary, mirror, socket)
+}
+
+#[test]
+fn forged_clients_gain_nothing_from_mirrored_zones() {
+    let limit = Some(Limit { per_second: 100_000, slip: 2 });
+    let rules = vec![(ZoneLabel::Others, ZoneAccess { limit, ..ZoneAccess::default() })];
+    let access = AccessSettings { zones: rules, cookie_secrets: vec![[3; 16]] };
+    let zones = Zones::new(&settings()).unwrap();
+    let access = Access::new(&zones, None, &access, KeySecret::new([5; 16]), [6; 16]).unwrap();
+    let (_primary, _mirror, socket) = guarded(zones, access);
     let mut reply = [0; 4096];
     // At first all is told, until the account of the network is spent.
     let mut ask = |message: &[u8]| {
@@ -256,16 +262,7 @@ fn keys_and_networks_hold_for_mirrored_zones() {
     access
         .set_keys(vec![KeyRecord { hash: secret.hash(b"goodkey1"), name, owner, zones: None, quota, until: None }])
         .unwrap();
-    let port = free_port();
-    let primary = Primary::start(7, port);
-    primary.list_a_little();
-    let responder = Responder::with_access(zones, Arc::new(access));
-    let mirror = Mirror::start_with(responder, port, &[primary.address()], SECRET, 1 << 30);
-    let has_both = || mirror.states().iter().all(|state| state.serial.is_some());
-    wait_until(Duration::from_secs(20), has_both, || format!("{:?}", mirror.states()));
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    socket.connect(mirror.address()).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let (_primary, _mirror, socket) = guarded(zones, access);
     let cases = [
         ("1.2.0.192.all A", "REFUSED"),
         ("0.192.goodkey1.all A", "NOERROR aa |"),

@@ -1,122 +1,46 @@
-use core::sync::atomic::{AtomicU64, Ordering};
+use crate::counting::counts;
 
-/// What the gate counts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Count {
+counts! {
     /// `allow` before the password was checked, or without a mark of the stage.
-    AskedBefore,
+    AskedBefore = "asked_before",
     /// `allow` after the password was found right.
-    AskedAfter,
+    AskedAfter = "asked_after",
     /// `allow` answered 0, because nothing is known against the client.
-    Passed,
+    Passed = "passed",
     /// `allow` answered with seconds to wait.
-    Tarpitted,
+    Tarpitted = "tarpitted",
     /// `allow` answered -1.
-    Refused,
+    Refused = "refused",
     /// `allow` answered 0 although the decision was `defer`, which the protocol cannot say.
-    DeferPassed,
+    DeferPassed = "defer_passed",
     /// Reports of a success.
-    ReportedOk,
+    ReportedOk = "reported_ok",
     /// Reports of a failure that counts as a guess.
-    ReportedFailed,
+    ReportedFailed = "reported_failed",
     /// Reports of a refusal that we decided on.
-    ReportedRefused,
+    ReportedRefused = "reported_refused",
     /// Reports of a failure inside the mail server: a password database that does not answer.
-    ReportedOutage,
+    ReportedOutage = "reported_outage",
     /// Reports of a failure that is no guess: the account has expired or is disabled.
-    ReportedNoGuess,
+    ReportedNoGuess = "reported_no_guess",
     /// Reports that name neither an address nor a login.
-    ReportedNobody,
+    ReportedNobody = "reported_nobody",
     /// Requests with a field of the wrong type or form, which was taken as absent.
-    OddFields,
+    OddFields = "odd_fields",
     /// Requests whose body is no JSON object.
-    NotJson,
+    NotJson = "not_json",
     /// Requests without the password or header that is asked for.
-    Unauthorized,
+    Unauthorized = "unauthorized",
     /// Requests for a command that does not exist, or by the wrong method.
-    UnknownCommand,
+    UnknownCommand = "unknown_command",
     /// Commands of weakforced's API that were done.
-    ApiDone,
+    ApiDone = "api_done",
     /// Commands of weakforced's API that were not understood, or could not be done.
-    ApiFailed,
+    ApiFailed = "api_failed",
     /// Reports with a `pwhash` that tells nothing, because the server never saw the password or it was empty.
-    ConstantTags,
+    ConstantTags = "constant_tags",
     /// Reports with a `pwhash` that cannot be used: no nonce is configured here, or it has another length.
-    UnusedTags,
+    UnusedTags = "unused_tags",
     /// Questions and reports during which the door panicked; answered neutrally.
-    DoorPanics,
-}
-
-impl Count {
-    /// All of them, in the order of the enum.
-    pub const ALL: [Self; 21] = [
-        Self::AskedBefore,
-        Self::AskedAfter,
-        Self::Passed,
-        Self::Tarpitted,
-        Self::Refused,
-        Self::DeferPassed,
-        Self::ReportedOk,
-        Self::ReportedFailed,
-        Self::ReportedRefused,
-        Self::ReportedOutage,
-        Self::ReportedNoGuess,
-        Self::ReportedNobody,
-        Self::OddFields,
-        Self::NotJson,
-        Self::Unauthorized,
-        Self::UnknownCommand,
-        Self::ApiDone,
-        Self::ApiFailed,
-        Self::ConstantTags,
-        Self::UnusedTags,
-        Self::DoorPanics,
-    ];
-
-    /// The name in metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::AskedBefore => "asked_before",
-            Self::AskedAfter => "asked_after",
-            Self::Passed => "passed",
-            Self::Tarpitted => "tarpitted",
-            Self::Refused => "refused",
-            Self::DeferPassed => "defer_passed",
-            Self::ReportedOk => "reported_ok",
-            Self::ReportedFailed => "reported_failed",
-            Self::ReportedRefused => "reported_refused",
-            Self::ReportedOutage => "reported_outage",
-            Self::ReportedNoGuess => "reported_no_guess",
-            Self::ReportedNobody => "reported_nobody",
-            Self::OddFields => "odd_fields",
-            Self::NotJson => "not_json",
-            Self::Unauthorized => "unauthorized",
-            Self::UnknownCommand => "unknown_command",
-            Self::ApiDone => "api_done",
-            Self::ApiFailed => "api_failed",
-            Self::ConstantTags => "constant_tags",
-            Self::UnusedTags => "unused_tags",
-            Self::DoorPanics => "door_panics",
-        }
-    }
-}
-
-/// The counts since the gate was made. They are read while they are written, so that sums may be one off.
-#[derive(Debug, Default)]
-pub struct Counters([AtomicU64; Count::ALL.len()]);
-
-impl Counters {
-    /// One count.
-    pub fn get(&self, count: Count) -> u64 {
-        self.0[count as usize].load(Ordering::Relaxed)
-    }
-
-    /// All counts with their kinds.
-    pub fn iter(&self) -> impl Iterator<Item = (Count, u64)> + '_ {
-        Count::ALL.into_iter().map(|count| (count, self.get(count)))
-    }
-
-    pub(super) fn add(&self, count: Count) {
-        self.0[count as usize].fetch_add(1, Ordering::Relaxed);
-    }
+    DoorPanics = "door_panics",
 }

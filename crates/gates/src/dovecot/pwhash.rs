@@ -56,7 +56,7 @@ impl PasswordHash {
         }
         // The last 32 bits of a longer one are enough to tell passwords apart, and too few to find one by.
         let tag = given[length.saturating_sub(4)..length].iter().fold(0, |tag, byte| tag << 8 | u32::from(*byte));
-        Reading::Tag(PasswordTag(tag))
+        Reading::Tag(PasswordTag::of_guess(tag))
     }
 
     /// Bytes that are sent.

@@ -5,12 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use base::Timestamp;
-use rules::Door;
-
-use super::server::{Connections, Limits, Server, StartError};
-use super::stream::{Listener, Place};
-use crate::saslauthd::{ANSWER_BYTES_MAX, Counters, Gate, Reply, Upstream};
+use crate::saslauthd::{ANSWER_BYTES_MAX, Reply, Upstream};
 
 /// Questions to the real saslauthd at once; it has five processes by itself.
 const QUESTIONS_MAX: usize = 64;
@@ -19,47 +14,17 @@ const WAITING_MAX: usize = 1024;
 /// How long it may take: PAM holds a wrong password for seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The gate before saslauthd on sockets. Dropping it stops it.
-pub struct SaslGate {
-    gate: Arc<Gate>,
-    server: Server,
-}
-
-impl SaslGate {
-    /// Answers on `listeners` until it is dropped, and passes on to the socket at `upstream`.
-    pub fn start(
-        listeners: Vec<Listener>,
-        door: Arc<dyn Door>,
-        upstream: &Path,
-        clock: fn() -> Timestamp,
-        limits: Limits,
-    ) -> Result<Self, StartError> {
-        let real = Real { path: upstream.to_owned(), queue: Arc::default() };
-        let gate = Arc::new(Gate::new(door, Arc::new(real)));
-        let server = Server::start("saslauthd-gate", listeners, gate.clone(), clock, limits)?;
-        Ok(Self { gate, server })
-    }
-
-    /// Where it listens.
-    pub fn places(&self) -> &[Place] {
-        self.server.places()
-    }
-
-    /// What was asked and answered.
-    pub fn counters(&self) -> &Counters {
-        self.gate.counters()
-    }
-
-    /// What happened to connections.
-    pub fn connections(&self) -> Connections {
-        self.server.connections()
-    }
-}
-
-/// The socket of the real saslauthd, with those who wait for a place.
-struct Real {
+/// The real saslauthd behind a socket, with those who wait for a place.
+pub struct Saslauthd {
     path: PathBuf,
     queue: Arc<Mutex<Queue>>,
+}
+
+impl Saslauthd {
+    /// The one at that path; it need not be there yet.
+    pub fn at(path: &Path) -> Self {
+        Self { path: path.to_owned(), queue: Arc::default() }
+    }
 }
 
 /// Questions that are open, and those whose turn has not come.
@@ -108,7 +73,7 @@ fn hold(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Upstream for Real {
+impl Upstream for Saslauthd {
     fn pass_on(&self, question: Vec<u8>) -> Reply {
         let reply = Reply::default();
         let Some(question) = hold(&self.queue).enter(question, &reply) else { return reply };

@@ -1,78 +1,107 @@
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use tokio::task::AbortHandle;
-use tokio::time::Instant;
+use super::stream::Stream;
 
 /// The mark of a client whose request is under way.
 const BUSY: u64 = u64::MAX;
+/// The mark of a client that was sent away.
+const GONE: u64 = u64::MAX - 1;
 
 /// Who is connected, and since when silent, so that a full house can make room.
 pub(super) struct Seats {
     started: Instant,
     taken: Mutex<Taken>,
+    count: AtomicUsize,
+    /// Somebody has left.
+    left: Condvar,
 }
 
 #[derive(Default)]
 struct Taken {
     next: u64,
-    clients: HashMap<u64, (Arc<AtomicU64>, AbortHandle)>,
+    clients: HashMap<u64, Occupant>,
+}
+
+struct Occupant {
+    silent_since: Arc<AtomicU64>,
+    stream: Arc<Stream>,
+}
+
+impl Occupant {
+    fn since(&self) -> u64 {
+        self.silent_since.load(Ordering::Relaxed)
+    }
+
+    /// Has it leave as soon as it comes back from where it is.
+    fn send_away(&self) {
+        self.silent_since.store(GONE, Ordering::Relaxed);
+        self.stream.end();
+    }
 }
 
 /// One client's seat.
 pub(super) struct Seat {
-    pub(super) number: u64,
-    pub(super) silent_since: Arc<AtomicU64>,
+    number: u64,
+    /// Milliseconds since the seats were made, or a mark.
+    silent_since: Arc<AtomicU64>,
     started: Instant,
 }
 
-impl Default for Seats {
-    fn default() -> Self {
-        Self { started: Instant::now(), taken: Mutex::default() }
-    }
-}
-
 impl Seats {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { started: now, taken: Mutex::default(), count: AtomicUsize::new(0), left: Condvar::new() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many are taken, without those whose clients were sent away.
+    pub(super) fn taken(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
     /// A seat for a client that has said nothing yet.
-    pub(super) fn take(&self) -> Seat {
+    pub(super) fn take(&self, now: Instant, stream: Arc<Stream>) -> Seat {
+        let silent_since = Arc::default();
         let mut taken = self.lock();
         taken.next += 1;
-        let seat = Seat { number: taken.next, silent_since: Arc::default(), started: self.started };
-        drop(taken);
-        seat.is_silent_since(Instant::now());
+        let number = taken.next;
+        let seat = Seat { number, silent_since, started: self.started };
+        seat.is_silent_since(now);
+        taken.clients.insert(number, Occupant { silent_since: seat.silent_since.clone(), stream });
+        self.count.fetch_add(1, Ordering::Relaxed);
         seat
     }
 
-    /// By `task` the client of the seat can be sent away.
-    pub(super) fn fill(&self, number: u64, silent_since: Arc<AtomicU64>, task: AbortHandle) {
-        if !task.is_finished() {
-            self.lock().clients.insert(number, (silent_since, task));
-        }
-    }
-
     /// The client has gone.
-    pub(super) fn leave(&self, number: u64) {
-        self.lock().clients.remove(&number);
+    pub(super) fn leave(&self, seat: &Seat) {
+        let mut taken = self.lock();
+        if taken.clients.remove(&seat.number).is_some_and(|occupant| occupant.since() != GONE) {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+        }
+        drop(taken);
+        self.left.notify_all();
     }
 
     /// Sends away whoever has been silent for longest; says whether there was one.
     pub(super) fn clear_one(&self) -> bool {
-        let mut taken = self.lock();
-        let since = |silent_since: &AtomicU64| silent_since.load(Ordering::Relaxed);
-        let silent = taken.clients.iter().filter(|(_, (silent_since, _))| since(silent_since) != BUSY);
-        let Some(number) = silent.min_by_key(|(_, (silent_since, _))| since(silent_since)).map(|(number, _)| *number)
-        else {
-            return false;
-        };
-        let Some((_, task)) = taken.clients.remove(&number) else { return false };
-        drop(taken);
-        task.abort();
+        let taken = self.lock();
+        let silent = taken.clients.values().filter(|occupant| occupant.since() < GONE);
+        let Some(occupant) = silent.min_by_key(|occupant| occupant.since()) else { return false };
+        occupant.send_away();
+        self.count.fetch_sub(1, Ordering::Relaxed);
         true
+    }
+
+    /// Sends everybody away, and waits until they have left.
+    pub(super) fn clear_all(&self) {
+        let taken = self.lock();
+        taken.clients.values().for_each(Occupant::send_away);
+        drop(self.left.wait_while(taken, |taken| !taken.clients.is_empty()));
     }
 }
 
@@ -80,11 +109,24 @@ impl Seat {
     /// The client stands between two requests.
     pub(super) fn is_silent_since(&self, now: Instant) {
         let millis = now.duration_since(self.started).as_millis();
-        self.silent_since.store(u64::try_from(millis).unwrap_or(BUSY - 1), Ordering::Relaxed);
+        self.note(u64::try_from(millis).unwrap_or(u64::MAX).min(GONE - 1));
     }
 
     /// A request has begun to arrive.
     pub(super) fn is_busy(&self) {
-        self.silent_since.store(BUSY, Ordering::Relaxed);
+        self.note(BUSY);
+    }
+
+    /// Whether the client was sent away.
+    pub(super) fn is_gone(&self) -> bool {
+        self.silent_since.load(Ordering::Relaxed) == GONE
+    }
+
+    fn note(&self, mark: u64) {
+        let seen = self.silent_since.load(Ordering::Relaxed);
+        if seen != GONE {
+            // It fails where he is sent away at this very moment, which holds.
+            _ = self.silent_since.compare_exchange(seen, mark, Ordering::Relaxed, Ordering::Relaxed);
+        }
     }
 }

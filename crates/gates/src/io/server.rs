@@ -1,18 +1,16 @@
-#![expect(clippy::disallowed_methods, reason = "this file is the shell: it owns the thread and spawns its tasks")]
+#![expect(clippy::disallowed_methods, reason = "this file is the shell: it owns the threads and their clock")]
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base::Timestamp;
-use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until, timeout};
 
 use super::seats::{Seat, Seats};
-use super::stream::{AsyncListener, Listener, Place, Stream};
-use crate::session::{Protocol, Session};
+use super::stream::{Listener, Place, Stream};
+use crate::session::{Dialogue, Protocol, Session};
 
 /// What one client may cost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,24 +36,10 @@ impl Default for Limits {
 const LINGER_MAX: Duration = Duration::from_secs(1);
 /// How often it is looked whether an answer that waits for something can be given.
 const WAIT_STEP: Duration = Duration::from_millis(5);
-/// Pause after the system refused a connection, for want of descriptors mostly.
+/// Pause after the system refused a connection or a thread, for want of descriptors mostly.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Why a server could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// It is in use, not ours, a port below 1024, or a file that is no socket.
-    #[error("cannot listen at {place}")]
-    Bind {
-        /// The place that was asked for.
-        place: Place,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The system gave no thread, no timer or no event queue.
-    #[error("cannot start the server's thread")]
-    Resources(#[source] io::Error),
-}
+/// Stack of a connection's thread, in bytes. Only what is used of it is memory.
+const STACK_BYTES: usize = 512 * 1024;
 
 /// What happened to connections since the start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,7 +50,7 @@ pub struct Connections {
     pub accepted: u64,
     /// Closed for want of seats: the silent ones that left for others, and those that found none.
     pub shed: u64,
-    /// Closed because of what the client sent; see [`crate::http::Fault`].
+    /// Closed because of what the client sent.
     pub faulty: u64,
     /// Closed because the client was silent between requests or slow within one, beyond [`Limits`].
     pub timed_out: u64,
@@ -76,7 +60,6 @@ pub struct Connections {
 
 #[derive(Default)]
 struct Tallies {
-    open: AtomicUsize,
     accepted: AtomicU64,
     shed: AtomicU64,
     faulty: AtomicU64,
@@ -84,63 +67,60 @@ struct Tallies {
     accept_failed: AtomicU64,
 }
 
-/// A server for one protocol: one thread, any number of connections at any number of places.
+/// A server for one protocol, with a thread for each connection, and one for each place that it listens at. Dropping it
+/// stops it.
 ///
-/// One thread is enough, because an answer takes microseconds; more would only make the door's locks contended. When all
-/// seats are taken the client that has been silent for longest leaves for the new one: a busy mail server keeps its
-/// connections, and whoever only holds them open cannot keep others out.
+/// A thread that waits in `read` costs two calls of the system for a request, which is the least there is, and an answer
+/// that takes long, as that about a password does, holds up nobody else. When all seats are taken the client that has been
+/// silent for longest leaves for the new one: a busy mail server keeps its connections, and whoever only holds them open
+/// cannot keep others out.
 pub struct Server {
     places: Vec<Place>,
-    tallies: Arc<Tallies>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    listeners: Vec<Arc<Listener>>,
+    shared: Arc<Shared>,
+    accepting: Vec<JoinHandle<()>>,
 }
 
 /// What every connection needs.
 struct Shared {
+    name: String,
     clock: fn() -> Timestamp,
     limits: Limits,
-    tallies: Arc<Tallies>,
+    tallies: Tallies,
     seats: Seats,
+    is_stopping: AtomicBool,
 }
 
 impl Server {
-    /// Starts a thread of that name that speaks `protocol` on `listeners`. `clock` is read once for what one read brought.
+    /// Starts threads of that name, which speak each protocol at its listeners. `clock` is read once for what one read
+    /// brought. Fails if the system gives no thread.
     pub fn start<P: Protocol>(
         name: &str,
-        listeners: Vec<Listener>,
-        protocol: P,
+        spoken: Vec<(P, Vec<Listener>)>,
         clock: fn() -> Timestamp,
         limits: Limits,
-    ) -> Result<Self, StartError> {
-        let places = listeners.iter().map(Listener::place).collect::<Result<_, _>>().map_err(StartError::Resources)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .enable_time()
-            .build()
-            .map_err(StartError::Resources)?;
-        let listeners = {
-            let _entered = runtime.enter();
-            let listeners = listeners.into_iter().map(Listener::into_async);
-            listeners.collect::<Result<Vec<_>, _>>().map_err(StartError::Resources)?
-        };
-        let tallies = Arc::new(Tallies::default());
-        let shared = Arc::new(Shared { clock, limits, tallies: tallies.clone(), seats: Seats::default() });
-        let (stop, stopped) = oneshot::channel::<()>();
-        let thread = std::thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(move || {
-                runtime.block_on(async {
-                    let protocol = Arc::new(protocol);
-                    for listener in listeners {
-                        tokio::spawn(accept(listener, protocol.clone(), shared.clone()));
-                    }
-                    // It ends when the handle is dropped, whether it sends or not.
-                    _ = stopped.await;
-                });
-            })
-            .map_err(StartError::Resources)?;
-        Ok(Self { places, tallies, stop: Some(stop), thread: Some(thread) })
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            name: name.to_owned(),
+            clock,
+            limits: Limits { idle_max: P::IDLE_MAX.unwrap_or(limits.idle_max), ..limits },
+            tallies: Tallies::default(),
+            seats: Seats::new(Instant::now()),
+            is_stopping: AtomicBool::new(false),
+        });
+        let mut server = Self { places: Vec::new(), listeners: Vec::new(), shared, accepting: Vec::new() };
+        for (protocol, listeners) in spoken {
+            let protocol = Arc::new(protocol);
+            for listener in listeners {
+                server.places.push(listener.place()?);
+                let listener = Arc::new(listener);
+                server.listeners.push(listener.clone());
+                let (protocol, shared) = (protocol.clone(), server.shared.clone());
+                let accept = move || accept(&listener, protocol.as_ref(), &shared);
+                server.accepting.push(std::thread::Builder::new().name(name.to_owned()).spawn(accept)?);
+            }
+        }
+        Ok(server)
     }
 
     /// Where it listens, in the order of the listeners that it was given.
@@ -148,80 +128,83 @@ impl Server {
         &self.places
     }
 
-    /// Closes the listeners and all connections, and waits for the thread to end.
-    pub fn stop(self) {
-        drop(self);
-    }
-
     /// What happened to connections.
     pub fn connections(&self) -> Connections {
         let read = |tally: &AtomicU64| tally.load(Ordering::Relaxed);
+        let Shared { tallies, seats, .. } = self.shared.as_ref();
         Connections {
-            open: self.tallies.open.load(Ordering::Relaxed),
-            accepted: read(&self.tallies.accepted),
-            shed: read(&self.tallies.shed),
-            faulty: read(&self.tallies.faulty),
-            timed_out: read(&self.tallies.timed_out),
-            accept_failed: read(&self.tallies.accept_failed),
+            open: seats.taken(),
+            accepted: read(&tallies.accepted),
+            shed: read(&tallies.shed),
+            faulty: read(&tallies.faulty),
+            timed_out: read(&tallies.timed_out),
+            accept_failed: read(&tallies.accept_failed),
         }
     }
 }
 
+/// Closes the listeners and all connections, and waits for their threads to end.
 impl Drop for Server {
     fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
+        self.shared.is_stopping.store(true, Ordering::SeqCst);
+        for listener in self.listeners.drain(..) {
+            listener.stop();
+        }
+        for thread in self.accepting.drain(..) {
             // The thread ends by itself or has panicked, which its message has said; either way it is gone.
             _ = thread.join();
         }
+        self.shared.seats.clear_all();
     }
 }
 
-async fn accept<P: Protocol>(listener: AsyncListener, protocol: Arc<P>, shared: Arc<Shared>) {
+fn accept<P: Protocol>(listener: &Listener, protocol: &P, shared: &Arc<Shared>) {
     loop {
-        let Ok(stream) = listener.accept().await else {
-            bump(&shared.tallies.accept_failed);
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
-        };
-        if shared.tallies.open.load(Ordering::Relaxed) >= shared.limits.connections_max {
-            bump(&shared.tallies.shed);
-            if !shared.seats.clear_one() {
-                continue;
-            }
+        let accepted = listener.accept();
+        if shared.is_stopping.load(Ordering::SeqCst) {
+            return;
         }
-        bump(&shared.tallies.accepted);
-        let seat = shared.seats.take();
-        let (number, silent_since) = (seat.number, seat.silent_since.clone());
-        let mut session = protocol.open();
-        session.came_from(stream.peer());
-        let client = Client::new(session, seat, shared.clone());
-        let task = tokio::spawn(async move {
-            // An error of the socket ends this connection; the client sees it as well and asks again.
-            _ = converse(stream, client).await;
-        });
-        shared.seats.fill(number, silent_since, task.abort_handle());
+        let is_open = accepted.and_then(|stream| welcome(stream, protocol, shared));
+        if is_open.is_err() {
+            bump(&shared.tallies.accept_failed);
+            std::thread::sleep(ACCEPT_PAUSE);
+        }
     }
 }
 
-/// A session on its seat. Dropping it, also when its task panics or is taken off, gives back what it holds.
-struct Client<S: Session> {
-    session: S,
+/// Gives a client a seat and a thread.
+fn welcome<P: Protocol>(stream: Stream, protocol: &P, shared: &Arc<Shared>) -> io::Result<()> {
+    if shared.seats.taken() >= shared.limits.connections_max {
+        bump(&shared.tallies.shed);
+        if !shared.seats.clear_one() {
+            return Ok(());
+        }
+    }
+    let session = protocol.session(stream.peer());
+    let stream = Arc::new(stream);
+    let seat = shared.seats.take(Instant::now(), stream.clone());
+    let mut client = Client { session, seat, stream, shared: shared.clone() };
+    let converse = move || {
+        // An error of the socket ends this connection; the client sees it as well and asks again.
+        _ = client.converse();
+    };
+    std::thread::Builder::new().name(shared.name.clone()).stack_size(STACK_BYTES).spawn(converse)?;
+    bump(&shared.tallies.accepted);
+    Ok(())
+}
+
+/// A session on its seat. Dropping it, also when its thread panics, gives back what it holds.
+struct Client<D: Dialogue> {
+    session: Session<D>,
     seat: Seat,
+    stream: Arc<Stream>,
     shared: Arc<Shared>,
 }
 
-impl<S: Session> Client<S> {
-    fn new(session: S, seat: Seat, shared: Arc<Shared>) -> Self {
-        shared.tallies.open.fetch_add(1, Ordering::Relaxed);
-        Self { session, seat, shared }
-    }
-}
-
-impl<S: Session> Drop for Client<S> {
+impl<D: Dialogue> Drop for Client<D> {
     fn drop(&mut self) {
-        self.shared.tallies.open.fetch_sub(1, Ordering::Relaxed);
-        self.shared.seats.leave(self.seat.number);
+        // First, so that nobody waits for it where the end of the session panics.
+        self.shared.seats.leave(&self.seat);
         self.session.ended((self.shared.clock)());
     }
 }
@@ -230,87 +213,92 @@ fn bump(tally: &AtomicU64) {
     tally.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Reads, answers and writes until either side has enough.
-async fn converse<S: Session>(mut stream: Stream, mut client: Client<S>) -> io::Result<()> {
-    // Whoever connects has something to ask: a long pause is for those who have asked before.
-    let mut deadline = Instant::now() + client.shared.limits.request_max;
-    let alarm = sleep_until(deadline);
-    tokio::pin!(alarm);
-    loop {
-        let was_idle = client.session.is_idle();
-        let count = tokio::select! {
-            biased;
-            count = stream.read(client.session.space()) => count?,
-            () = &mut alarm => {
-                // The alarm is not moved with each request, which would cost more than the request; it looks when it rings.
-                if Instant::now() >= deadline {
-                    bump(&client.shared.tallies.timed_out);
+impl<D: Dialogue> Client<D> {
+    /// Reads, answers and writes until either side has enough.
+    fn converse(&mut self) -> io::Result<()> {
+        let Limits { idle_max, request_max, .. } = self.shared.limits;
+        self.stream.set_write_timeout(request_max)?;
+        // Whoever connects has something to ask: a long pause is for those who have asked before.
+        let mut patience = request_max;
+        self.stream.set_read_timeout(patience)?;
+        let mut deadline = Instant::now() + request_max;
+        loop {
+            let was_idle = self.session.is_idle();
+            let count = match self.stream.read(self.session.space()) {
+                Ok(0) => return Ok(()),
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if is_late(&error) => {
+                    bump(&self.shared.tallies.timed_out);
                     return Ok(());
                 }
-                alarm.as_mut().reset(deadline);
-                continue;
+                Err(error) => return Err(error),
+            };
+            self.session.filled(count);
+            let mut answered = self.answer()?;
+            while self.session.is_waiting() {
+                if self.seat.is_gone() {
+                    return Ok(());
+                }
+                std::thread::sleep(WAIT_STEP);
+                answered += self.answer()?;
             }
-        };
-        if count == 0 {
-            return Ok(());
-        }
-        client.session.filled(count);
-        let mut answered = answer(&mut stream, &mut client).await?;
-        while client.session.is_waiting() {
-            tokio::time::sleep(WAIT_STEP).await;
-            answered += answer(&mut stream, &mut client).await?;
-        }
-        if client.session.is_closing() {
-            if client.session.is_faulty() {
-                bump(&client.shared.tallies.faulty);
+            if self.session.is_closing() {
+                if self.session.is_faulty() {
+                    bump(&self.shared.tallies.faulty);
+                }
+                return self.linger();
             }
-            return linger(stream).await;
+            let wanted = if self.session.is_idle() {
+                idle_max
+            } else {
+                // A part of a request has as long as is left of the time for the whole.
+                let now = Instant::now();
+                if was_idle || answered > 0 {
+                    deadline = now + request_max;
+                    self.seat.is_busy();
+                }
+                deadline.saturating_duration_since(now).max(Duration::from_millis(1))
+            };
+            if wanted != patience {
+                patience = wanted;
+                self.stream.set_read_timeout(patience)?;
+            }
         }
-        if client.session.is_idle() {
-            let now = Instant::now();
-            deadline = now + client.shared.limits.idle_max;
-            client.seat.is_silent_since(now);
-        } else if was_idle || answered > 0 {
-            // A new request has begun to arrive.
-            deadline = Instant::now() + client.shared.limits.request_max;
-            alarm.as_mut().reset(deadline);
-            client.seat.is_busy();
+    }
+
+    /// Answers what is there, usually by one write; returns how many requests it was.
+    fn answer(&mut self) -> io::Result<usize> {
+        let now = (self.shared.clock)();
+        let mut answered = 0;
+        loop {
+            answered += self.session.serve(now);
+            if self.session.output().is_empty() {
+                if self.session.is_idle() {
+                    self.seat.is_silent_since(Instant::now());
+                }
+                return Ok(answered);
+            }
+            self.stream.write_all(self.session.output())?;
+            self.session.written();
+            if self.session.is_closing() {
+                return Ok(answered);
+            }
         }
+    }
+
+    /// Ends the sending side, and waits a little for the client to end its own.
+    fn linger(&self) -> io::Result<()> {
+        self.stream.end_sending()?;
+        let end = Instant::now() + LINGER_MAX;
+        self.stream.set_read_timeout(LINGER_MAX)?;
+        let mut dropped = [0; 4096];
+        while Instant::now() < end && self.stream.read(&mut dropped)? > 0 {}
+        Ok(())
     }
 }
 
-/// Answers what is there, usually by one write, which the socket takes at once; returns how many requests it was.
-async fn answer<S: Session>(stream: &mut Stream, client: &mut Client<S>) -> io::Result<usize> {
-    let now = (client.shared.clock)();
-    let mut answered = 0;
-    loop {
-        answered += client.session.serve(now);
-        let output = client.session.output();
-        if output.is_empty() {
-            return Ok(answered);
-        }
-        let written = match stream.try_write(output) {
-            Ok(written) => written,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            Err(error) => return Err(error),
-        };
-        if written < output.len() {
-            timeout(client.shared.limits.request_max, stream.write_all(&output[written..])).await??;
-        }
-        client.session.written();
-        if client.session.is_closing() {
-            return Ok(answered);
-        }
-    }
-}
-
-/// Ends the sending side, and waits a little for the client to end its own.
-async fn linger(mut stream: Stream) -> io::Result<()> {
-    stream.shutdown().await?;
-    let mut dropped = [0; 4096];
-    let drain = async {
-        while stream.read(&mut dropped).await? > 0 {}
-        io::Result::Ok(())
-    };
-    timeout(LINGER_MAX, drain).await?
+/// Whether a time-out of the socket has passed.
+fn is_late(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

@@ -1,11 +1,12 @@
 use std::fmt;
-use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::io::{self, Read as _, Write as _};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustix::net::shutdown;
 
 /// Where a gate listens.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -60,18 +61,27 @@ impl Listener {
         }
     }
 
-    /// The same for the event loop, which must be entered.
-    pub(super) fn into_async(self) -> io::Result<AsyncListener> {
+    /// The next client.
+    pub(super) fn accept(&self) -> io::Result<Stream> {
         match self {
             Self::Tcp(listener) => {
-                listener.set_nonblocking(true)?;
-                tokio::net::TcpListener::from_std(listener).map(AsyncListener::Tcp)
+                let (stream, _) = listener.accept()?;
+                // Without it the second of two small writes would wait for the client's acknowledgement; where it
+                // cannot be set the reply is only later.
+                _ = stream.set_nodelay(true);
+                Ok(Stream::Tcp(stream))
             }
-            Self::Unix(listener) => {
-                listener.set_nonblocking(true)?;
-                tokio::net::UnixListener::from_std(listener).map(AsyncListener::Unix)
-            }
+            Self::Unix(listener) => listener.accept().map(|(stream, _)| Stream::Unix(stream)),
         }
+    }
+
+    /// Takes no more clients: whoever waits in [`Listener::accept`] comes back with an error.
+    pub(super) fn stop(&self) {
+        // It fails where it is stopped already.
+        _ = match self {
+            Self::Tcp(listener) => shutdown(listener, rustix::net::Shutdown::Both),
+            Self::Unix(listener) => shutdown(listener, rustix::net::Shutdown::Both),
+        };
     }
 }
 
@@ -86,31 +96,10 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     }
 }
 
-/// A listener in the event loop.
-pub(super) enum AsyncListener {
-    Tcp(tokio::net::TcpListener),
-    Unix(tokio::net::UnixListener),
-}
-
-impl AsyncListener {
-    pub(super) async fn accept(&self) -> io::Result<Stream> {
-        match self {
-            Self::Tcp(listener) => {
-                let (stream, _) = listener.accept().await?;
-                // Without it the second of two small writes would wait for the client's acknowledgement; where it
-                // cannot be set the reply is only later.
-                _ = stream.set_nodelay(true);
-                Ok(Stream::Tcp(stream))
-            }
-            Self::Unix(listener) => listener.accept().await.map(|(stream, _)| Stream::Unix(stream)),
-        }
-    }
-}
-
 /// A connection of either kind.
 pub(super) enum Stream {
-    Tcp(tokio::net::TcpStream),
-    Unix(tokio::net::UnixStream),
+    Tcp(TcpStream),
+    Unix(UnixStream),
 }
 
 impl Stream {
@@ -122,32 +111,50 @@ impl Stream {
         }
     }
 
-    pub(super) async fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+    /// Reads what is there, or waits for it as long as [`Stream::set_read_timeout`] says.
+    pub(super) fn read(&self, space: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => stream.read(space).await,
-            Self::Unix(stream) => stream.read(space).await,
+            Self::Tcp(stream) => (&mut &*stream).read(space),
+            Self::Unix(stream) => (&mut &*stream).read(space),
         }
     }
 
-    pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+    pub(super) fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
         match self {
-            Self::Tcp(stream) => stream.try_write(bytes),
-            Self::Unix(stream) => stream.try_write(bytes),
+            Self::Tcp(stream) => (&mut &*stream).write_all(bytes),
+            Self::Unix(stream) => (&mut &*stream).write_all(bytes),
         }
     }
 
-    pub(super) async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn set_read_timeout(&self, span: Duration) -> io::Result<()> {
         match self {
-            Self::Tcp(stream) => stream.write_all(bytes).await,
-            Self::Unix(stream) => stream.write_all(bytes).await,
+            Self::Tcp(stream) => stream.set_read_timeout(Some(span)),
+            Self::Unix(stream) => stream.set_read_timeout(Some(span)),
+        }
+    }
+
+    pub(super) fn set_write_timeout(&self, span: Duration) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.set_write_timeout(Some(span)),
+            Self::Unix(stream) => stream.set_write_timeout(Some(span)),
         }
     }
 
     /// Ends the sending side.
-    pub(super) async fn shutdown(&mut self) -> io::Result<()> {
+    pub(super) fn end_sending(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+
+    /// Ends both sides: whoever reads from it or writes to it comes back.
+    pub(super) fn end(&self) {
+        // It fails where the other side has ended it already.
+        _ = self.shutdown(Shutdown::Both);
+    }
+
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         match self {
-            Self::Tcp(stream) => stream.shutdown().await,
-            Self::Unix(stream) => stream.shutdown().await,
+            Self::Tcp(stream) => stream.shutdown(how),
+            Self::Unix(stream) => stream.shutdown(how),
         }
     }
 }

@@ -1,4 +1,4 @@
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::net::IpAddr;
 use core::time::Duration;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -7,7 +7,8 @@ use base::{Channel, Decision, Event, EventKind, Reason, Tally, Timestamp, Verdic
 use rules::{Door, Question};
 
 use super::request::{Malformed, Request, Verb};
-use super::session::LineSession;
+use super::session::LineDialogue;
+use crate::counting::counts;
 use crate::session::Protocol;
 
 /// The gate: one decision for each line.
@@ -42,77 +43,25 @@ pub struct Answer {
     pub reason: &'static str,
 }
 
-/// What the gate counts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Count {
+counts! {
     /// Questions.
-    Asked,
+    Asked = "asked",
     /// Reports of a success.
-    ReportedOk,
+    ReportedOk = "reported_ok",
     /// Reports of a failure.
-    ReportedFailed,
+    ReportedFailed = "reported_failed",
     /// Answers that let the client go on at once.
-    Passed,
+    Passed = "passed",
     /// Answers that hold the client.
-    Tarpitted,
+    Tarpitted = "tarpitted",
     /// Answers that refuse.
-    Refused,
+    Refused = "refused",
     /// Answers that refuse for now.
-    Deferred,
+    Deferred = "deferred",
     /// Lines that were not understood.
-    Malformed,
+    Malformed = "malformed",
     /// Lines during which the door panicked; answered neutrally.
-    DoorPanics,
-}
-
-impl Count {
-    /// All of them, in the order of the enum.
-    pub const ALL: [Self; 9] = [
-        Self::Asked,
-        Self::ReportedOk,
-        Self::ReportedFailed,
-        Self::Passed,
-        Self::Tarpitted,
-        Self::Refused,
-        Self::Deferred,
-        Self::Malformed,
-        Self::DoorPanics,
-    ];
-
-    /// The name in metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Asked => "asked",
-            Self::ReportedOk => "reported_ok",
-            Self::ReportedFailed => "reported_failed",
-            Self::Passed => "passed",
-            Self::Tarpitted => "tarpitted",
-            Self::Refused => "refused",
-            Self::Deferred => "deferred",
-            Self::Malformed => "malformed",
-            Self::DoorPanics => "door_panics",
-        }
-    }
-}
-
-/// Its counters, since the start.
-#[derive(Default)]
-pub struct Counters([AtomicU64; Count::ALL.len()]);
-
-impl Counters {
-    fn add(&self, count: Count) {
-        self.0[count as usize].fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// The value of one.
-    pub fn get(&self, count: Count) -> u64 {
-        self.0[count as usize].load(Ordering::Relaxed)
-    }
-
-    /// All of them, for metrics.
-    pub fn iter(&self) -> impl Iterator<Item = (Count, u64)> {
-        Count::ALL.into_iter().map(|count| (count, self.get(count)))
-    }
+    DoorPanics = "door_panics",
 }
 
 impl Gate {
@@ -241,9 +190,9 @@ const fn reason_word(reason: Reason) -> &'static str {
 
 /// The gate as a protocol of the shell.
 impl Protocol for Arc<Gate> {
-    type Session = LineSession;
+    type Dialogue = LineDialogue;
 
-    fn open(&self) -> LineSession {
-        LineSession::new(self.clone())
+    fn open(&self, _: Option<IpAddr>) -> LineDialogue {
+        LineDialogue::new(self.clone())
     }
 }

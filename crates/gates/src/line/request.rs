@@ -3,6 +3,8 @@ use std::borrow::Cow;
 use base::Address;
 use rules::Stage;
 
+use crate::escapes::decode_text;
+
 /// What a line wants.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verb {
@@ -81,7 +83,7 @@ impl<'a> Request<'a> {
         let mut seen: u8 = 0;
         for word in words {
             let equals = word.iter().position(|&byte| byte == b'=').ok_or(Malformed::Name)?;
-            let (name, value) = (&word[..equals], decode(&word[equals + 1..])?);
+            let (name, value) = (&word[..equals], decode_text(&word[equals + 1..]).ok_or(Malformed::Escape)?);
             let value = (!value.is_empty()).then_some(value);
             if let Some(place) = NAMES.iter().position(|known| *known == name) {
                 if seen & 1 << place != 0 {
@@ -106,27 +108,6 @@ impl<'a> Request<'a> {
         }
         Ok(request)
     }
-}
-
-/// A value without its escapes; bytes that are no UTF-8 are replaced, so that an odd login is still counted.
-fn decode(value: &[u8]) -> Result<Cow<'_, str>, Malformed> {
-    if !value.contains(&b'%') {
-        return Ok(String::from_utf8_lossy(value));
-    }
-    let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value;
-    while let Some((&byte, after)) = rest.split_first() {
-        if byte == b'%' {
-            let digit = |at: usize| after.get(at).and_then(|&digit| char::from(digit).to_digit(16));
-            let (Some(high), Some(low)) = (digit(0), digit(1)) else { return Err(Malformed::Escape) };
-            bytes.push((high << 4 | low) as u8);
-            rest = &after[2..];
-        } else {
-            bytes.push(byte);
-            rest = after;
-        }
-    }
-    Ok(Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 #[cfg(test)]

@@ -3,103 +3,50 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use base::Timestamp;
-use memchr::memchr;
 
 use super::LINE_BYTES_MAX;
 use super::gate::{Answer, Gate, Word};
-use crate::input::Input;
-use crate::session::Session;
-
-/// Input that a connection starts with, in bytes.
-const INPUT_BYTES: usize = 1024;
-/// Answers that are collected before they must be written.
-const OUTPUT_BYTES_MAX: usize = 16 * 1024;
+use crate::session::{Dialogue, Frame, Input, Step};
 
 /// One client that sends lines.
-pub struct LineSession {
+pub struct LineDialogue {
     gate: Arc<Gate>,
-    input: Input,
-    /// How many unread bytes are known to hold no line end, so that a line that comes byte by byte costs linear time.
-    searched: usize,
-    output: Vec<u8>,
-    is_faulty: bool,
     /// Since when the question at the front waits for an answer that is on its way.
     waits_since: Option<Timestamp>,
 }
 
-impl LineSession {
-    /// A client that has said nothing yet.
-    pub fn new(gate: Arc<Gate>) -> Self {
-        let input = Input::new(INPUT_BYTES, LINE_BYTES_MAX + INPUT_BYTES);
-        Self { gate, input, searched: 0, output: Vec::new(), is_faulty: false, waits_since: None }
+impl LineDialogue {
+    pub(super) const fn new(gate: Arc<Gate>) -> Self {
+        Self { gate, waits_since: None }
     }
 }
 
-impl Session for LineSession {
-    fn space(&mut self) -> &mut [u8] {
-        self.input.space()
-    }
+impl Dialogue for LineDialogue {
+    const INPUT_BYTES: usize = 1024;
+    const REQUEST_BYTES_MAX: usize = LINE_BYTES_MAX;
 
-    fn filled(&mut self, count: usize) {
-        self.input.filled(count);
-    }
-
-    fn serve(&mut self, now: Timestamp) -> usize {
-        let mut answered = 0;
-        while !self.is_faulty && self.output.len() < OUTPUT_BYTES_MAX {
-            let unread = self.input.unread();
-            let end = memchr(b'\n', &unread[self.searched..]).map(|end| self.searched + end);
-            match end {
-                Some(end) if end <= LINE_BYTES_MAX => {
-                    let line = &unread[..end];
-                    let line = line.strip_suffix(b"\r").unwrap_or(line);
-                    let waited = self.waits_since.map_or(Duration::ZERO, |since| now.since(since));
-                    let Some(answer) = self.gate.answer_within(now, line, waited) else {
-                        self.waits_since.get_or_insert(now);
-                        break;
-                    };
-                    self.waits_since = None;
-                    write(&mut self.output, answer);
-                    self.input.consume(end + 1);
-                    self.searched = 0;
-                    answered += 1;
-                }
-                None if unread.len() <= LINE_BYTES_MAX => {
-                    self.searched = unread.len();
-                    break;
-                }
-                // Where the next line begins cannot be waited for.
-                Some(_) | None => {
-                    write(&mut self.output, self.gate.answer_cut(now, &unread[..unread.len().min(LINE_BYTES_MAX)]));
-                    self.is_faulty = true;
-                }
+    fn step(&mut self, now: Timestamp, input: &mut Input, output: &mut Vec<u8>) -> Step {
+        let end = match input.frame(b"\n", LINE_BYTES_MAX) {
+            Frame::Whole(end) => end,
+            Frame::Part => return Step::Part,
+            // Where the next line begins cannot be waited for.
+            Frame::TooLong => {
+                let unread = input.unread();
+                write(output, self.gate.answer_cut(now, &unread[..unread.len().min(LINE_BYTES_MAX)]));
+                return Step::Fault;
             }
-        }
-        answered
-    }
-
-    fn output(&self) -> &[u8] {
-        &self.output
-    }
-
-    fn written(&mut self) {
-        self.output.clear();
-    }
-
-    fn is_closing(&self) -> bool {
-        self.is_faulty
-    }
-
-    fn is_waiting(&self) -> bool {
-        self.waits_since.is_some()
-    }
-
-    fn is_idle(&self) -> bool {
-        self.input.is_empty()
-    }
-
-    fn is_faulty(&self) -> bool {
-        self.is_faulty
+        };
+        let line = &input.unread()[..end];
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let waited = self.waits_since.map_or(Duration::ZERO, |since| now.since(since));
+        let Some(answer) = self.gate.answer_within(now, line, waited) else {
+            self.waits_since.get_or_insert(now);
+            return Step::Later;
+        };
+        self.waits_since = None;
+        write(output, answer);
+        input.consume(end + 1);
+        Step::Taken
     }
 }
 
@@ -148,27 +95,11 @@ mod tests {
         }
     }
 
-    /// Feeds `input` in pieces of at most `step` bytes and collects what is answered.
+    /// What is said to `input` in pieces of at most `step` bytes, and whether the connection ends.
     fn talk(gate: &Arc<Gate>, input: &[u8], step: usize) -> (String, bool) {
-        let mut session = gate.open();
-        let mut output = Vec::new();
-        let mut rest = input;
-        while !rest.is_empty() && !session.is_closing() {
-            let space = session.space();
-            let count = space.len().min(step).min(rest.len());
-            space[..count].copy_from_slice(&rest[..count]);
-            rest = &rest[count..];
-            session.filled(count);
-            loop {
-                session.serve(Timestamp::from_millis(0));
-                if session.output().is_empty() {
-                    break;
-                }
-                output.extend_from_slice(session.output());
-                session.written();
-            }
-        }
-        (String::from_utf8(output).expect("answers are ASCII"), session.is_closing())
+        let mut session = gate.session(None);
+        let said = session.converse(Timestamp::EPOCH, input, step);
+        (String::from_utf8(said).expect("answers are ASCII"), session.is_closing())
     }
 
     fn gate() -> Arc<Gate> {

@@ -1,3 +1,6 @@
+use core::net::IpAddr;
+use core::ops::Range;
+use core::time::Duration;
 use std::io::Write as _;
 use std::sync::Arc;
 
@@ -6,13 +9,9 @@ use memchr::memchr;
 
 use super::QUESTION_BYTES_MAX;
 use super::gate::{Gate, Table};
-use crate::input::Input;
-use crate::session::{Protocol, Session};
+use crate::escapes::decode;
+use crate::session::{Dialogue, Frame, Input, Protocol, Step};
 
-/// Input that a connection starts with, in bytes.
-const INPUT_BYTES: usize = 1024;
-/// Answers that are collected before they must be written.
-const OUTPUT_BYTES_MAX: usize = 16 * 1024;
 /// Digits of the longest netstring's length.
 const LENGTH_DIGITS_MAX: usize = 5;
 
@@ -40,60 +39,44 @@ impl Tables {
 }
 
 impl Protocol for Tables {
-    type Session = MapSession;
+    type Dialogue = MapDialogue;
 
-    fn open(&self) -> MapSession {
-        MapSession {
-            gate: self.gate.clone(),
-            dialect: self.dialect,
-            input: Input::new(INPUT_BYTES, QUESTION_BYTES_MAX + 2 * INPUT_BYTES),
-            searched: 0,
-            output: Vec::new(),
-            is_faulty: false,
-        }
+    /// Postfix closes an idle socketmap after 10 s, and is never to find one closed.
+    const IDLE_MAX: Option<Duration> = Some(Duration::from_mins(20));
+
+    fn open(&self, _: Option<IpAddr>) -> MapDialogue {
+        MapDialogue(self.clone())
     }
 }
 
 /// One connection of Postfix.
-pub struct MapSession {
-    gate: Arc<Gate>,
-    dialect: Dialect,
-    input: Input,
-    /// How many unread bytes are known to hold no line end.
-    searched: usize,
-    output: Vec<u8>,
-    is_faulty: bool,
-}
+pub struct MapDialogue(Tables);
 
 /// What lies at the front of the input.
 enum Front {
-    /// A question of so many bytes in all.
-    Question(core::ops::Range<usize>, usize),
+    /// A question, and where the next one begins.
+    Question(Range<usize>, usize),
     /// The beginning of one.
     Part,
     /// Nothing that could become one.
     Junk,
 }
 
-impl MapSession {
-    fn front(&mut self) -> Front {
-        let unread = self.input.unread();
-        match self.dialect {
-            Dialect::Socketmap => netstring(unread),
-            Dialect::Tcp => match memchr(b'\n', &unread[self.searched..]).map(|end| self.searched + end) {
-                Some(end) if end <= QUESTION_BYTES_MAX => Front::Question(0..end, end + 1),
-                None if unread.len() <= QUESTION_BYTES_MAX => {
-                    self.searched = unread.len();
-                    Front::Part
-                }
-                Some(_) | None => Front::Junk,
+impl MapDialogue {
+    fn front(&self, input: &mut Input) -> Front {
+        match self.0.dialect {
+            Dialect::Socketmap => netstring(input.unread()),
+            Dialect::Tcp => match input.frame(b"\n", QUESTION_BYTES_MAX) {
+                Frame::Whole(end) => Front::Question(0..end, end + 1),
+                Frame::Part => Front::Part,
+                Frame::TooLong => Front::Junk,
             },
         }
     }
 
-    fn answer(&mut self, now: Timestamp, question: core::ops::Range<usize>) {
-        let question = &self.input.unread()[question];
-        match self.dialect {
+    fn answer(&self, now: Timestamp, question: &[u8], output: &mut Vec<u8>) {
+        let Tables { gate, dialect } = &self.0;
+        match dialect {
             Dialect::Socketmap => {
                 let (name, key) = split(question);
                 let table = match name {
@@ -102,76 +85,47 @@ impl MapSession {
                     _ => None,
                 };
                 if table.is_none() {
-                    self.gate.not_understood();
+                    gate.not_understood();
                 }
-                match table.and_then(|table| self.gate.look(now, table, key)) {
-                    Some(action) => put(&mut self.output, format_args!("{}:OK {action},", action.len() + 3)),
-                    None => put(&mut self.output, format_args!("9:NOTFOUND ,")),
+                match table.and_then(|table| gate.look(now, table, key)) {
+                    Some(action) => put(output, format_args!("{}:OK {action},", action.len() + 3)),
+                    None => put(output, format_args!("9:NOTFOUND ,")),
                 }
             }
             Dialect::Tcp => {
                 let question = question.strip_suffix(b"\r").unwrap_or(question);
                 let key = question.strip_prefix(b"get ").and_then(decode);
                 if key.is_none() {
-                    self.gate.not_understood();
+                    gate.not_understood();
                 }
-                match key.and_then(|key| self.gate.look(now, Table::Clients, &key)) {
+                match key.and_then(|key| gate.look(now, Table::Clients, &key)) {
                     // The words are ours: nothing but spaces needs an escape.
-                    Some(action) => put(&mut self.output, format_args!("200 {}\n", action.replace(' ', "%20"))),
-                    None => put(&mut self.output, format_args!("500 -\n")),
+                    Some(action) => put(output, format_args!("200 {}\n", action.replace(' ', "%20"))),
+                    None => put(output, format_args!("500 -\n")),
                 }
             }
         }
     }
 }
 
-impl Session for MapSession {
-    fn space(&mut self) -> &mut [u8] {
-        self.input.space()
-    }
+impl Dialogue for MapDialogue {
+    const INPUT_BYTES: usize = 1024;
+    /// With the length of a netstring before it, and what ends it.
+    const REQUEST_BYTES_MAX: usize = QUESTION_BYTES_MAX + LENGTH_DIGITS_MAX + 2;
 
-    fn filled(&mut self, count: usize) {
-        self.input.filled(count);
-    }
-
-    fn serve(&mut self, now: Timestamp) -> usize {
-        let mut answered = 0;
-        while !self.is_faulty && self.output.len() < OUTPUT_BYTES_MAX {
-            match self.front() {
-                Front::Question(question, length) => {
-                    self.answer(now, question);
-                    self.input.consume(length);
-                    self.searched = 0;
-                    answered += 1;
-                }
-                Front::Part => break,
-                Front::Junk => {
-                    self.gate.not_understood();
-                    self.is_faulty = true;
-                }
+    fn step(&mut self, now: Timestamp, input: &mut Input, output: &mut Vec<u8>) -> Step {
+        match self.front(input) {
+            Front::Question(question, length) => {
+                self.answer(now, &input.unread()[question], output);
+                input.consume(length);
+                Step::Taken
+            }
+            Front::Part => Step::Part,
+            Front::Junk => {
+                self.0.gate.not_understood();
+                Step::Fault
             }
         }
-        answered
-    }
-
-    fn output(&self) -> &[u8] {
-        &self.output
-    }
-
-    fn written(&mut self) {
-        self.output.clear();
-    }
-
-    fn is_closing(&self) -> bool {
-        self.is_faulty
-    }
-
-    fn is_idle(&self) -> bool {
-        self.input.is_empty()
-    }
-
-    fn is_faulty(&self) -> bool {
-        self.is_faulty
     }
 }
 
@@ -202,23 +156,6 @@ fn split(question: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// A key without its escapes; none if they are none.
-fn decode(key: &[u8]) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(key.len());
-    let mut rest = key;
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        if byte == b'%' {
-            let digit = |at: usize| after.get(at).and_then(|&digit| char::from(digit).to_digit(16));
-            bytes.push((digit(0)? << 4 | digit(1)?) as u8);
-            rest = &after[2..];
-        } else {
-            bytes.push(byte);
-        }
-    }
-    Some(bytes)
-}
-
 fn put(output: &mut Vec<u8>, text: core::fmt::Arguments<'_>) {
     let written = output.write_fmt(text);
     debug_assert!(written.is_ok(), "memory takes what is written to it");
@@ -232,9 +169,9 @@ mod tests {
     use rules::{Door, Question};
 
     use super::*;
+    use crate::Lists;
     use crate::map::Count;
     use crate::policy::{Node, Refusal, Settings};
-    use crate::{Lists, Messages};
 
     /// Refuses one address and one login.
     struct World;
@@ -282,7 +219,7 @@ mod tests {
             door: world.clone(),
             sending: world.clone(),
             lists: world,
-            messages: Arc::new(Messages::default()),
+            messages: None,
             names: Arc::new([]),
             reads_log: true,
         };
@@ -292,25 +229,9 @@ mod tests {
 
     /// What is answered to pieces of `step` bytes, and whether the connection ends.
     fn talk(gate: &Arc<Gate>, dialect: Dialect, input: &[u8], step: usize) -> (String, bool) {
-        let mut session = Tables::new(gate.clone(), dialect).open();
-        let mut output = Vec::new();
-        let mut rest = input;
-        while !rest.is_empty() && !session.is_closing() {
-            let space = session.space();
-            let count = space.len().min(step).min(rest.len());
-            space[..count].copy_from_slice(&rest[..count]);
-            rest = &rest[count..];
-            session.filled(count);
-            loop {
-                session.serve(Timestamp::from_millis(0));
-                if session.output().is_empty() {
-                    break;
-                }
-                output.extend_from_slice(session.output());
-                session.written();
-            }
-        }
-        (String::from_utf8(output).expect("answers are ASCII"), session.is_closing())
+        let mut session = Tables::new(gate.clone(), dialect).session(None);
+        let said = session.converse(Timestamp::EPOCH, input, step);
+        (String::from_utf8(said).expect("answers are ASCII"), session.is_closing())
     }
 
     const BLOCKED: &str = "REJECT 5.7.1 Your address is blocked here";

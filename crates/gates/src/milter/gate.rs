@@ -1,3 +1,5 @@
+use core::net::IpAddr;
+use core::time::Duration;
 use std::sync::Arc;
 
 use base::{Address, Channel, Event, EventKind, ListSet, Tally, Timestamp};
@@ -5,7 +7,7 @@ use rules::limits::{LimitEffect, Sending};
 
 use super::digest::Digest;
 use super::macros::{Macros, Recipient};
-use super::session::MilterSession;
+use super::session::MilterDialogue;
 use crate::counting::counts;
 use crate::policy::{Beyond, Cause, Node, Panicked, Refusal, Settings, guarded};
 use crate::postfix::SESSION as POLICY_SESSION;
@@ -194,7 +196,8 @@ impl Gate {
         if macros.queue_id.is_empty() {
             return Ok(None);
         }
-        let instance = guarded(|| self.node.messages.instance_of(&macros.queue_id, address))?;
+        let messages = self.node.messages.as_ref();
+        let instance = guarded(|| messages.and_then(|messages| messages.instance_of(&macros.queue_id, address)))?;
         let to: Vec<&str> = message.to.iter().map(String::as_str).collect();
         // The policy gate has asked about each of them.
         let (session, instance, to) = match &instance {
@@ -237,9 +240,12 @@ fn login_of(macros: &Macros) -> Option<&str> {
 
 /// The gate as a protocol of the shell.
 impl Protocol for Arc<Gate> {
-    type Session = MilterSession;
+    type Dialogue = MilterDialogue;
 
-    fn open(&self) -> MilterSession {
-        MilterSession::new(self.clone())
+    /// A mail server may be silent as long as its client is: as long as an SMTP session may stand still.
+    const IDLE_MAX: Option<Duration> = Some(Duration::from_hours(1));
+
+    fn open(&self, _: Option<IpAddr>) -> MilterDialogue {
+        MilterDialogue::new(self.clone())
     }
 }

@@ -1,10 +1,12 @@
+use core::net::IpAddr;
+use core::time::Duration;
 use std::sync::Arc;
 
 use base::Timestamp;
 use rules::limits::{LimitEffect, Sending};
 
 use super::request::{Request, State};
-use super::session::{Open, PolicySession};
+use super::session::{Open, PolicyDialogue};
 use super::shown::Shown;
 use crate::counting::counts;
 use crate::policy::{Beyond, Cause, Node, Panicked, Refusal, Settings};
@@ -92,8 +94,8 @@ impl Gate {
 
     /// The message that is on its way on a connection is given up, if there is one.
     pub(super) fn give_up(&self, open: &mut Open) {
-        if let Some(instance) = open.take()
-            && self.node.release(SESSION, &instance).is_err()
+        if let Some(instance) = open.end()
+            && self.node.release(SESSION, instance).is_err()
         {
             self.counters.add(Count::Panics);
         }
@@ -119,8 +121,11 @@ impl Gate {
         if instance.is_empty() {
             return Ok(None);
         }
-        if !queue_id.is_empty() && open.is_new_in_queue() {
-            self.node.messages.remember(queue_id, address, instance);
+        if let Some(messages) = &self.node.messages
+            && !queue_id.is_empty()
+            && open.is_new_in_queue()
+        {
+            messages.remember(queue_id, address, instance);
         }
         let to = [request.recipient];
         // At the end of a message each of its recipients was asked about before, unless Postfix asks only there.
@@ -159,7 +164,7 @@ impl Gate {
             }
             State::EndOfMessage => {
                 // It is charged, or refused and given back: either way nothing is on its way any more.
-                open.take();
+                open.end();
                 self.node.settle(&Sending { recipients: request.recipients.max(1), ..sending })
             }
             State::Connect | State::Hello | State::Mail | State::Data | State::Other => Ok(None),
@@ -210,9 +215,12 @@ const fn for_now(state: State, text: &'static str) -> Action {
 
 /// The gate as a protocol of the shell.
 impl Protocol for Arc<Gate> {
-    type Session = PolicySession;
+    type Dialogue = PolicyDialogue;
 
-    fn open(&self) -> PolicySession {
-        PolicySession::new(self.clone())
+    /// Postfix ends idle connections after 300 s itself (`smtpd_policy_service_max_idle`), and is never to find one closed.
+    const IDLE_MAX: Option<Duration> = Some(Duration::from_mins(20));
+
+    fn open(&self, _: Option<IpAddr>) -> PolicyDialogue {
+        PolicyDialogue::new(self.clone())
     }
 }

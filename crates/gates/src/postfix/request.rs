@@ -1,6 +1,7 @@
 use std::net::IpAddr;
 
 use base::Address;
+use memchr::memchr;
 
 /// Where in an SMTP session Postfix asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -86,9 +87,16 @@ impl<'a> Request<'a> {
     pub fn parse(text: &'a str) -> Result<Self, Malformed> {
         let mut request = Self::default();
         let mut is_policy = false;
-        for line in text.split('\n') {
-            let (name, value) = line.split_once('=').ok_or(Malformed::Name)?;
-            match name {
+        let mut rest = Some(text);
+        while let Some(text) = rest {
+            let line;
+            (line, rest) = match memchr(b'\n', text.as_bytes()) {
+                Some(end) => (&text[..end], Some(&text[end + 1..])),
+                None => (text, None),
+            };
+            let equals = memchr(b'=', line.as_bytes()).ok_or(Malformed::Name)?;
+            let value = &line[equals + 1..];
+            match &line[..equals] {
                 "request" => is_policy = value == "smtpd_access_policy",
                 "protocol_state" => request.state = State::from_name(value),
                 "client_address" => request.address = value.parse::<IpAddr>().ok().map(Address::new),

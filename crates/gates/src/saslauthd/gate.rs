@@ -1,10 +1,11 @@
+use core::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
 use base::{Channel, Decision, Event, EventKind, Tally, Timestamp, Verdict};
 use rules::{Door, Question, Stage};
 
-use super::session::SaslSession;
+use super::session::SaslDialogue;
 use crate::counting::counts;
 use crate::session::Protocol;
 
@@ -96,9 +97,9 @@ impl Gate {
 
 /// The gate as a protocol of the shell.
 impl Protocol for Arc<Gate> {
-    type Session = SaslSession;
+    type Dialogue = SaslDialogue;
 
-    fn open(&self) -> SaslSession {
-        SaslSession::new(self.clone())
+    fn open(&self, _: Option<IpAddr>) -> SaslDialogue {
+        SaslDialogue::new(self.clone())
     }
 }

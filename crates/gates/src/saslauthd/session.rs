@@ -6,8 +6,7 @@ use rules::Stage;
 
 use super::gate::{Count, Gate, Reply};
 use super::{ANSWER_BYTES_MAX, TEXT_BYTES_MAX};
-use crate::input::Input;
-use crate::session::Session;
+use crate::session::{Dialogue, Input, Step};
 
 /// Texts of a question.
 const TEXTS: usize = 4;
@@ -15,16 +14,11 @@ const TEXTS: usize = 4;
 const QUESTION_BYTES_MAX: usize = TEXTS * (2 + TEXT_BYTES_MAX);
 /// How long a question waits for its turn and its answer, before the real saslauthd counts as away.
 const CHECK_MAX: Duration = Duration::from_mins(1);
-/// Input that a connection starts with, in bytes.
-const INPUT_BYTES: usize = 1024;
 
 /// One connection, which carries one question.
-pub struct SaslSession {
+pub struct SaslDialogue {
     gate: Arc<Gate>,
-    input: Input,
     standing: Standing,
-    output: Vec<u8>,
-    is_faulty: bool,
 }
 
 /// How far the question has come.
@@ -37,6 +31,8 @@ enum Standing {
     Checking { who: Who, reply: Reply, since: Timestamp },
     /// It is answered.
     Answered,
+    /// What came is no question.
+    Malformed,
 }
 
 /// Whose password is checked, and for what.
@@ -45,117 +41,90 @@ struct Who {
     service: String,
 }
 
-impl SaslSession {
-    /// A connection on which nothing was asked yet.
-    pub fn new(gate: Arc<Gate>) -> Self {
-        let input = Input::new(INPUT_BYTES, QUESTION_BYTES_MAX + INPUT_BYTES);
-        Self { gate, input, standing: Standing::Reading, output: Vec::new(), is_faulty: false }
+impl SaslDialogue {
+    pub(super) const fn new(gate: Arc<Gate>) -> Self {
+        Self { gate, standing: Standing::Reading }
     }
 
     /// Looks at the input; the question is asked once it is there whole.
-    fn read(&mut self, now: Timestamp) -> Standing {
-        let (who, length) = match parse(self.input.unread()) {
+    fn read(&self, now: Timestamp, input: &[u8], output: &mut Vec<u8>) -> Standing {
+        let (who, length) = match parse(input) {
             Ok(Some(parsed)) => parsed,
             Ok(None) => return Standing::Reading,
             Err(Malformed) => {
                 self.gate.count(Count::Malformed);
-                self.is_faulty = true;
-                return self.answer(b"NO malformed request");
+                answer(output, b"NO malformed request");
+                return Standing::Malformed;
             }
         };
         self.gate.count(Count::Asked);
         match self.gate.ask(now, &who.login, &who.service, Stage::Before) {
             Verdict::Pass => {
-                let reply = self.gate.pass_on(self.input.unread()[..length].to_vec());
+                let reply = self.gate.pass_on(input[..length].to_vec());
                 Standing::Checking { who, reply, since: now }
             }
             Verdict::Tarpit(span) => Standing::Held(now.plus(span)),
-            Verdict::Refuse | Verdict::Defer => self.refuse(Count::Refused),
+            Verdict::Refuse | Verdict::Defer => self.refuse(Count::Refused, output),
         }
     }
 
     /// Looks whether the real saslauthd has answered.
-    fn look(&mut self, now: Timestamp, who: Who, reply: Reply, since: Timestamp) -> Standing {
+    fn look(&self, now: Timestamp, who: Who, reply: Reply, since: Timestamp, output: &mut Vec<u8>) -> Standing {
         if reply.get().is_none() && now.since(since) < CHECK_MAX {
             return Standing::Checking { who, reply, since };
         }
-        let Some(answer) =
+        let Some(said) =
             reply.get().and_then(Option::as_deref).map(|answer| &answer[..answer.len().min(ANSWER_BYTES_MAX)])
         else {
             self.gate.count(Count::Away);
-            return self.answer(b"NO authentication server is away");
+            answer(output, b"NO authentication server is away");
+            return Standing::Answered;
         };
         let Who { login, service } = who;
-        if !answer.starts_with(b"OK") {
+        if !said.starts_with(b"OK") {
             self.gate.count(Count::Failed);
             self.gate.report(now, &login, &service, EventKind::LoginFailed);
-            return self.answer(answer);
+        } else if matches!(self.gate.ask(now, &login, &service, Stage::After), Verdict::Refuse | Verdict::Defer) {
+            return self.refuse(Count::RefusedAfter, output);
+        } else {
+            self.gate.count(Count::Ok);
+            self.gate.report(now, &login, &service, EventKind::LoginOk);
         }
-        if matches!(self.gate.ask(now, &login, &service, Stage::After), Verdict::Refuse | Verdict::Defer) {
-            return self.refuse(Count::RefusedAfter);
-        }
-        self.gate.count(Count::Ok);
-        self.gate.report(now, &login, &service, EventKind::LoginOk);
-        self.answer(answer)
+        answer(output, said);
+        Standing::Answered
     }
 
     /// The words are those of a wrong password.
-    fn refuse(&mut self, count: Count) -> Standing {
+    fn refuse(&self, count: Count, output: &mut Vec<u8>) -> Standing {
         self.gate.count(count);
-        self.answer(b"NO authentication failed")
-    }
-
-    fn answer(&mut self, text: &[u8]) -> Standing {
-        self.output.extend_from_slice(&(text.len() as u16).to_be_bytes());
-        self.output.extend_from_slice(text);
+        answer(output, b"NO authentication failed");
         Standing::Answered
     }
 }
 
-impl Session for SaslSession {
-    fn space(&mut self) -> &mut [u8] {
-        self.input.space()
-    }
+impl Dialogue for SaslDialogue {
+    const INPUT_BYTES: usize = 1024;
+    const REQUEST_BYTES_MAX: usize = QUESTION_BYTES_MAX;
 
-    fn filled(&mut self, count: usize) {
-        self.input.filled(count);
-    }
-
-    fn serve(&mut self, now: Timestamp) -> usize {
-        let before = self.output.len();
+    fn step(&mut self, now: Timestamp, input: &mut Input, output: &mut Vec<u8>) -> Step {
         self.standing = match core::mem::replace(&mut self.standing, Standing::Answered) {
-            Standing::Reading => self.read(now),
-            Standing::Held(end) if now < end => Standing::Held(end),
-            Standing::Held(_) => self.refuse(Count::Refused),
-            Standing::Checking { who, reply, since } => self.look(now, who, reply, since),
-            Standing::Answered => Standing::Answered,
+            Standing::Reading => self.read(now, input.unread(), output),
+            Standing::Held(end) if now >= end => self.refuse(Count::Refused, output),
+            Standing::Checking { who, reply, since } => self.look(now, who, reply, since, output),
+            standing @ (Standing::Held(_) | Standing::Answered | Standing::Malformed) => standing,
         };
-        usize::from(self.output.len() > before)
+        match self.standing {
+            Standing::Reading => Step::Part,
+            Standing::Held(_) | Standing::Checking { .. } => Step::Later,
+            Standing::Answered => Step::End,
+            Standing::Malformed => Step::Fault,
+        }
     }
+}
 
-    fn output(&self) -> &[u8] {
-        &self.output
-    }
-
-    fn written(&mut self) {
-        self.output.clear();
-    }
-
-    fn is_closing(&self) -> bool {
-        matches!(self.standing, Standing::Answered)
-    }
-
-    fn is_waiting(&self) -> bool {
-        matches!(self.standing, Standing::Held(_) | Standing::Checking { .. })
-    }
-
-    fn is_idle(&self) -> bool {
-        false
-    }
-
-    fn is_faulty(&self) -> bool {
-        self.is_faulty
-    }
+fn answer(output: &mut Vec<u8>, text: &[u8]) {
+    output.extend_from_slice(&(text.len() as u16).to_be_bytes());
+    output.extend_from_slice(text);
 }
 
 /// No question, and nothing that could become one.
@@ -231,7 +200,7 @@ mod tests {
 
     /// The answer, with how many seconds it took.
     fn ask(gate: &Arc<Gate>, input: &[u8], step: usize) -> (String, u64) {
-        let mut session = gate.open();
+        let mut session = gate.session(None);
         let mut seconds = 0;
         for piece in input.chunks(step) {
             session.space()[..piece.len()].copy_from_slice(piece);

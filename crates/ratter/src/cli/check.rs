@@ -47,7 +47,7 @@ pub(crate) fn check(path: Option<&Path>, show: &Show) -> Result<Outcome, Failure
         syslogs: config.syslogs.len(),
         reporters: config.reports.as_ref().map_or(0, |reports| reports.reporters.len()),
         patterns: config.patterns.len(),
-        rules: config.rules.iter().map(|rule| rule.name.clone()).collect(),
+        rules: config.rules.iter().map(|rule| rule.name.to_string()).collect(),
         lists: config.lists.iter().map(|list| list.name.clone()).collect(),
         warnings: config.warnings.iter().map(|fault| fault.title.clone()).chain(of_files.iter().cloned()).collect(),
     };

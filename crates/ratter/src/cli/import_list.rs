@@ -1,21 +1,20 @@
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use base::{Network, Timestamp};
-use console::api::{ImportWish, Imported, WishedSpan};
+use console::api::{ImportWish, Imported};
 use dnsbl::datasets::{self, Form, Kind, Options, Report, Source, read_plain, unpack};
 use listings::networks::Encoder;
 use serde::Serialize;
 
 use super::client::{Client, escaped};
+use super::listings::{self as people, SpanArguments};
 use super::show::{Show, complain, printable};
-use super::{Failure, Outcome, duration, listings as people};
+use super::{Failure, Outcome};
 use crate::clock;
 
 #[derive(clap::Args)]
 #[group(id = "of-list", multiple = true)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Arguments {
     /// Files with addresses and networks, also packed by gzip
     #[arg(required = true, value_name = "FILE")]
@@ -37,13 +36,8 @@ pub(crate) struct Arguments {
     #[arg(long, requires = "replace")]
     force: bool,
 
-    /// For how long, such as 1h or 7d [default: the list's own lifetime]
-    #[arg(long = "for", value_name = "SPAN", value_parser = duration::parse, conflicts_with = "for_ever")]
-    span: Option<Duration>,
-
-    /// Until somebody takes it off
-    #[arg(long)]
-    for_ever: bool,
+    #[command(flatten)]
+    span: SpanArguments,
 
     /// Why [default: the names of the files]
     #[arg(long, value_name = "TEXT")]
@@ -148,11 +142,7 @@ pub(super) fn import(config: Option<&Path>, arguments: &Arguments, show: &Show) 
         list: arguments.list.clone(),
         replace: arguments.replace,
         force: arguments.force,
-        span: match (arguments.span, arguments.for_ever) {
-            (Some(span), _) => WishedSpan::Seconds(span.as_secs()),
-            (None, true) => WishedSpan::Endless,
-            (None, false) => WishedSpan::Lifetime,
-        },
+        span: arguments.span.wished(),
         reason: arguments.reason.clone().unwrap_or_else(|| format!("import of {}", names(&arguments.files))),
         person: people::person(),
     };

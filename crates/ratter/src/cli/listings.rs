@@ -8,6 +8,28 @@ use super::client::{Client, escaped};
 use super::show::{Show, printable, table};
 use super::{Failure, Outcome, at, duration};
 
+/// How long a listing lasts.
+#[derive(clap::Args)]
+pub(super) struct SpanArguments {
+    /// For how long, such as 1h or 7d [default: the list's own lifetime]
+    #[arg(long = "for", value_name = "SPAN", value_parser = duration::parse, conflicts_with = "for_ever")]
+    span: Option<Duration>,
+
+    /// Until somebody takes it off
+    #[arg(long)]
+    for_ever: bool,
+}
+
+impl SpanArguments {
+    pub(super) fn wished(&self) -> WishedSpan {
+        match (self.span, self.for_ever) {
+            (Some(span), _) => WishedSpan::Seconds(span.as_secs()),
+            (None, true) => WishedSpan::Endless,
+            (None, false) => WishedSpan::Lifetime,
+        }
+    }
+}
+
 #[derive(clap::Args)]
 pub(crate) struct ListArguments {
     /// Whom to list: an address, a network or a login; without it, what is listed is shown
@@ -18,13 +40,8 @@ pub(crate) struct ListArguments {
     #[arg(long, value_name = "LIST")]
     on: Option<String>,
 
-    /// For how long, such as 1h or 7d [default: the list's own lifetime]
-    #[arg(long = "for", value_name = "SPAN", value_parser = duration::parse, conflicts_with = "for_ever")]
-    span: Option<Duration>,
-
-    /// Until somebody takes it off
-    #[arg(long)]
-    for_ever: bool,
+    #[command(flatten)]
+    span: SpanArguments,
 
     /// Why; it is kept with the listing and shown by `ratter why`
     #[arg(long, value_name = "TEXT")]
@@ -57,16 +74,11 @@ pub(crate) fn list(config: Option<&Path>, arguments: &ListArguments, show: &Show
     let client = Client::of(config)?;
     let Some(subject) = &arguments.subject else { return show_all(&client, arguments, show) };
     check_subject(subject)?;
-    let span = match (arguments.span, arguments.for_ever) {
-        (Some(span), _) => WishedSpan::Seconds(span.as_secs()),
-        (None, true) => WishedSpan::Endless,
-        (None, false) => WishedSpan::Lifetime,
-    };
     let wish = ListWish {
         subject: subject.clone(),
         list: arguments.on.clone().unwrap_or_else(|| BLOCKED.to_owned()),
         force: arguments.force,
-        span,
+        span: arguments.span.wished(),
         reason: arguments.reason.clone().unwrap_or_default(),
         person: person(),
     };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use rdns::classify::{Classifier, Verdict};
+use rdns::classify::{Classifier, Session, Verdict};
 
 use super::{Failure, Outcome};
 
@@ -47,9 +47,10 @@ fn open(file: &Path) -> anyhow::Result<std::fs::File> {
 /// Prints one line for each line read.
 fn classify(mut from: impl BufRead, mut to: impl Write) -> anyhow::Result<()> {
     let classifier = Classifier::shipped();
+    let mut session = classifier.session();
     let mut line = Vec::with_capacity(LINE_MAX);
     while next_line(&mut from, &mut line)? {
-        match verdict(&classifier, &line) {
+        match verdict(&mut session, &line) {
             Some(Verdict { class, reason }) => {
                 writeln!(to, "{}\t{reason}", class.map_or("unknown", rdns::classify::Class::name))?;
             }
@@ -75,10 +76,10 @@ fn next_line(from: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<boo
 }
 
 /// None if the line has no tabulator. What is no address is taken as an unknown one.
-fn verdict(classifier: &Classifier, line: &[u8]) -> Option<Verdict> {
+fn verdict(session: &mut Session<'_>, line: &[u8]) -> Option<Verdict> {
     let tab = line.iter().position(|&byte| byte == b'\t')?;
     let address = std::str::from_utf8(&line[..tab]).ok().and_then(|text| text.trim().parse().ok());
-    Some(classifier.classify(address, line[tab + 1..].trim_ascii()))
+    Some(session.classify(address, line[tab + 1..].trim_ascii()))
 }
 
 #[cfg(test)]

@@ -30,13 +30,29 @@ pub struct Fault {
     pub label: String,
     /// Another place that has to do with it, and how.
     pub also: Option<(Range<usize>, String)>,
+    /// The line of another file that is wrong; the place is then where that file is named.
+    pub inside: Option<Excerpt>,
     /// What to do.
     pub hint: Option<String>,
 }
 
+/// A line of a file that the configuration names, as it may be shown.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Excerpt {
+    /// The file.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// What stands there, without secrets.
+    pub text: String,
+    /// The bytes of the text that are wrong.
+    pub place: Range<usize>,
+}
+
 impl Fault {
     pub(super) fn error(place: Range<usize>, title: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, title: title.into(), place, label: String::new(), also: None, hint: None }
+        let (title, label) = (title.into(), String::new());
+        Self { severity: Severity::Error, title, place, label, also: None, inside: None, hint: None }
     }
 
     pub(super) fn warning(place: Range<usize>, title: impl Into<String>) -> Self {
@@ -49,6 +65,10 @@ impl Fault {
 
     pub(super) fn also(self, place: Range<usize>, label: impl Into<String>) -> Self {
         Self { also: Some((place, label.into())), ..self }
+    }
+
+    pub(super) fn inside(self, excerpt: Excerpt) -> Self {
+        Self { inside: Some(excerpt), ..self }
     }
 
     pub(super) fn hint(self, hint: impl Into<Option<String>>) -> Self {
@@ -124,13 +144,22 @@ impl Faults {
             Severity::Warning => Level::WARNING,
         };
         let label = (!fault.label.is_empty()).then_some(fault.label.as_str());
-        let mut snippet = Snippet::source(self.text.as_str())
-            .path(self.file.as_str())
-            .annotation(AnnotationKind::Primary.span(fault.place.clone()).label(label));
-        if let Some((place, label)) = &fault.also {
-            snippet = snippet.annotation(AnnotationKind::Context.span(place.clone()).label(label.as_str()));
-        }
-        let group = level.primary_title(fault.title.as_str()).element(snippet);
+        let here = |kind: AnnotationKind, label| {
+            let place = kind.span(fault.place.clone()).label(label);
+            Snippet::source(self.text.as_str()).path(self.file.as_str()).annotation(place)
+        };
+        let title = level.primary_title(fault.title.as_str());
+        let group = if let Some(Excerpt { file, line, text, place }) = &fault.inside {
+            let wrong = AnnotationKind::Primary.span(place.clone()).label(label);
+            let inside = Snippet::source(text.as_str()).line_start(*line).path(file.as_str()).annotation(wrong);
+            title.element(inside).element(here(AnnotationKind::Context, Some("the file is named here")))
+        } else {
+            let mut snippet = here(AnnotationKind::Primary, label);
+            if let Some((place, label)) = &fault.also {
+                snippet = snippet.annotation(AnnotationKind::Context.span(place.clone()).label(label.as_str()));
+            }
+            title.element(snippet)
+        };
         match &fault.hint {
             Some(hint) => group.element(Level::HELP.message(hint.as_str())),
             None => group,

@@ -12,7 +12,7 @@ use core::time::Duration;
 
 use ::dnsbl::access::{ZoneAccess, ZoneLabel};
 use ::dnsbl::mirror;
-use ::dnsbl::serve::NSID_BYTES_MAX;
+use ::dnsbl::serve::{NSID_BYTES_MAX, Name};
 use ::dnsbl::transfer;
 
 pub use self::access::CookieSecrets;
@@ -66,6 +66,8 @@ pub struct Dnsbl {
     pub statics: Option<Statics>,
     /// The zones that are taken from other servers.
     pub mirrors: Vec<mirror::Source>,
+    /// Those of files and of other servers that show whom the never-list protects, too.
+    pub unfiltered: Vec<Name>,
 }
 
 /// A server of the zone.
@@ -104,7 +106,9 @@ pub(super) fn read(section: &Section<'_>, node_name: Option<&str>, lists: &Lists
     let transfers = section.part("transfer", |section| Some(secondaries::read(section)));
     let statics = section.part("static", |section| Some(statics::read(section)));
     let tls = section.part("tls", tls::read);
-    let mirrors = mirrors::read(section);
+    let addresses: Vec<SocketAddr> = listen.iter().map(|address| address.value).collect();
+    let mirrors = mirrors::read(section, &addresses, statics.as_ref());
+    let unfiltered = section.optional_each("unfiltered", &domain()).unwrap_or_default();
     // A wrong origin has been told; what stands below it is read all the same.
     let zones = zones::read(section, origin.as_deref().unwrap_or("invalid"), lists, statics.as_ref());
 
@@ -135,7 +139,7 @@ pub(super) fn read(section: &Section<'_>, node_name: Option<&str>, lists: &Lists
     check_servers(section, &origin, is_zone, &ns);
     check_web(section, &web);
     Some(Dnsbl {
-        listen: listen.into_iter().map(|address| address.value).collect(),
+        listen: addresses,
         ns: ns.into_iter().map(|server| server.value).collect(),
         contact: contact.unwrap_or_else(|| format!("hostmaster@{origin}")),
         lookup,
@@ -151,6 +155,8 @@ pub(super) fn read(section: &Section<'_>, node_name: Option<&str>, lists: &Lists
         tls,
         statics,
         mirrors,
+        // A domain that the form takes is a name.
+        unfiltered: unfiltered.iter().filter_map(|zone| Name::parse(&zone.value).ok()).collect(),
         origin,
     })
 }

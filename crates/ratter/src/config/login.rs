@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use base::Network;
 use base::limits::LOGIN_BYTES_MAX;
-use rules::{ALIASES_MAX, Logins};
+use rules::{ALIASES_MAX, Logins, Profile};
 
 use super::diagnose::Fault;
 use super::forms::{boolean, domain, duration_or, network, number, text, word};
@@ -29,15 +29,6 @@ pub struct LoginGuard {
     pub tarpits_per_address: usize,
     /// How the forms of one login are made one.
     pub logins: Logins,
-}
-
-/// Which wrong passwords count.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Profile {
-    /// The same wrong password sent again counts once: it is a stale phone, not a guess.
-    Smart,
-    /// Every attempt counts.
-    Text,
 }
 
 /// A day is the least in which an owner comes back; a year is long enough for any.

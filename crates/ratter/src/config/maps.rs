@@ -32,7 +32,7 @@ pub(super) fn read(section: &Section<'_>, lists: &Lists) -> MapGate {
     note_places(section, &tcp, "[gate.map]");
     if !section.has("socketmap") && !section.has("tcp") {
         let fault = super::diagnose::Fault::error(section.header(), "[gate.map] listens nowhere");
-        let hint = "set `socketmap`, such as `socketmap = [\"127.0.0.1:4008\"]`";
+        let hint = "set `socketmap`, such as `socketmap = [\"127.0.0.1:4007\"]`";
         section.desk.report(fault.label("neither `socketmap` nor `tcp`").hint(hint.to_owned()));
     }
     let refusal = section.optional("refuse", &word(Refusal::NAMES));

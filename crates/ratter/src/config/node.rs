@@ -1,6 +1,7 @@
 //! `[node]`: this server, where it keeps its state, and whom it never lists.
 
-use std::path::PathBuf;
+use core::ops::Range;
+use std::path::{Path, PathBuf};
 
 use base::{Login, Network};
 
@@ -26,6 +27,8 @@ pub struct Node {
     pub never_logins: Vec<Login>,
     /// Files of networks that are on no published list.
     pub allow_files: Vec<PathBuf>,
+    /// Which autonomous system an address belongs to: a file in MaxMind's format.
+    pub asn_file: Option<PathBuf>,
     /// Domains the senders of whose SPF are on no published list.
     pub allow_senders: Vec<String>,
     /// How it writes its own log.
@@ -53,10 +56,17 @@ pub(super) fn read(section: &Section<'_>) -> Option<Node> {
     let control = section.optional("control", &section.desk.path("/run/ratter/control.sock"));
     let never = section.each("never-list", &never_form());
     let allow_files = section.each("allow-files", &section.desk.path("/etc/ratter/dnswl"));
+    let asn_file = section.optional("asn-file", &section.desk.path("/var/lib/GeoIP/GeoLite2-ASN.mmdb"));
     let allow_senders = section.each("allow-senders", &domain());
     let canaries = section.optional_each("canaries", &network()).unwrap_or_default();
     let log = section.setting("log", &word([("text", LogFormat::Text), ("json", LogFormat::Json)]));
 
+    for file in &allow_files {
+        tell_if_missing(section, file.place.clone(), &file.value, "nobody is protected by it");
+    }
+    if let Some(file) = &asn_file {
+        tell_if_missing(section, section.place("asn-file"), file, "no rule counts by `asn`");
+    }
     for entry in &never {
         if matches!(entry.value, Never::Network(network) if network.length() == 0) {
             let fault = Fault::warning(entry.place.clone(), "everybody is on the never-list");
@@ -97,9 +107,21 @@ pub(super) fn read(section: &Section<'_>) -> Option<Node> {
         canaries,
         never_logins,
         allow_files,
+        asn_file,
         allow_senders,
         log: log?,
     })
+}
+
+/// A file that is not there yet may come: it is looked at all the time.
+fn tell_if_missing(section: &Section<'_>, place: Range<usize>, file: &Path, until_then: &str) {
+    let why = match section.desk.probe.can_follow(file) {
+        Ok(true) => return,
+        Ok(false) => "there is no such file".to_owned(),
+        Err(error) => reason(&error),
+    };
+    let fault = Fault::warning(place, format!("the file `{}` cannot be read", file.display()));
+    section.desk.report(fault.label(why).hint(format!("until it can, {until_then}")));
 }
 
 /// An entry of the never-list, or of another list of exceptions.

@@ -3,9 +3,9 @@
 use core::ops::{Range, RangeInclusive};
 use core::time::Duration;
 
-use ::rules::Lock;
+use base::EventKind;
 use base::limits::RULES_MAX;
-use base::{EventKind, ListId};
+use rules::{By, Distinct, Effect, Lock, Of, ReverseName, Rule, Then, Trigger, Width};
 
 use super::diagnose::Fault;
 use super::forms::{boolean, duration, duration_or, name, number, word};
@@ -13,161 +13,14 @@ use super::lists::Lists;
 use super::reader::Section;
 use super::units::days;
 
-/// A rule: when enough events of one subject come within a window, it blocks or lists the subject.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Rule {
-    /// Its name, which explanations and metrics show.
-    pub name: String,
-    /// What is counted.
-    pub on: Trigger,
-    /// Whose count it is.
-    pub by: By,
-    /// How many are enough.
-    pub count: u16,
-    /// The width of the sliding window.
-    pub within: Duration,
-    /// How many of them must differ, and in what.
-    pub distinct: Option<Distinct>,
-    /// Whether an address is spared from which the owner of a login has logged in lately.
-    pub unless_known: bool,
-    /// How many more events are let pass for each login or message of the address that succeeded within the window.
-    pub per_good: u16,
-    /// The reverse name that the address must have.
-    pub reverse: Option<ReverseName>,
-    /// What follows.
-    pub effect: Effect,
-}
-
-/// What a rule counts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Trigger {
-    /// Events of this kind.
-    Event(EventKind),
-    /// Blocks of the subject.
-    Blocked,
-    /// Addresses that rules put on lists.
-    Listed,
-}
-
-impl Trigger {
-    /// Whether a rule on it guards logins, which every node does.
-    pub(super) const fn is_about_logins(self) -> bool {
-        matches!(self, Self::Event(EventKind::LoginFailed) | Self::Blocked)
-    }
-}
-
-/// What the reverse name of an address says.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ReverseName {
-    /// An access network makes it for whoever holds the address.
-    Dynamic,
-    /// There is none, as was proved.
-    Missing,
-    /// Another one.
-    Proper,
-}
-
-/// Whose count it is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum By {
-    /// The address', for IPv6 its /64.
-    Address,
-    /// The login's.
-    Login,
-    /// All attempts that name no login, together.
-    NoLogin,
-    /// The login's, of attempts whose address nobody told.
-    LoginOnly,
-    /// The address' from which somebody who had logged in sent something, or the login's where the address serves others too.
-    Sender,
-    /// The same, and the address' of mail for which nobody had logged in, such as that of other servers.
-    AnySender,
-    /// That of the /24 around an IPv4 address.
-    V4Bits24,
-    /// That of the /56 around an IPv6 address.
-    V6Bits56,
-    /// That of the /48 around an IPv6 address.
-    V6Bits48,
-}
-
-impl By {
-    const fn is_network(self) -> bool {
-        match self {
-            Self::Address | Self::Login | Self::LoginOnly | Self::NoLogin | Self::Sender | Self::AnySender => false,
-            Self::V4Bits24 | Self::V6Bits56 | Self::V6Bits48 => true,
-        }
-    }
-
-    const fn is_sender(self) -> bool {
-        matches!(self, Self::Sender | Self::AnySender)
-    }
-}
-
-/// What must differ among the counted events.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Distinct {
-    /// What is told apart.
-    pub of: Of,
-    /// How many different ones there must be, from 2 to the rule's count.
-    pub at_least: u16,
-}
-
-/// What is told apart.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Of {
-    /// Addresses, for IPv6 their /64.
-    Address,
-    /// Logins.
-    Login,
-    /// Login and password together, as far as the password can be told.
-    Guess,
-    /// Messages, so that one that is tried again counts once.
-    Message,
-}
-
-/// What follows when a rule overflows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Effect {
-    /// The subject is blocked here.
-    Block {
-        /// For how long; never extended.
-        span: Duration,
-        /// What its clients meet meanwhile.
-        then: Then,
-    },
-    /// The addresses that tried the login are blocked, and from then on every stranger who tries it.
-    BlockAddresses {
-        /// For how long; never extended.
-        span: Duration,
-    },
-    /// The sender is blocked here, wherever it comes from.
-    BlockSender {
-        /// For how long; none until somebody lifts it.
-        span: Option<Duration>,
-    },
-    /// The address goes on a list.
-    List {
-        /// Which.
-        list: ListId,
-        /// For how long.
-        span: Duration,
-    },
-}
-
-/// What clients of a blocked subject meet.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Then {
-    /// They are refused at once.
-    Refuse,
-    /// They are held so long, then refused.
-    Tarpit(Duration),
-}
-
 /// Most events that a rule can wait for: the times of all are kept, for each subject.
 const COUNT_MAX: u64 = 1000;
 
 /// Most addresses that are remembered for one login.
 const STRANGERS_MAX: u16 = 64;
+
+/// Most failures that are counted by network, autonomous system or password.
+const SUSPICIONS_MAX: u16 = 100;
 
 /// Most events that a good thing weighs up.
 const PER_GOOD_MAX: u64 = 10;
@@ -195,6 +48,11 @@ pub(super) struct Shipped<'a> {
     pub(super) lists: &'a Lists,
 }
 
+/// Whether a rule on it guards logins, which every node does.
+pub(super) const fn is_about_logins(on: Trigger) -> bool {
+    matches!(on, Trigger::Event(EventKind::LoginFailed) | Trigger::Blocked)
+}
+
 /// The rules of `section`, after the shipped ones that it does not replace.
 pub(super) fn read(section: &Section<'_>, lists: &Lists, shipped: Shipped<'_>) -> Vec<Rule> {
     let drafts = section.tables("rule", |section| one(section, lists));
@@ -206,12 +64,12 @@ pub(super) fn read(section: &Section<'_>, lists: &Lists, shipped: Shipped<'_>) -
         }
     }
     // A replaced rule keeps its place, so that what is remembered of it stays with it.
-    let kept_or_replaced = |rule: &Rule| match drafts.iter().find(|draft| draft.name == rule.name) {
+    let kept_or_replaced = |rule: &Rule| match drafts.iter().find(|draft| *draft.name == *rule.name) {
         Some(draft) => draft.rule.clone(),
         None => adopt(section, rule, lists, shipped.lists),
     };
     let mut rules: Vec<Rule> = shipped.rules.iter().filter_map(kept_or_replaced).collect();
-    let added = drafts.iter().filter(|draft| shipped.rules.iter().all(|rule| rule.name != draft.name));
+    let added = drafts.iter().filter(|draft| shipped.rules.iter().all(|rule| *rule.name != *draft.name));
     rules.extend(added.filter_map(|draft| draft.rule.clone()));
     if rules.len() > RULES_MAX {
         let place = drafts.last().map_or_else(|| section.header(), |draft| draft.place.clone());
@@ -225,7 +83,7 @@ fn adopt(section: &Section<'_>, rule: &Rule, lists: &Lists, shipped_lists: &List
     let Effect::List { list, span } = rule.effect else { return Some(rule.clone()) };
     let name = shipped_lists.name(list);
     let Some(list) = lists.find(name) else {
-        if !rule.on.is_about_logins() {
+        if !is_about_logins(rule.on) {
             // Who publishes only some of the lists does not want the rules of the others.
             return None;
         }
@@ -258,6 +116,7 @@ fn one(section: &Section<'_>, lists: &Lists) -> Option<Draft> {
     }
     refuse_odd_subjects(section, on, by);
     refuse_odd_sieges(section, by, block.as_ref());
+    refuse_odd_suspects(section, on, by, block.as_ref(), distinct);
     if reverse.is_some() && (by != Some(By::Address) || section.has("block")) {
         let fault = section.wrong("reverse", "only an address that is to be listed is asked for its reverse name");
         section.desk.report(fault.label("goes with `by = \"address\"` and `list`"));
@@ -289,7 +148,7 @@ fn one(section: &Section<'_>, lists: &Lists) -> Option<Draft> {
     let rule = (|| {
         let unless_known = unless_known.unwrap_or(false);
         Some(Rule {
-            name: name.clone(),
+            name: name.as_str().into(),
             on: on?,
             by: by?,
             count: count?,
@@ -309,7 +168,7 @@ fn triggers() -> impl Iterator<Item = (&'static str, Trigger)> {
     events.chain([("blocked", Trigger::Blocked), ("listed", Trigger::Listed)])
 }
 
-const fn subjects() -> [(&'static str, By); 9] {
+const fn subjects() -> [(&'static str, By); 11] {
     [
         ("address", By::Address),
         ("login", By::Login),
@@ -317,9 +176,11 @@ const fn subjects() -> [(&'static str, By); 9] {
         ("no-login", By::NoLogin),
         ("sender", By::Sender),
         ("any-sender", By::AnySender),
-        ("/24", By::V4Bits24),
-        ("/56", By::V6Bits56),
-        ("/48", By::V6Bits48),
+        ("/24", By::Network(Width::V4Bits24)),
+        ("/56", By::Network(Width::V6Bits56)),
+        ("/48", By::Network(Width::V6Bits48)),
+        ("asn", By::System),
+        ("password", By::Password),
     ]
 }
 
@@ -327,10 +188,12 @@ const fn reverse_names() -> [(&'static str, ReverseName); 3] {
     [("dynamic", ReverseName::Dynamic), ("none", ReverseName::Missing), ("proper", ReverseName::Proper)]
 }
 
-/// A network is counted by what is listed in it, and by nothing else.
+/// A network is listed for what is listed in it, and for nothing else.
 fn refuse_odd_subjects(section: &Section<'_>, on: Option<Trigger>, by: Option<By>) {
     let (Some(on), Some(by)) = (on, by) else { return };
-    if (on == Trigger::Listed) != by.is_network() {
+    let is_network = matches!(by, By::Network(_));
+    let is_about_failures = on == Trigger::Event(EventKind::LoginFailed) && by.is_suspect();
+    if (on == Trigger::Listed) != is_network && !is_about_failures {
         let fault = section.wrong("by", "what is listed is counted by network, and nothing else is");
         section.desk.report(fault.label("`on = \"listed\"` goes with `\"/24\"`, `\"/56\"` and `\"/48\"`"));
     }
@@ -338,7 +201,7 @@ fn refuse_odd_subjects(section: &Section<'_>, on: Option<Trigger>, by: Option<By
         let fault = Fault::error(section.key_place("list"), "a sender is blocked, not listed: it may be a login");
         section.desk.report(fault.hint("use `block = { for = \"ever\" }`".to_owned()));
     }
-    if by.is_network() && section.has("block") {
+    if is_network && !is_about_failures && section.has("block") {
         let fault = Fault::error(section.key_place("block"), "a network is listed, not blocked");
         section.desk.report(fault.hint("use `list = { on = \"null\", for = \"3d\" }`".to_owned()));
     }
@@ -347,7 +210,7 @@ fn refuse_odd_subjects(section: &Section<'_>, on: Option<Trigger>, by: Option<By
 /// What blocks the addresses that try a login tells addresses apart by itself; and attempts without a login are nobody's.
 fn refuse_odd_sieges(section: &Section<'_>, by: Option<By>, block: Option<&Effect>) {
     let is_siege = matches!(block, Some(Effect::BlockAddresses { .. }));
-    if is_siege && section.has("distinct") {
+    if is_siege && section.has("distinct") && matches!(by, Some(By::Login | By::NoLogin)) {
         let fault = Fault::error(section.key_place("distinct"), "`count` counts different addresses already");
         section.desk.report(fault.label("not with `whom = \"addresses\"`"));
     }
@@ -355,6 +218,33 @@ fn refuse_odd_sieges(section: &Section<'_>, by: Option<By>, block: Option<&Effec
         let fault = section.wrong("by", "nobody is the subject of attempts without a login");
         let hint = "use `block = { for = \"24h\", whom = \"addresses\" }`".to_owned();
         section.desk.report(fault.label("goes with `whom = \"addresses\"`").hint(hint));
+    }
+}
+
+/// What makes a suspect of a network or a password is failures at several logins: a device with an old password that
+/// travels has one. And nobody is published, nor a whole network blocked, for what neighbours do.
+fn refuse_odd_suspects(
+    section: &Section<'_>,
+    on: Option<Trigger>,
+    by: Option<By>,
+    block: Option<&Effect>,
+    distinct: Option<Distinct>,
+) {
+    let is_failure = on == Some(Trigger::Event(EventKind::LoginFailed));
+    if !is_failure || !by.is_some_and(By::is_suspect) {
+        return;
+    }
+    let whom = || "use `block = { for = \"24h\", whom = \"addresses\" }`".to_owned();
+    if section.has("list") {
+        let fault = Fault::error(section.key_place("list"), "nobody is listed for what his neighbours do");
+        section.desk.report(fault.hint(whom()));
+    } else if block.is_some_and(|block| !matches!(block, Effect::BlockAddresses { .. })) {
+        let fault = Fault::error(section.key_place("block"), "only the addresses that failed are blocked");
+        section.desk.report(fault.label("goes with `whom = \"addresses\"`").hint(whom()));
+    } else if distinct.is_none_or(|distinct| distinct.of != Of::Login) {
+        let fault = section.wrong("by", "failures at one login are no attack on many");
+        let hint = "add `distinct = { of = \"login\", at-least = 3 }`".to_owned();
+        section.desk.report(fault.label("goes with different logins").hint(hint));
     }
 }
 
@@ -469,12 +359,16 @@ fn block_sender(section: &Section<'_>, on: Option<Trigger>) -> Option<()> {
 /// Whether a rule can block the addresses that tried a login.
 fn block_addresses(section: &Section<'_>, on: Option<Trigger>, by: Option<By>, count: Option<u16>) -> Option<()> {
     let (on, by, count) = (on?, by?, count?);
-    let fault = if on != Trigger::Event(EventKind::LoginFailed) || !matches!(by, By::Login | By::NoLogin) {
+    let is_siege = matches!(by, By::Login | By::NoLogin);
+    let count_max = if is_siege { STRANGERS_MAX } else { SUSPICIONS_MAX };
+    let fault = if on != Trigger::Event(EventKind::LoginFailed) || !is_siege && !by.is_suspect() {
         let fault = section.wrong("whom", "only the addresses that tried a login are counted");
-        fault.label("goes with `on = \"login-failed\"` and `by = \"login\"` or `\"no-login\"`")
-    } else if count > STRANGERS_MAX {
+        fault.label(
+            "goes with `on = \"login-failed\"`, and not with `by = \"address\"`, `\"login-only\"` or `\"sender\"`",
+        )
+    } else if count > count_max {
         let fault = section.wrong("whom", "so many addresses are not remembered");
-        fault.label(format!("`count` is more than {STRANGERS_MAX}"))
+        fault.label(format!("`count` is more than {count_max}"))
     } else if section.has("then") {
         let fault = Fault::error(section.key_place("then"), "addresses that are strangers are refused at once");
         fault.label("not with `whom = \"addresses\"`")

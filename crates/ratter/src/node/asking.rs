@@ -98,7 +98,7 @@ impl Asking {
             Metric::gauge("ask_list_works", "Whether a list of others passed its last tests, by list", 0)
                 .by("list", working.collect::<Vec<_>>()),
             Metric::counter("ask_answers", "Answers of other people's lists, by what they say", 0)
-                .by("answer", answers.map(|(answer, count)| (answer.to_owned(), count))),
+                .by("answer", answers),
             Metric::counter("ask_wanted", "Questions to other people's lists", counters.wanted),
             Metric::counter("ask_remembered", "Questions to lists whose answer was remembered", counters.remembered),
             Metric::counter("ask_joined", "Questions to lists that were open already", counters.joined),

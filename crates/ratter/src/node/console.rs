@@ -15,7 +15,7 @@ use listings::{Refusal, Wish};
 use store::Asked;
 
 use super::names::ListInfo;
-use super::{CLOCK_STEP_MIN, Node, bulk, evidence, views};
+use super::{CLOCK_STEP_MIN, DnsblOutlet, Node, bulk, evidence, views};
 use crate::clock;
 
 /// Longest name of a person, in bytes.
@@ -220,12 +220,11 @@ impl Node {
     }
 
     fn dnsbl_status(&self) -> Option<DnsblStatus> {
-        Some(self.outlets.get()?.dnsbl.as_ref()?.status())
+        self.dnsbl().map(DnsblOutlet::status)
     }
 
     fn present_warnings(&self) -> Vec<String> {
-        let gate = self.outlets.get().and_then(|outlets| outlets.gates.dovecot.as_ref());
-        let of_gate = gate.map(::gates::io::Handle::warnings).unwrap_or_default();
+        let of_gate = self.outlets.get().map(|outlets| outlets.gates.warnings()).unwrap_or_default();
         let step = clock::step();
         let of_clock = (step >= CLOCK_STEP_MIN).then(|| {
             format!(
@@ -236,8 +235,7 @@ impl Node {
         let now = clock::now();
         let of_sensors = self.gauges().into_iter().filter_map(|gauge| gauge.warning(now)).collect::<Vec<_>>();
         let of_gate = of_gate.into_iter().map(str::to_owned);
-        let outlet = self.outlets.get().and_then(|outlets| outlets.dnsbl.as_ref());
-        let of_files = outlet.map(super::DnsblOutlet::warnings).unwrap_or_default();
+        let of_files = self.dnsbl().map(DnsblOutlet::warnings).unwrap_or_default();
         let of_lists = self.asking().map(super::Asking::warnings).unwrap_or_default();
         self.warnings
             .iter()
@@ -250,6 +248,7 @@ impl Node {
             .chain(self.actions.warnings())
             .chain(self.reporter_warnings())
             .chain(self.held_warnings())
+            .chain(self.blindness())
             .collect()
     }
 }
@@ -275,19 +274,22 @@ pub(super) fn check_width(subject: &Subject) -> Result<(), Fault> {
 
 /// The name of whoever gives an order, as he gives it: who may use the socket may use any name, so that it is no proof.
 pub(super) fn check_person(name: &str) -> Result<(), Fault> {
-    let is_fit = !name.trim().is_empty() && name.len() <= PERSON_BYTES_MAX && !name.chars().any(char::is_control);
     let fault =
         || Fault::bad(format!("`person` wants a name of 1 to {PERSON_BYTES_MAX} bytes without control characters"));
-    is_fit.then_some(()).ok_or_else(fault)
+    is_line(name, PERSON_BYTES_MAX).then_some(()).ok_or_else(fault)
 }
 
 /// The reason that a person gives.
 pub(super) fn check_reason(reason: &str) -> Result<&str, Fault> {
     let reason = reason.trim();
-    let is_fit = !reason.is_empty() && reason.len() <= REASON_BYTES_MAX && !reason.chars().any(char::is_control);
     let fault =
         || Fault::bad(format!("a reason of 1 to {REASON_BYTES_MAX} bytes is wanted, without control characters"));
-    is_fit.then_some(reason).ok_or_else(fault)
+    is_line(reason, REASON_BYTES_MAX).then_some(reason).ok_or_else(fault)
+}
+
+/// Whether a text of at most `most` bytes says something, and nothing that a terminal obeys.
+fn is_line(text: &str, most: usize) -> bool {
+    !text.trim().is_empty() && text.len() <= most && !text.chars().any(char::is_control)
 }
 
 /// The end that a person wants.

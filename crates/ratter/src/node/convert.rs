@@ -6,7 +6,7 @@ use std::time::Duration;
 use base::{EventKind, ListId};
 
 use super::names::{ListInfo, Names};
-use crate::config::{self, Config, Dnsbl, DovecotGate, HttpGate, List, Secret};
+use crate::config::{Config, Dnsbl, DovecotGate, HttpGate, List, Secret};
 
 /// Names of the lists and rules.
 pub(crate) fn names(config: &Config) -> Names {
@@ -18,17 +18,14 @@ pub(crate) fn names(config: &Config) -> Names {
 /// The names of the rules by their ids: the configured ones, and behind them those of the locks.
 pub(crate) fn rule_names(config: &Config) -> Vec<String> {
     let locks = rules::Lock::NAMES.into_iter().map(|(name, _)| name.to_owned());
-    config.rules.iter().map(|rule| rule.name.clone()).chain(locks).collect()
+    config.rules.iter().map(|rule| rule.name.to_string()).chain(locks).collect()
 }
 
 /// What the engine does.
 pub(crate) fn engine_settings(config: &Config) -> rules::Settings {
     rules::Settings {
-        rules: config.rules.iter().map(rule).collect(),
-        profile: match config.login.profile {
-            config::Profile::Smart => rules::Profile::Smart,
-            config::Profile::Text => rules::Profile::Text,
-        },
+        rules: config.rules.clone(),
+        profile: config.login.profile,
         known_for: config.login.known_addresses,
         proxies: config.login.trusted_proxies.clone(),
         tarpits_max: config.login.tarpits,
@@ -40,71 +37,19 @@ pub(crate) fn engine_settings(config: &Config) -> rules::Settings {
     }
 }
 
-fn rule(rule: &config::Rule) -> rules::Rule {
-    rules::Rule {
-        name: rule.name.as_str().into(),
-        on: match rule.on {
-            config::Trigger::Event(kind) => rules::Trigger::Event(kind),
-            config::Trigger::Blocked => rules::Trigger::Blocked,
-            config::Trigger::Listed => rules::Trigger::Listed,
-        },
-        by: match rule.by {
-            config::By::Address => rules::By::Address,
-            config::By::Login => rules::By::Login,
-            config::By::LoginOnly => rules::By::LoginOnly,
-            config::By::NoLogin => rules::By::NoLogin,
-            config::By::Sender => rules::By::Sender,
-            config::By::AnySender => rules::By::AnySender,
-            config::By::V4Bits24 => rules::By::Network(rules::Width::V4Bits24),
-            config::By::V6Bits56 => rules::By::Network(rules::Width::V6Bits56),
-            config::By::V6Bits48 => rules::By::Network(rules::Width::V6Bits48),
-        },
-        count: rule.count,
-        within: rule.within,
-        distinct: rule.distinct.map(|distinct| rules::Distinct {
-            of: match distinct.of {
-                config::Of::Address => rules::Of::Address,
-                config::Of::Login => rules::Of::Login,
-                config::Of::Guess => rules::Of::Guess,
-                config::Of::Message => rules::Of::Message,
-            },
-            at_least: distinct.at_least,
-        }),
-        unless_known: rule.unless_known,
-        per_good: rule.per_good,
-        reverse: rule.reverse.map(|reverse| match reverse {
-            config::ReverseName::Dynamic => rules::ReverseName::Dynamic,
-            config::ReverseName::Missing => rules::ReverseName::Missing,
-            config::ReverseName::Proper => rules::ReverseName::Proper,
-        }),
-        effect: match rule.effect {
-            config::Effect::Block { span, then } => rules::Effect::Block {
-                span,
-                then: match then {
-                    config::Then::Refuse => rules::Then::Refuse,
-                    config::Then::Tarpit(span) => rules::Then::Tarpit(span),
-                },
-            },
-            config::Effect::BlockAddresses { span } => rules::Effect::BlockAddresses { span },
-            config::Effect::BlockSender { span } => rules::Effect::BlockSender { span },
-            config::Effect::List { list, span } => rules::Effect::List { list, span },
-        },
-    }
-}
-
 /// How far back the rules look, and so how far back events are read again at a start: all events, and failed logins.
 pub(crate) fn memory(config: &Config) -> (Duration, Duration) {
     /// Of longer ago than this only failed logins are read: a month of all events would make a start too slow.
     const LONGEST: Duration = Duration::from_hours(24);
-    let span = |rule: &config::Rule| match rule.effect {
+    let span = |rule: &rules::Rule| match rule.effect {
         // While a subject is listed the rule forgets it, so that the windows from before the listing count too.
-        config::Effect::Block { span, .. } => rule.within + span,
-        config::Effect::BlockAddresses { .. } | config::Effect::BlockSender { .. } | config::Effect::List { .. } => {
+        rules::Effect::Block { span, .. } => rule.within + span,
+        rules::Effect::BlockAddresses { .. } | rules::Effect::BlockSender { .. } | rules::Effect::List { .. } => {
             rule.within
         }
     };
-    let longest = |rules: &mut dyn Iterator<Item = &config::Rule>| rules.map(span).max().unwrap_or_default();
-    let is_of_failures = |rule: &&config::Rule| rule.on == config::Trigger::Event(EventKind::LoginFailed);
+    let longest = |rules: &mut dyn Iterator<Item = &rules::Rule>| rules.map(span).max().unwrap_or_default();
+    let is_of_failures = |rule: &&rules::Rule| rule.on == rules::Trigger::Event(EventKind::LoginFailed);
     let of_failures = longest(&mut config.rules.iter().filter(is_of_failures));
     (longest(&mut config.rules.iter()).min(LONGEST), of_failures)
 }

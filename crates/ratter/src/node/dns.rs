@@ -9,11 +9,12 @@ use base::Timestamp;
 use dnsbl::access::{Access, AccessSettings, KeySecret};
 use dnsbl::io::{FeedServer, Server};
 use dnsbl::mirror::{MirrorState, Mirrors};
-use dnsbl::serve::{Outcome, Responder, Totals, Zones};
+use dnsbl::serve::{Outcome, Responder, Shield, Totals, Zones};
 use dnsbl::transfer::{History, TransferTotals, Transfers};
 use listings::Book;
 use store::KeptKey;
 
+use super::clients::Clients;
 use super::keys::Keys;
 use super::statics::FileZones;
 use super::{Node, convert, random, tls};
@@ -31,6 +32,7 @@ pub(super) struct DnsblOutlet {
     keys: Keys,
     files: Option<FileZones>,
     feed: Option<FeedServer>,
+    clients: Option<Clients>,
     _tls: Option<tls::Watch>,
 }
 
@@ -60,6 +62,7 @@ impl DnsblOutlet {
         let access = Arc::new(access);
         let keys = Keys::restore(Arc::clone(&access), secret, kept.keys);
         let feed = super::feed::start(config, book, &access, kept.history.as_ref())?;
+        let clients = Clients::start(&config.resolver, &access, book)?;
         let mut responder = Responder::with_access(zones, access);
         if let Some(statics) = statics {
             responder = responder.with_statics(Arc::clone(statics));
@@ -68,6 +71,7 @@ impl DnsblOutlet {
             let mirrors = Mirrors::new(settings.mirrors.iter().cloned()).map_err(|fault| cannot_serve(&[fault]))?;
             responder = responder.with_mirrors(Arc::new(mirrors));
         }
+        responder = responder.with_shield(Shield::new(Arc::clone(book), settings.unfiltered.iter().cloned()));
         if let (Some(transfers), Some(history)) = (&settings.transfers, kept.history) {
             let transfers = Transfers::new(transfers.clone(), history).map_err(|faults| cannot_serve(&faults))?;
             responder = responder.with_transfers(Arc::new(transfers));
@@ -77,7 +81,14 @@ impl DnsblOutlet {
         let threads = settings.threads.unwrap_or(processors);
         let mut server = Server::start(&settings.listen, Arc::clone(&responder), book, threads)?;
         let tls = settings.tls.as_ref().map(|tls| tls::start(&mut server, tls, book)).transpose()?;
-        Ok(Self { origin: settings.origin.clone(), server, responder, keys, files, feed, _tls: tls })
+        Ok(Self { origin: settings.origin.clone(), server, responder, keys, files, feed, clients, _tls: tls })
+    }
+
+    /// Has the reverse names looked up of clients that have asked where those are wanted.
+    pub(super) fn look_up_clients(&self) {
+        if let Some(clients) = &self.clients {
+            clients.look_up();
+        }
     }
 
     /// What was asked with keys since the last time, if it is time to keep it.
@@ -224,9 +235,9 @@ fn mirror_metrics(mirrors: &[MirrorState]) -> Vec<Metric> {
         Metric::gauge("dns_mirror_faulty", "1 while the last attempt to look for a newer zone has failed", 0)
             .by("zone", by(|mirror| u64::from(mirror.fault.is_some()))),
         Metric::counter("dns_mirror_attempts", "Attempts to look for newer zones, by what became of them", 0)
-            .by("end", ends.map(|(end, value)| (end.to_owned(), value))),
+            .by("end", ends),
         Metric::counter("dns_mirror_announcements", "Announcements of others, by whether they were heeded", 0)
-            .by("end", heard.map(|(end, value)| (end.to_owned(), value))),
+            .by("end", heard),
     ]
 }
 
@@ -242,19 +253,18 @@ fn transfer_metrics(totals: &TransferTotals) -> Vec<Metric> {
     ];
     let told = [("taken", totals.notified), ("unheard", totals.unheard)];
     vec![
-        Metric::counter("dns_transfers", "Requests of secondaries, by what became of them", 0)
-            .by("end", ends.map(|(end, value)| (end.to_owned(), value))),
+        Metric::counter("dns_transfers", "Requests of secondaries, by what became of them", 0).by("end", ends),
         Metric::counter("dns_transfer_fallbacks", "Differences sent as whole zones", totals.fallen_back),
         Metric::counter("dns_transfer_bytes", "Octets sent to secondaries", totals.bytes),
         Metric::counter("dns_notifications", "Changes announced to secondaries, by what became of it", 0)
-            .by("end", told.map(|(end, value)| (end.to_owned(), value))),
+            .by("end", told),
     ]
 }
 
 impl Node {
     fn blocklist(&self) -> Result<&DnsblOutlet, Fault> {
-        let outlet = self.outlets.get().and_then(|outlets| outlets.dnsbl.as_ref());
-        outlet.ok_or_else(|| Fault::refused("this node publishes no lists: there is no [dnsbl] in its configuration"))
+        self.dnsbl()
+            .ok_or_else(|| Fault::refused("this node publishes no lists: there is no [dnsbl] in its configuration"))
     }
 
     pub(super) fn keys(&self) -> Result<Vec<KeyView>, Fault> {
@@ -286,7 +296,7 @@ impl Node {
 
     /// Has the store keep what was asked with keys.
     pub(super) fn keep_key_counts(&self, of: impl Fn(&DnsblOutlet) -> Vec<KeptKey>) {
-        let counted = self.outlets.get().and_then(|outlets| outlets.dnsbl.as_ref()).map(of).unwrap_or_default();
+        let counted = self.dnsbl().map(of).unwrap_or_default();
         if !counted.is_empty() {
             self.store.push_keys(counted);
         }

@@ -47,8 +47,8 @@ impl ExportsOutlet {
         let limits = Limits { connections_max: config.limits.connections, ..Limits::default() };
         let service: Arc<dyn Service> = door.clone();
         let local_addr = listener.local_addr()?;
-        let listeners = vec![Listener::Tcp(listener)];
-        let server = Server::start("rspamd", listeners, Http::new(service), clock::now, limits)?;
+        let spoken = vec![(Http::new(service), vec![Listener::Tcp(listener)])];
+        let server = Server::start("rspamd", spoken, clock::now, limits)?;
         info!(listen = %local_addr, "taking rspamd's exports");
         Ok(Self { _server: server, local_addr, door })
     }

@@ -1,19 +1,15 @@
 //! The gates of a node: started together, and shown together.
 
-use std::net::TcpListener;
+mod shown;
+
 use std::sync::Arc;
 
-use ::gates::dovecot::Count as DovecotCount;
-use ::gates::io::{Connections, DovecotGate, Handle, HttpGate, Limits, LineGate, Listener};
-use ::gates::io::{MapGate, MilterGate, Place, PostfixGate, SaslGate, Steadiness, SteadyDoor};
-use ::gates::line::Count as LineCount;
-use ::gates::map::{Count as MapCount, Dialect};
-use ::gates::milter::Count as MilterCount;
+use ::gates::http::Http;
+use ::gates::io::{Limits, Listener, Place, Saslauthd, Server, Steadiness, SteadyDoor};
+use ::gates::map::{Dialect, Tables};
 use ::gates::policy::Node as MailNode;
-use ::gates::postfix::Count as PostfixCount;
-use ::gates::saslauthd::Count as SaslCount;
-use ::gates::web::Count as HttpCount;
-use ::gates::{Lists, Messages};
+use ::gates::session::Protocol;
+use ::gates::{Lists, Messages, dovecot, line, map, milter, postfix, saslauthd, weakforced, web};
 use anyhow::Context;
 use base::{Address, ListSet, Verdict};
 use console::api::GateStatus;
@@ -25,16 +21,19 @@ use super::{Node, convert};
 use crate::clock;
 use crate::config::{AskPolicy, AskingGate, Config, Fail, asked_by};
 
+use shown::Shown;
+
 /// What answers mail servers.
 pub(super) struct Gates {
     steadiness: Arc<Steadiness>,
-    pub(super) dovecot: Option<Handle>,
-    pub(super) http: Option<HttpGate>,
-    pub(super) line: Option<LineGate>,
-    pub(super) map: Option<MapGate>,
-    pub(super) postfix: Option<PostfixGate>,
-    pub(super) milter: Option<MilterGate>,
-    pub(super) saslauthd: Option<SaslGate>,
+    dovecot: Option<Arc<dovecot::Gate>>,
+    running: Vec<Running>,
+}
+
+/// A gate that answers.
+struct Running {
+    server: Server,
+    gate: Arc<dyn Shown>,
 }
 
 impl Lists for Node {
@@ -45,75 +44,67 @@ impl Lists for Node {
 
 /// Starts the gates that are configured.
 pub(super) fn start(config: &Config, node: &Arc<Node>) -> anyhow::Result<Gates> {
-    let limits = Limits { connections_max: config.limits.connections, ..Default::default() };
     let doors = Doors { config, node, steadiness: Arc::default() };
-    let dovecot = config.gates.dovecot.as_ref().map(|gate| {
-        let listener = TcpListener::bind(gate.listen)
-            .with_context(|| format!("Dovecot's gate cannot listen at {}", gate.listen))?;
-        let door = doors.of(gate.ask, AskingGate::Dovecot, gate.fail);
-        let api = ::gates::weakforced::Api::new(node.clone());
-        let gate = ::gates::dovecot::Gate::new(convert::dovecot_settings(gate), door).with_api(api);
-        anyhow::Ok(DovecotGate::start_on(listener, gate, clock::now, limits)?)
-    });
-    let http = config.gates.http.as_ref().map(|gate| {
-        let listeners = listeners(&gate.listen, "the HTTP gate")?;
-        let settings = convert::http_settings(gate)?;
-        let gate = ::gates::web::Gate::new(settings, doors.of(gate.ask, AskingGate::Http, gate.fail));
-        anyhow::Ok(HttpGate::start(listeners, gate, clock::now, limits)?)
-    });
-    let line = config.gates.line.as_ref().map(|gate| {
-        let listeners = listeners(&gate.listen, "the line gate")?;
-        let door = doors.of(gate.ask, AskingGate::Line, gate.fail);
-        anyhow::Ok(LineGate::start(listeners, door, clock::now, limits)?)
-    });
+    let mut gates = Gates { steadiness: Arc::clone(&doors.steadiness), dovecot: None, running: Vec::new() };
+    if let Some(dovecot) = &config.gates.dovecot {
+        let door = doors.of(dovecot.ask, AskingGate::Dovecot, dovecot.fail);
+        let api = weakforced::Api::new(node.clone());
+        let gate = Arc::new(dovecot::Gate::new(convert::dovecot_settings(dovecot), door).with_api(api));
+        gates.dovecot = Some(gate.clone());
+        let spoken = vec![(Http::new(gate.clone()), listeners(&[Place::Tcp(dovecot.listen)], "Dovecot's gate")?)];
+        gates.add(gate, spoken, config)?;
+    }
+    if let Some(http) = &config.gates.http {
+        let door = doors.of(http.ask, AskingGate::Http, http.fail);
+        let gate = Arc::new(web::Gate::new(convert::http_settings(http)?, door));
+        let spoken = vec![(Http::new(gate.clone()), listeners(&http.listen, "the HTTP gate")?)];
+        gates.add(gate, spoken, config)?;
+    }
+    if let Some(line) = &config.gates.line {
+        let gate = Arc::new(line::Gate::new(doors.of(line.ask, AskingGate::Line, line.fail)));
+        let spoken = vec![(gate.clone(), listeners(&line.listen, "the line gate")?)];
+        gates.add(gate, spoken, config)?;
+    }
     let mail = |policy, gate, fail| MailNode { door: doors.of(policy, gate, fail), ..mail_node(config, node) };
-    let map = config.gates.map.as_ref().map(|gate| {
-        let socketmap = (Dialect::Socketmap, listeners(&gate.socketmap, "the gate for socketmaps")?);
-        let tcp = (Dialect::Tcp, listeners(&gate.tcp, "the gate for tcp tables")?);
-        let mail = mail(gate.ask, AskingGate::Map, gate.fail);
-        anyhow::Ok(MapGate::start(vec![socketmap, tcp], mail, gate.settings, clock::now, limits)?)
-    });
-    let messages = mail_node(config, node).messages;
-    let both = |policy, gate, fail| MailNode { messages: Arc::clone(&messages), ..mail(policy, gate, fail) };
-    let postfix = config.gates.postfix.as_ref().map(|gate| {
-        let listeners = listeners(&gate.listen, "Postfix' gate")?;
-        let mail = both(gate.ask, AskingGate::Postfix, gate.fail);
-        anyhow::Ok(PostfixGate::start(listeners, mail, gate.settings, clock::now, limits)?)
-    });
-    let milter = config.gates.milter.as_ref().map(|gate| {
-        let listeners = listeners(&gate.listen, "the milter")?;
-        let mail = both(gate.ask, AskingGate::Milter, gate.fail);
-        anyhow::Ok(MilterGate::start(listeners, mail, gate.settings, clock::now, limits)?)
-    });
-    let saslauthd = config.gates.saslauthd.as_ref().map(|gate| {
-        let listeners = listeners(&gate.listen, "the gate before saslauthd")?;
-        anyhow::Ok(SaslGate::start(
-            listeners,
-            doors.steady(node.clone(), Verdict::Pass),
-            &gate.upstream,
-            clock::now,
-            limits,
-        )?)
-    });
-    Ok(Gates {
-        steadiness: Arc::clone(&doors.steadiness),
-        dovecot: dovecot.transpose()?,
-        http: http.transpose()?,
-        line: line.transpose()?,
-        map: map.transpose()?,
-        postfix: postfix.transpose()?,
-        milter: milter.transpose()?,
-        saslauthd: saslauthd.transpose()?,
-    })
+    if let Some(map) = &config.gates.map {
+        let gate = Arc::new(map::Gate::new(mail(map.ask, AskingGate::Map, map.fail), map.settings));
+        let spoken = vec![
+            (Tables::new(gate.clone(), Dialect::Socketmap), listeners(&map.socketmap, "the gate for socketmaps")?),
+            (Tables::new(gate.clone(), Dialect::Tcp), listeners(&map.tcp, "the gate for tcp tables")?),
+        ];
+        gates.add(gate, spoken, config)?;
+    }
+    let see_both = config.gates.postfix.is_some() && config.gates.milter.is_some();
+    let messages = see_both.then(Arc::<Messages>::default);
+    let both = |policy, gate, fail| MailNode { messages: messages.clone(), ..mail(policy, gate, fail) };
+    if let Some(postfix) = &config.gates.postfix {
+        let node = both(postfix.ask, AskingGate::Postfix, postfix.fail);
+        let gate = Arc::new(postfix::Gate::new(node, postfix.settings));
+        let spoken = vec![(gate.clone(), listeners(&postfix.listen, "Postfix' gate")?)];
+        gates.add(gate, spoken, config)?;
+    }
+    if let Some(milter) = &config.gates.milter {
+        let node = both(milter.ask, AskingGate::Milter, milter.fail);
+        let gate = Arc::new(milter::Gate::new(node, milter.settings));
+        let spoken = vec![(gate.clone(), listeners(&milter.listen, "the milter")?)];
+        gates.add(gate, spoken, config)?;
+    }
+    if let Some(saslauthd) = &config.gates.saslauthd {
+        let real = Arc::new(Saslauthd::at(&saslauthd.upstream));
+        let gate = Arc::new(saslauthd::Gate::new(doors.steady(node.clone(), Verdict::Pass), real));
+        let spoken = vec![(gate.clone(), listeners(&saslauthd.listen, "the gate before saslauthd")?)];
+        gates.add(gate, spoken, config)?;
+    }
+    Ok(gates)
 }
 
-/// What the gates of mail ask, with a memory of messages that is new.
+/// What the gates of mail ask, without a memory of messages.
 fn mail_node(config: &Config, node: &Arc<Node>) -> MailNode {
     MailNode {
         door: node.clone(),
         sending: node.clone(),
         lists: node.clone(),
-        messages: Arc::new(Messages::default()),
+        messages: None,
         names: config.lists.iter().map(|list| list.name.clone()).collect(),
         reads_log: !(config.sensors.is_empty() && config.journals.is_empty() && config.syslogs.is_empty()),
     }
@@ -155,179 +146,34 @@ impl Doors<'_> {
     }
 }
 
-/// The counts at Dovecot's gate that are reports.
-const REPORTED: [DovecotCount; 6] = [
-    DovecotCount::ReportedOk,
-    DovecotCount::ReportedFailed,
-    DovecotCount::ReportedRefused,
-    DovecotCount::ReportedOutage,
-    DovecotCount::ReportedNoGuess,
-    DovecotCount::ReportedNobody,
-];
-
 impl Gates {
+    /// Has a gate answer at its listeners.
+    fn add<P: Protocol>(
+        &mut self,
+        gate: Arc<dyn Shown>,
+        spoken: Vec<(P, Vec<Listener>)>,
+        config: &Config,
+    ) -> anyhow::Result<()> {
+        let limits = Limits { connections_max: config.limits.connections, ..Limits::default() };
+        let server = Server::start(&format!("{}-gate", gate.name()), spoken, clock::now, limits)
+            .with_context(|| format!("the gate `{}` has no thread", gate.name()))?;
+        self.running.push(Running { server, gate });
+        Ok(())
+    }
+
     pub(super) fn status(&self) -> Vec<GateStatus> {
-        let dovecot = self.dovecot.iter().map(|gate| {
-            let sum = |counts: &[DovecotCount]| counts.iter().map(|count| gate.counters().get(*count)).sum();
-            GateStatus {
-                name: "dovecot".to_owned(),
-                listen: gate.local_addr().to_string(),
-                asked: sum(&[DovecotCount::AskedBefore, DovecotCount::AskedAfter]),
-                reported: sum(&REPORTED),
-                malformed: sum(&[DovecotCount::OddFields, DovecotCount::NotJson]),
-            }
-        });
-        let line = self.line.iter().map(|gate| GateStatus {
-            name: "line".to_owned(),
-            listen: shown(gate.places()),
-            asked: gate.counters().get(LineCount::Asked),
-            reported: gate.counters().get(LineCount::ReportedOk) + gate.counters().get(LineCount::ReportedFailed),
-            malformed: gate.counters().get(LineCount::Malformed),
-        });
-        let http = self.http.iter().map(|gate| {
-            let (asked, own) = (gate.gate().asked(), gate.gate().counters());
-            GateStatus {
-                name: "http".to_owned(),
-                listen: shown(gate.places()),
-                asked: asked.get(LineCount::Asked) + own.get(HttpCount::Nginx),
-                reported: asked.get(LineCount::ReportedOk) + asked.get(LineCount::ReportedFailed),
-                malformed: asked.get(LineCount::Malformed) + own.get(HttpCount::PasswordsMalformed),
-            }
-        });
-        let map = self.map.iter().map(|gate| GateStatus {
-            name: "map".to_owned(),
-            listen: shown(&gate.places()),
-            asked: gate.counters().get(MapCount::Asked),
-            reported: 0,
-            malformed: gate.counters().get(MapCount::Malformed),
-        });
-        let postfix = self.postfix.iter().map(|gate| GateStatus {
-            name: "postfix".to_owned(),
-            listen: shown(gate.places()),
-            asked: gate.counters().get(PostfixCount::Asked),
-            reported: 0,
-            malformed: gate.counters().get(PostfixCount::Malformed),
-        });
-        let milter = self.milter.iter().map(|gate| {
-            let count = |count| gate.counters().get(count);
-            GateStatus {
-                name: "milter".to_owned(),
-                listen: shown(gate.places()),
-                asked: count(MilterCount::Connected) + count(MilterCount::Messages),
-                reported: count(MilterCount::UnknownRecipients) + count(MilterCount::RelayDenied),
-                malformed: count(MilterCount::Malformed),
-            }
-        });
-        let saslauthd = self.saslauthd.iter().map(|gate| GateStatus {
-            name: "saslauthd".to_owned(),
-            listen: shown(gate.places()),
-            asked: gate.counters().get(SaslCount::Asked),
-            reported: gate.counters().get(SaslCount::Ok) + gate.counters().get(SaslCount::Failed),
-            malformed: gate.counters().get(SaslCount::Malformed),
-        });
-        dovecot.chain(http).chain(line).chain(map).chain(postfix).chain(milter).chain(saslauthd).collect()
+        self.running.iter().map(Running::status).collect()
+    }
+
+    /// What Dovecot's gate has seen that somebody should look at.
+    pub(super) fn warnings(&self) -> Vec<&'static str> {
+        self.dovecot.as_ref().map(|gate| gate.warnings()).unwrap_or_default()
     }
 
     pub(super) fn metrics(&self) -> Vec<Metric> {
-        let failures = self.steadiness.counts().map(|(count, value)| (count.to_owned(), value));
-        let mut metrics = vec![
+        let failures =
             Metric::counter("gate_failures", "Questions and reports at gates that failed or were slow, by how", 0)
-                .by("count", failures),
-        ];
-        if let Some(gate) = &self.dovecot {
-            let counts = gate.counters().iter().map(|(count, value)| (count.name().to_owned(), value));
-            let connections = gate.connections();
-            metrics.extend([
-                Metric::gauge("dovecot_connections_open", "Connections at Dovecot's gate", connections.open as u64),
-                Metric::counter("dovecot_connections", "Connections at Dovecot's gate, by what became of them", 0)
-                    .by("end", ends(connections)),
-                Metric::counter("dovecot_gate", "Requests at Dovecot's gate, by what became of them", 0)
-                    .by("count", counts),
-            ]);
-        }
-        if let Some(gate) = &self.http {
-            let answers = gate.gate().asked().iter().map(|(count, value)| (count.name().to_owned(), value));
-            let counts = gate.gate().counters().iter().map(|(count, value)| (count.name().to_owned(), value));
-            let connections = gate.connections();
-            metrics.extend([
-                Metric::gauge("http_connections_open", "Connections at the HTTP gate", connections.open as u64),
-                Metric::counter("http_connections", "Connections at the HTTP gate, by what became of them", 0)
-                    .by("end", ends(connections)),
-                Metric::counter("http_gate", "Requests at the HTTP gate, by what became of them", 0)
-                    .by("count", answers.chain(counts)),
-            ]);
-        }
-        if let Some(gate) = &self.map {
-            let counts = gate.counters().iter().map(|(count, value)| (count.name().to_owned(), value));
-            let connections = gate.connections();
-            metrics.extend([
-                Metric::gauge("map_connections_open", "Connections at the look-up tables", connections.open as u64),
-                Metric::counter("map_connections", "Connections at the look-up tables, by what became of them", 0)
-                    .by("end", ends(connections)),
-                Metric::counter("map_gate", "Keys at the look-up tables, by what became of them", 0)
-                    .by("count", counts),
-            ]);
-        }
-        if let Some(gate) = &self.line {
-            let counts = gate.counters().iter().map(|(count, value)| (count.name().to_owned(), value));
-            let connections = gate.connections();
-            metrics.extend([
-                Metric::gauge("line_connections_open", "Connections at the line gate", connections.open as u64),
-                Metric::counter("line_connections", "Connections at the line gate, by what became of them", 0)
-                    .by("end", ends(connections)),
-                Metric::counter("line_gate", "Lines at the line gate, by what became of them", 0).by("count", counts),
-            ]);
-        }
-        if let Some(gate) = &self.postfix {
-            let counts = gate.counters().iter().map(|(count, value)| (count.name().to_owned(), value));
-            let connections = gate.connections();
-            metrics.extend([
-                Metric::gauge("postfix_connections_open", "Connections at Postfix' gate", connections.open as u64),
-                Metric::counter("postfix_connections", "Connections at Postfix' gate, by what became of them", 0)
-                    .by("end", ends(connections)),
-                Metric::counter("postfix_gate", "Requests at Postfix' gate, by what became of them", 0)
-                    .by("count", counts),
-            ]);
-        }
-        if let Some(gate) = &self.milter {
-            let counts = gate.counters().iter().map(|(count, value)| (count.name().to_owned(), value));
-            let connections = gate.connections();
-            metrics.extend([
-                Metric::gauge("milter_connections_open", "Connections at the milter", connections.open as u64),
-                Metric::counter("milter_connections", "Connections at the milter, by what became of them", 0)
-                    .by("end", ends(connections)),
-                Metric::counter("milter_gate", "Clients and messages at the milter, by what became of them", 0)
-                    .by("count", counts),
-            ]);
-        }
-        if let Some(gate) = &self.saslauthd {
-            let counts = gate.counters().iter().map(|(count, value)| (count.name().to_owned(), value));
-            let connections = gate.connections();
-            metrics.extend([
-                Metric::gauge("saslauthd_connections_open", "Connections before saslauthd", connections.open as u64),
-                Metric::counter("saslauthd_connections", "Connections before saslauthd, by what became of them", 0)
-                    .by("end", ends(connections)),
-                Metric::counter("saslauthd_gate", "Questions before saslauthd, by what became of them", 0)
-                    .by("count", counts),
-            ]);
-        }
-        metrics
+                .by("count", self.steadiness.counts());
+        core::iter::once(failures).chain(self.running.iter().flat_map(Running::metrics)).collect()
     }
-}
-
-/// The places of a gate, for people.
-fn shown(places: &[Place]) -> String {
-    places.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-}
-
-/// What became of connections, by the names of metrics.
-fn ends(connections: Connections) -> [(String, u64); 5] {
-    [
-        ("accepted", connections.accepted),
-        ("shed", connections.shed),
-        ("faulty", connections.faulty),
-        ("timed_out", connections.timed_out),
-        ("accept_failed", connections.accept_failed),
-    ]
-    .map(|(end, value)| (end.to_owned(), value))
 }

@@ -49,8 +49,7 @@ impl Node {
 
     fn engine_metrics(&self) -> Vec<Metric> {
         let counters = self.engine.counters();
-        let observed =
-            EventKind::ALL.iter().zip(counters.observed).map(|(kind, count)| (kind.name().to_owned(), count));
+        let observed = EventKind::ALL.iter().zip(counters.observed).map(|(kind, count)| (kind.name(), count));
         vec![
             Metric::counter("events", "Events observed, by kind", 0).by("kind", observed),
             Metric::counter("attempts_counted", "Attempts that rules counted", counters.counted),
@@ -184,7 +183,6 @@ impl Node {
             ("no-name", counters.no_name),
             ("unknown", counters.unknown),
         ];
-        let counts = counts.map(|(count, value)| (count.to_owned(), value));
         Some(Metric::counter("resolver", "Searches for reverse names, by what became of them", 0).by("count", counts))
     }
 

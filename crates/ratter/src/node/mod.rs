@@ -10,6 +10,7 @@ mod accounts;
 mod actions;
 mod asking;
 mod bulk;
+mod clients;
 mod console;
 mod convert;
 mod dns;
@@ -43,9 +44,11 @@ mod sensing;
 mod setup;
 mod statics;
 mod streams;
+mod systems;
 mod tls;
 mod versions;
 mod views;
+mod waiting;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -127,6 +130,8 @@ pub(crate) struct Node {
     standings_saved: AtomicU64,
     /// The lists of which people know that something waits, as bits; and how many canaries they know of.
     held_told: AtomicU32,
+    /// What waits for a person, over a restart.
+    waiting: waiting::WaitingFile,
     canaries_told: AtomicU64,
     /// Whether people know that counting is paused.
     outage_told: AtomicBool,
@@ -196,10 +201,19 @@ impl Node {
         self.expire_exceptions(now);
         self.tell_of_outage(now);
         self.tell_of_held(now);
+        self.keep_waiting(now, false);
         if self.book.expire(now) > 0 {
             self.store.wake();
         }
         self.keep_key_counts(|outlet| outlet.key_counts_due(now));
+        if let Some(dnsbl) = self.outlets.get().and_then(|outlets| outlets.dnsbl.as_ref()) {
+            dnsbl.look_up_clients();
+        }
+    }
+
+    /// The DNS server, if there is one and it has started.
+    fn dnsbl(&self) -> Option<&DnsblOutlet> {
+        self.outlets.get()?.dnsbl.as_ref()
     }
 
     /// Shows a sensor.

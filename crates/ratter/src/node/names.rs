@@ -42,6 +42,10 @@ impl Names {
         self.rules.get(usize::from(id.0)).map_or("unknown", String::as_str)
     }
 
+    pub(crate) fn rule_named(&self, name: &str) -> Option<RuleId> {
+        self.rules.iter().position(|rule| rule == name).map(|index| RuleId(index as u16))
+    }
+
     pub(crate) fn list_named(&self, name: &str) -> Option<(ListId, &ListInfo)> {
         self.lists().find(|(_, info)| info.name == name)
     }

@@ -23,6 +23,7 @@ use tracing::{info, warn};
 
 use super::Node;
 use super::sensing::Sensor;
+use super::systems::SystemsFile;
 use crate::clock;
 use crate::config::{self, Config};
 
@@ -58,6 +59,8 @@ pub(super) struct Sources {
     /// When each file was written that was read, and how long it was.
     read: BTreeMap<PathBuf, Option<(SystemTime, u64)>>,
     groups: Groups,
+    /// Which autonomous system an address belongs to: kept fresh with the others.
+    systems: Option<Arc<SystemsFile>>,
 }
 
 impl Sources {
@@ -73,10 +76,16 @@ impl Sources {
             state: node.state.clone(),
             read: BTreeMap::new(),
             groups: Groups::new(),
+            systems: node.asn_file.clone().map(SystemsFile::open),
         };
         sources.recall();
         sources.look();
         sources
+    }
+
+    /// The file of autonomous systems, if one is configured.
+    pub(super) const fn systems(&self) -> Option<&Arc<SystemsFile>> {
+        self.systems.as_ref()
     }
 
     /// The never-list of what is known now.
@@ -197,6 +206,7 @@ pub(super) fn start(mut sources: Sources, resolver: &config::Resolver, node: &Ar
             if looked >= LOOK_EVERY {
                 looked = Duration::ZERO;
                 is_new |= sources.look();
+                sources.systems.iter().for_each(|systems| systems.look());
             }
             if waited >= ASK_EVERY {
                 waited = Duration::ZERO;

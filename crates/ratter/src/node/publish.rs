@@ -72,6 +72,15 @@ impl Node {
         self.book.held().iter().map(|held| self.held_in_words(held)).collect()
     }
 
+    /// That nobody tells of logins which succeed.
+    pub(super) fn blindness(&self) -> Option<String> {
+        self.engine.is_blind(clock::now()).then(|| {
+            "failed logins were seen for a day, and none that succeeded: without those nobody knows who is at home where, so that rules \
+             for published lists want ten times as much of everybody; let Ratter read the lines of successful logins"
+                .to_owned()
+        })
+    }
+
     /// What waits, by list.
     pub(super) fn held_views(&self) -> Vec<HeldView> {
         let view = |held: Held| HeldView {

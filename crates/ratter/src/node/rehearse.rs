@@ -12,9 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{Address, Channel, Event, EventKind, Maker, PasswordTag, Subject, Tally, Timestamp};
+use base::{Address, Channel, Event, EventKind, Maker, Network, PasswordTag, Subject, Tally, Timestamp};
 use listings::{Book, NeverList};
-use rules::{Engine, ReverseName};
+use rules::{Engine, ReverseName, Systems};
 use serde::Deserialize;
 
 use super::convert;
@@ -59,6 +59,19 @@ struct Test {
     /// Who is on which lists then; nobody else is on any.
     #[serde(default)]
     listed: BTreeMap<String, Vec<String>>,
+    /// By network, the autonomous system that it belongs to.
+    #[serde(default)]
+    systems: BTreeMap<String, u32>,
+}
+
+/// Autonomous systems as a test has them.
+#[derive(Debug)]
+struct Given(Vec<(Network, u32)>);
+
+impl Systems for Given {
+    fn system_of(&self, address: Address) -> Option<u32> {
+        self.0.iter().find(|(network, _)| network.contains(address)).map(|(_, number)| *number)
+    }
 }
 
 /// What became of a test.
@@ -101,6 +114,12 @@ fn one(config: &Config, test: Test) -> Result<Rehearsed, String> {
     events.sort_by_key(|event| event.at);
     let after = test.after.as_deref().map_or(Ok(Duration::ZERO), parse_duration).map_err(at_test)?;
     let mut stage = Stage::new(config, &test.reverse_names).map_err(at_test)?;
+    let system = |(network, number): (&String, &u32)| {
+        let network = network.parse::<Network>().map_err(|_| format!("`{network}` is no network"))?;
+        Ok((network, *number))
+    };
+    let systems: Result<Vec<_>, String> = test.systems.iter().map(system).collect();
+    stage.engine = stage.engine.with_systems(Arc::new(Given(systems.map_err(at_test)?)));
     for (number, event) in events.iter().enumerate() {
         stage.play(number, event);
     }
@@ -141,16 +160,25 @@ fn read_line(line: &str, events: &mut Vec<Due>) -> Result<(), String> {
         let filled = |text: &str| text.replace(NUMBER, &number.to_string());
         let named = |text: &str| (text != "-").then(|| filled(text));
         let address = named(address).map(|text| text.parse().map_err(|_| format!("`{text}` is no address")));
-        let tag = password.map(filled).map(|text| text.parse().map_err(|_| format!("`{text}` is no number")));
+        let tag = password.map(filled).map(|text| read_password(&text));
         events.push(Due {
             at: begin.plus(every * number),
             kind,
             address: address.transpose()?,
             login: login.and_then(named),
-            password: tag.transpose()?.map(PasswordTag),
+            password: tag.transpose()?,
         });
     }
     Ok(())
+}
+
+/// `7`, the seventh password of its login; `same:7`, which is known to be the same for other logins, too.
+fn read_password(text: &str) -> Result<PasswordTag, String> {
+    let number = |digits: &str| digits.parse().map_err(|_| format!("`{text}` is no number"));
+    match text.strip_prefix("same:") {
+        Some(digits) => Ok(PasswordTag::of_password(number(digits)?)),
+        None => Ok(PasswordTag::of_guess(number(text)?)),
+    }
 }
 
 /// An engine with a book of its own, in the time of the test.
@@ -180,7 +208,7 @@ impl Stage {
         let book = Arc::new(Book::seeded(never, 0));
         // The same test gives the same answer: its keys need not be secret.
         let engine = Engine::new(convert::engine_settings(config), Arc::clone(&book), [0; 16]);
-        let rules = config.rules.iter().map(|rule| rule.name.clone()).collect();
+        let rules = config.rules.iter().map(|rule| rule.name.to_string()).collect();
         Ok(Self { names: convert::names(config), book, engine, reverse_names: known, made_by: BTreeSet::new(), rules })
     }
 

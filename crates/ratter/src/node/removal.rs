@@ -429,6 +429,29 @@ mod tests {
     }
 
     #[test]
+    fn a_record_is_the_token_or_no_proof() {
+        let token = "ratter-0123abcd";
+        let cases = [
+            (Data::Text(token.into()), true),
+            (Data::Text(format!(" {token} ").into()), true),
+            (Data::Text(token.to_uppercase().into()), false),
+            (Data::Text(format!("{token}0").into()), false),
+            (Data::Text(format!("v=x {token}").into()), false),
+            (Data::Text("".into()), false),
+            (Data::Name(format!("{token}.example.net").into()), true),
+            (Data::Name(format!("{}.example.net", token.to_uppercase()).into()), true),
+            (Data::Name(token.into()), true),
+            (Data::Name(format!("mail.{token}.example.net").into()), false),
+            (Data::Name(format!("{token}0.example.net").into()), false),
+            // An alias of whoever writes another zone.
+            (Data::Alias(format!("{token}.example.net").into()), false),
+        ];
+        for (data, wanted) in cases {
+            assert_eq!(says(&data, token), wanted, "{data:?}");
+        }
+    }
+
+    #[test]
     fn who_asks_for_others_uses_up_nothing_of_his_neighbours() {
         let (mut quotas, now) = (Quotas::new(), Timestamp::from_secs(1_795_000_000));
         let address = |text: &str| text.parse::<Address>().unwrap();

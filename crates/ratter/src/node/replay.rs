@@ -90,6 +90,10 @@ impl Replay {
         // Nobody can foresee the keys of a replay's hashes to any use, so that the secret need not be one: the same log
         // gives the same answer.
         let engine = Engine::new(convert::engine_settings(config), Arc::clone(&book), [0; 16]);
+        let engine = match config.node.asn_file.clone() {
+            Some(file) => engine.with_systems(super::systems::SystemsFile::open(file)),
+            None => engine,
+        };
         Self {
             names: convert::names(config),
             book,

@@ -74,8 +74,8 @@ impl ReportsOutlet {
         let limits = Limits { connections_max: config.limits.connections, ..Limits::default() };
         let service: Arc<dyn Service> = door.clone();
         let local_addr = listener.local_addr()?;
-        let listeners = vec![Listener::Tcp(listener)];
-        let server = Server::start("reports", listeners, Http::new(service), clock::now, limits)?;
+        let spoken = vec![(Http::new(service), vec![Listener::Tcp(listener)])];
+        let server = Server::start("reports", spoken, clock::now, limits)?;
         info!(listen = %local_addr, reporters = settings.reporters.len(), known = known.len(), "taking reports");
         Ok(Self { server, local_addr, door })
     }
@@ -115,8 +115,7 @@ impl ReportsOutlet {
         let connections = self.server.connections();
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         vec![
-            Metric::counter("reports", "Reports of others, by what became of them", 0)
-                .by("end", by_end.map(|(end, count)| (end.to_owned(), count))),
+            Metric::counter("reports", "Reports of others, by what became of them", 0).by("end", by_end),
             Metric::counter("reports_taken", "Reports of others that were taken, by reporter", 0)
                 .by("reporter", by_reporter),
             Metric::gauge("reporter_weight", "What the word of each reporter weighs, in hundredths", 0)

@@ -103,7 +103,10 @@ impl Sensor {
     pub(super) fn start(work: impl FnOnce(&AtomicBool) + Send + 'static) -> anyhow::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let signal = Arc::clone(&stop);
-        let thread = std::thread::Builder::new().name("sensor".into()).spawn(move || work(&signal))?;
+        let thread = std::thread::Builder::new().name("sensor".into()).spawn(move || {
+            sensors::io::ask_for_short_turns();
+            work(&signal);
+        })?;
         Ok(Self { stop, thread: Some(thread) })
     }
 

@@ -25,6 +25,7 @@ use super::protect::Sources;
 use super::reports::ReportsOutlet;
 use super::sending::SendingLimits;
 use super::sensing::Sensor;
+use super::waiting::WaitingFile;
 use super::{Keeper, Node, Outlets, convert, journal};
 use crate::clock;
 use crate::config::{self, Config};
@@ -50,6 +51,7 @@ impl Drop for Running {
         self.node.keep_key_counts(DnsblOutlet::key_counts);
         self.node.save_standings();
         self.node.save_accounts(usize::MAX);
+        self.node.keep_waiting(clock::now(), true);
         if let Err(error) = self.node.store.close() {
             warn!(%error, "not everything is in the file; log lines will be read again at the next start");
         }
@@ -84,6 +86,10 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
     let kept = Kept { secret: restored.secret, keys: core::mem::take(&mut restored.keys), history: history.clone() };
     let start_dns = || config.dnsbl.as_ref().map(|dns| DnsblOutlet::start(config, dns, &book, kept)).transpose();
     let engine = Engine::new(convert::engine_settings(config), Arc::clone(&book), restored.secret);
+    let engine = match sources.systems() {
+        Some(systems) => engine.with_systems(Arc::<super::systems::SystemsFile>::clone(systems)),
+        None => engine,
+    };
     // With an image DNS answers from here on, while the listings themselves are read; without one it would deny them.
     let dnsbl = if let Some(shown) = shown {
         book.show(restored.serial, &shown);
@@ -96,6 +102,7 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
     };
     // What was in force before is no change: the brake measures from here on.
     book.guard(super::publish::limits(config));
+    let waiting = WaitingFile::open(&config.node.state, &names, &book);
     let actions = Arc::new(Actions::start(config, &names, &book, now)?);
     let (happenings, _) = broadcast::channel(HAPPENINGS_QUEUED_MAX);
     let node = Arc::new(Node {
@@ -124,6 +131,7 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         outage_told: AtomicBool::new(false),
         removals: super::removal::Tallies::default(),
         held_told: AtomicU32::new(0),
+        waiting,
         canaries_told: AtomicU64::new(0),
         secret: restored.secret,
         outlets: OnceLock::new(),
@@ -223,10 +231,11 @@ fn start_store(
     history: Option<Arc<History>>,
     actions: &Arc<Actions>,
 ) -> anyhow::Result<Store> {
-    let (book, names, tell, actions) = (Arc::clone(book), Arc::clone(names), happenings.clone(), Arc::clone(actions));
+    let mut teller = journal::Teller::new(Arc::clone(names), happenings.clone());
+    let (book, actions) = (Arc::clone(book), Arc::clone(actions));
     Ok(opened.start(move |entries| {
         let before = entries.len();
-        journal::drain(&book, &names, &tell, history.as_deref(), entries);
+        teller.drain(clock::now(), &book, history.as_deref(), entries);
         actions.push(&entries[before..]);
     })?)
 }

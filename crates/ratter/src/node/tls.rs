@@ -66,7 +66,7 @@ pub(super) fn fault(identity: &Tls) -> Option<String> {
 
 pub(super) fn metrics(statistics: &Statistics, identity: &Tls) -> Vec<Metric> {
     let [shed, idle, broken] = statistics.tls_closed;
-    let closed = [("shed", shed), ("idle", idle), ("broken", broken)].map(|(why, count)| (why.to_owned(), count));
+    let closed = [("shed", shed), ("idle", idle), ("broken", broken)];
     vec![
         Metric::counter("dns_tls_queries", "DNS queries that came by TLS", statistics.tls_messages),
         Metric::counter("dns_tls_connections", "Connections for DNS over TLS", statistics.tls_accepted),

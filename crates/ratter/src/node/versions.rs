@@ -4,9 +4,9 @@
 //! moment since is known, whatever the configuration says later.
 
 use base::Timestamp;
+use rules::Rule;
 
 use super::Node;
-use crate::config::Rule;
 
 /// Most marks of one rule that are looked at, the newest.
 const MARKS_MAX: usize = 1000;

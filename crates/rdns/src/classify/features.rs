@@ -50,7 +50,28 @@ const GRAM_LEN_MAX: usize = 5;
 const GRAM_LEN_MIN: usize = 3;
 
 /// Reads all facts of a name.
+#[cfg(feature = "train")]
 pub(super) fn read(name: &Name, address: Option<IpAddr>, tables: &Tables, facts: &mut Facts) -> (Marks, Kinds) {
+    let kinds = read_zone(name, tables, facts);
+    (read_host(name, address, kinds, tables, facts), kinds)
+}
+
+/// Reads the facts of the registrable domain, which all names below it have.
+pub(super) fn read_zone(name: &Name, tables: &Tables, facts: &mut Facts) -> Kinds {
+    brand(name, facts);
+    let kinds = tables.brands.kinds(name.brand());
+    facts.small(Role::Mark, &[b'b', kinds.bits()]);
+    kinds
+}
+
+/// Reads the facts of what stands before it.
+pub(super) fn read_host(
+    name: &Name,
+    address: Option<IpAddr>,
+    kinds: Kinds,
+    tables: &Tables,
+    facts: &mut Facts,
+) -> Marks {
     let host = name.host();
     let numbers = Numbers::read(name.chosen());
     let mut marks = Marks {
@@ -59,14 +80,11 @@ pub(super) fn read(name: &Name, address: Option<IpAddr>, tables: &Tables, facts:
         is_bare: host.is_empty(),
         ..Marks::default()
     };
-    brand(name, facts);
-    let kinds = tables.brands.kinds(name.brand());
-    facts.small(Role::Mark, &[b'b', kinds.bits()]);
     host_words(host, &tables.words, &mut marks, facts);
     grams(host, &marks, facts);
     shape(name, &numbers, &marks, facts);
     beside_brand(host, &marks, kinds, facts);
-    (marks, kinds)
+    marks
 }
 
 /// Characters with room behind them, so that eight can be read from each place at once.

@@ -20,6 +20,7 @@ mod model;
 mod name;
 mod numbers;
 mod prior;
+mod session;
 mod spelled;
 mod suffix;
 #[cfg(test)]
@@ -37,9 +38,11 @@ pub use forms::{Form, Writing};
 pub use judge::{Piece, Reason, Verdict};
 pub use model::Model;
 pub use name::NAME_MAX;
+pub use session::{SESSION_ZONES, Session};
 pub use words::Mark;
 pub use zones::Network;
 
+use brand::Kinds;
 use facts::{Facts, Word};
 use features::Tables;
 use judge::Case;
@@ -100,29 +103,60 @@ impl Classifier {
 
     /// The class of the name that an address has, and why. An address that is not known may be none.
     pub fn classify(&self, address: Option<IpAddr>, name: &[u8]) -> Verdict {
-        self.judge(address, name, |_| false)
+        self.judge(address, name, |name| self.of_zone(name), |_| false)
+    }
+
+    /// For many names one after the other.
+    pub fn session(&self) -> Session<'_> {
+        Session::new(self)
     }
 
     /// The same with what was learnt of the zone.
     pub fn classify_with(&self, conventions: &Conventions, address: Option<IpAddr>, name: &[u8]) -> Verdict {
-        self.judge(address, name, |name| conventions.knows(name))
+        self.judge(address, name, |name| self.of_zone(name), |name| conventions.knows(name))
     }
 
-    fn judge(&self, address: Option<IpAddr>, name: &[u8], is_learnt: impl Fn(&[u8]) -> bool) -> Verdict {
+    fn judge(
+        &self,
+        address: Option<IpAddr>,
+        name: &[u8],
+        of_zone: impl FnOnce(&Name) -> OfZone,
+        is_learnt: impl Fn(&[u8]) -> bool,
+    ) -> Verdict {
         let Some(name) = Name::read(name) else { return judge::no_name() };
+        let OfZone { sums, facts: first, kinds, network } = of_zone(&name);
         let mut facts = Facts::new();
-        let (marks, kinds) = features::read(&name, address, &self.tables, &mut facts);
-        let sums = self.model.weigh(facts.all());
+        facts.leave(first);
+        let marks = features::read_host(&name, address, kinds, &self.tables, &mut facts);
+        let sums = self.model.weigh(sums, facts.since(first));
         let mut strongest = Strongest::default();
         for &word in facts.words() {
             strongest.see(word, self.model.of_word(word));
         }
-        let network = self.zones.get(name.zone());
         let prior = prior::of_name(&marks, kinds);
         let zone = prior::of_zone(&marks, network);
         let [generated, dynamic] = [0, 1].map(|i| model::log_odds(sums[i]) + prior[i] + zone[i]);
         let is_learnt = is_learnt(name.text());
         judge::decide(&Case { name: &name, generated, dynamic, marks, network, is_learnt, strongest: strongest.places })
+    }
+}
+
+/// What the registrable domain of a name says, which is the same for all names below it.
+#[derive(Clone, Copy)]
+struct OfZone {
+    sums: [i32; 2],
+    /// How many facts that was.
+    facts: usize,
+    kinds: Kinds,
+    network: Option<Network>,
+}
+
+impl Classifier {
+    fn of_zone(&self, name: &Name) -> OfZone {
+        let mut facts = Facts::new();
+        let kinds = features::read_zone(name, &self.tables, &mut facts);
+        let sums = self.model.weigh(self.model.bias(), facts.since(0));
+        OfZone { sums, facts: facts.len(), kinds, network: self.zones.get(name.zone()) }
     }
 }
 

@@ -47,9 +47,15 @@ impl Model {
         MAGIC.iter().copied().chain(pairs.flatten().flat_map(|weight| weight.to_le_bytes())).collect()
     }
 
-    /// What the facts add to each question, in steps. There are far too few facts to add up to more than fits.
-    pub(super) fn weigh(&self, facts: &[u16]) -> [i32; 2] {
-        facts.iter().fold(self.bias.map(i32::from), |sums, &fact| {
+    /// What every name has, in steps.
+    pub(super) fn bias(&self) -> [i32; 2] {
+        self.bias.map(i32::from)
+    }
+
+    /// What was added to each question so far, and what the facts add, in steps. There are far too few facts to add up to
+    /// more than fits.
+    pub(super) fn weigh(&self, before: [i32; 2], facts: &[u16]) -> [i32; 2] {
+        facts.iter().fold(before, |sums, &fact| {
             let [generated, dynamic] = self.weights[usize::from(fact)];
             [sums[0].wrapping_add(i32::from(generated)), sums[1].wrapping_add(i32::from(dynamic))]
         })

@@ -2,6 +2,18 @@
 
 use super::forms::{Form, Writing};
 
+/// The values of hexadecimal digits; [`NO_DIGIT`] for all other bytes.
+const HEX: [u8; 256] = {
+    let mut table = [NO_DIGIT; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        table[b"0123456789abcdef"[digit as usize] as usize] = digit;
+        digit += 1;
+    }
+    table
+};
+const NO_DIGIT: u8 = 255;
+
 /// The address in a run of letters and digits of the name.
 pub(super) fn v4(octets: [u8; 4], text: &[u8]) -> Option<Form> {
     let address = Spellings::of(octets);
@@ -44,13 +56,17 @@ impl Spellings {
         let mut value = 0_u64;
         let mut digits = 0;
         for (at, &byte) in run.iter().enumerate() {
-            let Some(digit) = (byte as char).to_digit(16) else {
+            let digit = HEX[usize::from(byte)];
+            if digit == NO_DIGIT {
                 digits = 0;
                 continue;
-            };
+            }
             value = (value << 4 | u64::from(digit)) & 0xffff_ffff;
             digits += 1;
-            let is_end = run.get(at + 1).is_none_or(|next| !next.is_ascii_hexdigit());
+            if digits < 4 {
+                continue;
+            }
+            let is_end = run.get(at + 1).is_none_or(|next| HEX[usize::from(*next)] == NO_DIGIT);
             if digits >= 8 && (value == u64::from(self.value) || value == u64::from(self.value.swap_bytes())) {
                 return Some((Writing::Hex, 4, at - 7, 8));
             }
@@ -80,15 +96,17 @@ impl Spellings {
                 }
             }
         }
+        if len < 4 {
+            return None;
+        }
         let (packed, ends) = packed(self.octets);
         let all = &packed[..ends[3]];
-        if len >= 4 && digits == all {
+        if digits == all {
             return Some((Writing::Packed, 4, start, len));
         }
         // `1678993x53`: the last octet stands apart.
         let rest = &run[start + len..];
-        let is_apart = len >= 4
-            && digits == &packed[..ends[2]]
+        let is_apart = digits == &packed[..ends[2]]
             && rest.len() > 1
             && rest[0].is_ascii_alphabetic()
             && rest[1..] == packed[ends[2]..ends[3]];

@@ -109,7 +109,7 @@ impl Engine {
         for overflown in overflown {
             self.enact(now, attempt, &overflown);
         }
-        self.besiege(attempt);
+        self.besiege(now, attempt);
         true
     }
 
@@ -137,6 +137,7 @@ impl Engine {
         let is_own_home = is_known(attempt, by_login.as_ref().map(|(_, shard)| &**shard));
         let blames_address = self.blames_address(attempt, seen, is_own_home);
         let is_home = seen.is_known || is_own_home;
+        let seen = Seen { is_blind: self.is_blind(attempt.at), ..seen };
         let scene = Scene { snapshot: &snapshot, is_home, seen, blames_address };
         if let Some((login, shard)) = &mut by_login {
             self.count_by_login(attempt, *login, shard, &scene, overflown);

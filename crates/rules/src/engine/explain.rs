@@ -5,6 +5,7 @@ use core::time::Duration;
 use base::{Address, Network, RuleId, Subject, Timestamp};
 
 use super::{Engine, SHARDS, hold};
+use crate::owners::Seen;
 use crate::plan::{Bar, Counting, Group};
 use crate::{Filled, Key, Windows};
 
@@ -70,7 +71,7 @@ impl Engine {
     fn explain_network(&self, now: Timestamp, network: Network) -> Vec<Level> {
         let key = self.keys.network(network);
         let shard = hold(&self.addresses[key.shard(SHARDS)]);
-        let seen = shard.homes.seen(key, now);
+        let seen = Seen { is_blind: self.is_blind(now), ..shard.homes.seen(key, now) };
         let counted = |(group, table): (&Group, &Windows)| -> Vec<Level> {
             let one = |rule: &Counting| {
                 let good = shard.good_within(key, now, rule);

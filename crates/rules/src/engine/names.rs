@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use base::{Address, Maker, Network, Subject, Timestamp};
 
 use super::{Engine, hold};
-use crate::Overflow;
 use crate::plan::Counting;
 use crate::settings::ReverseName;
+use crate::{Overflow, Shape, Windows};
 
 /// How long a listing waits for a reverse name: the proof that there is none takes some minutes.
 pub const NAME_WAIT: Duration = Duration::from_mins(15);
@@ -19,6 +19,11 @@ pub const NAME_WAIT: Duration = Duration::from_mins(15);
 pub const WAITING_MAX: usize = 8192;
 /// Listings whose reverse name is asked again and again; those beyond end by their time alone.
 pub const RECHECKED_MAX: usize = 1_000_000;
+/// Whoever comes to what a rule wants of a proper name in so many different hours of a day, while nobody can tell his name, is
+/// taken to have one: a reverse zone that never answers shelters nobody for ever.
+pub const UNNAMED_HOURS: u16 = 4;
+/// Addresses that are watched for that; those that were quiet for longest give way.
+const UNNAMED_MAX: usize = 16_384;
 /// Who takes a listing back whose reverse name is gone, in the journal.
 pub const BY_REVERSE_NAME: &str = "reverse name";
 
@@ -39,6 +44,12 @@ pub(super) struct Names {
     wanted: VecDeque<Address>,
     /// Listings that rest on a name, by when it is asked again.
     rechecks: BTreeSet<(Timestamp, Network)>,
+}
+
+/// The memory of those whose name nobody can tell.
+pub(super) fn unnamed() -> Windows {
+    let hours = Shape { count: UNNAMED_HOURS, distinct: UNNAMED_HOURS, span: Duration::from_hours(24) };
+    Windows::new(&[hours], UNNAMED_MAX)
 }
 
 impl Names {
@@ -82,7 +93,7 @@ impl Engine {
         };
         let party = address.aggregate();
         let Some(name) = name else {
-            self.tallies.names_missed.add(waiting.len() as u64);
+            self.name_missed(now, party, &waiting);
             return;
         };
         self.end_what_rested_on_another(now, party, name);
@@ -123,11 +134,31 @@ impl Engine {
 
     /// Forgets who waited too long.
     pub(super) fn forget_names(&self, now: Timestamp) {
-        let mut names = hold(&self.names);
-        while let Some((due, address)) = names.deadlines.first().copied().filter(|(due, _)| *due <= now) {
-            names.deadlines.remove(&(due, address));
-            let missed = names.waiting.remove(&address).map_or(0, |(_, waiting)| waiting.len());
-            self.tallies.names_missed.add(missed as u64);
+        loop {
+            let (address, waiting) = {
+                let mut names = hold(&self.names);
+                let due = names.deadlines.first().copied().filter(|(due, _)| *due <= now);
+                let Some((due, address)) = due else { return };
+                names.deadlines.remove(&(due, address));
+                (address, names.waiting.remove(&address).map(|(_, waiting)| waiting).unwrap_or_default())
+            };
+            self.name_missed(now, address.aggregate(), &waiting);
+        }
+    }
+
+    /// Nobody could tell the name, which by itself lists nobody. Who goes on like that for hours is listed as if he had a
+    /// proper one: for what he does, by the rules that want most.
+    fn name_missed(&self, now: Timestamp, party: Network, waiting: &[Waiting]) {
+        self.tallies.names_missed.add(waiting.len() as u64);
+        for Waiting { counting, overflow } in
+            waiting.iter().filter(|it| it.counting.reverse == Some(ReverseName::Proper))
+        {
+            let key = self.keys.relapse(party, counting.effect.list());
+            let hour = (overflow.last.as_secs() / 3600) as u32;
+            let is_long = hold(&self.unnamed).observe(key, 0, overflow.last, [hour]).is_some();
+            if is_long {
+                self.list(now, counting, overflow, &party.into());
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use super::count::{Attempt, Mode, Word};
 use super::{Engine, Named, Placed, hold};
 use crate::owners::Owner;
 use crate::sessions::{Failure, News, Report, Session, alone};
-use crate::settings::Trigger;
+use crate::settings::{Profile, Trigger};
 
 /// How far ahead of our clock an event may lie. What is further ahead comes from a clock that is wrong, and is taken
 /// as of now, lest it make everything else look old.
@@ -131,6 +131,9 @@ impl Engine {
         if event.kind == EventKind::LoginOk && event.tally == Tally::Refused {
             return self.turned_away(event, attempt);
         }
+        if event.kind == EventKind::LoginFailed {
+            self.familiarity.failed(attempt.at);
+        }
         self.remember_good(event.kind, attempt);
         self.confirm_reports(now, event.kind, attempt);
         let session = self.session_of(event, attempt.address);
@@ -144,6 +147,7 @@ impl Engine {
             }
             (_, _) => alone(event.tally),
         };
+        let news = self.without_repetition(event, attempt, news);
         Taken { counted: self.count_news(now, attempt, news), owner, healed }
     }
 
@@ -193,6 +197,24 @@ impl Engine {
         news
     }
 
+    /// A client that is refused offers the same password once more by itself, and where the passwords are known that does not
+    /// count. Where a log tells no more than how many attempts a connection made, one of several is taken for that, if the
+    /// login is somebody's.
+    fn without_repetition(&self, event: &Event<'_>, attempt: &Attempt<'_>, news: News) -> News {
+        let is_told_in_all = matches!(event.tally, Tally::Total(_)) && attempt.password.is_none();
+        match (news, attempt.login) {
+            (News::Attempts(new @ 2..), Some(login))
+                if is_told_in_all
+                    && self.settings.profile == Profile::Smart
+                    && self.login_shard(login.key).owners.is_owned(login.key, attempt.at) =>
+            {
+                self.tallies.repeated_password.one();
+                News::Attempts(new - 1)
+            }
+            (news, _) => news,
+        }
+    }
+
     /// Counts what is new.
     pub(super) fn count_news(&self, now: Timestamp, attempt: &Attempt<'_>, news: News) -> u16 {
         match news {
@@ -226,7 +248,11 @@ impl Engine {
         let login = attempt.login?;
         let place = attempt.address.filter(|address| !address.is_proxy);
         let network = place.map(|place| place.network);
-        let is_news = self.login_shard(login.key).owners.succeeded(login.key, network, attempt.password, attempt.at);
+        let is_news = {
+            let owners = &mut self.login_shard(login.key).owners;
+            self.familiarity.succeeded(owners.is_owned(login.key, attempt.at), attempt.at);
+            owners.succeeded(login.key, network, attempt.password, attempt.at)
+        };
         let place = place?;
         self.remember_home(place.address, place.network, login.key, attempt.at);
         (is_news && attempt.mode == Mode::Live).then(|| owner_of(login, place, attempt))

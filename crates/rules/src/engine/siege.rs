@@ -19,6 +19,14 @@ use crate::{Key, Overflow, Windows};
 
 /// How long after its last attempt a stranger may still log in and be none.
 pub const PROBATION: Duration = Duration::from_mins(1);
+/// The same where strangers come so fast that few of them can be honest: where as many as the rule wants came within a
+/// third of an hour.
+pub const PROBATION_MIN: Duration = Duration::from_secs(20);
+/// Strangers who come within so many times the grace make it as short as that.
+const PACE: u32 = 60;
+/// The same for one who tries a login that is nobody's: in which nobody has logged in for as long as an address is known,
+/// although this node knows its people.
+pub const PROBATION_AT_NOBODYS: Duration = Duration::from_secs(10);
 /// Strangers that are waited for at once; those beyond are let go until their next attempt.
 pub const PROBATION_MAX: usize = 65_536;
 
@@ -38,7 +46,24 @@ pub(super) fn tables(sieges: &[Siege], subjects_max: usize) -> Box<[Windows<2>]>
 #[derive(Debug, Default)]
 pub(super) struct Probation {
     due: BTreeSet<(Timestamp, Network)>,
-    strangers: HashMap<Network, (Timestamp, Counting, Overflow)>,
+    strangers: HashMap<Network, Waiting>,
+}
+
+/// One of them.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    due: Timestamp,
+    /// The login he tried first, if the mail server names it.
+    login: Option<Key>,
+    counting: Counting,
+    overflow: Overflow,
+}
+
+/// What a stranger tried, and how long he may still log in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tried {
+    pub(super) login: Option<Key>,
+    pub(super) grace: Duration,
 }
 
 impl Probation {
@@ -46,25 +71,33 @@ impl Probation {
         self.due.first().map(|(due, _)| *due)
     }
 
-    /// Waits for a stranger from his first attempt on; whether there is room.
-    fn begin(&mut self, stranger: Network, counting: &Counting, overflow: Overflow) -> bool {
-        if let Some((_, _, waiting)) = self.strangers.get_mut(&stranger) {
-            waiting.last = waiting.last.max(overflow.last);
+    /// Waits for a stranger from his first attempt on; whether there is room. Who mistypes tries the same login again: for
+    /// one who fails at another there is nothing to wait for.
+    fn begin(&mut self, stranger: Network, counting: &Counting, overflow: Overflow, tried: Tried) -> bool {
+        if let Some(waiting) = self.strangers.get_mut(&stranger) {
+            let is_another = waiting.login.zip(tried.login).is_some_and(|(first, login)| first != login);
+            let grace = if is_another { Duration::ZERO } else { tried.grace };
+            let due = waiting.due.min(overflow.last.plus(grace));
+            waiting.overflow.last = waiting.overflow.last.max(overflow.last);
+            waiting.login = waiting.login.or(tried.login);
+            self.due.remove(&(waiting.due, stranger));
+            self.due.insert((due, stranger));
+            waiting.due = due;
             return true;
         }
         if self.strangers.len() >= PROBATION_MAX {
             return false;
         }
-        let due = overflow.last.plus(PROBATION);
+        let due = overflow.last.plus(tried.grace);
         self.due.insert((due, stranger));
-        self.strangers.insert(stranger, (due, *counting, overflow));
+        self.strangers.insert(stranger, Waiting { due, login: tried.login, counting: *counting, overflow });
         true
     }
 
     fn pop_due(&mut self, now: Timestamp) -> Option<(Network, Counting, Overflow)> {
         let (due, stranger) = self.due.first().copied().filter(|(due, _)| *due <= now)?;
         self.due.remove(&(due, stranger));
-        let (_, counting, overflow) = self.strangers.remove(&stranger)?;
+        let Waiting { counting, overflow, .. } = self.strangers.remove(&stranger)?;
         Some((stranger, counting, overflow))
     }
 }
@@ -72,10 +105,10 @@ impl Probation {
 impl Engine {
     /// Remembers a stranger's failure at a login, and has him watched if the login is besieged; those who besieged it
     /// before, too, when it has just come to that.
-    pub(super) fn besiege(&self, attempt: &Attempt<'_>) {
+    pub(super) fn besiege(&self, now: Timestamp, attempt: &Attempt<'_>) {
         let Some(place) = attempt.address.filter(|place| !place.is_proxy && !place.is_never_listed) else { return };
         let is_failure = attempt.trigger == Trigger::Event(EventKind::LoginFailed);
-        if self.plan.sieges.is_empty()
+        if self.plan.sieges.is_empty() && self.plan.suspects.is_empty()
             || !is_failure
             || attempt.word != Word::Own
             || !self.is_stranger(place.network, attempt.at)
@@ -83,6 +116,7 @@ impl Engine {
             return;
         }
         let login = attempt.login.map(|login| login.key);
+        let is_nobodys = login.is_some_and(|login| self.is_nobodys(login, attempt.at));
         for (number, siege) in self.plan.sieges.iter().enumerate() {
             let key = match (siege.is_nameless, login) {
                 (true, None) => self.keys.number(NAMELESS),
@@ -90,11 +124,26 @@ impl Engine {
                 (true, Some(_)) | (false, None) => continue,
             };
             for (stranger, overflow) in self.strangers_at(number, siege, key, attempt.at, place.network) {
-                if !hold(&self.probation).begin(stranger, &siege.counting, overflow) {
-                    self.tallies.strangers_missed.one();
-                }
+                let pace = overflow.last.since(overflow.first) / PACE;
+                let grace = if is_nobodys { PROBATION_AT_NOBODYS } else { pace.clamp(PROBATION_MIN, PROBATION) };
+                self.watch(stranger, &siege.counting, overflow, Tried { login, grace });
             }
         }
+        self.suspect(attempt, place.network);
+        // One who has no grace left is refused the next time.
+        self.end_probation(now, attempt.mode);
+    }
+
+    /// Waits whether a stranger logs in after all.
+    pub(super) fn watch(&self, stranger: Network, counting: &Counting, overflow: Overflow, tried: Tried) {
+        if !hold(&self.probation).begin(stranger, counting, overflow, tried) {
+            self.tallies.strangers_missed.one();
+        }
+    }
+
+    /// Whether nobody logs in to the login: a node that has just begun to look does not know.
+    fn is_nobodys(&self, login: Key, at: Timestamp) -> bool {
+        self.familiarity.knows_its_people() && !self.login_shard(login).owners.is_owned(login, at)
     }
 
     /// Remembers the stranger at the login, and returns whom to watch.

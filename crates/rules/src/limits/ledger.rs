@@ -15,13 +15,14 @@ pub struct Charge<'a> {
 
 /// Keeps charges. The limiter calls it before it lets a message go, so that a crash never forgets what was accepted.
 pub trait Ledger: Send + Sync {
-    /// Keeps a charge; when it returns, the end of this process cannot undo it. Failing is the ledger's to count.
-    fn keep(&self, charge: &Charge<'_>);
+    /// Keeps the charges of one message; when it returns, the end of this process cannot undo them. Failing is the ledger's
+    /// to count.
+    fn keep(&self, charges: &[Charge<'_>]);
 }
 
 impl<L: Ledger + ?Sized> Ledger for Arc<L> {
-    fn keep(&self, charge: &Charge<'_>) {
-        (**self).keep(charge);
+    fn keep(&self, charges: &[Charge<'_>]) {
+        (**self).keep(charges);
     }
 }
 
@@ -30,5 +31,5 @@ impl<L: Ledger + ?Sized> Ledger for Arc<L> {
 pub struct Unkept;
 
 impl Ledger for Unkept {
-    fn keep(&self, _: &Charge<'_>) {}
+    fn keep(&self, _: &[Charge<'_>]) {}
 }

@@ -211,7 +211,7 @@ impl Limiter {
                 was_filled |= limit.empty(words);
                 let mut copy = [0; WORDS_MAX];
                 let words = limit.kept(words, EXACTLY, &mut copy);
-                self.ledger.keep(&Charge { limit: self.marks[number], key: key.get(), words });
+                self.ledger.keep(&[Charge { limit: self.marks[number], key: key.get(), words }]);
             }
         }
         was_filled
@@ -344,20 +344,23 @@ impl Limiter {
         }
     }
 
-    /// Charges what was reserved, and has it kept before anybody is told.
+    /// Charges what was reserved, and has it kept, all at once, before anybody is told.
     fn charge(&self, now: Timestamp, shares: &[Share; LIMITS_MAX]) {
-        for (number, share) in shares.iter().enumerate().filter(|(_, share)| share.amount > 0) {
+        let mut copies = [[0; WORDS_MAX]; LIMITS_MAX];
+        let mut charges = [Charge { limit: 0, key: 0, words: &[] }; LIMITS_MAX];
+        let mut count = 0;
+        let charged = shares.iter().enumerate().filter(|(_, share)| share.amount > 0);
+        for ((number, share), copy) in charged.zip(&mut copies) {
             let key = Key::from_kept(share.key);
-            let mut copy = [0; WORDS_MAX];
-            let kept = {
-                let limit = &self.limits[number];
-                let mut tables = self.tables(key);
-                let Some(words) = tables[number].find_mut(key) else { continue };
-                limit.settle(now, words, share.amount);
-                limit.kept(words, AT_LEAST, &mut copy)
-            };
-            self.ledger.keep(&Charge { limit: self.marks[number], key: share.key, words: kept });
+            let limit = &self.limits[number];
+            let mut tables = self.tables(key);
+            let Some(words) = tables[number].find_mut(key) else { continue };
+            limit.settle(now, words, share.amount);
+            let words = limit.kept(words, AT_LEAST, copy);
+            charges[count] = Charge { limit: self.marks[number], key: share.key, words };
+            count += 1;
         }
+        self.ledger.keep(&charges[..count]);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The engine with the shipped rules, from outside.
 
+mod blind;
 mod networks;
 mod play;
 mod replay;
@@ -8,3 +9,4 @@ mod reputation;
 mod scenarios;
 mod senders;
 mod sieges;
+mod suspects;

@@ -4,7 +4,7 @@
 //! An event is observed at its own time, unless `now=TIME` says otherwise.
 //!
 //! ```text
-//! fail LOGIN ADDRESS [tag=5] [sess=S] [via=front|auth] [total=5|refused]  -> attempts counted
+//! fail LOGIN ADDRESS [tag=5|same=5] [sess=S] [via=front|auth] [total=5|refused]  -> attempts counted
 //! ok LOGIN ADDRESS [tag=5] [sess=S] [via=…]                               -> `news` or `-`
 //! before LOGIN ADDRESS   after LOGIN ADDRESS   nowhere LOGIN              -> the decision
 //! poll                                                                    -> attempts counted
@@ -63,11 +63,15 @@ pub(crate) fn play(name: &str, script: &str) {
 
 /// Plays a whole scenario.
 pub(crate) fn play_with(name: &str, settings: Settings, script: &str) {
-    let engine = engine(settings);
+    play_on(name, &engine(settings), script);
+}
+
+/// Plays a whole scenario on an engine.
+pub(crate) fn play_on(name: &str, engine: &Engine, script: &str) {
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let (words, wanted) = line.split_once("->").unwrap_or((line, ""));
         let words: Vec<&str> = words.split_whitespace().collect();
-        let got = answer(&engine, moment(words[0]), words[1], &words[2..]);
+        let got = answer(engine, moment(words[0]), words[1], &words[2..]);
         assert_eq!(got, wanted.trim(), "{name}: {line}");
     }
 }
@@ -105,7 +109,11 @@ fn event<'a>(at: Timestamp, kind: EventKind, words: &[&'a str]) -> Event<'a> {
         address: named(words[1]).map(|text| text.parse().expect(READABLE)),
         // Without a name each event is a connection of its own; `sess=-` has none, as Postfix by SASL.
         session: option(words, "sess").and_then(named),
-        password: option(words, "tag").map(|tag| PasswordTag(tag.parse().expect(READABLE))),
+        // A tag of the password alone is the same for all logins.
+        password: match (option(words, "tag"), option(words, "same")) {
+            (Some(tag), _) => Some(PasswordTag::of_guess(tag.parse().expect(READABLE))),
+            (None, same) => same.map(|tag| PasswordTag::of_password(tag.parse().expect(READABLE))),
+        },
         channel: match option(words, "via") {
             Some("front") => Channel::Front,
             Some("auth") => Channel::Auth,
@@ -122,6 +130,11 @@ fn event<'a>(at: Timestamp, kind: EventKind, words: &[&'a str]) -> Event<'a> {
 pub(crate) fn observe_excess(engine: &Engine, at: Timestamp, login: &str, address: &str, message: &str) {
     let words = [login, address];
     engine.observe(at, &Event { session: Some(message), ..event(at, EventKind::RateExceeded, &words) });
+}
+
+/// A wrong password.
+pub(crate) fn observe_failure(engine: &Engine, at: Timestamp, login: &str, address: &str) {
+    engine.observe(at, &event(at, EventKind::LoginFailed, &[login, address]));
 }
 
 fn answer(engine: &Engine, at: Timestamp, verb: &str, words: &[&str]) -> String {

@@ -98,6 +98,42 @@ fn the_name_says_which_list() {
 }
 
 #[test]
+fn a_reverse_zone_that_never_answers_shelters_for_hours_and_not_for_ever() {
+    let hour = |number: u64, many: u64, name: &str| {
+        let from = 3600 * number;
+        let bad = burst(from, many, "unknown-recipient", "203.0.113.1");
+        format!("{bad} {} wanted -> 203.0.113.1\n {} name 203.0.113.1 {name}\n", from + 20, from + 21)
+    };
+    let hours =
+        |numbers: &[u64], many, name| numbers.iter().map(|number| hour(*number, many, name)).collect::<String>();
+    let end = |at: &str, lists: &str| format!("{at} lists 203.0.113.1 -> {lists}");
+    let cases = [
+        ("three hours", hours(&[0, 1, 2], 8, "unknown") + &end("3h", "-")),
+        ("four hours", hours(&[0, 1, 2, 3], 8, "unknown") + &end("4h", "spam")),
+        ("four hours, days apart", hours(&[0, 20, 40, 60], 8, "unknown") + &end("61h", "-")),
+        ("less than the rule for proper names wants", hours(&[0, 2, 4, 6, 8, 10], 7, "unknown") + &end("11h", "-")),
+        ("four times within an hour", {
+            let times = (0..4).map(|n| {
+                let from = 600 * n;
+                let bad = burst(from, 8, "unknown-recipient", "203.0.113.1");
+                format!("{bad} {} wanted -> 203.0.113.1\n {} name 203.0.113.1 unknown\n", from + 20, from + 21)
+            });
+            times.collect::<String>() + &end("1h", "-")
+        }),
+    ];
+    for (name, script) in cases {
+        play(name, &script);
+    }
+    // Nobody answers at all: who waits in vain counts the same.
+    let silent = [0, 1, 2, 3].map(|number| {
+        let from = 3600 * number;
+        let bad = burst(from, 8, "unknown-recipient", "203.0.113.1");
+        format!("{bad} {} wanted -> 203.0.113.1\n {} poll -> 0\n", from + 20, from + 1000)
+    });
+    play("silence", &(silent.concat() + &end("4h", "spam")));
+}
+
+#[test]
 fn whoever_has_three_users_is_let_pass_ten_times_as_much() {
     let users = ["alice", "bob", "carol"].map(|login| format!("0 ok {login} 203.0.113.1 -> news\n")).concat();
     for (many, lists) in [(79, "-"), (80, "spam")] {

@@ -160,7 +160,7 @@ fn known_addresses_are_let_in() {
          29d before alice 198.51.100.1 -> pass known
          29d after alice 198.51.100.1 -> pass known
          29d before alice 198.51.100.2 -> tarpit 60",
-            "29d fail alice 203.0.113.1 -> 1\n 29d fail alice 203.0.113.2 total=2 -> 2"
+            "29d fail alice 203.0.113.1 -> 1\n 29d fail alice 203.0.113.2 total=3 -> 2"
         ),
     );
     play(

@@ -114,6 +114,62 @@ fn whoever_is_at_home_here_is_no_stranger() {
 }
 
 #[test]
+fn the_grace_is_the_shorter_the_faster_strangers_come() {
+    let siege = |step: u32| (0..3).map(|n| format!("{} fail alice 203.0.{n}.1 -> 1\n", n * step)).collect::<String>();
+    let ends = |from: u32, grace: u32| {
+        let (at, last) = (from + grace, from + grace - 1);
+        format!("{last} poll -> 0\n{last} lists 203.0.2.1 -> -\n{at} poll -> 0\n{at} lists 203.0.2.1 -> blocked")
+    };
+    for (step, grace) in [(1, 20), (600, 20), (1200, 40), (1800, 60), (86_400, 60)] {
+        play(&format!("every {step} s"), &(siege(step) + &ends(2 * step, grace)));
+    }
+}
+
+#[test]
+fn whoever_tries_another_login_meanwhile_does_not_mistype() {
+    play(
+        "a second login",
+        "0 fail alice 203.0.1.1 -> 1
+         1d fail alice 203.0.2.1 -> 1
+         2d fail alice 203.0.3.1 -> 1
+         172805 fail alice 203.0.3.1 -> 1
+         172805 lists 203.0.3.1 -> -
+         172806 fail bob 203.0.3.1 -> 1
+         172866 poll -> 0
+         172866 lists 203.0.3.1 -> blocked",
+    );
+    // Where both are besieged it is over at once.
+    play(
+        "a second one that is besieged, too",
+        "0 fail alice 203.0.1.1 -> 1
+         1 fail bob 203.0.1.1 -> 1
+         1d fail alice 203.0.2.1 -> 1
+         86401 fail bob 203.0.2.1 -> 1
+         2d fail alice 203.0.3.1 -> 1
+         172801 lists 203.0.3.1 -> -
+         172801 fail bob 203.0.3.1 -> 1
+         172801 lists 203.0.3.1 -> blocked",
+    );
+}
+
+#[test]
+fn a_login_that_is_nobodys_leaves_little_grace_once_the_node_knows_its_people() {
+    let people: String = (0..200)
+        .map(|n| format!("{n} ok user{} 198.51.100.7 -> {}\n", n % 2, if n < 2 { "news" } else { "-" }))
+        .collect();
+    let siege = "1d fail alice 203.0.1.1 -> 1
+         2d fail alice 203.0.2.1 -> 1
+         3d fail alice 203.0.3.1 -> 1
+         259209 poll -> 0
+         259209 lists 203.0.3.1 -> -
+         259210 poll -> 0
+         259210 lists 203.0.3.1 -> ";
+    play("it knows them", &format!("{people}{siege}blocked"));
+    play("it has just begun", &format!("0 ok user0 198.51.100.7 -> news\n{siege}-"));
+    play("alice is somebody", &format!("{people}300 ok alice 198.51.100.9 -> news\n{siege}-"));
+}
+
+#[test]
 fn attempts_without_a_login_are_counted_together() {
     play(
         "and apart from those with one",

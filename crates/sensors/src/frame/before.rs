@@ -15,16 +15,20 @@ pub(crate) struct Before {
     /// Where the host begins in it.
     host: usize,
     time: Stamp,
+    /// How many heads were remembered before it, and it.
+    turn: u64,
 }
 
 impl Default for Before {
     fn default() -> Self {
-        Self { head: [0; HEAD_BYTES_MAX], length: 0, host: 0, time: Stamp::Missing }
+        Self { head: [0; HEAD_BYTES_MAX], length: 0, host: 0, time: Stamp::Missing, turn: 0 }
     }
 }
 
 impl Before {
     /// The parts of a line that begins as the last did and goes on with a tag.
+    #[expect(clippy::inline_always, reason = "done for every line; what is taken apart is not copied")]
+    #[inline(always)]
     pub(super) fn goes_on<'a>(&self, line: &'a [u8]) -> Option<Parts<'a>> {
         let (head, rest) = line.split_at_checked(self.length)?;
         if self.length == 0 || self.head.get(..self.length)? != head {
@@ -33,12 +37,13 @@ impl Before {
         // The host's own end is a space.
         let (host, bare) = (head.get(self.host..self.length - 1)?, line.get(self.host..)?);
         let (tag, end) = token(rest)?;
-        let parts = Parts { time: self.time, host, program: tag, pid: None, message: b"", bare };
+        let parts = Parts { time: self.time, host, program: tag, pid: None, message: b"", turn: self.turn, bare };
         if end == b' ' { None } else { program(parts, rest) }
     }
 
     /// Remembers the head of a line that was taken apart. Of the many forms of stamps only those two are remembered that
     /// no later byte of the line can turn into another.
+    #[inline(never)]
     pub(super) fn remember(&mut self, line: &[u8], parts: &Parts<'_>) {
         let host = line.len() - parts.bare.len();
         let length = host + parts.host.len() + 1;
@@ -46,6 +51,6 @@ impl Before {
         let (Some(head), true) = (head, stamp::is_syslog(line)) else { return };
         let Some(room) = self.head.get_mut(..length) else { return };
         room.copy_from_slice(head);
-        (self.length, self.host, self.time) = (length, host, parts.time);
+        (self.length, self.host, self.time, self.turn) = (length, host, parts.time, self.turn + 1);
     }
 }

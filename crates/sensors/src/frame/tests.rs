@@ -197,7 +197,8 @@ proptest::proptest! {
         for (head, tail) in lines {
             let line = format!("{head}{tail}");
             let line = line.as_bytes();
-            proptest::prop_assert_eq!(split(line, &mut before), split(line, &mut Before::default()));
+            let parts = Parts { turn: 0, ..split(line, &mut before) };
+            proptest::prop_assert_eq!(parts, split(line, &mut Before::default()));
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Courier: its IMAP and POP3 servers, and `courieresmtpd`.
 //!
 //! ```text
-//! imapd:          LOGIN FAILED, user=LOGIN, ip=[ADDRESS][, port=[PORT]][, protocol=IMAP]
+//! imapd:          LOGIN FAILED, [user=LOGIN, ][method=MECH, ]ip=[ADDRESS][, port=[PORT]][, protocol=IMAP]
 //! imapd:          LOGIN, user=LOGIN, ip=[ADDRESS], port=[PORT], protocol=IMAP
+//! imapd, …:       [ALERT: ]Maximum connection limit reached for ADDRESS
 //! courieresmtpd:  error,relay=ADDRESS,[port=PORT,]from=<SENDER>,to=<RECIPIENT>: 550 User unknown.
 //! courieresmtpd:  error,relay=ADDRESS,[port=PORT,]msg="535 Authentication failed.",cmd: AUTH LOGIN LOGIN
 //! ```
@@ -10,7 +11,7 @@
 //! The login stands before the address, so that the last `, ip=[` is Courier's: what follows it holds nothing of the
 //! client. `relay=` stands before all of the client's text.
 
-use base::EventKind::{LoginFailed, LoginOk, ProtocolAbuse, RelayDenied, UnknownRecipient};
+use base::EventKind::{LoginFailed, LoginOk, ProtocolAbuse, RateExceeded, RelayDenied, UnknownRecipient};
 
 use super::Hinted;
 use super::parts::{Lines, Told};
@@ -31,12 +32,17 @@ fn speaks(program: &str) -> bool {
     let name = name.strip_prefix("courier").unwrap_or(name);
     let name = name.strip_prefix('-').unwrap_or(name);
     matches!(name, "imapd" | "pop3d" | "imap" | "pop3" | "imaplogin" | "pop3login" | "imapdlogin" | "pop3dlogin")
-        || name == "esmtpd" && program.starts_with("courier")
+        || matches!(name, "esmtpd" | "tcpd") && program.starts_with("courier")
 }
 
 fn told(text: &str) -> Option<Told<'_>> {
     if let Some(rest) = text.strip_prefix("error,relay=") {
         return smtp(rest);
+    }
+    if let Some(client) =
+        text.strip_prefix("ALERT: ").unwrap_or(text).strip_prefix("Maximum connection limit reached for ")
+    {
+        return Some(Told::new(RateExceeded, address(client)?));
     }
     let (kind, rest) = match text.strip_prefix("LOGIN FAILED, ") {
         Some(rest) => (LoginFailed, rest),
@@ -48,6 +54,7 @@ fn told(text: &str) -> Option<Told<'_>> {
         return None;
     }
     let login = before.strip_suffix(", ").and_then(|before| before.strip_prefix("user="));
+    let login = login.map(|login| rsplit(login, ", method=").map_or(login, |(login, _)| login));
     Some(Told::new(kind, address).by(login.unwrap_or("")))
 }
 

@@ -17,13 +17,16 @@ mod pam;
 
 use base::{Channel, Event, EventKind, Timestamp};
 
-use super::{Grammar, Sink};
+use super::visits::Handshakes;
+use super::{Glance, Grammar, Sink};
 use crate::frame::Frame;
 use crate::text::{is_name_byte, take_while};
 
 /// The grammar of Dovecot's log.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Dovecot;
+#[derive(Default)]
+pub struct Dovecot {
+    handshakes: Handshakes,
+}
 
 impl Grammar for Dovecot {
     fn name(&self) -> &'static str {
@@ -35,15 +38,20 @@ impl Grammar for Dovecot {
         program.starts_with("dovecot") || matches!(program, "auth" | "auth-worker") || program.ends_with("-login")
     }
 
+    /// Whether the tag is that of a process, and not Dovecot's own, before which the process is named in each line.
+    fn process(&self, program: &str) -> u8 {
+        u8::from(!program.starts_with("dovecot") || program == "dovecot-auth")
+    }
+
     /// The processes after login write most of the lines.
-    fn wants(&self, _host: &[u8], program: &[u8], message: &[u8]) -> bool {
-        if !program.starts_with(b"dovecot") || program == b"dovecot-auth" {
-            return true;
-        }
-        let message = message.strip_prefix(b"dovecot: ").unwrap_or(message);
-        let end = message.iter().position(|byte| !is_name_byte(*byte)).unwrap_or(0);
-        let name = message.get(..end).unwrap_or(b"");
-        name.ends_with(b"-login") || name.ends_with(b"auth") || name == b"auth-worker" || name.starts_with(b"pam_")
+    fn glance(&mut self, process: u8, _host: &[u8], message: &[u8]) -> Glance<'_> {
+        let is_read = process == 1 || {
+            let message = message.strip_prefix(b"dovecot: ").unwrap_or(message);
+            let end = message.iter().position(|byte| !is_name_byte(*byte)).unwrap_or(0);
+            let name = message.get(..end).unwrap_or(b"");
+            name.ends_with(b"-login") || name.ends_with(b"auth") || name == b"auth-worker" || name.starts_with(b"pam_")
+        };
+        if is_read { Glance::Text } else { Glance::Nothing }
     }
 
     fn read(&mut self, frame: &Frame<'_>, time: Timestamp, out: Sink<'_>) {
@@ -56,7 +64,7 @@ impl Grammar for Dovecot {
         };
         let Some((name, rest)) = found else { return };
         if let Some(service) = name.strip_suffix("-login") {
-            login::read(service, rest, time, out);
+            login::read(&mut self.handshakes, service, rest, time, out);
         } else if matches!(name, "auth" | "auth-worker" | "dovecot-auth") {
             match process(rest) {
                 Some((module, rest)) if module.starts_with("pam_") => pam::read(rest, time, out),

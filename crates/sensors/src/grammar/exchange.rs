@@ -6,20 +6,42 @@
 //! POP3: dateTime,sessionId,seqNumber,sIp,cIp,user,duration,rqsize,rpsize,command,parameters,context
 //! ```
 //!
+//! Of a wrong password the receive connector writes the reason, the login, and the answer, in lines of their own:
+//!
+//! ```text
+//! …,SESSION,14,SERVER:587,ADDRESS:50423,*,,Inbound AUTH LOGIN failed because of LogonDenied
+//! …,SESSION,15,SERVER:587,ADDRESS:50423,*,,User Name: LOGIN
+//! …,SESSION,17,SERVER:587,ADDRESS:50423,>,535 5.7.3 Authentication unsuccessful,
+//! ```
+//!
 //! The client's address stands before all that the client writes.
 
 use base::Address;
-use base::EventKind::{LoginFailed, LoginOk, RelayDenied, SpamSeen, UnknownRecipient};
+use base::EventKind::{LoginFailed, LoginOk, ProtocolAbuse, RelayDenied, SpamSeen, UnknownRecipient};
 use base::Timestamp;
 
-use super::parts::Told;
+use super::parts::{Recent, Told};
 use super::{Grammar, Hinted, Sink};
 use crate::frame::Frame;
 use crate::text::{address_of_port, contains, find_byte};
 
+/// How many sessions are remembered.
+const SESSIONS_MAX: usize = 8_192;
+
+/// Longest login that is remembered, in bytes.
+const LOGIN_BYTES_MAX: usize = 256;
+
 /// The grammar of Exchange's protocol logs.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Exchange;
+pub(super) struct Exchange {
+    /// The logins that were refused and not yet answered, by session.
+    logins: Recent<Box<str>>,
+}
+
+impl Default for Exchange {
+    fn default() -> Self {
+        Self { logins: Recent::new(SESSIONS_MAX) }
+    }
+}
 
 impl Grammar for Exchange {
     fn name(&self) -> &'static str {
@@ -48,9 +70,19 @@ impl Grammar for Exchange {
             return;
         }
         let (client, event, data, context) = (column(), column(), column(), column());
-        if let Some(told) = address_of_port(client).and_then(|client| smtp(client, event, data, context)) {
-            out(told.event(time, "smtp"));
+        let Some(client) = address_of_port(client) else { return };
+        let session = Recent::<Box<str>>::key(first[0], first[1], 0);
+        if event == "*"
+            && let Some(login) = context.strip_prefix("User Name: ").filter(|login| login.len() <= LOGIN_BYTES_MAX)
+        {
+            self.logins.insert(session, login.into());
         }
+        let Some(told) = smtp(client, event, data, context) else { return };
+        let login = if told.kind == LoginFailed { self.logins.remove(session) } else { None };
+        out(match &login {
+            Some(login) => told.by(login).event(time, "smtp"),
+            None => told.event(time, "smtp"),
+        });
     }
 }
 
@@ -62,12 +94,14 @@ fn smtp<'a>(client: Address, event: &str, data: &'a str, context: &str) -> Optio
         return None;
     } else if data.starts_with("535 ") {
         LoginFailed
-    } else if data.starts_with("550 5.7.54 ") || contains(data, "Unable to relay") {
+    } else if data.starts_with("550 5.7.54 ") || data.starts_with("530 5.7.") || contains(data, "Unable to relay") {
         RelayDenied
     } else if data.starts_with("550 5.1.1") {
         UnknownRecipient
     } else if data.starts_with("550 5.7.1 ") {
         SpamSeen
+    } else if data.starts_with("421 4.7.0 Too many errors") || data.starts_with("500 5.3.3 ") {
+        ProtocolAbuse
     } else {
         return None;
     };

@@ -26,17 +26,23 @@ use base::EventKind::{SpamSeen, UnknownRecipient};
 use base::Timestamp;
 
 use super::parts::Told;
+use super::visits::Handshakes;
 use super::{Grammar, Hinted, Sink};
 use crate::frame::{Frame, without_stamp};
 use crate::text::{
-    address, behind_path, behind_quote, bracketed, contains, digits, find, named, rsplit, split, split_only,
+    address, behind_path, behind_quote, bracketed, contains, digits, find, find_byte, named, rsplit, split, split_only,
     take_while, word,
 };
 use host::{Client, client, has_another};
 
+/// Before the client, where TLS failed.
+const HANDSHAKE: &str = "TLS error on connection from ";
+
 /// The grammar of Exim's logs.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Exim;
+#[derive(Default)]
+pub(super) struct Exim {
+    handshakes: Handshakes,
+}
 
 impl Grammar for Exim {
     fn name(&self) -> &'static str {
@@ -65,7 +71,9 @@ impl Grammar for Exim {
             } else if let Some(told) = received(rest) {
                 out(told.event(time, "smtp"));
             }
-        } else if let Some(told) = told(rest) {
+        } else if let Some(told) = told(rest)
+            && (!rest.starts_with(HANDSHAKE) || self.handshakes.is_news(told.address, time))
+        {
             out(told.event(time, "smtp"));
         }
     }
@@ -87,8 +95,7 @@ fn without_message_id(text: &str) -> &str {
 /// Mail from a client that had logged in.
 fn sent(text: &str) -> Option<Told<'_>> {
     // The sender stands before, the message id behind.
-    let (_sender, rest) = split_only(text, " H=")?;
-    let Client { address, rest } = client(rest)?;
+    let Client { address, rest } = client(behind_address(text, " H=")?)?;
     let (_, rest) = split_only(rest, " P=es")?;
     let (_, rest) = split_only(rest, " A=")?;
     let (login, _) = word(rest);
@@ -98,8 +105,7 @@ fn sent(text: &str) -> Option<Told<'_>> {
 
 /// `SENDER H=CLIENT P=esmtps S=… …`: a message from a client that did not log in.
 fn received(text: &str) -> Option<Told<'_>> {
-    let (_sender, rest) = split_only(text, " H=")?;
-    let Client { address, rest } = client(rest)?;
+    let Client { address, rest } = client(behind_address(text, " H=")?)?;
     split_only(rest, " P=")?.1.contains("smtp").then(|| Told::new(MessageReceived, address))
 }
 
@@ -107,9 +113,8 @@ fn told(text: &str) -> Option<Told<'_>> {
     if text.starts_with("H=") {
         return rejected(text);
     }
-    if text.starts_with("F=") {
-        let (_sender, rest) = split_only(text, " H=")?;
-        return rejected(rest);
+    if let Some(rest) = text.strip_prefix("F=<") {
+        return rejected(behind_address(rest, "> H=")?);
     }
     if let Some(rest) = text.strip_prefix("SMTP ") {
         return smtp(rest);
@@ -121,7 +126,7 @@ fn told(text: &str) -> Option<Told<'_>> {
         "no MAIL in SMTP connection from ",
         "no MAIL in TFO SMTP connection from ",
         "unexpected disconnection while reading SMTP command from ",
-        "TLS error on connection from ",
+        HANDSHAKE,
         "Error or EOF on input from ",
     ];
     if let Some(rest) = visits.iter().find_map(|visit| text.strip_prefix(visit)) {
@@ -173,7 +178,23 @@ fn refused_command(text: &str) -> Option<Told<'static>> {
         ("too many recipients: excess temporarily rejected: sender=<", RateExceeded),
     ];
     let (rest, kind) = beginnings.iter().find_map(|(text_of, kind)| Some((text.strip_prefix(text_of)?, *kind)))?;
-    told(kind, split_only(rest, "> H=")?.1)
+    told(kind, behind_address(rest, "> H=")?)
+}
+
+/// What follows the mail address that `text` begins with and `mark`: of a line with one mark, what follows that; where a local
+/// part in quotes holds the mark too, what follows the one behind it, if no other follows.
+fn behind_address<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
+    if let Some((_address, rest)) = split_only(text, mark) {
+        return Some(rest);
+    }
+    let rest = behind_domain(behind_quote(text.strip_prefix('"')?)?)?.strip_prefix(mark)?;
+    (!contains(rest, mark)).then_some(rest)
+}
+
+/// What follows `@DOMAIN`.
+fn behind_domain(text: &str) -> Option<&str> {
+    let is_domain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+    Some(take_while(text.strip_prefix('@')?, is_domain).1)
 }
 
 /// `MECH authenticator failed for CLIENT: 535 Incorrect authentication data …`; `501 …` where the client gave up.
@@ -214,6 +235,10 @@ fn rejected(text: &str) -> Option<Told<'_>> {
         let Client { address, .. } = client(before)?;
         return Some(Told::new(rejection(what, before.ends_with(" temporarily"))?, address));
     }
+    if let Some((before, what, is_temporary)) = behind_quoted_sender(text) {
+        let Client { address, .. } = client(before)?;
+        return Some(Told::new(rejection(what, is_temporary)?, address));
+    }
     if let Some((before, what)) = split(text, " rejected ")
         && let Some(reason) = behind_quoted(what)
     {
@@ -221,7 +246,7 @@ fn rejected(text: &str) -> Option<Told<'_>> {
         return Some(Told::new(kind_of(reason, "rcpt", before.ends_with(" temporarily"))?, address));
     }
     let Client { address, rest } = client(text)?;
-    if let Some(rest) = rest.strip_prefix(" sender verify fail for ") {
+    if let Some(rest) = behind_protocol(rest).strip_prefix(" sender verify fail for ") {
         return (!rest.is_empty()).then(|| Told::new(SpamSeen, address));
     }
     if contains(rest, " dropped by 'connect' ACL") || contains(rest, " dropped by \"connect\" ACL") {
@@ -232,15 +257,38 @@ fn rejected(text: &str) -> Option<Told<'_>> {
     Some(Told::new(rejection(what, before.ends_with(" temporarily"))?, address))
 }
 
-/// The reason behind `RCPT <"…"@DOMAIN>: `, where the recipient holds the mark of a rejection itself. If HELO only imitated
-/// all before the quote, the true sender or recipient would have closed it by its own first quote, and its own last one, or a
-/// second rejection, or a second address would follow: a line with one of these is not read so.
+/// The text without the protocol and the cipher that it begins with, of which nothing is the client's.
+fn behind_protocol(text: &str) -> &str {
+    let mut rest = text;
+    while let Some(value) = [" P=", " X=", " CV="].iter().find_map(|name| rest.strip_prefix(name)) {
+        rest = value.get(find_byte(value, b' ').unwrap_or(value.len())..).unwrap_or("");
+    }
+    rest
+}
+
+/// What stands before ` F=<"…"@DOMAIN> [temporarily ]rejected ` and behind it, where the sender holds the mark of a rejection
+/// itself, and whether it was temporarily.
+fn behind_quoted_sender(text: &str) -> Option<(&str, &str, bool)> {
+    let (before, rest) = split(text, " F=<\"")?;
+    let rest = behind_domain(behind_quote(rest)?)?.strip_prefix('>')?;
+    let temporarily = rest.strip_prefix(" temporarily");
+    let what = temporarily.unwrap_or(rest).strip_prefix(" rejected ")?;
+    (!contains(before, " rejected ") && is_the_end(what)).then_some((before, what, temporarily.is_some()))
+}
+
+/// The reason behind `RCPT <"…"@DOMAIN>: `, where the recipient holds the mark of a rejection itself.
 fn behind_quoted(what: &str) -> Option<&str> {
     let rest = what.strip_prefix("RCPT <\"").or_else(|| what.strip_prefix("MAIL <\""))?;
     let rest = behind_quote(rest)?.strip_prefix('@')?;
     let (_domain, rest) = take_while(rest, |byte| !matches!(byte, b'"' | b'>'));
-    let reason = rest.strip_prefix(">: ")?;
-    (!contains(reason, "\"") && !contains(reason, " rejected ") && !has_another(reason)).then_some(reason)
+    rest.strip_prefix(">: ").filter(|reason| is_the_end(reason))
+}
+
+/// Whether what follows a quoted address is Exim's. If HELO only imitated all before the quote, the true sender or recipient
+/// would have closed it by its own first quote, and its own last one, or a second rejection, or a second address would
+/// follow: a line with one of these is not read so.
+fn is_the_end(text: &str) -> bool {
+    !contains(text, "\"") && !contains(text, " rejected ") && !has_another(text)
 }
 
 /// What the words behind `rejected ` say of the client; none if only that it should come again.
@@ -405,4 +453,65 @@ fn spamassassin(text: &str) -> Option<Told<'_>> {
     let (name, rest) = take_while(rest, |byte| !matches!(byte, b' ' | b'[' | b')'));
     let rest = if name.is_empty() { rest } else { rest.strip_prefix(' ')? };
     Some(Told::new(SpamSeen, bracketed(rest)?.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::events;
+
+    /// A local part in quotes may hold Exim's own marks. Only such a one is passed over as a whole, and only if no mark follows
+    /// the one behind it.
+    #[test]
+    fn quoted_senders_hide_nothing() {
+        let relay = "relay-denied smtp front 1 203.0.113.5 - -";
+        let cases = [
+            (
+                r#"1Unmew-0000ea-SE <= "a H=b"@d.example H=(x) [203.0.113.5] P=esmtp S=7 id=y"#,
+                "message-received smtp front 1 203.0.113.5 - -",
+            ),
+            (
+                r#"1Unmew-0000ea-SE <= "a H=[198.51.100.9] P=esmtp"@d.example H=(x) [203.0.113.5] P=esmtp S=7"#,
+                "message-received smtp front 1 203.0.113.5 - -",
+            ),
+            (
+                r#"1Unmew-0000ea-SE <= "a \" H=[198.51.100.9]"@d.example H=(x) [203.0.113.5] P=esmtpsa A=plain:bob S=7"#,
+                "login-ok smtp front 1 203.0.113.5 bob - + message-sent smtp front 1 203.0.113.5 bob -",
+            ),
+            (r#"1Unmew-0000ea-SE <= "a"@d.example H=[198.51.100.9] P=esmtp H=(x) [203.0.113.5] P=esmtp S=7"#, ""),
+            (r"1Unmew-0000ea-SE <= a H=[198.51.100.9] P=esmtp H=(x) [203.0.113.5] P=esmtp S=7", ""),
+            (
+                r#"F=<"a> H=[198.51.100.9]"@d.example> H=(x) [203.0.113.5] rejected by local_scan(): y"#,
+                "spam-seen smtp front 1 203.0.113.5 - -",
+            ),
+            (r#"unqualified sender rejected: <"a> H=[198.51.100.9]"> H=(x) [203.0.113.5]"#, ""),
+            (
+                r#"too many recipients: message rejected: sender=<"a> H=[198.51.100.9]"@d> H=(x) [203.0.113.5]"#,
+                "rate-exceeded smtp front 1 203.0.113.5 - -",
+            ),
+            (
+                r#"H=(x) [203.0.113.5] F=<"a rejected RCPT <b>: c"@d.example> rejected RCPT <e@f>: relay not permitted"#,
+                relay,
+            ),
+            (
+                r#"H=(x) [203.0.113.5] F=<"H=a [198.51.100.9] rejected RCPT "@d> rejected RCPT <e@f>: relay not permitted"#,
+                relay,
+            ),
+            (
+                r#"H=(x) [203.0.113.5] X=TLS1.3 CV=no F=<"a rejected b"@d> temporarily rejected RCPT <e@f>: greylisted"#,
+                "",
+            ),
+            // HELO imitates all before it.
+            (
+                r#"H=(x) [198.51.100.9] F=<"a rejected b"@d> rejected RCPT <e@f>: relay not permitted) [203.0.113.5] F=<g@h> rejected RCPT <i@j>: x"#,
+                "",
+            ),
+            (
+                r#"H=(x) [198.51.100.9] F=<"a) [203.0.113.5] F=<"@d> rejected RCPT <e>: y"@h> rejected RCPT <i@j>: x"#,
+                "",
+            ),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(events(&format!("Nov 21 07:44:14 mx exim[7]: {text}")), wanted, "{text}");
+        }
+    }
 }

@@ -2,15 +2,16 @@
 //!
 //! ```text
 //! ADDRESS:PORT [14/Nov/2015:22:45:11.608] FRONTEND BACKEND/<NOSRV>|<STATS> -1/-1/-1/-1/0 401 248 - - PR-- …    (since 1.7: 0/-1/-1/-1/0)
+//! ADDRESS:PORT [14/Nov/2015:22:45:11.608] FRONTEND/LISTENER: SSL handshake failure
 //! ```
 //!
 //! The address stands first. A browser's first visit is answered with 401 as well, so that rules should allow for one.
 
-use base::EventKind::LoginFailed;
+use base::EventKind::{Connect, LoginFailed};
 
 use super::Hinted;
 use super::parts::{Lines, Told};
-use crate::text::{address_of_port, digits, word};
+use crate::text::{address_of_port, contains, digits, word};
 
 pub(super) const HAPROXY: Lines = Lines {
     name: "haproxy",
@@ -25,7 +26,10 @@ fn told(text: &str) -> Option<Told<'_>> {
     let (client, rest) = word(text);
     let address = address_of_port(client)?;
     let (_date, rest) = word(rest);
-    let (_frontend, rest) = word(rest);
+    let (frontend, rest) = word(rest);
+    if frontend.ends_with(':') {
+        return contains(rest, "SSL handshake").then(|| Told::new(Connect, address));
+    }
     let (server, rest) = word(rest);
     let (timers, rest) = word(rest);
     let (status, _) = word(rest);

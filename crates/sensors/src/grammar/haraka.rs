@@ -3,19 +3,25 @@
 //! ```text
 //! [NOTICE] [UUID] [core] connect ip=ADDRESS port=…
 //! [NOTICE] [UUID] [auth/…] delaying for 2 seconds
+//! [INFO] [UUID] [auth/auth_proxy] AUTH user="LOGIN" host="SERVER:PORT" success=true
+//! [PROTOCOL] [UUID] [core] C: AUTH PLAIN …        S: 235 2.7.0 Authentication successful
 //! [NOTICE] [UUID] [core] disconnect ip=ADDRESS rdns="NAME" helo="…" relay="N" early="N" … lr="535 …" time=…
 //! ```
 //!
 //! A connection's address is told before any text of the client, at its beginning and at its end. What was last refused
 //! (`lr`) stands behind the client's HELO, and is read only where it is there once.
+//!
+//! `auth_base`, from which the plugins of logins are made, logs a wrong password (at level NOTICE, which is `delaying for …`),
+//! and of a right one nothing: only `auth_proxy` tells it, and the conversation where the level is PROTOCOL.
 
-use base::EventKind::{self, LoginFailed, ProtocolAbuse, RelayDenied, SpamSeen, UnknownRecipient};
+use base::EventKind::{self, LoginFailed, LoginOk, ProtocolAbuse, RelayDenied, SpamSeen, UnknownRecipient};
 use base::{Address, Timestamp};
 
 use super::parts::{Recent, Told};
+use super::sasl::Conversation;
 use super::{Grammar, Hinted, Sink};
 use crate::frame::Frame;
-use crate::text::{address, contains, split, split_only, take_while, word};
+use crate::text::{address, contains, rsplit, split, split_only, take_while, word};
 
 /// How many connections are remembered.
 const CONNECTIONS_MAX: usize = 16_384;
@@ -29,6 +35,8 @@ struct Connection {
     address: Address,
     /// How many failed logins were told.
     failures: u16,
+    /// What was said, where that is logged.
+    conversation: Conversation,
 }
 
 impl Default for Haraka {
@@ -58,25 +66,50 @@ impl Grammar for Haraka {
 }
 
 impl Haraka {
-    fn told(&mut self, host: &str, text: &str) -> Option<Told<'static>> {
+    fn told<'a>(&'a mut self, host: &str, text: &'a str) -> Option<Told<'a>> {
         let (_level, rest) = split(text.strip_prefix('[')?, "] [")?;
         let (id, rest) = take_while(rest, |byte| byte.is_ascii_hexdigit() || byte == b'-');
         // A transaction has its number behind the connection's.
         let (plugin, rest) = split(split(rest, "] [")?.1, "] ")?;
         let key = Recent::<Connection>::key(host, id, 0);
         if let Some(rest) = rest.strip_prefix("connect ip=") {
-            self.connections.insert(key, Connection { address: address(word(rest).0)?, failures: 0 });
-        } else if plugin.starts_with("auth") && rest.starts_with("delaying for ") {
-            let connection = self.connections.get_mut(key)?;
-            connection.failures += 1;
-            return Some(Told::new(LoginFailed, connection.address));
-        } else if let Some(rest) = rest.strip_prefix("disconnect ip=") {
+            let address = address(word(rest).0)?;
+            self.connections.insert(key, Connection { address, failures: 0, conversation: Conversation::default() });
+            return None;
+        }
+        if let Some(rest) = rest.strip_prefix("disconnect ip=") {
             let failures = self.connections.remove(key).map_or(0, |connection| connection.failures);
             let (client, rest) = word(rest);
             let kind = end(rest).filter(|kind| *kind != LoginFailed || failures == 0)?;
             return Some(Told::new(kind, address(client)?));
         }
-        None
+        self.connections.get_mut(key)?.told(plugin, rest)
+    }
+}
+
+impl Connection {
+    /// What `text` of the plugin tells.
+    fn told<'a>(&'a mut self, plugin: &str, text: &'a str) -> Option<Told<'a>> {
+        if plugin.starts_with("auth") && text.starts_with("delaying for ") {
+            self.failures = self.failures.saturating_add(1);
+            return Some(Told::new(LoginFailed, self.address));
+        }
+        if plugin == "auth/auth_proxy" {
+            // That it failed, the delay tells.
+            let (login, _server) =
+                rsplit(text.strip_prefix("AUTH user=\"")?.strip_suffix("\" success=true")?, "\" host=\"")?;
+            return Some(Told::new(LoginOk, self.address).by(login));
+        }
+        if let Some(said) = text.strip_prefix("C: ") {
+            // The state of the connection follows.
+            let said = split(said, " state=").map_or(said, |(said, _)| said);
+            self.conversation.received(said);
+            return None;
+        }
+        let said = text.strip_prefix("S: ").filter(|_| plugin == "core")?;
+        let is_question = self.conversation.sent(said);
+        (!is_question && said.starts_with("235 "))
+            .then(|| Told::new(LoginOk, self.address).by(self.conversation.login()))
     }
 }
 

@@ -17,15 +17,13 @@ use base::EventKind::{self, LoginFailed, LoginOk, ProtocolAbuse, RelayDenied, Sp
 use base::{Address, Timestamp};
 
 use super::parts::{Recent, Told};
+use super::sasl::{self, Conversation, strip_ignoring_case};
 use super::{Grammar, Hinted, Sink};
 use crate::frame::Frame;
 use crate::text::{address, contains, find, find_byte, word};
 
 /// How many sessions are remembered.
 const SESSIONS_MAX: usize = 8_192;
-
-/// Longest login that is remembered, in bytes.
-const LOGIN_BYTES_MAX: usize = 256;
 
 /// The grammar of hMailServer's log.
 pub(super) struct HMailServer {
@@ -35,21 +33,7 @@ pub(super) struct HMailServer {
 #[derive(Default)]
 struct Session {
     address: Option<Address>,
-    login: String,
-    /// What the client's next line is.
-    asked: Asked,
-}
-
-/// What a server has asked a client for.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-enum Asked {
-    /// Nothing that holds the login.
-    #[default]
-    Nothing,
-    /// The login in base64.
-    Login,
-    /// The login and the password in base64, as `AUTH PLAIN` has them.
-    Plain,
+    conversation: Conversation,
 }
 
 impl Default for HMailServer {
@@ -83,8 +67,7 @@ impl Grammar for HMailServer {
             return;
         }
         let Some(sent) = line.conversation.strip_prefix("SENT: ") else { return };
-        if sent.starts_with("334 VXNlcm5hbWU6") {
-            self.session(key, line.address).asked = Asked::Login;
+        if self.session(key, line.address).conversation.sent(sent) {
             return;
         }
         let Some(kind) = answer(line.protocol, sent) else { return };
@@ -95,7 +78,9 @@ impl Grammar for HMailServer {
             _ => "smtp",
         };
         match self.sessions.get(key).filter(|session| session.address == Some(line.address)) {
-            Some(session) if matches!(kind, LoginFailed | LoginOk) => out(told.by(&session.login).event(time, service)),
+            Some(session) if matches!(kind, LoginFailed | LoginOk) => {
+                out(told.by(session.conversation.login()).event(time, service));
+            }
             _ => out(told.event(time, service)),
         }
     }
@@ -112,30 +97,15 @@ impl HMailServer {
 
     /// Remembers the login that a line of the client gives.
     fn received(&mut self, key: u64, line: &Line<'_>, text: &str) {
-        if text.eq_ignore_ascii_case("AUTH PLAIN") {
-            self.session(key, line.address).asked = Asked::Plain;
-            return;
-        }
-        let asked = self.sessions.get(key).map_or(Asked::Nothing, |session| session.asked);
-        let login = if asked == Asked::Login {
-            base64(text)
-        } else if asked == Asked::Plain {
-            plain(text)
-        } else if let Some(initial) = strip_ignoring_case(text, "AUTH PLAIN ") {
-            plain(initial)
-        } else if let Some(initial) = strip_ignoring_case(text, "AUTH LOGIN ") {
-            base64(initial)
-        } else if line.protocol == "POP3D" {
-            strip_ignoring_case(text, "USER ").map(str::to_owned)
-        } else if line.protocol == "IMAPD" {
-            strip_ignoring_case(word(text).1, "LOGIN ").map(|rest| imap_word(rest).to_owned())
-        } else {
-            None
+        let login = match line.protocol {
+            "POP3D" => strip_ignoring_case(text, "USER "),
+            "IMAPD" => strip_ignoring_case(word(text).1, "LOGIN ").map(imap_word),
+            _ => None,
         };
-        if asked != Asked::Nothing || login.is_some() {
-            let session = self.session(key, line.address);
-            session.asked = Asked::Nothing;
-            session.login = login.filter(|login| login.len() <= LOGIN_BYTES_MAX).unwrap_or_default();
+        if let Some(login) = login {
+            self.session(key, line.address).conversation.set_login(login);
+        } else if sasl::begins(text) || self.sessions.get(key).is_some() {
+            self.session(key, line.address).conversation.received(text);
         }
     }
 }
@@ -191,47 +161,10 @@ fn answer(protocol: &str, sent: &str) -> Option<EventKind> {
     is_ok.then_some(LoginOk)
 }
 
-fn strip_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
-    let (head, rest) = text.split_at_checked(prefix.len())?;
-    head.eq_ignore_ascii_case(prefix).then_some(rest)
-}
-
 /// The first word of IMAP's arguments, quoted or not.
 fn imap_word(text: &str) -> &str {
     match text.strip_prefix('"') {
         Some(rest) => find_byte(rest, b'"').and_then(|end| rest.get(..end)).unwrap_or(""),
         None => word(text).0,
     }
-}
-
-/// The login of `AUTH PLAIN`'s answer (RFC 4616): a name to act for, the login and the password, with NUL between them.
-fn plain(text: &str) -> Option<String> {
-    base64(text)?.split('\0').nth(1).map(str::to_owned)
-}
-
-/// The text of base64, or none if it is none or longer than any login.
-fn base64(text: &str) -> Option<String> {
-    let text = text.trim_end_matches('=');
-    if text.is_empty() || text.len() > LOGIN_BYTES_MAX * 3 {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let (mut bits, mut count) = (0u32, 0);
-    for byte in text.bytes() {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
-        }
-    }
-    String::from_utf8(bytes).ok()
 }

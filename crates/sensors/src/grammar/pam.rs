@@ -53,7 +53,7 @@ pub(super) fn told(text: &str) -> Option<Told<'_>> {
             let (_module, rest) = split(rest, ")")?;
             // The process stands here where the tag is `vsftpd(pam_unix)[7]`.
             let process = rest.strip_prefix('[').and_then(digits).and_then(|(_, rest)| rest.strip_prefix("]:"));
-            process.unwrap_or(rest)
+            process.or_else(|| rest.strip_prefix(':')).unwrap_or(rest)
         }
         None => {
             let (_module, rest) = take_while(text.strip_prefix("pam_")?, is_name_byte);

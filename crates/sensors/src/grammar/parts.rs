@@ -8,6 +8,7 @@ use base::{Address, Channel, Event, EventKind, Tally, Timestamp};
 
 use super::{Grammar, Hinted, Sink};
 use crate::frame::Frame;
+use crate::words;
 
 /// What a line told of a client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -142,12 +143,15 @@ impl<V> Recent<V> {
         let lengths = (host.len() as u64) << 32 | name.len() as u64;
         let mut hash = mix(SPREAD ^ u64::from(number), lengths);
         for bytes in [host, name] {
+            // The last bytes of a long name are taken twice, where they do not fill a word.
             let (words, rest) = bytes.as_chunks();
             for word in words {
                 hash = mix(hash.rotate_left(5), u64::from_le_bytes(*word));
             }
-            let last = rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
-            hash = mix(hash.rotate_left(5), last);
+            if !rest.is_empty() {
+                let (first, last) = words::ends(bytes);
+                hash = mix(hash.rotate_left(5), if words.is_empty() { first ^ last.rotate_left(32) } else { last });
+            }
         }
         hash
     }
@@ -173,7 +177,7 @@ impl<V> Recent<V> {
     }
 
     pub(super) fn remove(&mut self, key: u64) -> Option<V> {
-        let old = self.old.remove(&key);
+        let old = if self.old.is_empty() { None } else { self.old.remove(&key) };
         self.young.remove(&key).or(old)
     }
 }

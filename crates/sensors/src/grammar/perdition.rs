@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Auth: ADDRESS:PORT->SERVER:PORT client-secure=ssl authorisation_id=NONE authentication_id="LOGIN" server="…" protocol=IMAP4S server-secure=ssl status="failed: Re-Authentication Failure"
-//! Fatal Error reading authentication information from client ADDRESS:PORT->SERVER:PORT: Exiting child
+//! Fatal Error[: Timeout] reading authentication information from client ADDRESS:PORT->SERVER:PORT: Exiting child
 //! ```
 //!
 //! The address stands before all that the client writes.
@@ -23,17 +23,25 @@ pub(super) const PERDITION: Lines = Lines {
     told,
 };
 
+/// What the client wanted and the proxy does not do; no password was tried.
+const REFUSALS: [&str; 3] = ["failed: Login Disabled", "failed: SASL mechanism unavailable", "failed: TLS not present"];
+
 fn told(text: &str) -> Option<Told<'_>> {
-    if let Some(rest) = text.strip_prefix("Fatal Error reading authentication information from client ") {
+    if let Some(rest) = text.strip_prefix("Fatal Error") {
+        let rest = rest.strip_prefix(": Timeout").unwrap_or(rest);
+        let rest = rest.strip_prefix(" reading authentication information from client ")?;
         return Some(Told::new(Connect, client(rest)?));
     }
     let rest = text.strip_prefix("Auth: ")?;
     let (_, status) = rsplit(rest, " status=\"")?;
     let kind = if status.starts_with("ok") {
         LoginOk
-    } else if status.starts_with("failed: ") {
+    } else if status.starts_with("failed: Re-Authentication ") || status.starts_with("failed: local authentication ") {
         LoginFailed
+    } else if REFUSALS.iter().any(|refusal| status.starts_with(refusal)) {
+        Connect
     } else {
+        // A server that cannot be reached or does not answer as it should.
         return None;
     };
     let login = split(rest, " authentication_id=\"")

@@ -21,13 +21,14 @@ mod postscreen;
 mod reject;
 mod smtpd;
 
-use base::EventKind::{LoginFailed, LoginOk, MessageReceived, MessageSent, SpamSeen, UnknownRecipient};
-use base::{Address, Tally, Timestamp};
+use base::EventKind::{Connect, LoginFailed, LoginOk, MessageReceived, MessageSent, SpamSeen, UnknownRecipient};
+use base::{Address, Event, Tally, Timestamp};
 
 use super::parts::{Recent, Told};
-use super::{Grammar, Sink};
+use super::visits::Visits;
+use super::{Glance, Grammar, Sink};
 use crate::frame::Frame;
-use crate::text::{address, behind_path, contains, digits, find_byte, rsplit, split, take_while};
+use crate::text::{address_in_brackets, behind_path, contains, digits, rsplit, split, steps};
 
 /// How many messages of logins are remembered until they are delivered or bounce.
 const MESSAGES_MAX: usize = 65_536;
@@ -41,6 +42,8 @@ pub struct Postfix {
     messages: Recent<Message>,
     /// Failed logins that were told, by process: at the end of a connection Postfix tells how many there were.
     failures: Recent<(Address, u16)>,
+    /// Connections that came to nothing.
+    visits: Visits,
 }
 
 struct Message {
@@ -54,9 +57,19 @@ struct Message {
 
 impl Default for Postfix {
     fn default() -> Self {
-        Self { messages: Recent::new(MESSAGES_MAX), failures: Recent::new(PROCESSES_MAX) }
+        Self { messages: Recent::new(MESSAGES_MAX), failures: Recent::new(PROCESSES_MAX), visits: Visits::default() }
     }
 }
+
+/// The processes, as their tags are remembered.
+const SMTPD: u8 = 0;
+/// `smtpd` where users hand in mail.
+const SUBMISSION: u8 = 1;
+const POSTSCREEN: u8 = 2;
+const CLEANUP: u8 = 3;
+const QMGR: u8 = 4;
+/// All that deliver.
+const DELIVERY: u8 = 5;
 
 impl Grammar for Postfix {
     fn name(&self) -> &'static str {
@@ -69,31 +82,36 @@ impl Grammar for Postfix {
         program.rsplit_once('/').is_some_and(|(name, process)| !name.is_empty() && processes.contains(&process))
     }
 
-    fn wants(&self, host: &[u8], program: &[u8], message: &[u8]) -> bool {
-        let id_end = || message.iter().position(|byte| *byte == b':').unwrap_or(0);
-        match program {
-            [.., b's', b'm', b't', b'p', b'd'] => match message {
-                [b'c', b'o', b'n', b'n', b'e', b'c', b't', b' ', ..] => false,
-                // Where all went well, no number has a slash.
-                [b'd', b'i', b's', b'c', b'o', b'n', b'n', b'e', b'c', b't', b' ', ..] => {
-                    memchr::memchr(b'/', message).is_some()
-                }
-                _ => true,
+    fn process(&self, program: &str) -> u8 {
+        let (name, process) = split_process(program);
+        match process {
+            "smtpd" if service(name) == "submission" => SUBMISSION,
+            "smtpd" => SMTPD,
+            "postscreen" => POSTSCREEN,
+            "cleanup" => CLEANUP,
+            "qmgr" => QMGR,
+            _ => DELIVERY,
+        }
+    }
+
+    fn glance(&mut self, process: u8, host: &[u8], message: &[u8]) -> Glance<'_> {
+        match process {
+            SMTPD | SUBMISSION => self.glance_smtpd(process, host, message),
+            POSTSCREEN => {
+                let is_idle = [&b"CONNECT "[..], b"PASS ", b"DISCONNECT "].iter().any(|idle| message.starts_with(idle));
+                if is_idle { Glance::Nothing } else { Glance::Text }
+            }
+            CLEANUP => match after_id(message) {
+                Some((_, rest)) if rest.starts_with(b"message-id=") => Glance::Nothing,
+                _ => Glance::Text,
             },
-            [.., b's', b'c', b'r', b'e', b'e', b'n'] => {
-                !(message.starts_with(b"CONNECT ")
-                    || message.starts_with(b"PASS ")
-                    || message.starts_with(b"DISCONNECT "))
-            }
-            [.., b'c', b'l', b'e', b'a', b'n', b'u', b'p'] => {
-                !message.get(id_end()..).is_some_and(|rest| rest.starts_with(b": message-id="))
-            }
-            _ if self.messages.is_empty() => false,
+            _ if self.messages.is_empty() => Glance::Nothing,
+            QMGR => self.queued(host, message).map_or(Glance::Nothing, Glance::Event),
             _ => {
-                let id = message.get(..id_end()).unwrap_or(b"");
-                let known = self.messages.get(Recent::<Message>::key(host, id, 0));
                 // Whether mail of others was delivered is of no interest.
-                known.is_some_and(|message| message.login.is_some() || program.ends_with(b"qmgr"))
+                let id = after_id(message).map_or(&b""[..], |(id, _)| id);
+                let message = self.messages.get(Recent::<Message>::key(host, id, 0));
+                if message.is_some_and(|message| message.login.is_some()) { Glance::Text } else { Glance::Nothing }
             }
         }
     }
@@ -114,8 +132,7 @@ impl Grammar for Postfix {
                     out(told.event(time, "smtp"));
                 }
             }
-            _ if self.messages.is_empty() => {}
-            "qmgr" => self.queued(frame.host, text, time, out),
+            "qmgr" => {}
             _ => self.delivered(frame.host, text, time, out),
         }
     }
@@ -130,10 +147,16 @@ impl Postfix {
             return;
         }
         let told = match text.strip_prefix("disconnect from ") {
-            Some(rest) => self.disconnected(process, rest),
+            Some(rest) => {
+                self.visits.end(process());
+                self.disconnected(process, rest)
+            }
             None => smtpd::told(text, rest),
         };
         let Some(told) = told else { return };
+        if told.kind == Connect && !self.visits.is_news(process(), smtpd::place(text, rest), told.address, time) {
+            return;
+        }
         if told.kind == LoginFailed && told.tally == Tally::One {
             let process = process();
             let count = self.failures.get(process).filter(|(address, _)| *address == told.address);
@@ -169,22 +192,54 @@ impl Postfix {
         (failed > told).then(|| Told::new(LoginFailed, address).in_all(failed))
     }
 
-    /// `ID: from=<SENDER>, size=1, nrcpt=1 (queue active)`.
-    fn queued(&mut self, host: &str, text: &str, time: Timestamp, out: Sink<'_>) {
-        let (id, rest) = queue_id(text);
-        let key = Recent::<Message>::key(host, id, 0);
-        if rest == "removed" {
-            self.messages.remove(key);
-        } else if rest.starts_with("from=<")
-            && let Some(message) = self.messages.get_mut(key)
-            && !core::mem::replace(&mut message.is_told, true)
-        {
-            let told = match &message.login {
-                Some(login) => Told::new(MessageSent, message.address).by(login),
-                None => Told::new(MessageReceived, message.address),
-            };
-            out(told.event(time, message.service));
+    fn glance_smtpd(&mut self, process: u8, host: &[u8], message: &[u8]) -> Glance<'_> {
+        if message.starts_with(b"connect ") {
+            return Glance::Nothing;
         }
+        if message.starts_with(b"disconnect ") {
+            // Where all went well, no number has a slash.
+            return if memchr::memchr(b'/', message).is_some() { Glance::Text } else { Glance::Nothing };
+        }
+        match self.begun_by_stranger(process, host, message) {
+            Some(()) => Glance::Nothing,
+            None => Glance::Text,
+        }
+    }
+
+    /// `ID: client=NAME[ADDRESS]` and no more: a message of a stranger begins to come.
+    fn begun_by_stranger(&mut self, process: u8, host: &[u8], message: &[u8]) -> Option<()> {
+        let (id, rest) = after_id(message)?;
+        let rest = rest.strip_prefix(b"client=")?;
+        let (address, end) = client_of(rest)?;
+        if id == b"NOQUEUE" || !rest.get(end..)?.trim_ascii().is_empty() {
+            return None;
+        }
+        let service = if process == SUBMISSION { "submission" } else { "smtp" };
+        let message = Message { address, login: None, service, is_told: false };
+        self.messages.insert(Recent::<Message>::key(host, id, 0), message);
+        Some(())
+    }
+
+    /// `ID: from=<SENDER>, size=1, nrcpt=1 (queue active)`.
+    fn queued(&mut self, host: &[u8], message: &[u8]) -> Option<Event<'_>> {
+        let (id, rest) = after_id(message)?;
+        let key = Recent::<Message>::key(host, id, 0);
+        if rest.trim_ascii_end() == b"removed" {
+            self.messages.remove(key);
+            return None;
+        }
+        if !rest.starts_with(b"from=<") {
+            return None;
+        }
+        let message = self.messages.get_mut(key)?;
+        if core::mem::replace(&mut message.is_told, true) {
+            return None;
+        }
+        let told = match &message.login {
+            Some(login) => Told::new(MessageSent, message.address).by(login),
+            None => Told::new(MessageReceived, message.address),
+        };
+        Some(told.event(Timestamp::EPOCH, message.service))
     }
 
     /// `ID: to=<RECIPIENT>, relay=…, dsn=5.1.1, status=bounced (…)`: of a message whose login is known.
@@ -206,11 +261,21 @@ impl Postfix {
 
 /// The queue id and what follows its colon; Postfix writes letters and digits, or `NOQUEUE`.
 fn queue_id(text: &str) -> (&str, &str) {
-    let (id, rest) = take_while(text, |byte| byte.is_ascii_alphanumeric());
-    match rest.strip_prefix(": ") {
-        Some(rest) => (id, rest),
-        None => ("", text),
+    let found = after_id(text.as_bytes()).and_then(|(id, rest)| {
+        steps::add(id.len() + 1);
+        Some((text.get(..id.len())?, text.get(text.len() - rest.len()..)?))
+    });
+    found.unwrap_or(("", text))
+}
+
+/// The same of bytes; none if no id is there.
+fn after_id(message: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut end = 0;
+    while message.get(end).is_some_and(|byte| BYTES[usize::from(*byte)] & ID != 0) {
+        end += 1;
     }
+    let rest = message.get(end..)?.strip_prefix(b": ")?;
+    Some((message.get(..end)?, rest))
 }
 
 /// What follows `to=<RECIPIENT>` and `, orig_to=<RECIPIENT>`.
@@ -238,17 +303,42 @@ fn service(name: &str) -> &'static str {
 
 /// `NAME[ADDRESS]` with `:PORT` where `smtpd_client_port_logging` is on, and what follows.
 fn client(text: &str) -> Option<(Address, &str)> {
-    let (_name, rest) = take_while(text, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
-    let rest = rest.strip_prefix('[')?;
-    let end = find_byte(rest, b']')?;
-    let address = address(rest.get(..end)?)?;
-    let rest = rest.get(end + 1..)?;
-    let after_port = rest.strip_prefix(':').map(|port| take_while(port, |byte| byte.is_ascii_digit()));
-    match after_port {
-        Some((port, after)) if !port.is_empty() => Some((address, after)),
-        _ => Some((address, rest)),
+    let found = client_of(text.as_bytes());
+    steps::add(found.map_or(text.len(), |(_, end)| end));
+    found.and_then(|(address, end)| Some((address, text.get(end..)?)))
+}
+
+/// The same of bytes, and where it ends.
+fn client_of(text: &[u8]) -> Option<(Address, usize)> {
+    let mut open = 0;
+    while text.get(open).is_some_and(|byte| BYTES[usize::from(*byte)] & NAME != 0) {
+        open += 1;
+    }
+    let (address, end) = address_in_brackets(text, open)?;
+    let digits = |rest: &[u8]| rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    match text.get(end..) {
+        Some([b':', port @ ..]) if digits(port) > 0 => Some((address, end + 1 + digits(port))),
+        _ => Some((address, end)),
     }
 }
+
+/// A byte of a reverse name.
+const NAME: u8 = 1;
+/// A byte of a queue id.
+const ID: u8 = 1 << 1;
+
+/// What a byte may be part of; looked up, because most lines begin with an id and hold a name.
+const BYTES: [u8; 256] = {
+    let mut bytes = [0; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        let is_letter = byte.is_ascii_alphanumeric();
+        let is_name = is_letter || matches!(byte, b'.' | b'-' | b'_');
+        bytes[byte as usize] = if is_name { NAME } else { 0 } | if is_letter { ID } else { 0 };
+        byte += 1;
+    }
+    bytes
+};
 
 /// What follows the command and ` from `: the command is Postfix' own text without spaces, with how many bytes were read.
 fn after_command(text: &str) -> Option<&str> {

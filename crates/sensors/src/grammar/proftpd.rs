@@ -5,12 +5,13 @@
 //! SERVER (NAME[ADDRESS]): USER LOGIN: no such user found from NAME [ADDRESS] to SERVER:21
 //! SERVER (NAME[ADDRESS]) - SECURITY VIOLATION: root login attempted
 //! SERVER (NAME[ADDRESS]) - Maximum login attempts (3) exceeded
+//! SERVER (NAME[ADDRESS]) - Login timeout exceeded, disconnected
 //! SERVER (NAME[ADDRESS]) - USER LOGIN: Login successful.
 //! ```
 //!
 //! Before the address stand the server's name and the client's reverse name, which holds no bracket.
 
-use base::EventKind::{LoginFailed, LoginOk, ProtocolAbuse};
+use base::EventKind::{Connect, LoginFailed, LoginOk, ProtocolAbuse};
 
 use super::Hinted;
 use super::parts::{Lines, Told};
@@ -50,6 +51,9 @@ fn told(text: &str) -> Option<Told<'_>> {
     let rest = rest.strip_prefix(": ").or_else(|| rest.strip_prefix(" - "))?;
     if rest.starts_with("Maximum login attempts ") {
         return Some(Told::new(ProtocolAbuse, address));
+    }
+    if rest == "Login timeout exceeded, disconnected" {
+        return Some(Told::new(Connect, address));
     }
     if let Some(rest) = rest.strip_prefix("SECURITY VIOLATION: ") {
         let (login, _) = split(rest, " login attempted")?;

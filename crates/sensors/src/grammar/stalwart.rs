@@ -13,7 +13,7 @@
 use std::borrow::Cow;
 
 use base::EventKind::{
-    self, Connect, LoginFailed, LoginOk, ProtocolAbuse, RateExceeded, RelayDenied, SpamSeen, UnknownRecipient,
+    self, Connect, LoginFailed, LoginOk, ProtocolAbuse, RateExceeded, RelayDenied, UnknownRecipient,
 };
 use serde::Deserialize;
 
@@ -86,12 +86,14 @@ fn told(text: &str) -> Option<Told<'_>> {
     let (client, rest) = client.split_at_checked(find_byte(client, b',').unwrap_or(client.len()))?;
     let login =
         split(rest, ", accountName = \"").and_then(|(_, login)| split(login, "\"")).map_or("", |(login, _)| login);
+    // One that is written with escapes is not told.
+    let login = if find_byte(login, b'\\').is_some() { "" } else { login };
     Some(Told::new(kind, address(client)?).by(login))
 }
 
 fn kind(name: &str) -> Option<EventKind> {
     Some(match name {
-        "auth.failed" | "auth.error" => LoginFailed,
+        "auth.failed" => LoginFailed,
         "auth.success" => LoginOk,
         "auth.too-many-attempts"
         | "security.authentication-ban"
@@ -100,7 +102,6 @@ fn kind(name: &str) -> Option<EventKind> {
         | "smtp.too-many-messages"
         | "smtp.rate-limit-exceeded"
         | "smtp.concurrency-limit-exceeded"
-        | "limit.rate-limit-exceeded"
         | "limit.concurrent-connection"
         | "limit.too-many-requests" => RateExceeded,
         "smtp.relay-not-allowed" => RelayDenied,
@@ -110,6 +111,8 @@ fn kind(name: &str) -> Option<EventKind> {
         | "security.loiter-ban"
         | "smtp.invalid-ehlo"
         | "smtp.invalid-command"
+        | "smtp.syntax-error"
+        | "smtp.request-too-large"
         | "smtp.did-not-say-ehlo"
         | "smtp.ehlo-expected"
         | "smtp.lhlo-expected"
@@ -119,8 +122,8 @@ fn kind(name: &str) -> Option<EventKind> {
         | "smtp.auth-not-allowed"
         | "smtp.auth-mechanism-not-supported"
         | "smtp.auth-exchange-too-long" => ProtocolAbuse,
-        "security.ip-blocked" => Connect,
-        "spam.dnsbl" | "smtp.message-rejected" => SpamSeen,
+        // A mechanism that is not there, or a directory that is broken: no password was wrong. A token that was good once.
+        "auth.error" | "auth.token-expired" | "auth.credential-expired" | "security.ip-blocked" => Connect,
         _ => return None,
     })
 }

@@ -6,13 +6,14 @@
 //! [pid 7] [LOGIN] OK LOGIN: Client "ADDRESS"[, anon password "…"]
 //! ```
 //!
-//! The login stands before the address, behind which only the server writes; of successes only those with one mark are read.
+//! The login stands before the address, behind which only the server writes. Other lines (`OK UPLOAD: Client "ADDRESS", "FILE"`) end
+//! with a name that a client chose: a mark behind a client is none.
 
 use base::EventKind::{Connect, LoginFailed, LoginOk};
 
 use super::Hinted;
 use super::parts::{Lines, Told};
-use crate::text::{address, rsplit, split, split_only};
+use crate::text::{address, contains, rsplit, split, split_only};
 
 pub(super) const VSFTPD: Lines = Lines {
     name: "vsftpd",
@@ -34,10 +35,15 @@ fn told(text: &str) -> Option<Told<'_>> {
     let text = text.strip_prefix('[')?;
     if let Some((login, client)) = rsplit(text, "] FAIL LOGIN: Client \"") {
         let (client, why) = split(client, "\"")?;
-        return (why.is_empty() || why.starts_with(", "))
+        return (is_login(login) && (why.is_empty() || why.starts_with(", ")))
             .then(|| Some(Told::new(LoginFailed, address(client)?).by(login)))?;
     }
     let (login, rest) = split_only(text, "] OK LOGIN: Client \"")?;
     let (client, _) = split(rest, "\"")?;
-    Some(Told::new(LoginOk, address(client)?).by(login))
+    is_login(login).then(|| Some(Told::new(LoginOk, address(client)?).by(login)))?
+}
+
+/// Whether no client stands before the mark.
+fn is_login(login: &str) -> bool {
+    !contains(login, ": Client \"")
 }

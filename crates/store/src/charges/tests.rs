@@ -16,14 +16,14 @@ fn what_was_kept_is_read_in_order() {
     let wall = Timestamp::from_secs(1_795_247_139);
     let (log, kept) = ChargeLog::open(folder.path(), wall).unwrap();
     assert_eq!((kept.clock, all(&kept)), (wall, vec![]));
-    log.keep(&charge(1, &[0, 5, 6]));
-    log.keep(&charge(2, &[0, 7, 8]));
+    log.keep(&[charge(1, &[0, 5, 6])]);
+    log.keep(&[charge(2, &[0, 7, 8])]);
     let (log, kept) = ChargeLog::open(folder.path(), Timestamp::EPOCH).unwrap();
     assert_eq!(all(&kept), [(7, 1, vec![0, 5, 6]), (7, 2, vec![0, 7, 8])]);
     // The clock ran on: the wall clock of the second start was not asked, unless the system has no boot identity.
     assert!(kept.clock.minus(core::time::Duration::from_mins(1)) < wall);
     log.write_afresh(wall, |tell| tell(&charge(1, &[0, 9]))).unwrap();
-    log.keep(&charge(3, &[1]));
+    log.keep(&[charge(3, &[1])]);
     let (_, kept) = ChargeLog::open(folder.path(), wall).unwrap();
     assert_eq!(all(&kept), [(7, 1, vec![0, 9]), (7, 3, vec![1])]);
     assert_eq!(numbers(folder.path()).unwrap().len(), 2, "the old ones are gone, the new one is begun");
@@ -34,7 +34,7 @@ fn what_a_power_cut_left_is_passed_over() {
     let folder = tempfile::tempdir().unwrap();
     let (log, _) = ChargeLog::open(folder.path(), Timestamp::EPOCH).unwrap();
     for key in 1..=9 {
-        log.keep(&charge(key, &[0, key]));
+        log.keep(&[charge(key, &[0, key])]);
     }
     let file = path(folder.path(), 1);
     let mut bytes = fs::read(&file).unwrap();

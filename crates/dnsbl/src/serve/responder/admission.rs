@@ -40,7 +40,15 @@ impl Responder {
             return filled(slot.answer(query, turn.asker, 0, reply));
         }
         match self.admit_to_names(index, labels, permit, turn, query, false) {
-            Ok(key_labels) => filled(slot.answer(query, turn.asker, key_labels, reply)),
+            Ok(key_labels) => {
+                let mark = reply.mark();
+                let outcome = slot.answer(query, turn.asker, key_labels, reply);
+                if self.hides(&slot.source.zone, slot.labels + key_labels, query, outcome) {
+                    reply.back_to(mark);
+                    return filled(slot.hide(query, reply));
+                }
+                filled(outcome)
+            }
             Err((reason, left)) => filled(self.deny(index, Some(left), turn, query, reply, reason)),
         }
     }
@@ -66,7 +74,15 @@ impl Responder {
             return filled(Statics::answer(slot, query, turn.asker, 0, reply));
         }
         match self.admit_to_names(index, labels, permit, turn, query, slot.is_of_addresses()) {
-            Ok(key_labels) => filled(Statics::answer(slot, query, turn.asker, key_labels, reply)),
+            Ok(key_labels) => {
+                let mark = reply.mark();
+                let outcome = Statics::answer(slot, query, turn.asker, key_labels, reply);
+                if self.hides(&slot.name, slot.labels + key_labels, query, outcome) {
+                    reply.back_to(mark);
+                    return filled(Statics::deny(slot, query, Outcome::NoData, reply));
+                }
+                filled(outcome)
+            }
             Err((reason, left)) => {
                 let outcome = self.deny(index, Some(left), turn, query, reply, reason);
                 filled(Statics::deny(slot, query, outcome, reply))

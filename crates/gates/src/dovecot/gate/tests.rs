@@ -5,7 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::dovecot::Counters;
-use crate::http::Connection;
+use crate::http::Http;
+use crate::session::Protocol as _;
 
 /// Answers every question with one verdict, and keeps what it was asked and told as lines of text.
 struct Recorder {
@@ -69,9 +70,9 @@ const PASS: &str = r#"{"status":0,"msg":"","r_attrs":{}}"#;
 const DONE: &str = r#"{"status":"ok"}"#;
 const NOT_JSON: &str = r#"400 {"status":"failure","reason":"Unable to parse JSON"}"#;
 
-fn recording(verdict: Verdict, settings: Settings) -> (Arc<Recorder>, Gate) {
+fn recording(verdict: Verdict, settings: Settings) -> (Arc<Recorder>, Arc<Gate>) {
     let door = Arc::new(Recorder { verdict, heard: Mutex::default() });
-    (door.clone(), Gate::new(settings, door))
+    (door.clone(), Arc::new(Gate::new(settings, door)))
 }
 
 fn with_nonce() -> Settings {
@@ -79,20 +80,11 @@ fn with_nonce() -> Settings {
 }
 
 /// The body of the reply, with its status in front unless it is 200.
-fn request(gate: &Gate, head: &str, body: &[u8]) -> String {
-    let mut connection = Connection::new();
+fn request(gate: &Arc<Gate>, head: &str, body: &[u8]) -> String {
     let mut input = format!("{head} HTTP/1.1\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();
     input.extend_from_slice(body);
-    let mut rest = input.as_slice();
-    while !rest.is_empty() {
-        let space = connection.space();
-        let count = space.len().min(rest.len());
-        space[..count].copy_from_slice(&rest[..count]);
-        connection.filled(count);
-        connection.serve(NOW, gate);
-        rest = &rest[count..];
-    }
-    let reply = String::from_utf8(connection.output().to_vec()).unwrap();
+    let mut session = Http::new(gate.clone()).session(None);
+    let reply = String::from_utf8(session.converse(NOW, &input, usize::MAX)).unwrap();
     let (head, body) = reply.split_once("\r\n\r\n").unwrap();
     match &head["HTTP/1.1 ".len()..][..3] {
         "200" => body.to_owned(),
@@ -100,11 +92,11 @@ fn request(gate: &Gate, head: &str, body: &[u8]) -> String {
     }
 }
 
-fn allow(gate: &Gate, body: &str) -> String {
+fn allow(gate: &Arc<Gate>, body: &str) -> String {
     request(gate, "POST /?command=allow", body.as_bytes())
 }
 
-fn report(gate: &Gate, body: &str) -> String {
+fn report(gate: &Arc<Gate>, body: &str) -> String {
     request(gate, "POST /?command=report", body.as_bytes())
 }
 
@@ -347,7 +339,7 @@ fn who_may_ask() {
 
 #[test]
 fn a_panic_behind_the_door_lets_through() {
-    let gate = Gate::new(Settings::default(), Arc::new(Broken));
+    let gate = Arc::new(Gate::new(Settings::default(), Arc::new(Broken)));
     assert_eq!(allow(&gate, r#"{"login":"carol"}"#), PASS);
     assert_eq!(report(&gate, r#"{"login":"carol","success":false}"#), DONE);
     assert_eq!(gate.counters().get(Count::DoorPanics), 2);
@@ -355,7 +347,7 @@ fn a_panic_behind_the_door_lets_through() {
 
 #[test]
 fn warnings_name_what_is_missing() {
-    let warned = |gate: &Gate, word: &str| gate.warnings().iter().filter(|text| text.contains(word)).count();
+    let warned = |gate: &Arc<Gate>, word: &str| gate.warnings().iter().filter(|text| text.contains(word)).count();
     let (_, gate) = recording(Verdict::Pass, Settings::default());
     assert_eq!((warned(&gate, "nonce"), warned(&gate, "ag_stage")), (1, 0));
     let (_, gate) = recording(Verdict::Pass, with_nonce());
@@ -372,7 +364,8 @@ fn warnings_name_what_is_missing() {
 #[test]
 fn nothing_but_the_status_changes_with_the_reason() {
     let listed = Reason::AddressListed { list: ListId::BLOCKED, rule: None, until: None };
-    let gate = Gate::new(Settings::default(), Arc::new(Fixed(Decision { verdict: Verdict::Refuse, reason: listed })));
+    let door = Fixed(Decision { verdict: Verdict::Refuse, reason: listed });
+    let gate = Arc::new(Gate::new(Settings::default(), Arc::new(door)));
     assert_eq!(allow(&gate, r#"{"login":"carol"}"#), r#"{"status":-1,"msg":"","r_attrs":{}}"#);
     assert_eq!(report(&gate, r#"{"login":"carol","success":false}"#), DONE, "a report is never refused");
 }
@@ -380,7 +373,7 @@ fn nothing_but_the_status_changes_with_the_reason() {
 #[test]
 fn every_count_has_its_own_name() {
     let counters = Counters::default();
-    let mut names: Vec<_> = counters.iter().map(|(count, _)| count.name()).collect();
+    let mut names: Vec<_> = counters.named().into_iter().map(|(name, _)| name).collect();
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), Count::ALL.len());

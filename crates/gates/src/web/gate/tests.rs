@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use rules::Question;
 
 use super::*;
-use crate::http::Connection;
+use crate::http::Http;
+use crate::session::Protocol as _;
 
 /// Decides by login.
 struct ByLogin;
@@ -37,22 +38,17 @@ impl Passwords for Length {
     }
 }
 
-fn gate() -> Gate {
+fn gate() -> Arc<Gate> {
     let backends = Backends { imap: "192.0.2.1:143".parse().ok(), ..Backends::default() };
     let settings = Settings { backends, passwords: Some(Arc::new(Length)), ..Settings::default() };
-    Gate::new(settings, Arc::new(ByLogin))
+    Arc::new(Gate::new(settings, Arc::new(ByLogin)))
 }
 
 /// Status, kind and body of the reply, or its own header lines if it has no body.
-fn request(gate: &Gate, head: &str, more: &str, body: &str) -> String {
-    let mut connection = Connection::new();
+fn request(gate: &Arc<Gate>, head: &str, more: &str, body: &str) -> String {
+    let mut session = Http::new(gate.clone()).session(None);
     let input = format!("{head} HTTP/1.1\r\n{more}Content-Length: {}\r\n\r\n{body}", body.len());
-    for piece in input.as_bytes().chunks(500) {
-        connection.space()[..piece.len()].copy_from_slice(piece);
-        connection.filled(piece.len());
-        connection.serve(Timestamp::from_millis(0), gate);
-    }
-    let output = String::from_utf8(connection.output().to_vec()).unwrap();
+    let output = String::from_utf8(session.converse(Timestamp::EPOCH, input.as_bytes(), 500)).unwrap();
     let (head, body) = output.split_once("\r\n\r\n").unwrap();
     let mut lines = head.lines();
     let status = lines.next().unwrap().strip_prefix("HTTP/1.1 ").unwrap().split(' ').next().unwrap();
@@ -97,7 +93,7 @@ fn passwords() {
     for body in [r#"{"password":"x","profile":"none"}"#, "{}", "", r#"{"password":5}"#] {
         assert!(ask(body).starts_with("400 "), "{body}");
     }
-    let without = Gate::new(Settings::default(), Arc::new(ByLogin));
+    let without = Arc::new(Gate::new(Settings::default(), Arc::new(ByLogin)));
     assert!(request(&without, "POST /v1/password", "", r#"{"password":"x"}"#).starts_with("404 "));
     assert!(request(&without, "GET /v1/nginx", "", "").starts_with("404 "));
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
+use base::base64;
 use gates::io::Place;
 
 use super::{Asked, MARK, Planned, Recipe};
@@ -70,7 +71,7 @@ fn over_http(arguments: &Arguments, asked: &Asked<'_>) -> Result<String, Failure
     let key = match (&gate.api_key, &gate.password) {
         (Some(key), _) => header(&gate.api_header, key.expose()),
         (None, Some(password)) => {
-            let credentials = base64(format!("ratter:{}", password.expose()).as_bytes());
+            let credentials = base64::encode(format!("ratter:{}", password.expose()).as_bytes());
             header("Authorization", &format!("Basic {credentials}"))
         }
         (None, None) => String::new(),
@@ -120,18 +121,6 @@ fn reach(script: &str) -> Option<String> {
     Some(format!(
         "The script asks {host}, which {why}: make it again with `--url http://ADDRESS:PORT`, as Windows reaches it."
     ))
-}
-
-/// Base64 with its padding (RFC 4648 section 4).
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let bits = (0..3).fold(0_usize, |bits, at| bits << 8 | usize::from(three.get(at).copied().unwrap_or(0)));
-        let digit = |at: usize| char::from(DIGITS[bits >> (18 - 6 * at) & 63]);
-        text.extend((0..4).map(|at| if at <= three.len() { digit(at) } else { '=' }));
-    }
-    text
 }
 
 fn is_name(zone: &str) -> bool {
@@ -224,13 +213,6 @@ mod tests {
             assert!(!filled.contains('@'), "{filled}");
             assert!(places.iter().all(|place| script.contains(place)));
             assert!(script.contains("Sub OnClientConnect(oClient)"));
-        }
-    }
-
-    #[test]
-    fn base64_of_rfc_4648() {
-        for (text, wanted) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
-            assert_eq!(base64(text.as_bytes()), wanted);
         }
     }
 

@@ -22,7 +22,7 @@ pub(super) struct Arguments {
     http_file: PathBuf,
 
     /// Where that server listens
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4006")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4011")]
     front: SocketAddr,
 
     /// Where nginx listens for IMAP, for the probe

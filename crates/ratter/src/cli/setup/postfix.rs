@@ -28,11 +28,45 @@ const TRIES: u32 = 3;
 const POLICY: [&str; 3] =
     ["smtpd_client_restrictions", "smtpd_recipient_restrictions", "smtpd_end_of_data_restrictions"];
 
-/// A parameter, and what shall stand at its front.
+/// A parameter, and what shall stand at its front: words, a place between them, and words.
 struct Wanted {
     parameter: &'static str,
-    check: String,
+    place: String,
+    around: [&'static str; 2],
 }
+
+impl Wanted {
+    fn check(&self) -> String {
+        [self.around[0], &self.place, self.around[1]].concat()
+    }
+
+    /// A value without our checks, also those with another place, where a gate was before.
+    fn taken_out(&self, value: &str) -> String {
+        let [before, after] = self.around;
+        let (mut kept, mut rest) = (String::new(), value);
+        while let Some((head, tail)) = rest.split_once(before) {
+            let place = tail.split([',', ' ', '}']).next().unwrap_or_default();
+            if !place.is_empty()
+                && let Some(behind) = tail[place.len()..].strip_prefix(after)
+            {
+                kept.push_str(head);
+                rest = behind.trim_start_matches([',', ' ']);
+            } else {
+                kept.push_str(head);
+                kept.push_str(before);
+                rest = tail;
+            }
+        }
+        kept.push_str(rest);
+        kept.trim_end_matches([',', ' ']).to_owned()
+    }
+}
+
+/// What stands around the policy gate's place, the table's, and the milter's.
+const POLICY_CHECK: [&str; 2] = ["check_policy_service { ", ", default_action=DUNNO, timeout=2s }"];
+const TABLE_CHECK: [&str; 2] = ["check_client_access socketmap:", ":clients"];
+const MILTER: [&str; 2] =
+    ["{ ", ", default_action=accept, connect_timeout=2s, command_timeout=5s, content_timeout=5s }"];
 
 pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe, Failure> {
     let gates = &asked.config.gates;
@@ -41,15 +75,13 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
     let map = gates.map.as_ref().and_then(|gate| gate.socketmap.first());
     let mut wanted = Vec::new();
     if let Some(place) = policy {
-        let service = format!("check_policy_service {{ {}, default_action=DUNNO, timeout=2s }}", inet(place));
-        wanted.extend(POLICY.map(|parameter| Wanted { parameter, check: service.clone() }));
+        wanted.extend(POLICY.map(|parameter| Wanted { parameter, place: inet(place), around: POLICY_CHECK }));
     } else if let Some(place) = map {
-        let check = format!("check_client_access socketmap:{}:clients", inet(place));
-        wanted.push(Wanted { parameter: "smtpd_client_restrictions", check });
+        let (parameter, place) = ("smtpd_client_restrictions", inet(place));
+        wanted.push(Wanted { parameter, place, around: TABLE_CHECK });
     }
     if let Some(place) = milter {
-        let times = "default_action=accept, connect_timeout=2s, command_timeout=5s, content_timeout=5s";
-        wanted.push(Wanted { parameter: "smtpd_milters", check: format!("{{ {}, {times} }}", inet(place)) });
+        wanted.push(Wanted { parameter: "smtpd_milters", place: inet(place), around: MILTER });
     }
     let Some(gate) =
         (if policy.is_some() { Some("postfix") } else { milter.map(|_| "milter").or_else(|| map.map(|_| "map")) })
@@ -60,10 +92,12 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
     };
     let folder = std::path::absolute(&arguments.folder).map_err(anyhow::Error::from)?;
     let mut edits = Vec::new();
-    for Wanted { parameter, check } in &wanted {
+    for wanted in &wanted {
+        let (parameter, check) = (wanted.parameter, wanted.check());
         let there = value(&folder, parameter)?;
-        if !there.contains(check.as_str()) {
-            let rest = if there.is_empty() { String::new() } else { format!(", {there}") };
+        if !there.contains(&check) {
+            let others = wanted.taken_out(&there);
+            let rest = if others.is_empty() { others } else { format!(", {others}") };
             edits.push(format!("{parameter} = {check}{rest}"));
         }
     }
@@ -80,8 +114,8 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
     Ok(Recipe {
         name: "postfix",
         files: Vec::new(),
+        steps: steps(policy, map, commands.is_empty()),
         commands,
-        steps: steps(policy, map),
         probe: Box::new(move |client| {
             let before = asked::count(client, gate)?;
             // Nobody is asked about mail to `postmaster`; this recipient is nobody's, and the session is given up.
@@ -98,8 +132,10 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
     })
 }
 
-fn steps(policy: Option<&Place>, map: Option<&Place>) -> Vec<String> {
-    let mut steps = vec!["`postfix reload`.".to_owned()];
+fn steps(policy: Option<&Place>, map: Option<&Place>, is_set_up: bool) -> Vec<String> {
+    let reload =
+        if is_set_up { "main.cf has it all already; `postfix reload` if that is new." } else { "`postfix reload`." };
+    let mut steps = vec![reload.to_owned()];
     if policy.is_some() {
         steps.push(
             "Services in master.cf with restrictions of their own (`-o smtpd_recipient_restrictions=…`, as submission often has) \
@@ -140,4 +176,33 @@ fn value(folder: &Path, parameter: &str) -> anyhow::Result<String> {
         bail!("postconf does not know {parameter}: {}", said.trim().escape_debug());
     }
     Ok(String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checks_of_a_place_where_a_gate_was_are_taken_out() {
+        let service =
+            |port| format!("check_policy_service {{ inet:127.0.0.1:{port}, default_action=DUNNO, timeout=2s }}");
+        let other = "check_policy_service { inet:127.0.0.1:10031, default_action=DUNNO }";
+        let wanted = Wanted { parameter: "p", place: "inet:127.0.0.1:2".into(), around: POLICY_CHECK };
+        assert_eq!(wanted.check(), service(2));
+        for (value, kept) in [
+            (service(1), String::new()),
+            (format!("{}, permit_mynetworks", service(1)), "permit_mynetworks".into()),
+            (format!("permit_mynetworks, {}", service(1)), "permit_mynetworks".into()),
+            (format!("a, {}, {}, b", service(1), service(3)), "a, b".into()),
+            (other.to_owned(), other.to_owned()),
+            (format!("{other}, {}", service(1)), other.to_owned()),
+            ("permit_mynetworks".into(), "permit_mynetworks".into()),
+        ] {
+            assert_eq!(wanted.taken_out(&value), kept, "{value}");
+        }
+        let milter = Wanted { parameter: "smtpd_milters", place: "inet:127.0.0.1:2".into(), around: MILTER };
+        let old = milter.check().replace(":2,", ":1,");
+        let theirs = "{ inet:127.0.0.1:11332, default_action=tempfail }, unix:/spamass/spamass.sock";
+        assert_eq!(milter.taken_out(&format!("{old}, {theirs}")), theirs);
+    }
 }

@@ -56,7 +56,7 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
 }
 
 fn include(folder: &Path, file: &str, ours: &Path) -> String {
-    format!("Add to {}:\n.include \"{}\"", folder.join("local.d").join(file).display(), ours.display())
+    format!("Add to {}:\n.include(duplicate=merge) \"{}\"", folder.join("local.d").join(file).display(), ours.display())
 }
 
 /// The lists: an answer without a symbol here has no effect (`unknown`), and those that say that we may not ask have one

@@ -3,10 +3,10 @@
 use core::fmt;
 use std::collections::BTreeMap;
 
-use ::dnsbl::access::{Limit, Permit, Policy, Refusal, ZoneAccess};
+use ::dnsbl::access::{Limit, NamesWanted, Permit, Policy, Refusal, ZoneAccess};
 use base::Network;
 
-use super::super::diagnose::Fault;
+use super::super::diagnose::{Excerpt, Fault};
 use super::super::forms::{Form, Mismatch, network, number, word};
 use super::super::listeners::reason;
 use super::super::reader::{Placed, Section};
@@ -44,6 +44,8 @@ pub(super) fn read(section: &Section<'_>, others: Option<&ZoneAccess>) -> ZoneAc
     let policies = [("open", Word::Open), ("key", Word::Key), ("open-below", Word::OpenBelow)];
     let policy = section.optional("policy", &word(policies));
     let rate = section.optional("rate", &per_second());
+    let names = [("any", NamesWanted::Any), ("some", NamesWanted::Some), ("own", NamesWanted::Own)];
+    let names = section.optional("reverse-name", &word(names));
     let mut networks = permits(section);
     networks.extend(inherited(section, &networks, others));
     let of_others = others.and_then(|others| others.limit);
@@ -55,8 +57,13 @@ pub(super) fn read(section: &Section<'_>, others: Option<&ZoneAccess>) -> ZoneAc
         let fault = Fault::error(section.key_place("slip"), "`slip` without a limit of replies");
         section.desk.report(fault.label("limits nothing").hint("add `replies = \"20/s\"`".to_owned()));
     }
+    if policy == Some(Word::Key) && section.has("reverse-name") {
+        let fault = Fault::error(section.key_place("reverse-name"), "`reverse-name` where everybody has a key");
+        section.desk.report(fault.label("is for clients without one").hint("leave it out".to_owned()));
+    }
     ZoneAccess {
         policy: read_policy(section, policy, rate),
+        names: names.or_else(|| others.map(|others| others.names)).unwrap_or_default(),
         networks,
         refusal: refusal.unwrap_or_default(),
         limit: replies.or_else(|| of_others.map(|limit| limit.per_second)).map(|per_second| Limit {
@@ -175,11 +182,19 @@ pub(super) fn cookie_secrets(section: &Section<'_>) -> CookieSecrets {
             _ => {
                 let fault = section.wrong(KEY, format!("line {number} of `{}` is no secret", path.display()));
                 let hint = "`openssl rand -hex 16` makes one".to_owned();
-                section.desk.report(fault.label("32 hexadecimal digits are wanted").hint(hint));
+                let text = masked(line);
+                let excerpt = Excerpt { file: path.display().to_string(), line: number, place: 0..text.len(), text };
+                section.desk.report(fault.label("32 hexadecimal digits are wanted").inside(excerpt).hint(hint));
             }
         }
     }
     CookieSecrets(secrets)
+}
+
+/// What stands for a secret: as many stars as it has characters, up to a number.
+pub(super) fn masked(secret: &str) -> String {
+    const SHOWN_MAX: usize = 32;
+    "*".repeat(secret.chars().take(SHOWN_MAX).count())
 }
 
 /// The lines that say something, with their numbers.

@@ -1,12 +1,14 @@
 //! `[dnsbl.transfer]`: the secondaries, what they sign with, and whom to tell of changes.
 
-use ::dnsbl::transfer::{Allow, Key, Notify, SECONDARIES_MAX, Settings};
+use core::ops::Range;
 
-use super::super::diagnose::Fault;
+use ::dnsbl::transfer::{Allow, Key, KeyError, Notify, SECONDARIES_MAX, Settings};
+
+use super::super::diagnose::{Excerpt, Fault};
 use super::super::forms::{domain, network, socket};
 use super::super::reader::Section;
-use super::super::words::{enumerate, nearest};
-use super::access::{lines, private_text};
+use super::super::words::{enumerate, nearest, shown};
+use super::access::{lines, masked, private_text};
 
 /// Longest file of keys, in bytes.
 const KEYS_BYTES_MAX: usize = 256 * 1024;
@@ -36,20 +38,62 @@ pub(super) fn keys(section: &Section<'_>) -> Vec<Key> {
     let Some(text) = private_text(section, "keys", &path, KEYS_BYTES_MAX) else { return Vec::new() };
     let mut keys: Vec<Key> = Vec::new();
     for (number, line) in lines(&text) {
-        let place = format!("line {number} of `{}`", path.display());
-        match Key::parse(line) {
+        let (title, label, wrong) = match Key::parse(line) {
             Ok(key) if keys.iter().any(|other| is_named(other, &key.name().to_string())) => {
-                let fault = section.wrong("keys", format!("{place} has the key `{}` a second time", key.name()));
-                section.desk.report(fault.label("one secret for each name"));
+                let title = format!("the key `{}` is there a second time", key.name());
+                (title, "one secret for each name".to_owned(), Part::Name)
             }
-            Ok(key) => keys.push(key),
-            Err(error) => {
-                let fault = section.wrong("keys", format!("{place} is no key"));
-                section.desk.report(fault.label(error.to_string()));
+            Ok(key) => {
+                keys.push(key);
+                continue;
             }
-        }
+            Err(error) => (format!("line {number} of `{}` is no key", path.display()), error.to_string(), error.into()),
+        };
+        let (text, place) = shown_line(line, wrong);
+        let excerpt = Excerpt { file: path.display().to_string(), line: number, text, place };
+        section.desk.report(section.wrong("keys", title).label(label).inside(excerpt));
     }
     keys
+}
+
+/// What of a key's line is wrong.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Algorithm,
+    Name,
+    Secret,
+    All,
+}
+
+impl From<KeyError> for Part {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Form => Self::All,
+            KeyError::Algorithm => Self::Algorithm,
+            KeyError::Name(_) => Self::Name,
+            KeyError::Base64 | KeyError::Length => Self::Secret,
+        }
+    }
+}
+
+/// A key's line without its secret, and the bytes of it that are wrong. What may be a secret at the wrong place is not shown
+/// either: the parts before it are, if the first one looks like an algorithm.
+fn shown_line(line: &str, wrong: Part) -> (String, Range<usize>) {
+    let is_like_algorithm = line.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("hmac-"));
+    let mut text = String::new();
+    let mut place = 0..0;
+    for (part, word) in [Part::Algorithm, Part::Name, Part::Secret].into_iter().zip(line.splitn(3, ':')) {
+        if part != Part::Algorithm {
+            text.push(':');
+        }
+        let start = text.len();
+        text.push_str(&if part == Part::Secret || !is_like_algorithm { masked(word) } else { shown(word) });
+        if part == wrong {
+            place = start..text.len();
+        }
+    }
+    let place = if wrong == Part::All { 0..text.len() } else { place };
+    (text, place)
 }
 
 pub(super) fn is_named(key: &Key, name: &str) -> bool {

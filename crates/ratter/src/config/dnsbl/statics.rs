@@ -1,6 +1,6 @@
 //! `[dnsbl.static]`: zones from dataset files, as rbldnsd's command line names them.
 
-use core::ops::RangeInclusive;
+use core::ops::{Range, RangeInclusive};
 use core::time::Duration;
 use std::path::{Path, PathBuf};
 
@@ -71,6 +71,7 @@ pub(super) fn read(section: &Section<'_>) -> Statics {
 
     let folder = folder.unwrap_or_else(|| section.desk.folder().to_owned());
     let mut zones: Vec<StaticZone> = Vec::new();
+    let mut places = Vec::new();
     for Placed { value: Spec { zone, kind, files }, place } in specs {
         let files: Vec<PathBuf> = files.iter().map(|file| folder.join(file)).collect();
         for file in &files {
@@ -79,10 +80,12 @@ pub(super) fn read(section: &Section<'_>) -> Statics {
         let known = zones.iter().position(|known| known.name == zone);
         let index = known.unwrap_or_else(|| {
             zones.push(StaticZone { name: zone, datasets: Vec::new() });
+            places.push(place);
             zones.len() - 1
         });
         zones[index].datasets.push((kind, files));
     }
+    check_overlaps(section, &zones, &places);
     Statics {
         zones,
         check: check.unwrap_or(CHECK_DEFAULT),
@@ -92,9 +95,35 @@ pub(super) fn read(section: &Section<'_>) -> Statics {
     }
 }
 
+/// Reports zones within others. The inner one alone answers for names below it: that hides entries of the outer one, if those
+/// can have such names.
+fn check_overlaps(section: &Section<'_>, zones: &[StaticZone], places: &[Range<usize>]) {
+    for (inner, place) in zones.iter().zip(places) {
+        for (outer, outer_place) in zones.iter().zip(places) {
+            let Some(below) = inner.name.strip_suffix(&outer.name).and_then(|below| below.strip_suffix('.')) else {
+                continue;
+            };
+            let label = below.rsplit('.').next().unwrap_or_default();
+            let is_octet = label.parse::<u8>().is_ok();
+            let is_digit = label.len() == 1 && label.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let has_names = |(kind, _): &(Kind, _)| matches!(kind, Kind::DnSet | Kind::Generic | Kind::Combined);
+            let title = format!("the zone `{}` overlaps the zone `{}`", inner.name, outer.name);
+            let fault = if is_octet || is_digit || outer.datasets.iter().any(has_names) {
+                let hint = format!("put its datasets into `{}`, or name it beside that", outer.name);
+                let label = format!("hides what `{}` has below `{below}`", outer.name);
+                Fault::error(place.clone(), title).label(label).hint(hint)
+            } else {
+                let label = format!("nothing of `{}` is answered below `{below}`", outer.name);
+                Fault::warning(place.clone(), title).label(label)
+            };
+            section.desk.report(fault.also(outer_place.clone(), "the outer zone"));
+        }
+    }
+}
+
 /// Reports a file that cannot be read. It is waited for, whatever keeps it away: the zone may have a copy from before, and
 /// everything else of the node is not to wait for a right or a mount.
-fn look_at(section: &Section<'_>, file: &Path, place: &core::ops::Range<usize>) {
+fn look_at(section: &Section<'_>, file: &Path, place: &Range<usize>) {
     let [missing, unreadable] = unread(file);
     let fault = match section.desk.probe.can_follow(file) {
         Ok(true) => return,

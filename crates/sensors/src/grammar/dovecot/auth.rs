@@ -148,12 +148,17 @@ fn without_password(message: &str) -> Option<(&str, Option<PasswordTag>)> {
     })
 }
 
-/// The first 32 bits of a SHA-1 in hexadecimal digits, or all of one that Dovecot cut shorter (`sha1:6`).
+/// From so many digits on no two passwords in use have the same ones by chance.
+const TELLING_DIGITS: usize = 6;
+
+/// The first 32 bits of a SHA-1 in hexadecimal digits, or all of one that Dovecot cut shorter (`sha1:6`). It is of the
+/// password alone, so that it tells the same one with different logins, unless it is too short for that.
 fn tag(digits: &str) -> Option<PasswordTag> {
     if digits.is_empty() || digits.len() > 40 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
-    u32::from_str_radix(digits.get(..8).unwrap_or(digits), 16).ok().map(PasswordTag)
+    let bits = u32::from_str_radix(digits.get(..8).unwrap_or(digits), 16).ok()?;
+    Some(if digits.len() < TELLING_DIGITS { PasswordTag::of_guess(bits) } else { PasswordTag::of_password(bits) })
 }
 
 fn is_refusal(message: &str) -> bool {

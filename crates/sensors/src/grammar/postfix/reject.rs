@@ -9,11 +9,14 @@
 //! The command is Postfix' own word. The item, the client's text, stands behind the address; at worst it has the reason
 //! taken for another one. In `reject: header …` (header and body checks) the message's text stands before: that is not read.
 
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use base::EventKind::{self, Connect, ProtocolAbuse, RateExceeded, RelayDenied, SpamSeen, UnknownRecipient};
 
 use super::super::parts::Told;
 use super::client;
-use crate::text::{behind_path, contains, digits, find, word};
+use crate::text::{behind_path, contains, digits, find, steps, word};
 
 /// Reads what stands behind the queue id.
 pub(super) fn told(text: &str) -> Option<Told<'_>> {
@@ -26,6 +29,8 @@ pub(super) fn told(text: &str) -> Option<Told<'_>> {
     if !command.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-') {
         return None;
     }
+    // While a message is sent: `DATA content`, `BDAT content`.
+    let rest = rest.strip_prefix("content ").unwrap_or(rest);
     let (address, rest) = client(rest.strip_prefix("from ")?)?;
     let answer = rest.strip_prefix(": ")?;
     let kind = if is_filter { of_filter(answer) } else { of_postfix(answer) };
@@ -61,21 +66,21 @@ fn of_postfix(answer: &str) -> Option<EventKind> {
     let (code, status, text) = parts(answer);
     // The item; a recipient or a HELO.
     let reason = behind_path(text).and_then(|rest| rest.strip_prefix(": "));
-    let reason = before_envelope(reason.unwrap_or(text));
-    let has = |text: &str| contains(reason, text);
-    if has("reylist") || has("ailbox full") || has("ailbox is full") || has("uota") {
+    let said = said(before_envelope(reason.unwrap_or(text)));
+    let has = |what: u8| said & what != 0;
+    if has(LATER) {
         return None;
     }
-    if has("blocked using") {
+    if has(LISTED) {
         return Some(SpamSeen);
     }
-    if has("Relay access denied") || has("relay not permitted") || has("Relaying denied") {
+    if has(RELAY) {
         return Some(RelayDenied);
     }
-    if has("too many connections") || has("too much mail") || has("too many") || has("ate limit") {
+    if has(RATE) {
         return Some(RateExceeded);
     }
-    if has("ser unknown") || has("ndeliverable address") || has("mailbox unavailable") {
+    if has(UNKNOWN) {
         return Some(UnknownRecipient);
     }
     // Ours or the recipient's: a full disk, a full mailbox, a message that is too large.
@@ -83,20 +88,65 @@ fn of_postfix(answer: &str) -> Option<EventKind> {
     if is_ours(".3.") || is_ours(".2.") {
         return None;
     }
-    if has("Must issue a STARTTLS") || has("Encryption required") {
+    if has(PLAIN) {
         return Some(Connect);
     }
-    let faults = [
-        "Helo command rejected",
-        "Domain not found",
-        "Host not found",
-        "need fully-qualified",
-        "cannot find your",
-        "Data command rejected",
-        "Client host rejected",
-        "Sender address rejected",
-        "Command rejected",
-    ];
-    let is_fault = faults.iter().any(|fault| has(fault)) || has("Service unavailable");
-    (is_fault || code.starts_with('5')).then_some(ProtocolAbuse)
+    (has(FAULT) || code.starts_with('5')).then_some(ProtocolAbuse)
+}
+
+/// Not for good, or not the client's fault.
+const LATER: u8 = 1;
+/// On a list.
+const LISTED: u8 = 1 << 1;
+/// Mail for others was refused.
+const RELAY: u8 = 1 << 2;
+/// More than a limit allows.
+const RATE: u8 = 1 << 3;
+/// There is no such recipient.
+const UNKNOWN: u8 = 1 << 4;
+/// Without encryption, which is wanted.
+const PLAIN: u8 = 1 << 5;
+/// What an honest server does not do.
+const FAULT: u8 = 1 << 6;
+
+/// The wordings that tell why; the first letters differ by who wrote them.
+const WORDINGS: [(&str, u8); 26] = [
+    ("reylist", LATER),
+    ("ailbox full", LATER),
+    ("ailbox is full", LATER),
+    ("uota", LATER),
+    ("blocked using", LISTED),
+    ("Relay access denied", RELAY),
+    ("relay not permitted", RELAY),
+    ("Relaying denied", RELAY),
+    ("too many", RATE),
+    ("too much mail", RATE),
+    ("ate limit", RATE),
+    ("ser unknown", UNKNOWN),
+    ("ndeliverable address", UNKNOWN),
+    ("mailbox unavailable", UNKNOWN),
+    ("Must issue a STARTTLS", PLAIN),
+    ("Encryption required", PLAIN),
+    ("Helo command rejected", FAULT),
+    ("Domain not found", FAULT),
+    ("Host not found", FAULT),
+    ("need fully-qualified", FAULT),
+    ("cannot find your", FAULT),
+    ("Data command rejected", FAULT),
+    ("Client host rejected", FAULT),
+    ("Sender address rejected", FAULT),
+    ("Command rejected", FAULT),
+    ("Service unavailable", FAULT),
+];
+
+/// All of the wordings that `reason` has, found in one pass.
+fn said(reason: &str) -> u8 {
+    static SEARCHER: LazyLock<AhoCorasick> = LazyLock::new(|| {
+        let builder =
+            AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(WORDINGS.map(|(wording, _)| wording));
+        builder.expect("two dozen short wordings fit any table")
+    });
+    steps::add(reason.len());
+    let found = SEARCHER.find_overlapping_iter(reason);
+    found.fold(0, |said, found| said | WORDINGS.get(found.pattern().as_usize()).map_or(0, |(_, what)| *what))
 }

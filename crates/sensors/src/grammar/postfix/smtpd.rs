@@ -18,19 +18,40 @@
 //! SSL_accept error from NAME[ADDRESS]: …
 //! ```
 
+use base::Address;
 use base::EventKind::{self, Connect, LoginFailed, ProtocolAbuse, RateExceeded};
 
 use super::super::parts::Told;
+use super::super::visits::Line;
 use super::{after_command, client, queue_id, reject};
 use crate::text::{address, contains, filled, split, word};
+
+/// Before the client, where TLS failed.
+const HANDSHAKES: [&str; 2] = ["SSL_accept error from ", "abort: TLS from "];
+
+/// Where in its connection a line stands that tells of one that came to nothing.
+pub(super) fn place(text: &str, rest: &str) -> Line {
+    let begins = |beginnings: &[&str]| beginnings.iter().any(|beginning| rest.starts_with(beginning));
+    if begins(&HANDSHAKES) {
+        Line::Handshake
+    } else if begins(&["lost connection after ", "timeout after "]) {
+        Line::Last
+    } else if text
+        .strip_prefix("warning: ")
+        .is_some_and(|text| text.starts_with("hostname ") || unverified(text).is_some())
+    {
+        Line::First
+    } else {
+        Line::Within
+    }
+}
 
 /// Reads all but `disconnect from …` and `ID: client=…`; `rest` is what stands behind the queue id.
 pub(super) fn told<'a>(text: &'a str, rest: &'a str) -> Option<Told<'a>> {
     if let Some(rest) = text.strip_prefix("warning: ") {
         return warning(rest);
     }
-    let handshakes = ["SSL_accept error from ", "abort: TLS from "];
-    if let Some(rest) = handshakes.iter().find_map(|handshake| rest.strip_prefix(handshake)) {
+    if let Some(rest) = HANDSHAKES.iter().find_map(|handshake| rest.strip_prefix(handshake)) {
         return Some(Told::new(Connect, client(rest)?.0));
     }
     let endings = [
@@ -56,6 +77,10 @@ pub(super) fn told<'a>(text: &'a str, rest: &'a str) -> Option<Told<'a>> {
 }
 
 fn warning(text: &str) -> Option<Told<'_>> {
+    // No other warning begins with a client.
+    if let Some((address, rest)) = client(text) {
+        return of_client(address, rest);
+    }
     if let Some(rest) = text.strip_prefix("hostname ") {
         let (_name, rest) = word(rest);
         let client = word(rest.strip_prefix("does not resolve to address ")?).0;
@@ -77,7 +102,7 @@ fn warning(text: &str) -> Option<Told<'_>> {
         let (_limit, rest) = split(text, " limit exceeded: ")?;
         return Some(Told::new(RateExceeded, client(split(rest, " from ")?.1)?.0));
     }
-    sasl_failure(text).or_else(|| unverified(text))
+    unverified(text)
 }
 
 /// `ADDRESS: hostname NAME verification failed: …`, `ADDRESS: address not listed for hostname NAME`.
@@ -88,21 +113,24 @@ fn unverified(text: &str) -> Option<Told<'_>> {
     is_known.then(|| Some(Told::new(Connect, address(client.strip_suffix(':')?)?)))?
 }
 
-/// `NAME[ADDRESS]: SASL MECH authentication failed: REASON[, sasl_username=LOGIN]`. Older versions do not tell the login.
-fn sasl_failure(text: &str) -> Option<Told<'_>> {
-    let (address, rest) = client(text)?;
+/// What is said of a client behind its name and address: `: SASL …`, ` sent … instead of SMTP command`, `: request longer …`.
+fn of_client(address: Address, rest: &str) -> Option<Told<'_>> {
+    if let Some(rest) = rest.strip_prefix(": SASL ") {
+        return sasl_failure(address, rest);
+    }
     if rest.starts_with(" sent ") && contains(rest, " instead of SMTP command") {
         return Some(Told::new(ProtocolAbuse, address));
     }
     let faults = [": request longer than ", ": bare <LF> received", ": bare <CR> received"];
-    if faults.iter().any(|fault| rest.starts_with(fault)) {
-        return Some(Told::new(ProtocolAbuse, address));
-    }
-    let rest = rest.strip_prefix(": SASL ")?;
-    if rest.ends_with(" authentication aborted") {
+    faults.iter().any(|fault| rest.starts_with(fault)).then(|| Told::new(ProtocolAbuse, address))
+}
+
+/// `MECH authentication failed: REASON[, sasl_username=LOGIN]`. Older versions do not tell the login.
+fn sasl_failure(address: Address, text: &str) -> Option<Told<'_>> {
+    if text.ends_with(" authentication aborted") {
         return Some(Told::new(Connect, address));
     }
-    let (_mechanism, rest) = split(rest, " authentication failed:")?;
+    let (_mechanism, rest) = split(text, " authentication failed:")?;
     let rest = rest.trim_start_matches(' ');
     let (reason, login) = match split(rest, ", sasl_username=") {
         Some((reason, login)) => (reason, filled(login).filter(|login| *login != "(unavailable)")),

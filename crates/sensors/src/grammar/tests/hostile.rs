@@ -2,6 +2,8 @@
 //!
 //! The true client is always 203.0.113.5; every other address in a line was written by it.
 
+use base::limits::LINE_BYTES_MAX;
+
 use super::addresses;
 use crate::text::steps;
 
@@ -157,27 +159,26 @@ fn no_login_hides_the_address_of_a_login_process() {
     }
 }
 
-/// The bytes that a megabyte of each hostile text makes the grammars look at are a small multiple of the megabyte, and
-/// twice the text is twice the work.
+/// The bytes that a long hostile text makes the grammars look at are a small multiple of the text, and twice the text is
+/// twice the work; so is the longest line that is read.
 #[test]
 fn work_is_linear() {
     for form in FORMS {
+        let work = |text: &str, bytes: usize| {
+            let places = form.bytes().filter(|byte| b"@^".contains(byte)).count().max(1);
+            let hostile = text.repeat((bytes - form.len() - 64) / (places * text.len()));
+            let line = line(form, &hostile, &hostile);
+            assert!(line.len() < LINE_BYTES_MAX, "it is read");
+            steps::take();
+            addresses(&line);
+            (steps::take(), line.len())
+        };
         for text in TEXTS {
-            let work = |bytes: usize| {
-                let hostile = text.repeat(bytes / text.len() + 1);
-                let line = line(form, &hostile, &hostile);
-                steps::take();
-                addresses(&line);
-                (steps::take(), line.len())
-            };
-            let ((small, _), (large, length)) = (work(1 << 14), work(1 << 15));
+            let ((small, _), (large, length)) = (work(text, 1 << 12), work(text, 1 << 13));
             assert!(large <= 12 * length, "{large} steps for {length} bytes: {form} {text}");
             assert!(large <= 2 * small + small / 2 + 4096, "{small} steps, then {large}: {form} {text}");
         }
-        let hostile = "a>, rip=198.51.100.9): )<q>: rhost=198.51.100.9 ".repeat(1 << 20 >> 5);
-        let line = line(form, &hostile, &hostile);
-        steps::take();
-        addresses(&line);
-        assert!(steps::take() <= 12 * line.len(), "{form}");
+        let (steps, length) = work("a>, rip=198.51.100.9): )<q>: rhost=198.51.100.9 ", LINE_BYTES_MAX);
+        assert!(steps <= 12 * length, "{steps} steps for {length} bytes: {form}");
     }
 }

@@ -160,11 +160,11 @@ fn dovecot_databases() {
         ),
         (
             "auth: Info: sql(alice,198.51.100.7): Password mismatch (SHA1 of given password: 911596)",
-            "login-failed dovecot auth 1 198.51.100.7 alice - #911596",
+            "login-failed dovecot auth 1 198.51.100.7 alice - #80911596",
         ),
         (
             "auth: Info: sql(alice,198.51.100.7): unknown user (SHA1 of given password: 0123456789abcdef0123456789abcdef01234567)",
-            "login-failed dovecot auth 1 198.51.100.7 alice - #1234567",
+            "login-failed dovecot auth 1 198.51.100.7 alice - #81234567",
         ),
         ("auth: Info: sql(alice,198.51.100.7): unknown user (SHA1 of given password: xyz)", ""),
         (

@@ -1,0 +1,86 @@
+//! Thousands of networks at once: forged ones gain nothing, and real ones soon are told all.
+
+use core::net::Ipv4Addr;
+
+use base::{Address, Timestamp};
+use dnsbl::serve::{Asker, Transport};
+
+use crate::access::varied_world;
+use crate::common::{World, query, text};
+
+const UDP: Transport = Transport::Udp { max: 1232 };
+const START: u64 = 1_800_000_000_000;
+
+/// The networks that a flood names as its senders.
+const FORGED: u32 = 20_000;
+
+fn client(network: u32) -> Address {
+    Address::new(Ipv4Addr::from_bits((0x0b00_0000 + network * 256) | 7).into())
+}
+
+fn ask(world: &World, network: u32, message: &[u8], transport: Transport, millis: u64) -> Vec<u8> {
+    let mut out = vec![0; 4096];
+    let asker = Asker { address: client(network), transport, now: Timestamp::from_millis(START + millis) };
+    let length = world.responder.answer(&world.book.snapshot(), &asker, message, &mut out, &world.counters);
+    out.truncate(length);
+    out
+}
+
+#[test]
+fn a_flood_in_the_name_of_thousands_of_networks_gets_no_more_than_one_and_a_half_times() {
+    for question in ["9.2.0.192.auth A +edns", "1.2.0.192.all TXT +edns=1232", "@ ANY", "1.2.0.192.spam TXT"] {
+        let (world, message) = (varied_world(), query(question));
+        let (mut sent, mut received) = (0, 0);
+        for _ in 0..3 {
+            for network in 0..FORGED {
+                let reply = ask(&world, network, &message, UDP, 0);
+                (sent, received) = (sent + message.len(), received + reply.len());
+            }
+        }
+        println!("{question}: {:.2}", received as f64 / sent as f64);
+        assert!(2 * received <= 3 * sent, "{question}: {received} octets for {sent}");
+        // Whatever is forged meanwhile, a listing is told, and so is that there is none.
+        for network in FORGED..FORGED + 500 {
+            let listed = text(&ask(&world, network, &query("1.2.0.192.auth A"), UDP, 0));
+            assert_eq!(listed, "NOERROR aa; 1.2.0.192.auth 2043 A 127.0.0.43");
+            let unlisted = text(&ask(&world, network, &query("9.2.0.192.auth A"), UDP, 0));
+            assert!(["NXDOMAIN aa", "NOERROR aa tc"].contains(&&*unlisted), "{unlisted}");
+        }
+    }
+}
+
+/// A server that has just begun is asked four times as much as all newcomers may be sent, by resolvers without cookies that
+/// come by TCP when they are told to.
+#[test]
+fn resolvers_of_a_busy_server_are_soon_told_all() {
+    let world = varied_world();
+    let (unlisted, listed) = (query("9.2.0.192.auth A +edns"), query("1.2.0.192.auth A"));
+    let (resolvers, seconds) = (1000, 20);
+    let (mut streams, mut short) = (0, vec![0; seconds]);
+    for millis in 0..seconds as u64 * 1000 {
+        for turn in 0..15 {
+            // Each in turn, in an order that is no time's.
+            let resolver = ((millis * 15 + turn) * 7919 % u64::from(resolvers)) as u32;
+            let reply = text(&ask(&world, resolver, &unlisted, UDP, millis));
+            if reply.contains(" tc") {
+                streams += 1;
+                let reply = text(&ask(&world, resolver, &unlisted, Transport::Tcp, millis));
+                assert!(reply.starts_with("NXDOMAIN aa | auth 150 SOA "), "{reply}");
+            } else if !reply.contains("SOA") {
+                short[millis as usize / 1000] += 1;
+            }
+        }
+        let reply = text(&ask(&world, millis as u32 % resolvers, &listed, UDP, millis));
+        assert_eq!(reply, "NOERROR aa; 1.2.0.192.auth 2043 A 127.0.0.43");
+    }
+    assert!(short[..3].iter().sum::<u32>() > 5000, "{short:?}: the common account was too small at first");
+    assert!(short[seconds - 5..].iter().all(|count| *count == 0), "{short:?}");
+    assert!(streams <= resolvers, "{streams}: each came once at most");
+    // A flood in the name of others is nothing to those.
+    for network in 0..FORGED {
+        ask(&world, resolvers + network, &unlisted, UDP, seconds as u64 * 1000);
+    }
+    let whole = |resolver: &u32| text(&ask(&world, *resolver, &unlisted, UDP, seconds as u64 * 1000)).contains("SOA");
+    // So many as the common account is enough for had no reason yet to come.
+    assert!((0..resolvers).filter(whole).count() as u32 + 300 > resolvers);
+}

@@ -1,0 +1,34 @@
+//! A node that is told of failures alone cannot know who is at home where.
+
+use crate::play::play;
+
+/// Five wrong passwords at three logins within an hour.
+fn office(day: u32) -> String {
+    ["alice", "bob", "carol", "alice", "bob"]
+        .iter()
+        .enumerate()
+        .map(|(number, login)| format!("{} fail {login} 203.0.113.1 -> 1\n", day * 86_400 + 300 * number as u32))
+        .collect()
+}
+
+#[test]
+fn an_office_is_not_published_where_nobody_tells_of_its_logins() {
+    let first = "0 fail zoe 198.51.100.1 -> 1\n";
+    play(
+        "on the first day it is taken for what it looks like",
+        &format!("{first}{}1h lists 203.0.113.1 -> auth", office(0)),
+    );
+    play("after a day without any success", &format!("{first}{}25h lists 203.0.113.1 -> -", office(1)));
+    play(
+        "after a day with one",
+        &format!("{first}1h ok zoe 198.51.100.1 -> news\n{}25h lists 203.0.113.1 -> auth", office(1)),
+    );
+    let guesses = |many: u32| {
+        let one = |n: u32| format!("{} fail user{n} 203.0.113.1 -> 1\n", 86_400 + 60 * n);
+        (0..many).map(one).collect::<String>()
+    };
+    play(
+        "whoever guesses ten times as much is published all the same",
+        &format!("{first}{}26h lists 203.0.113.1 -> auth", guesses(50)),
+    );
+}

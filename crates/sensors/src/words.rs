@@ -1,0 +1,91 @@
+//! Eight bytes at once, in plain arithmetic: what is done for every line of every log is done so.
+
+#![expect(clippy::inline_always, reason = "done for every line; the calls would cost as much as the work")]
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// The place of the first byte at or after `from` that may end a host or a tag: a space, a parenthesis, a bracket or a colon;
+/// none if there is none.
+#[inline(always)]
+pub(crate) fn find_end(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let word = u64::from_le_bytes(*word);
+        // A space and a parenthesis differ in one bit.
+        let found = equal(word & !(ONES << 3), b' ') | equal(word, b'[') | equal(word, b':');
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..)?;
+    rest.iter().position(|byte| matches!(byte, b' ' | b'(' | b'[' | b':')).map(|place| at + place)
+}
+
+/// A high bit in the first byte of `word` that is `byte`, and none before it.
+const fn equal(word: u64, byte: u8) -> u64 {
+    let differs = word ^ ONES.wrapping_mul(byte as u64);
+    differs.wrapping_sub(ONES) & !differs & HIGHS
+}
+
+/// Two numbers that are the same for two texts of one length, at most 16 bytes, only if these are equal; of longer ones they
+/// stand for the first and the last eight bytes.
+#[inline(always)]
+pub(crate) fn ends(text: &[u8]) -> (u64, u64) {
+    if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
+    } else if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        (u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into())
+    } else {
+        (text.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)), 0)
+    }
+}
+
+/// The number of the one to seven decimal digits that `bytes` begin with, and how many these are; none if there are no
+/// digits, more of them, or fewer than eight bytes in all.
+#[inline(always)]
+pub(crate) fn short_number(bytes: &[u8]) -> Option<(u32, usize)> {
+    /// Every fourth byte.
+    const FOURTHS: u64 = 0x0000_00ff_0000_00ff;
+    let digits = u64::from_le_bytes(*bytes.first_chunk()?) ^ (ONES * 0x30);
+    let others = (digits.wrapping_add(ONES.wrapping_mul(0x80 - 10)) | digits) & HIGHS;
+    let count = others.trailing_zeros() as usize / 8;
+    if !(1..=7).contains(&count) {
+        return None;
+    }
+    // The last digit comes into the highest byte, and zeros before the first.
+    let digits = digits << (8 * (8 - count));
+    // Digits are joined to pairs, pairs to fours, and these to the number.
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+    let high = (pairs & FOURTHS).wrapping_mul(100 + (1_000_000 << 32));
+    let low = (pairs >> 16 & FOURTHS).wrapping_mul(1 + (10_000 << 32));
+    Some(((high.wrapping_add(low) >> 32) as u32, count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn bytes_are_found_where_a_loop_finds_them(text in "[ -;\\PC]{0,40}", from in 0..40usize) {
+            let naive = text.as_bytes().iter().enumerate().skip(from).find(|(_, byte)| b" ([:".contains(byte));
+            proptest::prop_assert_eq!(find_end(text.as_bytes(), from), naive.map(|(at, _)| at));
+        }
+
+        #[test]
+        fn short_texts_are_equal_if_their_ends_are(a in "[ab]{0,16}", b in "[ab]{0,16}") {
+            let is_equal = a.len() == b.len() && ends(a.as_bytes()) == ends(b.as_bytes());
+            proptest::prop_assert_eq!(is_equal, a == b);
+        }
+
+        #[test]
+        fn numbers_are_those_of_the_standard_library(text in "[0-9]{0,9}([ -~]|\\PC){0,9}") {
+            let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+            let wanted = text.get(..digits).and_then(|digits| digits.parse().ok()).map(|number| (number, digits));
+            let is_short = (1..=7).contains(&digits) && text.len() >= 8;
+            proptest::prop_assert_eq!(short_number(text.as_bytes()), wanted.filter(|_| is_short));
+        }
+    }
+}
