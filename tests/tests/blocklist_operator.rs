@@ -242,7 +242,7 @@ fn rbldnsds_files_are_served_as_they_are() {
 
     // The warning ends with its reason.
     std::fs::remove_dir(&live).expect("it is an empty folder");
-    write(&live, "203.0.113.7\n");
+    write(&live, "203.0.113.7\n127.0.0.2\n");
     wait::until_true("no warning", || node.status().warnings.iter().all(|it| !it.contains("live")));
 }
 

@@ -69,12 +69,14 @@ impl Dice {
     }
 }
 
+/// The beginning of a zone of files.
+const HEAD: &str =
+    "$SOA 300 ns.example.org. root.example.org. 1 600 300 86400 60\n$NS 300 ns.example.org.\n:127.0.0.2:listed\n";
+
 fn config(place: &Place, feed: &str, secondary: &Secondary) -> Config {
     let file = |name: &str| place.join(name).display().to_string();
     write(&place.join("allow"), ALLOWED);
     // Zones of files: one of our own name, and one beside the lists of the book.
-    const HEAD: &str =
-        "$SOA 300 ns.example.org. root.example.org. 1 600 300 86400 60\n$NS 300 ns.example.org.\n:127.0.0.2:listed\n";
     write(&place.join("foreign"), &format!("{HEAD}20.1.2.3\n20.2.3.4\n20.9.9.9\n10.1.1.1\n"));
     write(&place.join("allowed-ones"), &format!("{HEAD}20.1.2.3\n"));
     let exports = ["plain", "ip4set", "ip6trie", "rpz", "csv"].map(|format| {

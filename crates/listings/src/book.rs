@@ -252,7 +252,9 @@ impl Book {
     /// Has that wait which waited before a restart. Whether it may come is judged when it is let go.
     pub fn hold_again(&self, held: Vec<HeldWhole>) {
         let mut writer = self.writer();
-        held.into_iter().for_each(|held| writer.brake.hold_again(held));
+        for held in held {
+            writer.brake.hold_again(held);
+        }
     }
 
     /// The first subjects of which a change waits, on one list.

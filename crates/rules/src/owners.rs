@@ -52,6 +52,10 @@ const PASSWORDS: usize = 1;
 /// That somebody logged in at all: through a proxy there is no place, and often no password.
 const OWNED: usize = 2;
 const SOMEBODY: [u32; 2] = [0, 0];
+/// Wrong passwords that were tried on an owned login.
+const WRONG: usize = 3;
+/// How many of one login are told apart.
+const WRONG_KEPT: u16 = 8;
 
 /// Logins with the places and passwords of their owners.
 #[derive(Debug)]
@@ -65,7 +69,8 @@ impl Owners {
         let places = Shape { count: 0, distinct: PLACES_MAX, span: known_for };
         let passwords = Shape { count: 0, distinct: PASSWORDS_KEPT, span: PASSWORDS_KEPT_FOR };
         let owned = Shape { count: 0, distinct: 1, span: known_for };
-        Self { table: Windows::new(&[places, passwords, owned], logins_max), known_for }
+        let wrong = Shape { count: 0, distinct: WRONG_KEPT, span: known_for };
+        Self { table: Windows::new(&[places, passwords, owned, wrong], logins_max), known_for }
     }
 
     /// Takes note of a success, from a place unless it came through a proxy. Returns whether that is worth persisting.
@@ -99,6 +104,18 @@ impl Owners {
     /// Whether anybody logged in to it as lately as an address is known for.
     pub(crate) fn is_owned(&self, login: Key, at: Timestamp) -> bool {
         self.table.recall(login, OWNED, SOMEBODY).is_some_and(|last| at.since(last) <= self.known_for)
+    }
+
+    /// Whether this wrong password was tried on the login before, as lately as an address is known for; it is remembered. Of
+    /// a login that is nobody's nothing is, so that no attacker fills the table.
+    pub(crate) fn is_repeated(&mut self, login: Key, password: PasswordTag, at: Timestamp) -> bool {
+        if !self.is_owned(login, at) {
+            return false;
+        }
+        let tag = word_of(password);
+        let last = self.table.recall(login, WRONG, tag);
+        self.table.remember(login, WRONG, at, tag);
+        last.is_some_and(|last| at.since(last) <= self.known_for)
     }
 
     /// When the owner last logged in from there, to the hour, if that is not too long before `at`.

@@ -47,8 +47,7 @@ pub(crate) struct Counting {
     /// How many different ones where the threshold is raised.
     pub(crate) raised_distinct: u16,
     pub(crate) unless_known: bool,
-    /// Whether it is about guessing.
-    pub(crate) is_about_logins: bool,
+    pub(crate) on: Trigger,
     /// Which attempts it counts only, by what is known of them.
     pub(crate) only: Only,
     pub(crate) per_good: u16,
@@ -123,7 +122,8 @@ impl Counting {
             Effect::BlockSender { .. } => return Bar::Plain,
             Effect::List { .. } => {
                 // Where nobody tells of logins that succeed, an office cannot be told from a guesser.
-                let few = if seen.is_blind && self.is_about_logins { CROWD - 1 } else { 0 };
+                let is_guessing = matches!(self.on, Trigger::Event(EventKind::LoginFailed) | Trigger::Blocked);
+                let few = if seen.is_blind && is_guessing { CROWD - 1 } else { 0 };
                 let users = if self.unless_known { seen.users.max(u16::from(is_home)).max(few) } else { 0 };
                 if users >= CROWD || self.per_good > 0 && good >= GOOD_MAX {
                     return Bar::Spared;
@@ -228,7 +228,7 @@ impl Plan {
                 distinct,
                 raised_distinct: shared.map_or(distinct, |section| plan.shared[section].distinct),
                 unless_known: rule.unless_known,
-                is_about_logins: matches!(rule.on, Trigger::Event(EventKind::LoginFailed) | Trigger::Blocked),
+                on: rule.on,
                 only: match rule.by {
                     By::LoginOnly => Only::Placeless,
                     By::Sender => Only::OfLogins,

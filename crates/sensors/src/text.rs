@@ -29,18 +29,12 @@ fn seek(text: &[u8], needle: &[u8]) -> Option<usize> {
     memchr::memmem::find(text.get(from..)?, needle).map(|at| from + at)
 }
 
-/// The place of a byte of `needle` that prose has seldom: a sign or a capital, the first or the last before all others; if
-/// there is none, the last letter.
+/// The place of a byte of `needle` that prose has seldom: the first, where that is a sign or a capital, or else the last, which
+/// is often a sign. To look at all of them would take longer than most searches.
 fn rare(needle: &[u8]) -> Option<usize> {
-    let is_rare = |byte: &u8| !(byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b' ');
-    let last = needle.len().checked_sub(1)?;
-    if needle.first().is_some_and(is_rare) {
-        return Some(0);
-    }
-    if needle.last().is_some_and(is_rare) {
-        return Some(last);
-    }
-    needle.iter().position(is_rare).or_else(|| needle.iter().rposition(|byte| *byte != b' ')).or(Some(last))
+    let first = needle.first()?;
+    let is_common = first.is_ascii_lowercase() || first.is_ascii_digit() || *first == b' ';
+    Some(if is_common { needle.len() - 1 } else { 0 })
 }
 
 /// The place of the first `byte`.

@@ -18,9 +18,13 @@ pub struct Stamp {
     pub length: u64,
 }
 
-/// The stamp of a file.
+/// The stamp of a file. What is no file, such as a folder or a pipe, is an error: a pipe would be waited for until somebody
+/// writes to it.
 pub fn stamp(path: &Path) -> io::Result<Stamp> {
     let about = fs::metadata(path)?;
+    if !about.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
     let nanos = about.modified()?.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
     Ok(Stamp { inode: about.ino(), nanos, length: about.len() })
 }
@@ -83,5 +87,15 @@ mod tests {
         write_whole(&path, |out| out.write_all(b"newer\n")).unwrap();
         assert_eq!(read_whole(&path).unwrap().0, b"newer\n");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        for path in [&path, folder.path()] {
+            assert_eq!(read_whole(path).unwrap_err().to_string(), "it is no regular file");
+        }
     }
 }

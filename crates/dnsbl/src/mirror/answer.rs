@@ -48,12 +48,15 @@ impl Slot {
         held.answer(query, self.labels, key_labels, reply)
     }
 
-    /// Answers that nothing is known of the name, whatever the zone has. There may be names below it.
-    pub(crate) fn hide(&self, query: &Query<'_>, reply: &mut Reply<'_>) -> Outcome {
+    /// Answers that there is no such name, or nothing at it, whatever the zone has.
+    pub(crate) fn hide(&self, query: &Query<'_>, outcome: Outcome, reply: &mut Reply<'_>) -> Outcome {
         if let Some(held) = self.held.load().as_ref() {
             held.negative(query, self.labels, reply);
         }
-        Outcome::NoData
+        if outcome == Outcome::Unlisted {
+            reply.rcode = Rcode::NxDomain;
+        }
+        outcome
     }
 
     /// Whether the question is about one of the zone's own servers, or a name on the way to it: whoever looks for the

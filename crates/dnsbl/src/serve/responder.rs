@@ -382,8 +382,8 @@ impl Responder {
             outcome = statics.combine(query, turn.asker, (place.zone.labels, key_labels), outcome, reply);
             if self.hides(&place.zone.name, place.zone.labels + key_labels, query, outcome) {
                 reply.back_to(mark);
-                // The name may be the beginning of another one.
-                outcome = if of_book == Outcome::Unlisted { Outcome::NoData } else { of_book };
+                let hidden = Shield::outcome(query, place.zone.labels + key_labels);
+                outcome = if of_book == Outcome::Unlisted { hidden } else { of_book };
             }
         }
         if matches!(outcome, Outcome::Unlisted | Outcome::NoData) {

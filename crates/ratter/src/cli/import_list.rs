@@ -1,4 +1,5 @@
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use base::{Network, Timestamp};
@@ -8,13 +9,13 @@ use listings::networks::Encoder;
 use serde::Serialize;
 
 use super::client::{Client, escaped};
-use super::listings::{self as people, SpanArguments};
 use super::show::{Show, complain, printable};
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, duration, listings as people};
 use crate::clock;
 
 #[derive(clap::Args)]
 #[group(id = "of-list", multiple = true)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Arguments {
     /// Files with addresses and networks, also packed by gzip
     #[arg(required = true, value_name = "FILE")]
@@ -36,8 +37,13 @@ pub(crate) struct Arguments {
     #[arg(long, requires = "replace")]
     force: bool,
 
-    #[command(flatten)]
-    span: SpanArguments,
+    /// For how long, such as 1h or 7d [default: the list's own lifetime]
+    #[arg(long = "for", value_name = "SPAN", value_parser = duration::parse, conflicts_with = "for_ever")]
+    span: Option<Duration>,
+
+    /// Until somebody takes it off
+    #[arg(long)]
+    for_ever: bool,
 
     /// Why [default: the names of the files]
     #[arg(long, value_name = "TEXT")]
@@ -142,7 +148,7 @@ pub(super) fn import(config: Option<&Path>, arguments: &Arguments, show: &Show) 
         list: arguments.list.clone(),
         replace: arguments.replace,
         force: arguments.force,
-        span: arguments.span.wished(),
+        span: people::wished(arguments.span, arguments.for_ever),
         reason: arguments.reason.clone().unwrap_or_else(|| format!("import of {}", names(&arguments.files))),
         person: people::person(),
     };

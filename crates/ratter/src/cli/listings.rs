@@ -8,28 +8,6 @@ use super::client::{Client, escaped};
 use super::show::{Show, printable, table};
 use super::{Failure, Outcome, at, duration};
 
-/// How long a listing lasts.
-#[derive(clap::Args)]
-pub(super) struct SpanArguments {
-    /// For how long, such as 1h or 7d [default: the list's own lifetime]
-    #[arg(long = "for", value_name = "SPAN", value_parser = duration::parse, conflicts_with = "for_ever")]
-    span: Option<Duration>,
-
-    /// Until somebody takes it off
-    #[arg(long)]
-    for_ever: bool,
-}
-
-impl SpanArguments {
-    pub(super) fn wished(&self) -> WishedSpan {
-        match (self.span, self.for_ever) {
-            (Some(span), _) => WishedSpan::Seconds(span.as_secs()),
-            (None, true) => WishedSpan::Endless,
-            (None, false) => WishedSpan::Lifetime,
-        }
-    }
-}
-
 #[derive(clap::Args)]
 pub(crate) struct ListArguments {
     /// Whom to list: an address, a network or a login; without it, what is listed is shown
@@ -40,8 +18,13 @@ pub(crate) struct ListArguments {
     #[arg(long, value_name = "LIST")]
     on: Option<String>,
 
-    #[command(flatten)]
-    span: SpanArguments,
+    /// For how long, such as 1h or 7d [default: the list's own lifetime]
+    #[arg(long = "for", value_name = "SPAN", value_parser = duration::parse, conflicts_with = "for_ever")]
+    span: Option<Duration>,
+
+    /// Until somebody takes it off
+    #[arg(long)]
+    for_ever: bool,
 
     /// Why; it is kept with the listing and shown by `ratter why`
     #[arg(long, value_name = "TEXT")]
@@ -69,6 +52,15 @@ pub(crate) struct UnlistArguments {
 /// The list that is meant where none is named.
 const BLOCKED: &str = "blocked";
 
+/// How long a listing lasts, as the command line says it.
+pub(super) fn wished(span: Option<Duration>, for_ever: bool) -> WishedSpan {
+    match (span, for_ever) {
+        (Some(span), _) => WishedSpan::Seconds(span.as_secs()),
+        (None, true) => WishedSpan::Endless,
+        (None, false) => WishedSpan::Lifetime,
+    }
+}
+
 /// `ratter list SUBJECT`: lists it; `ratter list`: shows what is listed.
 pub(crate) fn list(config: Option<&Path>, arguments: &ListArguments, show: &Show) -> Result<Outcome, Failure> {
     let client = Client::of(config)?;
@@ -78,7 +70,7 @@ pub(crate) fn list(config: Option<&Path>, arguments: &ListArguments, show: &Show
         subject: subject.clone(),
         list: arguments.on.clone().unwrap_or_else(|| BLOCKED.to_owned()),
         force: arguments.force,
-        span: arguments.span.wished(),
+        span: wished(arguments.span, arguments.for_ever),
         reason: arguments.reason.clone().unwrap_or_default(),
         person: person(),
     };

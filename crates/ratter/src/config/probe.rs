@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::net::{TcpListener, UdpSocket};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use rustix::fs::{Access, access};
@@ -55,6 +55,10 @@ pub struct Machine {
 impl Probe for Machine {
     #[expect(clippy::disallowed_methods, reason = "the one place of the loader that reads files")]
     fn read(&self, path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
+        // A pipe would be waited for until somebody writes to it; what a shell hands over (`<(…)`) is one that is written.
+        if path.metadata()?.file_type().is_fifo() && !path.starts_with("/dev/fd") {
+            return Err(io::Error::other("it is a pipe"));
+        }
         let mut bytes = Vec::new();
         // One byte more than allowed tells a file of just that length from a longer one.
         File::open(path)?.take(bytes_max as u64 + 1).read_to_end(&mut bytes)?;

@@ -206,7 +206,9 @@ pub(super) fn start(mut sources: Sources, resolver: &config::Resolver, node: &Ar
             if looked >= LOOK_EVERY {
                 looked = Duration::ZERO;
                 is_new |= sources.look();
-                sources.systems.iter().for_each(|systems| systems.look());
+                if let Some(systems) = &sources.systems {
+                    systems.look();
+                }
             }
             if waited >= ASK_EVERY {
                 waited = Duration::ZERO;

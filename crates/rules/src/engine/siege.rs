@@ -14,7 +14,7 @@ use super::count::{Attempt, Mode, Word};
 use super::{AROUND, Engine, SHARDS, hold};
 use crate::owners::{network_of, words_of};
 use crate::plan::{Counting, Siege};
-use crate::settings::Trigger;
+use crate::settings::{Trigger, Width};
 use crate::{Key, Overflow, Windows};
 
 /// How long after its last attempt a stranger may still log in and be none.
@@ -35,6 +35,12 @@ pub const PROBATION_MAX: usize = 65_536;
 const SUBJECTS_PER_LOGIN: usize = 4;
 /// Attempts without a login are all of one subject.
 const NAMELESS: u64 = 1;
+
+/// The network around a party that counts as one: a /24, or a /48 of IPv6.
+fn around(party: Network) -> Option<Network> {
+    let address = Address::new(party.base());
+    Width::V4Bits24.around(address).or_else(|| Width::V6Bits48.around(address))
+}
 
 /// The memories of the rules, one each.
 pub(super) fn tables(sieges: &[Siege], subjects_max: usize) -> Box<[Windows<2>]> {
@@ -116,6 +122,12 @@ impl Engine {
             return;
         }
         let login = attempt.login.map(|login| login.key);
+        // One wrong password that comes again and again is a device that does not know the new one, wherever it travels.
+        if let (Some(login), Some(password)) = (login, attempt.password)
+            && self.login_shard(login).owners.is_repeated(login, password, attempt.at)
+        {
+            return;
+        }
         let is_nobodys = login.is_some_and(|login| self.is_nobodys(login, attempt.at));
         for (number, siege) in self.plan.sieges.iter().enumerate() {
             let key = match (siege.is_nameless, login) {
@@ -163,6 +175,12 @@ impl Engine {
             tags.map(|(words, last)| (network_of(words), last)).collect()
         };
         let was_besieged = lately(table).len() >= wanted;
+        // Of one network the last one counts: a carrier's customer comes from many of its addresses.
+        let neighbours =
+            lately(table).into_iter().filter(|(who, _)| *who != stranger && around(*who) == around(stranger));
+        for (neighbour, _) in neighbours {
+            table.forget_tag(login, 0, words_of(neighbour));
+        }
         table.remember(login, 0, at, words_of(stranger));
         let mut strangers = lately(table);
         drop(shard);

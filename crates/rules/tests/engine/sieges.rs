@@ -114,6 +114,33 @@ fn whoever_is_at_home_here_is_no_stranger() {
 }
 
 #[test]
+fn a_device_with_an_old_password_besieges_nobody_wherever_it_travels() {
+    let travels = |tag: &str| {
+        let one = |n: u32| format!("{n}h fail alice 203.0.{n}.1 {tag} -> 1\n");
+        (1..6).map(one).collect::<String>()
+    };
+    let end = |lists: &str| format!("6h poll -> 0\n6h lists 203.0.5.1 -> {lists}");
+    play("her own device", &format!("0 ok alice 198.51.100.7 tag=1 -> news\n{}{}", travels("tag=9"), end("-")));
+    play("as the log tells it", &format!("0 ok alice 198.51.100.7 -> news\n{}{}", travels("same=9"), end("-")));
+    play("a login that is nobody's", &format!("{}{}", travels("tag=9"), end("blocked")));
+    let guesses: String = (1..6).map(|n| format!("{n}h fail alice 203.0.{n}.1 tag={n} -> 1\n")).collect();
+    play("different passwords", &format!("0 ok alice 198.51.100.7 tag=10 -> news\n{guesses}{}", end("blocked")));
+}
+
+#[test]
+fn a_carrier_is_one_stranger() {
+    let from = |network: &str| {
+        (1..6).map(|n| format!("{n}h fail alice {} -> 1\n", network.replace('#', &n.to_string()))).collect::<String>()
+    };
+    let cases =
+        [("203.0.1.#", "-"), ("2001:db8:1:#::1", "-"), ("203.0.#.1", "blocked"), ("2001:db8:#:1::1", "blocked")];
+    for (network, lists) in cases {
+        let last = network.replace('#', "5");
+        play(network, &format!("{}6h poll -> 0\n6h lists {last} -> {lists}", from(network)));
+    }
+}
+
+#[test]
 fn the_grace_is_the_shorter_the_faster_strangers_come() {
     let siege = |step: u32| (0..3).map(|n| format!("{} fail alice 203.0.{n}.1 -> 1\n", n * step)).collect::<String>();
     let ends = |from: u32, grace: u32| {

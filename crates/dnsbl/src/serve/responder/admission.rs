@@ -7,7 +7,7 @@ use super::super::counters::Outcome;
 use super::super::query::{Query, code};
 use super::super::reply::{Rcode, Reply};
 use super::super::text::TEXT_BYTES_MAX;
-use super::{Filled, Responder, Turn, host};
+use super::{Filled, Responder, Shield, Turn, host};
 use crate::access::{Access, Judged, Permit, Reason, Refusal, Verdict};
 use crate::mirror;
 use crate::statics::{Slot, Statics};
@@ -45,7 +45,7 @@ impl Responder {
                 let outcome = slot.answer(query, turn.asker, key_labels, reply);
                 if self.hides(&slot.source.zone, slot.labels + key_labels, query, outcome) {
                     reply.back_to(mark);
-                    return filled(slot.hide(query, reply));
+                    return filled(slot.hide(query, Shield::outcome(query, slot.labels + key_labels), reply));
                 }
                 filled(outcome)
             }
@@ -79,7 +79,8 @@ impl Responder {
                 let outcome = Statics::answer(slot, query, turn.asker, key_labels, reply);
                 if self.hides(&slot.name, slot.labels + key_labels, query, outcome) {
                     reply.back_to(mark);
-                    return filled(Statics::deny(slot, query, Outcome::NoData, reply));
+                    let outcome = Shield::outcome(query, slot.labels + key_labels);
+                    return filled(Statics::deny(slot, query, outcome, reply));
                 }
                 filled(outcome)
             }

@@ -29,6 +29,14 @@ impl Shield {
         Self { book, unfiltered: unfiltered.into_iter().collect() }
     }
 
+    /// What is answered in its place: that there is no such name, as for whoever is not listed; but an IPv4 address of one-digit
+    /// numbers may be the beginning of IPv6 addresses, of which that would be said as well (RFC 8020).
+    pub(super) fn outcome(query: &Query<'_>, behind: usize) -> Outcome {
+        let labels = query.name.labels().saturating_sub(behind);
+        let may_be_a_beginning = labels < 32 && (0..labels).all(|index| query.name.label(index).len() == 1);
+        if may_be_a_beginning { Outcome::NoData } else { Outcome::Unlisted }
+    }
+
     /// Whether an answer about the address that stands before the last `behind` labels of the question must not be given.
     /// It takes no lock and allocates nothing.
     pub(super) fn hides(&self, zone: &Name, behind: usize, query: &Query<'_>, outcome: Outcome) -> bool {

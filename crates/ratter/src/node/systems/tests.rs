@@ -15,7 +15,7 @@ fn database(prefix: u32, bits: u32, number: u32) -> Vec<u8> {
         let onward = if bit + 1 == bits { bits + 16 } else { bit + 1 };
         let is_one = prefix >> (31 - bit) & 1 == 1;
         let sides = if is_one { [bits, onward] } else { [onward, bits] };
-        sides.iter().for_each(|side| tree.extend_from_slice(&side.to_be_bytes()));
+        tree.extend(sides.iter().flat_map(|side: &u32| side.to_be_bytes()));
     }
     let entry = [map(1), text("autonomous_system_number"), number_32(number)].concat();
     let metadata = [
