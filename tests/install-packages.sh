@@ -3,7 +3,7 @@
 # started, and nothing that runs is stopped: the tests start programs of their own. Silent when nothing is missing.
 set -eu
 
-packages='dovecot-imapd dovecot-pop3d bind9-dnsutils bind9 knot knot-dnsutils nsd pdns-server pdns-backend-sqlite3 rbldnsd nginx-light libnginx-mod-mail libidn12 pamtester sasl2-bin sqlite3 curl iproute2 xz-utils zstd gzip bsdutils fail2ban logrotate systemd-journal-remote postfix rspamd redis-server nftables openssl python3-aiosmtpd dovecot-auth-lua lua-socket openssl spamassassin unbound'
+packages='dovecot-imapd dovecot-pop3d bind9-dnsutils bind9 knot knot-dnsutils nsd pdns-server pdns-backend-sqlite3 rbldnsd nginx-light libnginx-mod-mail libidn12 pamtester sasl2-bin sqlite3 curl iproute2 xz-utils zstd gzip bsdutils faketime fail2ban logrotate systemd-journal-remote postfix rspamd redis-server nftables openssl python3-aiosmtpd dovecot-auth-lua lua-socket openssl spamassassin unbound'
 
 is_installed() {
     [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]

@@ -185,6 +185,18 @@ impl Node {
         node
     }
 
+    /// Starts a node whose clock is behind by so much, such as `9d`: what it learns now was long ago when it is started again.
+    pub fn start_in_the_past(behind: &str, config: &Config) -> Self {
+        let library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+        assert!(Path::new(library).is_file(), "{library} is missing: `apt-get install faketime`");
+        // The wrapper of that package would stand between us and the process.
+        let preload = format!("LD_PRELOAD={library}");
+        let shift = format!("FAKETIME=-{behind}");
+        let mut node = Self::start_by(&["env", &preload, &shift, "FAKETIME_DONT_FAKE_MONOTONIC=1"], config);
+        node.prefix.clear();
+        node
+    }
+
     /// Writes another configuration, for the next start.
     pub fn configure(&self, config: &Config) {
         write(&self.addresses.config, &config.text(&self.addresses));

@@ -223,6 +223,7 @@ fn each_metric_is_documented() {
     let of = |file: &str| fs::read_to_string(top().join("crates/ratter/src/node").join(file)).expect("it can be read");
     let files = [
         "metrics.rs",
+        "accounts.rs",
         "asking.rs",
         "gates.rs",
         "gates/shown.rs",

@@ -1,6 +1,8 @@
 use base::{ListId, Listing, Maker, Timestamp};
 use listings::Entry;
 
+use crate::notice::Notice;
+
 /// Something that is done outside whenever the book changes.
 ///
 /// Its worker calls it from one thread, and calls [`Action::carry_out`] when [`Action::due`] and the action's
@@ -19,6 +21,9 @@ pub trait Action: Send {
     /// to be told the book anew.
     fn note(&mut self, entry: &Entry) -> bool;
 
+    /// Takes note of something that is told to people, and is no change of the book. Most actions are not concerned.
+    fn tell(&mut self, _notice: &Notice) {}
+
     /// When something is to be done: at once ([`Timestamp::EPOCH`]), or not before a moment; none if there is nothing.
     fn due(&self) -> Option<Timestamp>;
 
@@ -31,6 +36,11 @@ pub trait Action: Send {
     /// Something that the administrator should know and that is no failure.
     fn remark(&self) -> Option<String> {
         None
+    }
+
+    /// Notices that wait to be told: for their turn, or for the one before them.
+    fn waiting(&self) -> usize {
+        0
     }
 
     /// How many listings it has outside, and how many it had to leave out; nothing for those that keep none.
@@ -61,6 +71,8 @@ pub struct Health {
     pub remark: Option<String>,
     /// Listings that are outside now.
     pub entries: usize,
+    /// Notices that wait to be told.
+    pub waiting: usize,
     /// Listings that cannot be told in that form, or were too many.
     pub left_out: usize,
 }

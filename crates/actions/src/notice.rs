@@ -74,6 +74,11 @@ pub enum What {
         /// Who.
         by: Box<str>,
     },
+    /// It is none, or not yet one: somebody should look at its subject.
+    Noted {
+        /// Why, a sentence in each line.
+        text: Box<str>,
+    },
 }
 
 impl Notice {
@@ -91,8 +96,22 @@ impl Notice {
     /// A name for it that is the same whenever it is told again: SHA-256 in hex of what happened to whom and when.
     pub fn id(&self) -> String {
         let Listing { subject, list, since, .. } = &self.listing;
-        let text = format!("{} {} {} {}", self.verb(), subject, list.index(), since.as_millis());
+        let what = match &self.what {
+            // Of one moment there may be several.
+            What::Noted { text } => text,
+            What::Listed | What::Ended | What::Lifted { .. } => "",
+        };
+        let text = format!("{} {} {} {}{what}", self.verb(), subject, list.index(), since.as_millis());
         hex(&Sha256::digest(text.as_bytes()))
+    }
+
+    /// Whether a person must do something for it to end: a flood of what ends by itself shall not hold it up.
+    pub fn is_urgent(&self) -> bool {
+        match self.what {
+            What::Noted { .. } => true,
+            What::Listed => self.listing.until == Until::Never,
+            What::Ended | What::Lifted { .. } => false,
+        }
     }
 
     /// What happened, in one word.
@@ -101,6 +120,7 @@ impl Notice {
             What::Listed => "listed",
             What::Ended => "ended",
             What::Lifted { .. } => "lifted",
+            What::Noted { .. } => "suspicious",
         }
     }
 }
@@ -113,13 +133,20 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// Puts one in; the oldest gives way if there are too many.
+    /// Puts one in; the oldest gives way if there are too many, and what is urgent last.
     pub fn push(&mut self, notice: Notice) {
         if self.notices.len() >= WAITING_MAX {
-            self.notices.pop_front();
+            let oldest = self.notices.iter().position(|notice| !notice.is_urgent()).unwrap_or(0);
+            self.notices.remove(oldest);
             self.dropped += 1;
         }
         self.notices.push_back(notice);
+    }
+
+    /// Forgets those that the book says again.
+    pub fn forget_changes(&mut self) {
+        self.notices.retain(|notice| matches!(notice.what, What::Noted { .. }));
+        self.dropped = 0;
     }
 
     /// Those that wait.

@@ -3,6 +3,7 @@
 //! Times are RFC 3339 in UTC, subjects are written as the command line takes them, lists and rules by name. A field may be
 //! added in version 1; none is renamed or removed.
 
+mod accounts;
 mod evidence;
 mod keys;
 mod publish;
@@ -11,6 +12,7 @@ mod reporters;
 
 use serde::{Deserialize, Serialize};
 
+pub use accounts::{AccountView, SignView};
 pub use evidence::{CountView, ProtectionView};
 pub use keys::{KeyQuota, KeySpan, KeyView, KeyWish, NewKey, RevokeWish};
 pub use publish::{HeldView, PublishWish, Published};
@@ -201,6 +203,9 @@ pub struct ActionStatus {
     pub failed: u64,
     /// Changes that found no room in its queue since the start.
     pub shed: u64,
+    /// Notices that wait for a letter, or for the one before them.
+    #[serde(default)]
+    pub waiting: usize,
     /// Listings that it keeps outside now.
     pub entries: usize,
     /// Listings that it cannot tell, or has no room for.
@@ -267,6 +272,9 @@ pub struct Why {
     /// How full its buckets are, for a login or an address.
     #[serde(default)]
     pub limits: Vec<LimitView>,
+    /// For a login that sends: how it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountView>,
     /// For a login: the addresses from which its owner logged in.
     pub known_addresses: Vec<KnownAddress>,
     /// How often each kind of event was seen of it, and by whom, as far as events are kept.
@@ -342,6 +350,9 @@ pub struct ListingView {
     /// Whether it was none yet, and waited for a person to let go of the brake.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub waited: bool,
+    /// Whether it was none, but a suspicion that was forgotten.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub forgiven: bool,
 }
 
 /// How near a subject is to a rule.

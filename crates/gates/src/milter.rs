@@ -10,8 +10,10 @@
 //! the command that they belong to. There is no standard: the protocol is what Sendmail's `libmilter/mfdef.h` and Postfix'
 //! `src/milter/milter8.c` do.
 //!
-//! Only what is needed is asked for: no bodies, and no answers where nothing can be said.
+//! Only what is needed is asked for: of bodies the first piece, by which a text is known that is sent again and again, and no
+//! answers where nothing can be said.
 
+mod digest;
 mod gate;
 mod macros;
 mod packet;

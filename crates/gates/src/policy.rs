@@ -81,7 +81,16 @@ impl Cause {
 }
 
 /// What the client is told whose message exceeds a limit.
-pub(crate) const OVER_LIMIT: &str = "Sending limit reached, try again later";
+const OVER_LIMIT: &str = "Sending limit reached, try again later";
+
+/// Why a message does not simply pass.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Beyond {
+    /// What is done with it.
+    pub(crate) effect: LimitEffect,
+    /// The words that the client is told; nothing in them is the client's.
+    pub(crate) text: &'static str,
+}
 
 /// Something of ours panicked; whoever asked is let through.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -130,13 +139,13 @@ impl Node {
     }
 
     /// Asks for room for the recipients of a message on its way; what is done with those for whom there is none.
-    pub(crate) fn reserve(&self, sending: &Sending<'_>) -> Result<Option<LimitEffect>, Panicked> {
-        guarded(|| over(self.sending.reserve(sending)))
+    pub(crate) fn reserve(&self, sending: &Sending<'_>) -> Result<Option<Beyond>, Panicked> {
+        guarded(|| beyond(self.sending.reserve(sending)))
     }
 
     /// The message is at its end; what is done with it if it is too much.
-    pub(crate) fn settle(&self, sending: &Sending<'_>) -> Result<Option<LimitEffect>, Panicked> {
-        guarded(|| over(self.sending.settle(sending)))
+    pub(crate) fn settle(&self, sending: &Sending<'_>) -> Result<Option<Beyond>, Panicked> {
+        guarded(|| beyond(self.sending.settle(sending)))
     }
 
     /// The message is given up.
@@ -145,11 +154,21 @@ impl Node {
     }
 }
 
-/// The effect of a limit that was exceeded; what is only noted passes.
-fn over(outcome: Outcome) -> Option<LimitEffect> {
+/// What is done with what does not simply pass; what is only noted does.
+const fn beyond(outcome: Outcome) -> Option<Beyond> {
     match outcome {
         Outcome::Pass | Outcome::Noted(_) => None,
-        Outcome::Over(exceeded) => Some(exceeded.effect),
+        Outcome::Over(exceeded) => Some(Beyond { effect: exceeded.effect, text: OVER_LIMIT }),
+        Outcome::Strange(effect) => Some(Beyond { effect, text: strange(effect) }),
+    }
+}
+
+/// What the client is told whose account shows signs that somebody else uses it.
+const fn strange(effect: LimitEffect) -> &'static str {
+    match effect {
+        LimitEffect::Note | LimitEffect::Defer => "Sending is slow for this account, try again later",
+        LimitEffect::Hold => "The account shows signs of being stolen",
+        LimitEffect::Refuse => Cause::Login.text(),
     }
 }
 

@@ -19,6 +19,7 @@
 mod gate;
 mod request;
 mod session;
+mod shown;
 
 pub(crate) use gate::SESSION;
 pub use gate::{Action, Count, Counters, Gate};

@@ -292,7 +292,7 @@ fn milter_says(effect: LimitEffect, input: &[Vec<u8>], step: usize) -> (Vec<Stri
     (answers(&output), world)
 }
 
-const AGREED: &str = r"O\x00\x00\x00\x06\x00\x00\x001\x00\x00\x8b\xd2";
+const AGREED: &str = r"O\x00\x00\x00\x06\x00\x00\x001\x00\x00\x8f\xc2";
 
 #[test]
 fn messages_on_one_milter_connection() {

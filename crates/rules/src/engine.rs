@@ -32,6 +32,7 @@ mod ask;
 mod count;
 mod explain;
 mod lists;
+mod locks;
 mod names;
 mod observe;
 mod reports;
@@ -40,6 +41,7 @@ mod suspects;
 
 pub use explain::Level;
 pub use lists::{RELAPSES_MAX, RELAPSES_WITHIN, SPAN_MAX};
+pub use locks::Lock;
 pub use names::{BY_REVERSE_NAME, NAME_WAIT, RECHECKED_MAX, UNNAMED_HOURS, WAITING_MAX};
 pub use observe::Observed;
 pub use reports::Exposed;

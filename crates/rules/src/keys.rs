@@ -49,6 +49,7 @@ enum Domain {
     Pair,
     Transaction,
     Relapse,
+    Recipient,
     Password,
     System,
 }
@@ -93,6 +94,11 @@ impl Keys {
     /// The key of a mail server's name for a connection.
     pub fn session(&self, session: &str) -> Key {
         self.key(Domain::Session, |hasher| hasher.write(session.as_bytes()))
+    }
+
+    /// The key of a recipient in lower case.
+    pub(crate) fn recipient(&self, lower: &[u8]) -> Key {
+        self.key(Domain::Recipient, |hasher| hasher.write(lower))
     }
 
     /// The key of a domain name in lower case.

@@ -48,11 +48,22 @@ pub(crate) struct Counting {
     pub(crate) raised_distinct: u16,
     pub(crate) unless_known: bool,
     pub(crate) on: Trigger,
-    /// Whether it counts only what comes from an unknown address.
-    pub(crate) is_placeless: bool,
+    /// Which attempts it counts only, by what is known of them.
+    pub(crate) only: Only,
     pub(crate) per_good: u16,
     pub(crate) reverse: Option<ReverseName>,
     pub(crate) effect: Effect,
+}
+
+/// Which attempts a rule counts only.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Only {
+    /// No others than all.
+    All,
+    /// Those from an unknown address.
+    Placeless,
+    /// What somebody did who had logged in.
+    OfLogins,
 }
 
 /// A rule that blocks addresses by what else happens to the login they try.
@@ -218,7 +229,17 @@ impl Plan {
                 raised_distinct: shared.map_or(distinct, |section| plan.shared[section].distinct),
                 unless_known: rule.unless_known,
                 on: rule.on,
-                is_placeless: rule.by == By::LoginOnly,
+                only: match rule.by {
+                    By::LoginOnly => Only::Placeless,
+                    By::Sender => Only::OfLogins,
+                    By::Address
+                    | By::Login
+                    | By::NoLogin
+                    | By::AnySender
+                    | By::Network(_)
+                    | By::System
+                    | By::Password => Only::All,
+                },
                 per_good: rule.per_good,
                 reverse: rule.reverse,
                 effect: rule.effect,
@@ -236,7 +257,7 @@ impl Plan {
                 By::NoLogin => {}
                 By::Address => plan.addresses.group_mut(rule.on).push(counting, shape),
                 By::Login | By::LoginOnly => plan.logins.group_mut(rule.on).push(counting, shape),
-                By::Sender => {
+                By::Sender | By::AnySender => {
                     plan.addresses.group_mut(rule.on).push(counting, shape);
                     plan.logins.group_mut(rule.on).push(counting, shape);
                 }

@@ -123,9 +123,11 @@ pub enum By {
     NoLogin,
     /// That of the login of attempts whose address nobody told.
     LoginOnly,
-    /// By whoever is to be blocked for what was sent: the address, or the login where the address is one of this server's
-    /// own, or others log in from it too. Goes with [`Effect::BlockSender`].
+    /// By whoever is to be blocked for what somebody sent who had logged in: the address, or the login where the address is one
+    /// of this server's own, or others log in from it too. Goes with [`Effect::BlockSender`].
     Sender,
+    /// The same, and the address of mail for which nobody had logged in: that of another server, whose users it speaks for.
+    AnySender,
     /// By the network around an address: a /24 of IPv4, or a /56 or /48 of IPv6, each of which holds one family only. Of
     /// [`Trigger::Listed`] it goes with [`Effect::List`], of failed logins with [`Effect::BlockAddresses`].
     Network(Width),
@@ -136,6 +138,12 @@ pub enum By {
 }
 
 impl By {
+    /// Whether it blocks whoever sent.
+    #[must_use]
+    pub const fn is_sender(self) -> bool {
+        matches!(self, Self::Sender | Self::AnySender)
+    }
+
     /// Whether failed logins are counted by it to block whoever fails next where many strangers did.
     #[must_use]
     pub const fn is_suspect(self) -> bool {

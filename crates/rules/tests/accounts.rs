@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use base::{Address, Timestamp};
 use proptest::prelude::*;
-use rules::accounts::{Accounts, Ladder, Sign, Step, Wanted};
+use rules::accounts::{Accounts, Geo, Ladder, Located, Opinion, Sign, Step, Wanted};
 
 const HOME: &str = "192.0.2.7";
 const DAY: Duration = Duration::from_hours(24);
@@ -15,17 +15,34 @@ fn address(text: &str) -> Address {
     Address::new(text.parse().expect("an address"))
 }
 
+/// What the tests go by: people are told at ten points, and accounts locked at sixteen.
+const LADDER: Ladder = Ladder { note: Some(10), lock_login: Some(16), ..Ladder::NONE };
+
 fn wanted<'a>(from: &str, recipient: &'a str, message: &'a str) -> Wanted<'a> {
-    Wanted { login: "alice", address: address(from), recipient, message }
+    Wanted { login: "alice", address: Some(address(from)), recipient, message, client: "" }
+}
+
+/// A world in which the first number of an address is its country.
+struct ByFirst;
+
+impl Geo for ByFirst {
+    fn locate(&self, address: Address) -> Located {
+        let first = (address.bits() >> 24) as u8;
+        Located { country: Some([b'C', first]), asn: None }
+    }
 }
 
 /// Accounts in which Alice has written from home to thirty people, each day to one.
 fn lived_in(accounts_max: usize) -> (Accounts, Timestamp) {
-    let accounts = Accounts::new(Ladder::default(), accounts_max, [7; 16]);
+    live(Accounts::new(LADDER, accounts_max, [7; 16], None))
+}
+
+fn live(accounts: Accounts) -> (Accounts, Timestamp) {
     let mut at = BEGIN;
     for day in 0..30 {
         let recipient = format!("friend{day}@example.org");
-        assert_eq!(accounts.asks(at, &wanted(HOME, &recipient, &recipient)), Step::Calm);
+        let wanted = Wanted { client: "hers", ..wanted(HOME, &recipient, &recipient) };
+        assert_eq!(accounts.asks(at, &wanted).step, Step::Calm);
         accounts.sent(at, "alice", &recipient);
         at = at.plus(DAY);
     }
@@ -42,7 +59,7 @@ fn strangers(accounts: &Accounts, from: Timestamp, count: u64) -> (Step, Timesta
     for number in 0..count {
         let recipient = format!("stranger{number}@other{number}.example");
         at = from.plus(Duration::from_mins(number));
-        step = accounts.asks(at, &wanted("198.51.100.9", &recipient, &recipient));
+        step = accounts.asks(at, &wanted("198.51.100.9", &recipient, &recipient)).step;
     }
     (step, at)
 }
@@ -51,12 +68,12 @@ fn strangers(accounts: &Accounts, from: Timestamp, count: u64) -> (Step, Timesta
 fn strangers_from_elsewhere_lock_and_a_person_forgives() {
     let (accounts, at) = lived_in(100);
     let (step, at) = strangers(&accounts, at, 12);
-    assert_eq!(step, Step::Lock);
+    assert_eq!(step, Step::LockLogin);
     let standing = accounts.explain(at, "ALICE").expect("it is known");
     assert!(standing.is_grown_up && standing.signs.iter().any(|(sign, _)| *sign == Sign::NewRecipient), "{standing:?}");
-    assert!(accounts.forgive("alice"));
+    assert!(accounts.forgive(at, "alice"));
     assert_eq!(accounts.explain(at, "alice").map(|standing| (standing.score, standing.step)), Some((0.0, Step::Calm)));
-    assert!(!accounts.forgive("alice") && !accounts.forgive("bob"));
+    assert!(!accounts.forgive(at, "alice") && !accounts.forgive(at, "bob"));
 }
 
 #[test]
@@ -64,11 +81,11 @@ fn strangers_from_home_and_friends_from_anywhere_are_nothing() {
     let (accounts, at) = lived_in(100);
     for number in 0..500 {
         let recipient = format!("reader{number}@example.net");
-        assert_eq!(accounts.asks(at, &wanted(HOME, &recipient, &recipient)), Step::Calm);
+        assert_eq!(accounts.asks(at, &wanted(HOME, &recipient, &recipient)).step, Step::Calm);
     }
     for day in 0..30 {
         let recipient = format!("friend{day}@example.org");
-        assert_eq!(accounts.asks(at, &wanted("198.51.100.9", &recipient, "a letter")), Step::Calm);
+        assert_eq!(accounts.asks(at, &wanted("198.51.100.9", &recipient, "a letter")).step, Step::Calm);
     }
     assert!(score(&accounts, at) < 0.001);
 }
@@ -98,13 +115,96 @@ fn a_recipient_is_known_once_the_message_has_gone_out() {
 
 #[test]
 fn a_full_table_lets_newcomers_pass() {
-    let accounts = Accounts::new(Ladder::default(), 16, [7; 16]);
+    let accounts = Accounts::new(LADDER, 16, [7; 16], None);
     for number in 0..1000 {
         let login = format!("user{number}");
-        let wanted = Wanted { login: &login, address: address(HOME), recipient: "a@example.org", message: "m" };
-        assert_eq!(accounts.asks(BEGIN, &wanted), Step::Calm);
+        let wanted = Wanted { login: &login, ..wanted(HOME, "a@example.org", "m") };
+        assert_eq!(accounts.asks(BEGIN, &wanted).step, Step::Calm);
     }
-    assert!((1..=16).contains(&accounts.len()), "{}", accounts.len());
+    let counters = accounts.counters();
+    assert!((1..=16).contains(&counters.known) && counters.untracked == 1000 - counters.known, "{counters:?}");
+}
+
+#[test]
+fn a_strange_program_in_a_strange_country_weighs_more_unless_the_owners_is_there_too() {
+    let points = |from: &str, client: &str, comes_along: bool| {
+        let (accounts, at) = live(Accounts::new(LADDER, 100, [7; 16], Some(Box::new(ByFirst))));
+        if comes_along {
+            accounts.asks(at, &Wanted { client: "hers", ..wanted("198.18.0.1", "friend1@example.org", "a letter") });
+        }
+        accounts.asks(at, &Wanted { client, ..wanted(from, "new@example.com", "another") });
+        score(&accounts, at)
+    };
+    let plain = points("198.51.100.9", "hers", false);
+    assert!(plain > 1.0 && (points("198.51.100.9", "", false) - plain).abs() < 0.01, "{plain}");
+    // At home anything goes, and makes the program hers.
+    assert!(points(HOME, "new phone", false) < 0.01);
+    let strange = points("198.51.100.9", "robot", false);
+    let far = points("45.0.0.1", "robot", false);
+    assert!(strange >= plain + 2.9 && far >= plain + 2.9, "{plain} {strange} {far}");
+    // Where her own program is she has bought a new telephone.
+    assert!(points("198.51.100.9", "new phone", true) <= plain + 0.01);
+}
+
+#[test]
+fn the_same_text_again_and_again_is_no_letter() {
+    let send = |accounts: &Accounts, at, from, number: u32, body| {
+        let name = format!("r{number}@example.com");
+        accounts.asks(at, &wanted(from, &name, &name));
+        accounts.says(at, "alice", &name, body);
+        score(accounts, at)
+    };
+    for (from, body, is_strange) in [("198.51.100.9", 7, true), ("198.51.100.9", 0, false), (HOME, 7, false)] {
+        let (accounts, at) = lived_in(100);
+        let other = send(&accounts, at, from, 0, 8);
+        let once = send(&accounts, at, from, 1, body);
+        let twice = send(&accounts, at, from, 2, if body == 0 { 9 } else { body });
+        assert_eq!(twice - once > 3.5, is_strange, "{other} {once} {twice}");
+    }
+}
+
+#[test]
+fn each_step_is_told_once_until_all_is_calm_and_a_slow_account_sends_one_a_minute() {
+    let ladder = Ladder { note: Some(5), slower: Some(8), ..Ladder::NONE };
+    let (accounts, at) = live(Accounts::new(ladder, 100, [7; 16], None));
+    let mut told = Vec::new();
+    let mut passed = 0;
+    for number in 0..60 {
+        let recipient = format!("stranger{number}@other{number}.example");
+        let at = at.plus(Duration::from_secs(number * 10));
+        let Opinion { step, is_news, passes, .. } = accounts.asks(at, &wanted("198.51.100.9", &recipient, &recipient));
+        told.extend(is_news.then_some(step));
+        passed += u32::from(step == Step::Slower && passes);
+    }
+    assert_eq!(told, [Step::Note, Step::Slower]);
+    assert!((8..=10).contains(&passed), "{passed}");
+    let later = at.plus(DAY * 30);
+    let mut news = 0;
+    for number in 0..30 {
+        let recipient = format!("late{number}@other{number}.example");
+        news += u32::from(accounts.asks(later, &wanted("203.0.113.9", &recipient, &recipient)).is_news);
+    }
+    assert_eq!(news, 2, "it was calm in between");
+    assert_eq!(accounts.counters().steps, [2, 2, 0, 0, 0]);
+}
+
+#[test]
+fn what_is_kept_counts_on_after_a_restart() {
+    let (accounts, at) = lived_in(100);
+    let (step, at) = strangers(&accounts, at, 6);
+    assert_eq!(step, Step::Note);
+    let kept = accounts.unsaved(10);
+    assert_eq!((kept.len(), accounts.unsaved(10).len()), (1, 0), "what has not changed is not kept again");
+    let after = Accounts::new(LADDER, 100, [7; 16], None);
+    let (key, bytes) = &kept[0];
+    assert!(after.restore(*key, bytes) && !after.restore(*key, bytes) && !after.restore(1, &bytes[1..]));
+    assert!((score(&after, at) - score(&accounts, at)).abs() < 0.001);
+    for accounts in [&accounts, &after] {
+        assert_eq!(accounts.asks(at, &wanted(HOME, "anybody@example.net", "m")).step, Step::Note);
+        assert!(!accounts.asks(at, &wanted(HOME, "anybody@example.net", "m")).is_news);
+    }
+    assert_eq!(after.forget(at.plus(DAY * 200)), [*key]);
+    assert_eq!(after.explain(at, "alice"), None);
 }
 
 proptest! {
@@ -138,7 +238,7 @@ proptest! {
 
     #[test]
     fn a_ladder_only_goes_up(points in proptest::collection::vec(0.0_f32..40.0, 2)) {
-        let ladder = Ladder { hold: Some(10.0), ..Ladder::default() };
+        let ladder = Ladder { slower: Some(12), hold: Some(12), ..LADDER };
         let (low, high) = (points[0].min(points[1]), points[0].max(points[1]));
         prop_assert!(ladder.step(low) <= ladder.step(high));
     }

@@ -4,6 +4,7 @@
 
 use base::{Address, EventKind};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::text::address;
 
@@ -16,6 +17,14 @@ const LIMIT_SYMBOL: &str = "RATELIMIT";
 /// What rspamd writes in the place of what it does not know.
 const UNKNOWN: &str = "unknown";
 
+/// Shorter ids than this are not made by anything that makes ids: `a@b`.
+const ID_BYTES_MIN: usize = 8;
+
+/// Whether the id of a message can be one of its own. rspamd writes `undef` where a message has none.
+pub(crate) fn is_own_id(id: &str) -> bool {
+    id.len() >= ID_BYTES_MIN && id.contains('@') && id != "undef"
+}
+
 /// A mail that says something against its client.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Exported {
@@ -25,8 +34,9 @@ pub struct Exported {
     pub address: Address,
     /// Who had logged in, if anybody had.
     pub login: Option<String>,
-    /// The message's id, by which one that is tried again is known.
-    pub message: Option<String>,
+    /// A name of the message, the same when it is tried again: a hash of its id, its sender and its recipients, so that neither
+    /// equal ids for all messages make them one, nor does none.
+    pub message: String,
 }
 
 /// Why a body says nothing.
@@ -66,8 +76,33 @@ pub fn read(body: &[u8]) -> Result<Option<Exported>, ExportFault> {
         _ => return Ok(None),
     };
     let Some(address) = text("ip").and_then(address) else { return Ok(None) };
-    let owned = |key| text(key).map(str::to_owned);
-    Ok(Some(Exported { kind, address, login: owned("user"), message: owned("message_id") }))
+    let login = text("user").map(str::to_owned);
+    Ok(Some(Exported { kind, address, login, message: name_of(fields) }))
+}
+
+/// See [`Exported::message`].
+fn name_of(fields: &serde_json::Map<String, Value>) -> String {
+    let text = |key: &str| fields.get(key).and_then(Value::as_str).unwrap_or_default();
+    let mut recipients: Vec<String> = match fields.get("rcpt") {
+        Some(Value::Array(recipients)) => recipients.iter().filter_map(Value::as_str).map(str::to_lowercase).collect(),
+        Some(Value::String(recipient)) => vec![recipient.to_lowercase()],
+        _ => Vec::new(),
+    };
+    recipients.sort_unstable();
+    let id = text("message_id");
+    let size = fields.get("size").map(ToString::to_string).unwrap_or_default();
+    // What has no id is known by how large it is, and by what it is about.
+    let own = if is_own_id(id) { id.to_owned() } else { format!("{size} {}", text("subject")) };
+    let mut hash = Sha256::new();
+    for part in
+        [own, text("from").to_lowercase(), text("user").to_lowercase(), text("ip").to_owned()].iter().chain(&recipients)
+    {
+        // No part can move its end into the next one.
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    let number = hash.finalize().iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("{number:016x}")
 }
 
 #[cfg(test)]
@@ -76,7 +111,8 @@ mod tests {
 
     fn told(body: &str) -> Result<Option<String>, ExportFault> {
         let show = |Exported { kind, address, login, message }| {
-            format!("{kind} {address} {} {}", login.unwrap_or_default(), message.unwrap_or_default())
+            assert_eq!(message.len(), 16);
+            format!("{kind} {address} {}", login.unwrap_or_default())
         };
         read(body.as_bytes()).map(|export| export.map(show))
     }
@@ -88,12 +124,12 @@ mod tests {
             (r#"{"action":"no action","ip":"203.0.113.7","symbols":[]}"#.to_owned(), Ok(None)),
             (
                 format!(r#"{{"action":"soft reject","ip":"203.0.113.7","user":"alice","message_id":"m1@x",{LIMITED}}}"#),
-                Ok(Some("rate-exceeded 203.0.113.7 alice m1@x")),
+                Ok(Some("rate-exceeded 203.0.113.7 alice")),
             ),
             (r#"{"action":"soft reject","ip":"203.0.113.7","symbols":[{"name":"GREYLIST"}]}"#.to_owned(), Ok(None)),
             (
                 r#"{"action":"reject","ip":"2001:db8::7","user":"unknown","symbols":[]}"#.to_owned(),
-                Ok(Some("spam-seen 2001:db8::7  ")),
+                Ok(Some("spam-seen 2001:db8::7 ")),
             ),
             (format!(r#"{{"action":"soft reject","ip":"unknown",{LIMITED}}}"#), Ok(None)),
             // What a client writes stands in fields of its own, and says nothing.
@@ -107,6 +143,34 @@ mod tests {
         ];
         for (body, wanted) in cases {
             assert_eq!(told(&body), wanted.map(|text| text.map(str::to_owned)), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_one_by_what_its_sender_cannot_choose_freely() {
+        let name = |id: &str, to: &str, more: &str| {
+            let body = format!(
+                r#"{{"action":"reject","ip":"203.0.113.7","from":"a@example.org","message_id":"{id}","rcpt":{to}{more}}}"#
+            );
+            read(body.as_bytes()).unwrap().unwrap().message
+        };
+        let (id, to) = ("m1@example.org", r#"["x@example.net","Y@example.net"]"#);
+        let first = name(id, to, "");
+        assert_eq!(first, name(id, r#"["y@example.net","x@example.net"]"#, ""), "it is tried again");
+        assert_eq!(first, name(id, to, r#","size":900"#));
+        for other in [
+            name("m2@example.org", to, ""),
+            // One id for all of them.
+            name(id, r#"["z@example.net"]"#, ""),
+            name(id, r#""unknown""#, ""),
+        ] {
+            assert_ne!(first, other);
+        }
+        for id in ["undef", "", "a@b", "unknown", "xxxxxxxxxx"] {
+            assert_eq!(name(id, to, r#","size":900"#), name("undef", to, r#","size":900"#), "{id}");
+            assert_ne!(name(id, to, r#","size":900"#), name(id, to, r#","size":901"#));
+            assert_ne!(name(id, to, r#","subject":"a""#), name(id, to, r#","subject":"b""#));
+            assert_ne!(name(id, to, ""), name(id, r#"["z@example.net"]"#, ""));
         }
     }
 }

@@ -240,16 +240,26 @@ fn text_in_rspamds_log_bans_nobody() {
         "ip: 198.51.100.96, x Ratelimit \"user\" exceeded",
         "a, forced: soft reject \"Ratelimit \"user\" exceeded\"; score=nan (set by ratelimit)",
         "a, forced: soft reject \"Ratelimit \"user\" exceeded\"; score=nan (set by ratelimit), settings_id: b",
+        "x>, ip: 198.51.100.97, user: y, from: <z>, (default: F (soft reject): [0.00/15.00] []), forced: soft reject \
+         \"Ratelimit \"user\" exceeded\"; score=nan (set by ratelimit)",
+        "; lua; ratelimit.lua:617: ratelimit \"user(10000:x)\" exceeded, ip: 198.51.100.98",
+        "#1(normal) <ee46c6>; task; rspamd_task_write_log: id: <m@x>, ip: 198.51.100.99, user: y",
+        "milter-reject: END-OF-MESSAGE from x[198.51.100.95]: 4.7.1 Ratelimit \"user\" exceeded; from=<",
+        "\u{2028}ip: 198.51.100.94, \u{202e}Ratelimit \"user\" exceeded",
     ];
+    let mut injected = 0;
     for line in text("log-injection.log.sample").lines().filter(|line| !line.starts_with('#')) {
         assert_eq!(exceeded(line), [], "{line}");
         for text in written {
             for (place, _) in line.match_indices("@example") {
                 let line = [&line[..place], text, &line[place..]].concat();
                 assert_eq!(exceeded(&line), [], "{line}");
+                injected += 1;
             }
         }
     }
+    println!("{injected} lines with injected text, and nobody exceeded a limit");
+    assert!(injected >= 100, "{injected}");
 }
 
 /// The messages of a line that exceeded a limit, with the address of each.

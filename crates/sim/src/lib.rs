@@ -8,11 +8,13 @@
 //! not to please: they travel, meet whole groups of new people, change phones, write newsletters and lists with stale
 //! addresses. How real people behave nobody has measured here; what the bars say is what they say about these.
 
+mod geo;
 mod people;
 mod random;
 mod server;
 mod thieves;
 
+pub use geo::Countries;
 pub use people::{Habit, Person};
 pub use random::Random;
 pub use server::{Sent, Server};
@@ -29,6 +31,10 @@ pub struct Mail {
     pub address: Address,
     /// To whom, and whether there is such a recipient.
     pub recipients: Vec<(String, bool)>,
+    /// What the program shows of itself.
+    pub client: String,
+    /// What it says, as a number.
+    pub body: u64,
 }
 
 /// Where every simulated month begins: a Monday.

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use base::{Address, Timestamp};
 
+use crate::geo::{country, network_in};
 use crate::{BEGIN, DAY, Mail, Random};
 
 /// What somebody does with his account.
@@ -16,6 +17,8 @@ pub enum Habit {
     Newsletter,
     /// Runs a list with addresses of which some are stale, and new ones come each day.
     ListOwner,
+    /// Has a telephone and nothing else, travels with it, loses it far from home and buys another one there.
+    PhoneOnly,
 }
 
 /// Somebody with an account.
@@ -29,10 +32,14 @@ pub struct Person {
     contacts: Vec<String>,
     /// Where he lives and works.
     home: [Address; 2],
+    /// Where that is.
+    pub(crate) country: u32,
     /// The networks of his phone's provider.
     phone: [u32; 3],
     /// The day on which he has another phone.
     new_phone_on: u64,
+    /// How many phones he had.
+    phones: u64,
     /// Until which day he is away, and where.
     away: Option<(u64, [u32; 2])>,
     /// Readers of his newsletter or list.
@@ -52,11 +59,6 @@ fn address_in(network: u32, random: &mut Random) -> Address {
     Address::new(Ipv4Addr::from_bits(network << 16 | random.below(65_536) as u32).into())
 }
 
-/// Some /16 that people have.
-pub(crate) fn network(random: &mut Random) -> u32 {
-    random.between(0x0b00, 0x9fff) as u32
-}
-
 /// Somebody's address.
 pub(crate) fn stranger(random: &mut Random) -> String {
     let domain = domain(random);
@@ -68,14 +70,16 @@ impl Person {
     pub fn new(number: u64, habit: Habit) -> Self {
         let mut random = Random::new(number.wrapping_mul(0x5851_f42d_4c95_7f2d));
         let contacts = (0..random.between(15, 150)).map(|_| stranger(&mut random)).collect();
+        let country = country(&mut random);
         let home = [(); 2].map(|()| {
-            let network = network(&mut random);
+            let network = network_in(country, &mut random);
             address_in(network, &mut random)
         });
-        let phone = [(); 3].map(|()| network(&mut random));
+        let phone = [(); 3].map(|()| network_in(country, &mut random));
         let new_phone_on = random.between(40, 120);
         let readers = random.between(100, 400) as usize;
-        Self { login: format!("user{number}"), habit, random, contacts, home, phone, new_phone_on, away: None, readers }
+        let (login, phones, away) = (format!("user{number}"), 1, None);
+        Self { login, habit, random, contacts, home, country, phone, new_phone_on, phones, away, readers }
     }
 
     /// What he sends on a day, in its order.
@@ -88,7 +92,7 @@ impl Person {
         let sends_to_all = match self.habit {
             Habit::Newsletter => day % 7 == 1,
             Habit::ListOwner => !is_weekend,
-            Habit::Plain | Habit::Traveller => false,
+            Habit::Plain | Habit::Traveller | Habit::PhoneOnly => false,
         };
         if sends_to_all && day > 10 && self.away.is_none() {
             mails.extend(self.newsletter(day));
@@ -97,8 +101,8 @@ impl Person {
         if self.away.is_some() && self.random.once_in(25) {
             let group = self.random.between(4, 12);
             let recipients = (0..group).map(|_| (stranger(&mut self.random), true)).collect();
-            let (at, address) = (self.moment(day), self.address());
-            mails.push(Mail { at, address, recipients });
+            let (at, (address, client), body) = (self.moment(day), self.place(), self.random.next());
+            mails.push(Mail { at, address, recipients, client, body });
         }
         mails.sort_by_key(|mail| mail.at);
         mails
@@ -109,27 +113,39 @@ impl Person {
         self.contacts.get(number as usize % self.contacts.len().max(1))
     }
 
+    /// Whether he is at home in that /16.
+    pub(crate) fn lives_in(&self, network: u32) -> bool {
+        let of_home = |address: &Address| (address.bits() as u32) >> 16;
+        self.home.iter().map(of_home).chain(self.phone).any(|own| own == network)
+    }
+
     fn plan(&mut self, day: u64) {
         if self.away.is_some_and(|(until, _)| day >= until) {
             self.away = None;
         }
         let leaves = match self.habit {
-            Habit::Traveller => self.random.once_in(12),
+            Habit::Traveller | Habit::PhoneOnly => self.random.once_in(12),
             Habit::Plain | Habit::Newsletter | Habit::ListOwner => self.random.once_in(120),
         };
         if day > 14 && leaves && self.away.is_none() {
-            let places = [(); 2].map(|()| network(&mut self.random));
+            // Every other journey is one within the country.
+            let country = if self.random.once_in(2) { self.country } else { country(&mut self.random) };
+            let places = [(); 2].map(|()| network_in(country, &mut self.random));
             self.away = Some((day + self.random.between(2, 12), places));
         }
-        if day == self.new_phone_on {
-            self.phone = [(); 3].map(|()| network(&mut self.random));
+        // Who has nothing else loses it while he is away.
+        let is_lost = self.habit != Habit::PhoneOnly || self.away.is_some();
+        if day >= self.new_phone_on && is_lost && self.phones == 1 {
+            self.phones = 2;
+            self.phone = [(); 3].map(|()| network_in(self.country, &mut self.random));
         }
     }
 
     fn mail(&mut self, day: u64) -> Mail {
         let count = if self.random.once_in(8) { self.random.between(2, 6) } else { 1 };
         let recipients = (0..count).map(|_| self.recipient()).collect();
-        Mail { at: self.moment(day), address: self.address(), recipients }
+        let (at, (address, client), body) = (self.moment(day), self.place(), self.random.next());
+        Mail { at, address, recipients, client, body }
     }
 
     /// Mostly those whom he writes to most; now and then somebody new, and now and then he mistypes.
@@ -151,7 +167,7 @@ impl Person {
     fn newsletter(&mut self, day: u64) -> Vec<Mail> {
         let start = self.moment(day);
         let stale = if self.habit == Habit::ListOwner { 30 } else { 100 };
-        let readers = self.readers as u64;
+        let (readers, body) = (self.readers as u64, self.random.next());
         self.readers += self.random.below(8) as usize;
         let mail = |number: u64| Mail {
             at: start.plus(Duration::from_secs(number)),
@@ -160,6 +176,8 @@ impl Person {
                 format!("{}-reader{number}@big{}.example", self.login, number % 6),
                 !number.is_multiple_of(stale),
             )],
+            client: format!("newsletter of {}", self.login),
+            body,
         };
         (0..readers).map(mail).collect()
     }
@@ -170,9 +188,12 @@ impl Person {
         BEGIN.plus(Duration::from_secs(day * DAY + hour % 24 * 3600 + self.random.below(3600)))
     }
 
-    fn address(&mut self) -> Address {
+    /// Where he is, and with what he writes.
+    fn place(&mut self) -> (Address, String) {
         let on_the_way = self.random.once_in(3);
-        match self.away {
+        let has_phone = on_the_way || self.habit == Habit::PhoneOnly;
+        let client = if has_phone { format!("phone {}", self.phones) } else { "laptop".to_owned() };
+        let address = match self.away {
             Some((_, places)) => {
                 let place = if on_the_way { places[1] } else { places[0] };
                 address_in(place, &mut self.random)
@@ -182,6 +203,7 @@ impl Person {
                 address_in(network, &mut self.random)
             }
             None => self.home[usize::from(self.random.once_in(2))],
-        }
+        };
+        (address, format!("{client} of {}", self.login))
     }
 }

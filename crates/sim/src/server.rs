@@ -1,12 +1,12 @@
 use std::collections::HashMap;
 
 use base::Timestamp;
-use rules::accounts::{Accounts, Ladder, Sign, Step, Wanted};
+use rules::accounts::{Accounts, Geo, Ladder, Sign, Step, Wanted};
 use rules::limits::{
     Bucket, By, Cost, Limit, LimitEffect, LimitMode, Limiter, LoginTags, Outcome, Part, Rate, Sending, Unkept,
 };
 
-use crate::Mail;
+use crate::{Countries, Mail};
 
 /// A mail server with its node: limits as they are shipped, the ladder as it is shipped, and nobody who looks after it.
 pub struct Server {
@@ -26,8 +26,9 @@ pub struct Sent {
 }
 
 impl Server {
-    /// One on which nothing has happened. Without limits the accounts alone must hold.
-    pub fn new(ladder: Ladder, has_limits: bool) -> Self {
+    /// One on which nothing has happened. Without limits the accounts alone must hold; without a map of the world they know
+    /// no countries.
+    pub fn new(ladder: Ladder, has_limits: bool, has_geo: bool) -> Self {
         let rate = |count, time| Rate::new(count, time).expect("a rate");
         let bucket = |burst, rate| Bucket::new(burst, rate).expect("a bucket");
         let buckets = [bucket(10, rate(1, 60_000)), bucket(100, rate(30, 3_600_000))];
@@ -45,7 +46,7 @@ impl Server {
         let limits = if has_limits { vec![limit] } else { Vec::new() };
         Self {
             limiter: Limiter::new(limits, 1_000_000, [7; 16], Box::new(Unkept)),
-            accounts: Accounts::new(ladder, 1_000_000, [7; 16]),
+            accounts: Accounts::new(ladder, 1_000_000, [7; 16], has_geo.then(|| Box::new(Countries) as Box<dyn Geo>)),
             locked: HashMap::new(),
             messages: 0,
         }
@@ -57,15 +58,16 @@ impl Server {
         let message = self.messages.to_string();
         let mut taken = 0;
         for (recipient, exists) in &mail.recipients {
-            let wanted = Wanted { login, address: mail.address, recipient, message: &message };
+            let (address, client) = (Some(mail.address), &*mail.client);
+            let wanted = Wanted { login, address, recipient, message: &message, client };
             if self.locked.contains_key(login) {
                 break;
             }
-            let mut step = self.accounts.asks(mail.at, &wanted);
+            let mut step = self.accounts.asks(mail.at, &wanted).step;
             if !exists {
-                step = step.max(self.accounts.failed(mail.at, login, Sign::Refused, Some(mail.address)));
+                step = step.max(self.accounts.failed(mail.at, login, Sign::Refused, address).step);
             }
-            if step == Step::Lock {
+            if step >= Step::LockSending {
                 self.locked.insert(login.to_owned(), mail.at);
                 break;
             }
@@ -74,10 +76,13 @@ impl Server {
                 taken += 1;
             }
         }
+        if self.accounts.says(mail.at, login, &message, mail.body).step >= Step::LockSending {
+            self.locked.entry(login.to_owned()).or_insert(mail.at);
+        }
         // What was taken before the account was locked within the same message is refused with it.
         let reached = if self.locked.contains_key(login) { 0 } else { taken };
         if reached == 0 {
-            self.limiter.release(mail.at, login, &message);
+            self.limiter.release(mail.at, "sim", &message);
             return Sent { reached, is_locked: self.locked.contains_key(login) };
         }
         let settled = self.limiter.settle(mail.at, &sending(login, mail, &message, reached));
@@ -91,6 +96,11 @@ impl Server {
         self.locked.get(login).copied()
     }
 
+    /// How often the administrator was told of an account.
+    pub fn noted(&self) -> u64 {
+        self.accounts.counters().steps.first().copied().unwrap_or_default()
+    }
+
     /// How the account stands.
     pub fn explain(&self, at: Timestamp, login: &str) -> String {
         format!("{:?}", self.accounts.explain(at, login))
@@ -98,6 +108,6 @@ impl Server {
 }
 
 fn sending<'a>(login: &'a str, mail: &Mail, message: &'a str, recipients: u32) -> Sending<'a> {
-    let (address, sender) = (Some(mail.address), None);
-    Sending { session: login, instance: message, message: "", login: Some(login), address, sender, recipients }
+    let (login, address) = (Some(login), Some(mail.address));
+    Sending { session: "sim", instance: message, login, address, recipients, ..Sending::default() }
 }

@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use base::{Address, Timestamp};
 
-use crate::people::{network, stranger};
+use crate::geo::{country, network_in};
+use crate::people::stranger;
 use crate::{Mail, Person, Random};
 
 /// How a stolen account is used.
@@ -43,7 +44,14 @@ pub fn steal(theft: Theft, owner: &Person, from: Timestamp, seed: u64) -> Vec<Ma
         Theft::StaleList => (500, 20),
         Theft::Fraud => (9, 8 * 3600),
     };
-    let own = network(&mut random);
+    // One in five sits in the owner's country; one in two writes every text anew.
+    let here = if seed.is_multiple_of(5) { owner.country } else { country(&mut random) };
+    // One in the very network of the owner looks like him: no sign is told of there.
+    let mut own = network_in(here, &mut random);
+    while owner.lives_in(own) {
+        own = network_in(here, &mut random);
+    }
+    let has_one_text = seed.is_multiple_of(2) && theft != Theft::Fraud;
     let address = |random: &mut Random, network: u32| {
         Address::new(Ipv4Addr::from_bits(network << 16 | random.below(65_536) as u32).into())
     };
@@ -53,7 +61,8 @@ pub fn steal(theft: Theft, owner: &Person, from: Timestamp, seed: u64) -> Vec<Ma
             let at = from.plus(Duration::from_secs(number * pause + random.below(pause)));
             let address = match theft {
                 Theft::Botnet => {
-                    let other = network(&mut random);
+                    let country = country(&mut random);
+                    let other = network_in(country, &mut random);
                     address(&mut random, other)
                 }
                 Theft::Burst | Theft::Groups | Theft::SmallGroups | Theft::Slow | Theft::StaleList | Theft::Fraud => {
@@ -77,7 +86,8 @@ pub fn steal(theft: Theft, owner: &Person, from: Timestamp, seed: u64) -> Vec<Ma
                     }
                 })
                 .collect();
-            Mail { at, address, recipients }
+            let body = if has_one_text { seed } else { random.next() };
+            Mail { at, address, recipients, client: format!("robot {seed}"), body }
         })
         .collect()
 }

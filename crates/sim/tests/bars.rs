@@ -12,11 +12,13 @@ use sim::{BEGIN, DAY, Habit, Person, Server, Theft, steal};
 const BEFORE: u64 = 40;
 /// Days for which an honest person is watched.
 const DAYS: u64 = 200;
+/// The ladder that the documentation recommends to those who want accounts locked.
+const LADDER: Ladder = Ladder { note: Some(10), lock_login: Some(16), ..Ladder::NONE };
 /// The bars: recipients reached before the lock.
 const MEDIAN_MAX: u32 = 10;
 const MOST_MAX: u32 = 25;
-/// Of groups as small as those that travellers meet and write to, three pass: less would lock travellers.
-const SMALL_GROUPS_MAX: u32 = 36;
+/// Without limits one small group is reached: a burst of ten is what the limits are for.
+const MEDIAN_WITHOUT_LIMITS_MAX: u32 = 12;
 
 /// The people's numbers begin here; another beginning makes other people.
 fn seed() -> u64 {
@@ -30,17 +32,18 @@ fn people() -> u64 {
 
 const fn habit(number: u64) -> Habit {
     match number % 10 {
-        0..=5 => Habit::Plain,
-        6..=7 => Habit::Traveller,
+        0..=4 => Habit::Plain,
+        5..=6 => Habit::Traveller,
+        7 => Habit::PhoneOnly,
         8 => Habit::Newsletter,
         _ => Habit::ListOwner,
     }
 }
 
-/// Somebody, and his server on which `days` have passed.
+/// Somebody, and his server on which `days` have passed; how often somebody would have been told of him.
 #[expect(clippy::print_stdout, reason = "whoever is locked is shown with the signs, so that they can be judged")]
-fn lived(number: u64, days: u64, has_limits: bool) -> (Server, Person) {
-    let mut server = Server::new(Ladder::default(), has_limits);
+fn lived(number: u64, days: u64, has_limits: bool, has_geo: bool) -> (Server, Person) {
+    let mut server = Server::new(LADDER, has_limits, has_geo);
     let mut person = Person::new(seed() * 1_000_000 + number, habit(number));
     for day in 0..days {
         for mail in person.day(day) {
@@ -54,11 +57,11 @@ fn lived(number: u64, days: u64, has_limits: bool) -> (Server, Person) {
 }
 
 /// How many recipients a thief reaches from each of the accounts, in order, and how many of the thieves were locked out.
-fn thefts(theft: Theft, has_limits: bool) -> (Vec<u32>, usize) {
+fn thefts(theft: Theft, has_limits: bool, has_geo: bool) -> (Vec<u32>, usize) {
     let mut locked = 0;
     let mut reached = Vec::new();
     for number in 0..people() {
-        let (mut server, owner) = lived(number, BEFORE, has_limits);
+        let (mut server, owner) = lived(number, BEFORE, has_limits, has_geo);
         if server.locked_at(&owner.login).is_some() {
             // That fault is the other test's; of such an account nothing can be stolen.
             continue;
@@ -75,21 +78,28 @@ fn thefts(theft: Theft, has_limits: bool) -> (Vec<u32>, usize) {
 #[test]
 fn a_thief_reaches_few_before_the_account_is_locked() {
     let mut faults = Vec::new();
-    println!("{:<10} {:>8} {:>7} {:>5} {:>10}", "theft", "limits", "median", "most", "locked");
+    println!("{:<11} {:>6} {:>9} {:>7} {:>5} {:>10}", "theft", "limits", "countries", "median", "most", "locked");
     for theft in Theft::ALL {
-        for has_limits in [true, false] {
-            let (reached, locked) = thefts(theft, has_limits);
+        for (has_limits, has_geo) in [(true, true), (true, false), (false, true)] {
+            let (reached, locked) = thefts(theft, has_limits, has_geo);
             let (median, most) = (reached[reached.len() / 2], reached[reached.len() - 1]);
             let name = format!("{theft:?}");
-            println!("{name:<10} {has_limits:>8} {median:>7} {most:>5} {locked:>6}/{}", reached.len());
-            let holds = if theft == Theft::SmallGroups {
-                most <= SMALL_GROUPS_MAX
-            } else {
-                median <= MEDIAN_MAX && most <= MOST_MAX
+            println!("{name:<11} {has_limits:>6} {has_geo:>9} {median:>7} {most:>5} {locked:>6}/{}", reached.len());
+            let median_max = match (theft, has_limits, has_geo) {
+                (Theft::SmallGroups, false, _) => MEDIAN_WITHOUT_LIMITS_MAX,
+                // One group looks like those that travellers meet.
+                (Theft::SmallGroups, true, false) => MOST_MAX,
+                _ => MEDIAN_MAX,
             };
-            // A few invoices over three days are not told from a traveller: nobody is said to have been stopped there.
-            if !holds || (theft != Theft::Fraud && locked < reached.len()) {
-                faults.push(name);
+            let enough = match (theft, has_geo) {
+                // A few invoices over three days, half of them to friends, are those of a traveller; but not if he never
+                // was in that country with that program.
+                (Theft::Fraud, true) => reached.len() / 3,
+                (Theft::Fraud, false) => 0,
+                _ => reached.len(),
+            };
+            if median > median_max || most > MOST_MAX || locked < enough {
+                faults.push(format!("{name} limits {has_limits} countries {has_geo}"));
             }
         }
     }
@@ -99,14 +109,16 @@ fn a_thief_reaches_few_before_the_account_is_locked() {
 #[test]
 fn nobody_is_locked_who_is_no_thief() {
     let mut all = 0;
-    for has_limits in [true, false] {
-        let is_locked = |number: &u64| {
+    for (has_limits, has_geo) in [(true, true), (false, true), (false, false)] {
+        let (mut locked, mut noted) = (0, 0);
+        for number in 0..people() {
             // Other people than those who are robbed.
-            let (server, person) = lived(10_000 + number, DAYS, has_limits);
-            server.locked_at(&person.login).is_some()
-        };
-        let locked = (0..people()).filter(is_locked).count();
-        println!("{} clean user-days, limits {has_limits}: {locked} locked", people() * DAYS);
+            let (server, person) = lived(10_000 + number, DAYS, has_limits, has_geo);
+            locked += usize::from(server.locked_at(&person.login).is_some());
+            noted += server.noted();
+        }
+        let days = people() * DAYS;
+        println!("{days} clean user-days, limits {has_limits}, countries {has_geo}: {locked} locked, {noted} told of");
         all += locked;
     }
     assert_eq!(all, 0);

@@ -8,7 +8,7 @@ use crate::load::{Entries, Load};
 use crate::past;
 use crate::records::Names;
 use crate::rows::{self, number, refs, time};
-use crate::{exceptions, keys, reporters, serials};
+use crate::{accounts, exceptions, keys, reporters, serials};
 use listings::{Cause, Change, Entry};
 
 /// The cache while a whole list is written, in KiB: of its pages none is looked at twice.
@@ -43,6 +43,7 @@ fn write(connection: &mut Connection, names: &Names, load: &Load, entries: &Entr
     keys::write(&transaction, load.keys.values())?;
     exceptions::write(&transaction, load.exceptions.values())?;
     reporters::write(&transaction, load.standings.values())?;
+    accounts::write(&transaction, load.accounts.iter())?;
     transaction.commit()
 }
 

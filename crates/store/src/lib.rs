@@ -29,6 +29,7 @@
 //! Everything here is input and output, so that the room needs no feature for it; `rows` (records to columns and back),
 //! `schema`, `ranges` and `load` are pure.
 
+mod accounts;
 mod bulk;
 mod charges;
 mod clock;
@@ -54,6 +55,7 @@ mod serials;
 mod service;
 mod writer;
 
+pub use accounts::KeptAccount;
 pub use bulk::RestoredBulk;
 pub use charges::{ChargeLog, KeptCharges};
 pub use error::{NotSaved, StoreError};

@@ -21,6 +21,10 @@ pub const BUSY_WAIT: Duration = Duration::from_millis(250);
 /// Most owners that wait for their transaction; later ones of new logins or networks are shed and counted.
 pub const OWNERS_QUEUED_MAX: usize = 100_000;
 
+/// Most accounts that wait for their transaction; later ones are not kept until they change again. At two kilobytes each, and
+/// nine at most.
+pub const ACCOUNTS_QUEUED_MAX: usize = 20_000;
+
 /// Most audit rows that wait for their transaction; later ones are shed and counted.
 pub const AUDITS_QUEUED_MAX: usize = 10_000;
 

@@ -6,7 +6,7 @@ use base::{ListId, Login, Network, PasswordTag, Subject, Timestamp};
 
 use crate::exceptions::ExceptionChange;
 use crate::keys::KeptKey;
-use crate::limits::{AUDITS_QUEUED_MAX, OWNERS_QUEUED_MAX};
+use crate::limits::{ACCOUNTS_QUEUED_MAX, AUDITS_QUEUED_MAX, OWNERS_QUEUED_MAX};
 use crate::records::KeptEvent;
 use crate::records::{Batch, Position};
 use listings::{Cause, Change, Entry};
@@ -34,6 +34,8 @@ pub(crate) struct Load {
     pub(crate) keys: HashMap<Box<str>, KeptKey>,
     pub(crate) exceptions: HashMap<(Treatment, Party), ExceptionChange>,
     pub(crate) standings: HashMap<Box<str>, Standing>,
+    /// None for one that is forgotten.
+    pub(crate) accounts: HashMap<u64, Option<Vec<u8>>>,
 }
 
 /// What did not fit.
@@ -46,9 +48,9 @@ pub(crate) struct Shed {
 
 impl Load {
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { events, owners, positions, audits, keys, exceptions, standings } = self;
+        let Self { events, owners, positions, audits, keys, exceptions, standings, accounts } = self;
         let of_people = audits.is_empty() && keys.is_empty() && exceptions.is_empty() && standings.is_empty();
-        events.is_empty() && owners.is_empty() && positions.is_empty() && of_people
+        events.is_empty() && owners.is_empty() && positions.is_empty() && accounts.is_empty() && of_people
     }
 
     /// Adds a batch, of its events at most `room`.
@@ -96,6 +98,16 @@ impl Load {
         Shed::default()
     }
 
+    /// Adds accounts, as far as there is room.
+    pub(crate) fn add_accounts(&mut self, accounts: Vec<(u64, Option<Vec<u8>>)>) -> Shed {
+        for (key, state) in accounts {
+            if self.accounts.len() < ACCOUNTS_QUEUED_MAX || self.accounts.contains_key(&key) {
+                self.accounts.insert(key, state);
+            }
+        }
+        Shed::default()
+    }
+
     /// Adds what was queued after this load.
     pub(crate) fn absorb(&mut self, later: Self) {
         self.events.extend(later.events);
@@ -107,6 +119,7 @@ impl Load {
         self.keys.extend(later.keys);
         self.exceptions.extend(later.exceptions);
         self.standings.extend(later.standings);
+        self.accounts.extend(later.accounts);
     }
 
     fn put_owner(&mut self, key: OwnerKey, owner: Owner) {

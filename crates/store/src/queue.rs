@@ -134,6 +134,12 @@ impl Queue {
         self.queued(state, shed);
     }
 
+    pub(crate) fn push_accounts(&self, accounts: Vec<(u64, Option<Vec<u8>>)>) {
+        let mut state = self.lock();
+        let shed = state.load.add_accounts(accounts);
+        self.queued(state, shed);
+    }
+
     fn queued(&self, mut state: MutexGuard<'_, State>, shed: Shed) {
         state.health.events_shed += shed.events;
         state.health.owners_shed += shed.owners;

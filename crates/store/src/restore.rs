@@ -3,6 +3,7 @@
 use base::{ListId, Listing, Maker, Network, Subject, Timestamp};
 use rusqlite::{Connection, Params, Row};
 
+use crate::accounts::{self, KeptAccount};
 use crate::bulk::{self, RestoredBulk};
 use crate::exceptions;
 use crate::keys::{self, KeptKey};
@@ -40,6 +41,8 @@ pub struct Restored {
     pub exceptions: Vec<Exception>,
     /// What became of those who report.
     pub standings: Vec<Standing>,
+    /// What is known of accounts that send mail.
+    pub accounts: Vec<KeptAccount>,
     /// The secret of this node, for hashes that nobody else can make.
     pub secret: [u8; 16],
     /// What is in the file and not in here.
@@ -85,6 +88,7 @@ pub(crate) fn restore(
     let unreadable = &mut restored.left_out.unreadable_rows;
     restored.owners = read(connection, &from(rows::OWNER_COLUMNS, "owner ORDER BY at"), [], unreadable, rows::owner)?;
     restored.positions = read(connection, &from(rows::POSITION_COLUMNS, "position"), [], unreadable, rows::position)?;
+    restored.accounts = read(connection, accounts::QUERY, [], unreadable, accounts::read)?;
     let events = from(rows::EVENT_COLUMNS, "event WHERE time >= ?1 ORDER BY id DESC LIMIT ?2");
     let most = i64::try_from(limits.events_restored_max).unwrap_or(i64::MAX);
     restored.events = read(connection, &events, (time(since), most), unreadable, rows::event)?;

@@ -150,6 +150,11 @@ impl Store {
         self.queue.push_standings(standings);
     }
 
+    /// Queues accounts in place of what is known of them; one without a state is forgotten.
+    pub fn push_accounts(&self, accounts: Vec<(u64, Option<Vec<u8>>)>) {
+        self.queue.push_accounts(accounts);
+    }
+
     /// Has everything written at once: for whoever changed the book. Does not wait.
     pub fn wake(&self) {
         self.queue.wake();

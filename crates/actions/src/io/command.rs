@@ -60,7 +60,7 @@ impl CommandDelivery {
                 "{list}" => self.words.list(listing.list).to_owned(),
                 "{since}" => listing.since.to_string(),
                 "{until}" => match (&notice.what, listing.until) {
-                    (What::Ended | What::Lifted { .. }, _) => notice.at.to_string(),
+                    (What::Ended | What::Lifted { .. } | What::Noted { .. }, _) => notice.at.to_string(),
                     (What::Listed, Until::At(end)) => end.to_string(),
                     (What::Listed, Until::Never) => "never".to_owned(),
                 },
@@ -76,6 +76,10 @@ impl CommandDelivery {
 
 impl Delivery for CommandDelivery {
     fn deliver(&mut self, _: Timestamp, notice: &Notice) -> Outcome {
+        // Programs act on what is in force, and a suspicion is not.
+        if matches!(notice.what, What::Noted { .. }) {
+            return Outcome::Done;
+        }
         let Command { path, arguments, limit } = &self.command;
         let arguments: Vec<OsString> = arguments.iter().map(|argument| self.fill(argument, notice)).collect();
         match program::run(path, &arguments, b"", *limit) {

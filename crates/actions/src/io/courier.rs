@@ -45,7 +45,7 @@ impl Courier {
 
 impl Action for Courier {
     fn reconcile(&mut self, listings: Vec<Listing>) {
-        self.waiting = Waiting::default();
+        self.waiting.forget_changes();
         for notice in self.told.news(listings, self.interest) {
             self.waiting.push(notice);
         }
@@ -56,6 +56,12 @@ impl Action for Courier {
             self.waiting.push(notice);
         }
         true
+    }
+
+    fn tell(&mut self, notice: &Notice) {
+        if self.interest.covers(&notice.listing) {
+            self.waiting.push(notice.clone());
+        }
     }
 
     fn due(&self) -> Option<Timestamp> {
@@ -83,6 +89,10 @@ impl Action for Courier {
         self.waiting.told(&told);
         let kept = self.told.keep(&told, &self.waiting, now);
         result.and_then(|()| kept.map_err(|error| Failure(error.to_string())))
+    }
+
+    fn waiting(&self) -> usize {
+        self.waiting.len()
     }
 
     fn size(&self) -> (usize, usize) {

@@ -94,7 +94,7 @@ impl MailAction {
 
 impl Action for MailAction {
     fn reconcile(&mut self, listings: Vec<Listing>) {
-        self.desk.forget_waiting();
+        self.desk.forget_changes();
         for notice in self.told.news(listings, self.mailing.interest) {
             self.push(notice);
         }
@@ -105,6 +105,12 @@ impl Action for MailAction {
             self.push(notice);
         }
         true
+    }
+
+    fn tell(&mut self, notice: &Notice) {
+        if self.mailing.form == Form::Notice && self.mailing.interest.covers(&notice.listing) {
+            self.desk.push(notice.clone());
+        }
     }
 
     fn due(&self) -> Option<Timestamp> {
@@ -125,6 +131,10 @@ impl Action for MailAction {
             kept.map_err(|error| Failure(error.to_string()))?;
         }
         Ok(())
+    }
+
+    fn waiting(&self) -> usize {
+        self.desk.waiting().len()
     }
 
     fn size(&self) -> (usize, usize) {

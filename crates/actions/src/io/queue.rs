@@ -4,13 +4,20 @@ use std::time::{Duration, Instant};
 use base::{ListId, ListSet};
 use listings::{Change, Entry};
 
+use crate::notice::Notice;
+
 /// Most changes that wait for one action. Beyond, they are dropped and counted, and the action is told the book anew.
 pub const QUEUED_MAX: usize = 100_000;
+
+/// Most notices that are no changes and wait for one action; of more, the newest are dropped.
+const TOLD_MAX: usize = 1000;
 
 /// What the worker takes at a time.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     pub(super) entries: Vec<Entry>,
+    /// What is told beside them.
+    pub(super) told: Vec<Notice>,
     /// How many changes are missing since the last time.
     pub(super) missed: u64,
     /// Whether the worker shall end.
@@ -51,12 +58,21 @@ impl Queue {
         }
     }
 
+    /// Puts in something that is told and is no change.
+    pub(super) fn tell(&self, notice: &Notice) {
+        let mut state = self.lock();
+        if state.told.len() < TOLD_MAX {
+            state.told.push(notice.clone());
+            self.work.notify_one();
+        }
+    }
+
     /// What has come, after at most `patience`; without one it waits until something comes.
     pub(super) fn take(&self, patience: Option<Duration>) -> Taken {
         let until = patience.map(|patience| Instant::now() + patience);
         let mut state = self.lock();
         loop {
-            if !state.entries.is_empty() || state.missed > 0 || state.closing {
+            if !state.entries.is_empty() || !state.told.is_empty() || state.missed > 0 || state.closing {
                 let closing = state.closing;
                 return core::mem::replace(&mut state, Taken { closing, ..Taken::default() });
             }

@@ -57,7 +57,7 @@ impl Told {
         let moment = |notice: &Notice| match notice.what {
             What::Listed => notice.at.min(notice.listing.since),
             // That it is over is not told afterwards: the listing is gone.
-            What::Ended | What::Lifted { .. } => now,
+            What::Ended | What::Lifted { .. } | What::Noted { .. } => now,
         };
         self.after.extend(told.iter().map(|notice| (notice.id(), moment(notice))));
         let first = waiting.iter().map(moment).min();

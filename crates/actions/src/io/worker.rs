@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use base::{ListSet, Timestamp};
 use listings::{Book, Entry};
 
-use super::queue::Queue;
+use super::queue::{Queue, Taken};
 use crate::map::ENTRIES_MAX;
+use crate::notice::Notice;
 use crate::{Action, Health, Pace, Retry};
 
 /// How long a worker does not look at its queue after the last change of many, so that they are taken together.
@@ -62,6 +63,11 @@ impl Worker {
     /// Tells it of changes, in the order of their numbers. Never waits: what there is no room for, it asks the book for.
     pub fn push(&self, entries: &[Entry]) {
         self.queue.push(entries);
+    }
+
+    /// Tells it of something that is no change. Never waits.
+    pub fn tell(&self, notice: &Notice) {
+        self.queue.tell(notice);
     }
 
     /// Its name in the configuration.
@@ -122,32 +128,36 @@ impl Life {
         loop {
             let patience = self.due.map(|due| due.saturating_duration_since(Instant::now()));
             let taken = queue.take(patience);
-            self.learn(&taken.entries, taken.missed);
+            self.learn(&taken);
             if taken.closing {
-                self.learn(&queue.take(Some(Duration::ZERO)).entries, 0);
+                self.learn(&Taken { missed: 0, ..queue.take(Some(Duration::ZERO)) });
                 self.carry_out();
                 return;
             }
             if self.due.is_some_and(|due| due <= Instant::now()) {
                 self.carry_out();
-            } else if !taken.entries.is_empty() {
+            } else if !taken.entries.is_empty() || !taken.told.is_empty() {
                 std::thread::sleep(GATHER);
             }
         }
     }
 
-    /// Takes note of changes.
-    fn learn(&mut self, entries: &[Entry], missed: u64) {
-        if missed > 0 {
+    /// Takes note of changes, and of what is told beside them.
+    fn learn(&mut self, taken: &Taken) {
+        if taken.missed > 0 {
             self.knows = None;
-            lock(&self.health).shed += missed;
+            lock(&self.health).shed += taken.missed;
         }
-        for entry in entries {
+        for notice in &taken.told {
+            self.action.tell(notice);
+        }
+        for entry in &taken.entries {
             // What the book said already is not news.
             if self.knows.is_some_and(|known| entry.serial > known) && !self.action.note(entry) {
                 self.knows = None;
             }
         }
+        lock(&self.health).waiting = self.action.waiting();
         self.plan();
     }
 
@@ -186,6 +196,7 @@ impl Life {
         self.due = None;
         let mut health = lock(&self.health);
         (health.entries, health.left_out) = self.action.size();
+        health.waiting = self.action.waiting();
         health.remark = self.action.remark();
         match result {
             Some(Err(failure)) => {

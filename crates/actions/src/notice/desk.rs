@@ -11,6 +11,9 @@ pub const TOLD_MAX: usize = 10_000;
 /// Most notices in one letter; the letter says how many more there were.
 const NOTICES_PER_LETTER_MAX: usize = 100;
 
+/// Of so many letters an hour one is kept for what is urgent.
+const URGENT_SHARE: usize = 4;
+
 /// In which time letters are counted.
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -60,9 +63,9 @@ impl Desk {
         }
     }
 
-    /// Forgets what waits.
-    pub fn forget_waiting(&mut self) {
-        self.waiting = Waiting::default();
+    /// Forgets the changes that wait: the book says them again.
+    pub fn forget_changes(&mut self) {
+        self.waiting.forget_changes();
     }
 
     /// What waits.
@@ -76,12 +79,9 @@ impl Desk {
             return None;
         }
         let digest = self.sent.back().map_or(Timestamp::EPOCH, |last| last.plus(self.pace.digest));
-        let first = self.waiting.iter().map(|notice| self.first_due(notice)).min().unwrap_or(digest);
-        if !self.pace.has_digests {
-            return Some(first.max(self.room_from(0)));
-        }
-        let (first, digest) = (first.max(self.room_from(1)), digest.max(self.room_from(0)));
-        Some(first.min(digest))
+        let first = self.waiting.iter().map(|notice| self.first_due(notice).max(self.room_for(notice))).min();
+        let digest = self.pace.has_digests.then(|| digest.max(self.room_from(0)));
+        first.into_iter().chain(digest).min()
     }
 
     /// The letter that is to be written now.
@@ -89,12 +89,15 @@ impl Desk {
         if self.due().is_none_or(|due| due > now) {
             return None;
         }
-        let may_be_first = self.room_from(usize::from(self.pace.has_digests)) <= now;
-        let first = self.waiting.iter().find(|notice| may_be_first && self.first_due(notice) <= now);
+        let may_be_first = |notice: &&Notice| self.first_due(notice).max(self.room_for(notice)) <= now;
+        let urgent = self.waiting.iter().filter(|notice| notice.is_urgent()).find(may_be_first);
+        let first = urgent.or_else(|| self.waiting.iter().find(may_be_first));
         // The last letter of an hour is a digest of all that is left.
         let is_digest = first.is_none();
         let is_about = |notice: &&Notice| first.is_none_or(|first| first.listing.subject == notice.listing.subject);
-        let all: Vec<&Notice> = self.waiting.iter().filter(is_about).collect();
+        let mut all: Vec<&Notice> = self.waiting.iter().filter(is_about).collect();
+        // What the letter has no room for is what ends by itself.
+        all.sort_by_key(|notice| !notice.is_urgent());
         let notices: Vec<Notice> = all.iter().take(NOTICES_PER_LETTER_MAX).copied().cloned().collect();
         let more = all.len() - notices.len();
         Some(Letter { notices, more, is_digest })
@@ -127,9 +130,17 @@ impl Desk {
         self.told.get(&notice.listing.subject).map_or(Timestamp::EPOCH, |last| last.plus(self.pace.digest))
     }
 
+    /// From when on a letter may be sent that begins with this notice: the last of an hour is the digest, and some are kept for
+    /// what is urgent.
+    fn room_for(&self, notice: &Notice) -> Timestamp {
+        let digest = usize::from(self.pace.has_digests);
+        let urgent = if notice.is_urgent() { 0 } else { digest * self.pace.hourly_max / URGENT_SHARE };
+        self.room_from(digest + urgent)
+    }
+
     /// From when on one more letter may be sent so that `spare` of the hour's are left.
     fn room_from(&self, spare: usize) -> Timestamp {
-        let most = self.pace.hourly_max - spare;
+        let most = self.pace.hourly_max.saturating_sub(spare).max(1);
         let before = self.sent.len().checked_sub(most).and_then(|index| self.sent.get(index));
         before.map_or(Timestamp::EPOCH, |sent| sent.plus(HOUR))
     }
@@ -185,6 +196,39 @@ mod tests {
         desk.push(notice("login:late", at(31)));
         assert_eq!(send(&mut desk, 59), None, "no more than four an hour");
         assert!(send(&mut desk, 60).is_some());
+    }
+
+    #[test]
+    fn a_flood_of_invented_logins_holds_up_nothing_that_a_person_must_look_at() {
+        let mut desk = Desk::new(Pace { hourly_max: 20, ..PACE });
+        let passing = |name: String, minute| {
+            let mut passing = notice(&name, at(minute));
+            passing.listing.until = base::Until::At(at(minute + 10));
+            passing
+        };
+        let mut told = Vec::new();
+        for minute in 0..60 {
+            for number in 0..200 {
+                desk.push(passing(format!("login:made-up{minute}.{number}"), minute));
+            }
+            if minute == 20 {
+                desk.push(notice("198.51.100.7", at(minute)));
+            }
+            while let Some(letter) = desk.next(at(minute)) {
+                desk.sent(at(minute), &letter);
+                let first = letter.notices[0].listing.subject.to_string();
+                told.push((minute, letter.is_digest, first));
+            }
+        }
+        assert!(told.contains(&(20, false, "198.51.100.7".to_owned())), "{told:?}");
+        let digests = told.iter().filter(|(_, is_digest, _)| *is_digest).count();
+        assert!((1..=2).contains(&digests) && told.len() <= 20, "{told:?}");
+        // What is dropped of the many is not what a person must look at.
+        desk.push(notice("198.51.100.8", at(60)));
+        for number in 0..2000 {
+            desk.push(passing(format!("login:made-up60.{number}"), 60));
+        }
+        assert!(desk.waiting().iter().any(|notice| notice.listing.subject.to_string() == "198.51.100.8"));
     }
 
     #[test]

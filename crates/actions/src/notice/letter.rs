@@ -86,7 +86,12 @@ fn tell(notice: &Notice, words: &Words) -> Vec<String> {
         What::Listed => format!("{} {subject} listed on {list}", notice.at),
         What::Ended => format!("{} {subject} no longer on {list}: its time was over", notice.at),
         What::Lifted { by } => format!("{} {subject} no longer on {list}: lifted by {by}", notice.at),
+        What::Noted { text } => format!("{} {subject} {}", notice.at, text.lines().next().unwrap_or_default()),
     }];
+    if let What::Noted { text } = &notice.what {
+        lines.extend(text.lines().skip(1).map(|line| format!("  {line}")));
+        lines.extend(commands(subject));
+    }
     if notice.what == What::Listed {
         lines.push(match listing.until {
             Until::At(end) => format!("  until {end}"),
@@ -97,17 +102,17 @@ fn tell(notice: &Notice, words: &Words) -> Vec<String> {
         if evidence.count > 0 {
             lines.push(format!("  {} events from {} to {}", evidence.count, evidence.first, evidence.last));
         }
-        match shell_word(&subject.to_string()) {
-            Some(word) => {
-                lines.push(format!("  why:    ratter why {word}"));
-                lines.push(format!("  undo:   ratter unlist {word}"));
-            }
-            None => {
-                lines.push("  The login has characters that a letter cannot show: `ratter list` shows it.".to_owned());
-            }
-        }
+        lines.extend(commands(subject));
     }
     lines
+}
+
+/// How to look at a subject, and how to undo what was done.
+fn commands(subject: &Subject) -> Vec<String> {
+    match shell_word(&subject.to_string()) {
+        Some(word) => vec![format!("  why:    ratter why {word}"), format!("  undo:   ratter unlist {word}")],
+        None => vec!["  The login has characters that a letter cannot show: `ratter list` shows it.".to_owned()],
+    }
 }
 
 /// A text as one word for a shell, whoever wrote it: an administrator copies it into his. None if a letter would change it.

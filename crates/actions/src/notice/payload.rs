@@ -60,7 +60,7 @@ pub fn body(preset: Preset, notice: &Notice, node: &str, words: &Words) -> Value
                 "since": listing.since.to_string(),
                 "until": end(listing.until),
                 "maker": maker,
-                "by": match &notice.what { What::Lifted { by } => Some(by), What::Listed | What::Ended => None },
+                "by": match &notice.what { What::Lifted { by } => Some(by), What::Listed | What::Ended | What::Noted { .. } => None },
                 "evidence": {
                     "count": evidence.count,
                     "distinct": evidence.distinct,
@@ -76,17 +76,24 @@ pub fn body(preset: Preset, notice: &Notice, node: &str, words: &Words) -> Value
         }
         Preset::Matrix => json!({ "msgtype": "m.notice", "body": text }),
         Preset::Ntfy => {
-            let (tags, priority) = if notice.what == What::Listed { ("no_entry", 4) } else { ("white_check_mark", 2) };
+            let (tags, priority) = match notice.what {
+                What::Listed => ("no_entry", 4),
+                What::Noted { .. } => ("warning", 4),
+                What::Ended | What::Lifted { .. } => ("white_check_mark", 2),
+            };
             json!({ "title": format!("{node}: {} {subject}", notice.verb()), "message": text, "tags": [tags], "priority": priority })
         }
         Preset::Alertmanager => {
             let ends_at = match (&notice.what, listing.until) {
                 (What::Listed, Until::At(end)) => Some(end.to_string()),
                 (What::Listed, Until::Never) => None,
+                // Alertmanager ends what nobody tells again.
+                (What::Noted { .. }, _) => None,
                 (What::Ended | What::Lifted { .. }, _) => Some(notice.at.to_string()),
             };
+            let name = if matches!(notice.what, What::Noted { .. }) { "RatterSuspicious" } else { "RatterListed" };
             let mut alert = json!({
-                "labels": { "alertname": "RatterListed", "node": node, "subject": subject, "list": list },
+                "labels": { "alertname": name, "node": node, "subject": subject, "list": list },
                 "annotations": { "summary": text, "maker": maker },
                 "startsAt": listing.since.to_string(),
             });
@@ -123,6 +130,7 @@ fn sentence(notice: &Notice, node: &str, words: &Words) -> String {
         }
         What::Ended => format!("{node}: {subject} is no longer on {list}: its time was over"),
         What::Lifted { by } => format!("{node}: {subject} is no longer on {list}: lifted by {by}"),
+        What::Noted { text } => format!("{node}: {subject} {}", text.replace('\n', "; ")),
     }
 }
 

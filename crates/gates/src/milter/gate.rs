@@ -5,10 +5,11 @@ use std::sync::Arc;
 use base::{Address, Channel, Event, EventKind, ListSet, Tally, Timestamp};
 use rules::limits::{LimitEffect, Sending};
 
+use super::digest::Digest;
 use super::macros::{Macros, Recipient};
 use super::session::MilterDialogue;
 use crate::counting::counts;
-use crate::policy::{Cause, Node, OVER_LIMIT, Panicked, Refusal, Settings, guarded};
+use crate::policy::{Beyond, Cause, Node, Panicked, Refusal, Settings, guarded};
 use crate::postfix::SESSION as POLICY_SESSION;
 use crate::session::Protocol;
 
@@ -69,11 +70,34 @@ pub(super) enum End {
 #[derive(Default, Debug)]
 pub(super) struct Message {
     pub(super) sender: String,
-    pub(super) first_recipient: String,
+    /// How large the client says that it is.
+    pub(super) size: u64,
+    /// The first of its recipients.
+    pub(super) to: Vec<String>,
     pub(super) recipients: u32,
     /// How many headers of our own name it came with.
     pub(super) own_headers: u32,
+    /// The program that wrote it, as it calls itself.
+    pub(super) program: String,
+    pub(super) digest: Digest,
 }
+
+impl Message {
+    /// Takes in what is of interest in a header.
+    pub(super) fn header(&mut self, name: &[u8], value: &[u8]) {
+        if name.eq_ignore_ascii_case(b"subject") {
+            self.digest.subject(value);
+        } else if name.eq_ignore_ascii_case(b"user-agent") || name.eq_ignore_ascii_case(b"x-mailer") {
+            // Without its version: it is the same program after an update.
+            let end = value.iter().position(|byte| byte.is_ascii_digit() || *byte == b'(').unwrap_or(value.len());
+            let name = &value[..end.min(PROGRAM_BYTES_MAX)];
+            self.program = String::from_utf8_lossy(name.trim_ascii()).into_owned();
+        }
+    }
+}
+
+/// Longest name of a program that is told apart from others, in bytes.
+const PROGRAM_BYTES_MAX: usize = 100;
 
 impl Gate {
     /// A gate in front of `node`.
@@ -151,10 +175,16 @@ impl Gate {
             None
         });
         let (count, end) = match over {
-            Some(LimitEffect::Defer) => (Count::OverLimit, End::Refuse { code: "451 4.7.1", text: OVER_LIMIT }),
-            Some(LimitEffect::Refuse) => (Count::OverLimit, End::Refuse { code: "550 5.7.1", text: OVER_LIMIT }),
-            Some(LimitEffect::Hold) => (Count::Held, self.accept(address, macros, true)),
-            Some(LimitEffect::Note) | None => (Count::Passed, self.accept(address, macros, false)),
+            Some(Beyond { effect: LimitEffect::Defer, text }) => {
+                (Count::OverLimit, End::Refuse { code: "451 4.7.1", text })
+            }
+            Some(Beyond { effect: LimitEffect::Refuse, text }) => {
+                (Count::OverLimit, End::Refuse { code: "550 5.7.1", text })
+            }
+            Some(Beyond { effect: LimitEffect::Hold, .. }) => (Count::Held, self.accept(address, macros, true)),
+            Some(Beyond { effect: LimitEffect::Note, .. }) | None => {
+                (Count::Passed, self.accept(address, macros, false))
+            }
         };
         self.counters.add(count);
         end
@@ -162,28 +192,28 @@ impl Gate {
 
     /// Charges the message: under the name that the policy gate knows it by, so that it is charged once, and otherwise under
     /// that of the queue.
-    fn settle(
-        &self,
-        address: Option<Address>,
-        macros: &Macros,
-        message: &Message,
-    ) -> Result<Option<LimitEffect>, Panicked> {
+    fn settle(&self, address: Option<Address>, macros: &Macros, message: &Message) -> Result<Option<Beyond>, Panicked> {
         if macros.queue_id.is_empty() {
             return Ok(None);
         }
         let messages = self.node.messages.as_ref();
         let instance = guarded(|| messages.and_then(|messages| messages.instance_of(&macros.queue_id, address)))?;
-        let (session, instance) = match &instance {
-            Some(instance) => (POLICY_SESSION, &**instance),
-            None => ("milter", &*macros.queue_id),
+        let to: Vec<&str> = message.to.iter().map(String::as_str).collect();
+        // The policy gate has asked about each of them.
+        let (session, instance, to) = match &instance {
+            Some(instance) => (POLICY_SESSION, &**instance, &[][..]),
+            None => ("milter", &*macros.queue_id, &to[..]),
         };
         let sending = Sending {
             session,
             instance,
-            message: &message.first_recipient,
+            to,
+            size: message.size,
             login: login_of(macros),
             address,
             sender: Some(&*message.sender).filter(|sender| !sender.is_empty()),
+            client: &message.program,
+            body: message.digest.number(),
             recipients: message.recipients.max(1),
         };
         self.node.settle(&sending)

@@ -24,25 +24,20 @@ pub(super) mod actions {
 /// What need not be sent or answered (`SMFIP_*`).
 pub(super) mod steps {
     pub(crate) const NO_HELO: u32 = 0x02;
-    pub(crate) const NO_BODY: u32 = 0x10;
     pub(crate) const NO_END_OF_HEADERS: u32 = 0x40;
     /// No answer to a header is waited for.
     pub(crate) const QUIET_HEADER: u32 = 0x80;
     pub(crate) const NO_UNKNOWN: u32 = 0x100;
     pub(crate) const NO_DATA: u32 = 0x200;
+    /// The rest of a body need not be sent.
+    pub(crate) const SKIP: u32 = 0x400;
     /// Recipients that the server refuses are shown too.
     pub(crate) const REFUSED_RECIPIENTS: u32 = 0x800;
     /// No answer to a recipient is waited for.
     pub(crate) const QUIET_RECIPIENT: u32 = 0x8000;
     /// All that is asked for.
-    pub(crate) const WANTED: u32 = NO_HELO
-        | NO_BODY
-        | NO_END_OF_HEADERS
-        | QUIET_HEADER
-        | NO_UNKNOWN
-        | NO_DATA
-        | REFUSED_RECIPIENTS
-        | QUIET_RECIPIENT;
+    pub(crate) const WANTED: u32 =
+        NO_HELO | NO_END_OF_HEADERS | QUIET_HEADER | NO_UNKNOWN | NO_DATA | SKIP | REFUSED_RECIPIENTS | QUIET_RECIPIENT;
 }
 
 /// A packet that was understood.
@@ -67,11 +62,21 @@ pub enum Command<'a> {
     /// A client has connected; its address if it has one.
     Connect(Option<Address>),
     /// A message begins: the sender without its brackets.
-    Mail(&'a [u8]),
+    Mail {
+        /// The envelope sender; empty for the null sender.
+        sender: &'a [u8],
+        /// How large the client says that the message is; zero if it does not.
+        size: u64,
+    },
     /// A recipient without its brackets.
     Recipient(&'a [u8]),
     /// A header.
-    Header(&'a [u8]),
+    Header {
+        /// Its name.
+        name: &'a [u8],
+        /// Its value.
+        value: &'a [u8],
+    },
     /// The message is there.
     EndOfMessage,
     /// The message is given up.
@@ -83,7 +88,7 @@ pub enum Command<'a> {
     /// A step of the session that says nothing here.
     Step,
     /// A part of the body.
-    Body,
+    Body(&'a [u8]),
 }
 
 /// Why a packet was not understood: what follows cannot be trusted either.
@@ -121,15 +126,15 @@ impl<'a> Command<'a> {
                 Self::Macros { of, pairs }
             }
             b'C' => Self::Connect(address_of(data)?),
-            b'M' => Self::Mail(bare(first(data))),
+            b'M' => Self::Mail { sender: bare(first(data)), size: size_of_mail(data) },
             b'R' => Self::Recipient(bare(first(data))),
-            b'L' => Self::Header(first(data)),
+            b'L' => Self::Header { name: first(data), value: second(data) },
             b'E' => Self::EndOfMessage,
             b'A' => Self::Abort,
             b'Q' => Self::Quit,
             b'K' => Self::QuitForNext,
             b'H' | b'T' | b'N' | b'U' => Self::Step,
-            b'B' => Self::Body,
+            b'B' => Self::Body(data),
             _ => return Err(Malformed::Command),
         })
     }
@@ -138,6 +143,19 @@ impl<'a> Command<'a> {
 /// The bytes before the first NUL.
 fn first(data: &[u8]) -> &[u8] {
     data.split(|&byte| byte == 0).next().unwrap_or_default()
+}
+
+/// The bytes between the first NUL and the second.
+fn second(data: &[u8]) -> &[u8] {
+    data.split(|&byte| byte == 0).nth(1).unwrap_or_default()
+}
+
+/// How large the client says that its message is: `SIZE=18` among what follows the sender (RFC 1870).
+fn size_of_mail(data: &[u8]) -> u64 {
+    let is_size = |field: &&[u8]| field.get(..5).is_some_and(|name| name.eq_ignore_ascii_case(b"size="));
+    let size =
+        data.split(|&byte| byte == 0).skip(1).find(is_size).and_then(|field| core::str::from_utf8(&field[5..]).ok());
+    size.and_then(|size| size.parse().ok()).unwrap_or_default()
 }
 
 /// An envelope address without its brackets.
@@ -194,11 +212,11 @@ mod tests {
             (b"Cx\x004\x9cA", Err(Malformed::Data)),
             (b"Cx\x004\x9cAnonsense\0", Err(Malformed::Data)),
             (b"Cx", Err(Malformed::Data)),
-            (b"M<alice@example.org>\0size=18\0", Ok(Command::Mail(b"alice@example.org"))),
-            (b"M<>\0", Ok(Command::Mail(b""))),
-            (b"Malice\0", Ok(Command::Mail(b"alice"))),
+            (b"M<alice@example.org>\0size=18\0", Ok(Command::Mail { sender: b"alice@example.org", size: 18 })),
+            (b"M<>\0", Ok(Command::Mail { sender: b"", size: 0 })),
+            (b"Malice\0", Ok(Command::Mail { sender: b"alice", size: 0 })),
             (b"R<bob@example.net>\0", Ok(Command::Recipient(b"bob@example.net"))),
-            (b"LSubject\0x\0", Ok(Command::Header(b"Subject"))),
+            (b"LSubject\0x\0", Ok(Command::Header { name: b"Subject", value: b"x" })),
             (b"DMi\0ABC\0", Ok(Command::Macros { of: b'M', pairs: b"i\0ABC\0" })),
             (b"D", Err(Malformed::Data)),
         ];

@@ -15,6 +15,8 @@ const PASSED_OVER_BYTES_MAX: usize = 64 * 1024 * 1024;
 const OWN_HEADERS_MAX: u32 = 1000;
 /// Longest sender or recipient that is kept, in bytes (RFC 5321 section 4.5.3.1.3 allows 254).
 const PATH_BYTES_MAX: usize = 1024;
+/// Most recipients of one message that are kept; the others are only counted.
+const RECIPIENTS_KEPT_MAX: usize = 100;
 
 /// One connection of a mail server: one SMTP session with any number of messages.
 pub struct MilterDialogue {
@@ -58,7 +60,8 @@ impl MilterDialogue {
     fn pass_over(&self, command: u8, output: &mut Vec<u8>) -> Result<(), Malformed> {
         match command {
             b'L' => self.answer_unless(steps::QUIET_HEADER, output),
-            b'B' | b'U' => reply(output, Reply::Continue),
+            b'B' => self.reply_to_body(output),
+            b'U' => reply(output, Reply::Continue),
             b'D' => {}
             _ => return Err(Malformed::Length),
         }
@@ -73,14 +76,14 @@ impl MilterDialogue {
                 self.address = address;
                 reply(output, self.gate.connected(now, address));
             }
-            Command::Mail(sender) => {
-                self.message = Message { sender: kept(sender), ..Message::default() };
+            Command::Mail { sender, size } => {
+                self.message = Message { sender: kept(sender), size, ..Message::default() };
                 reply(output, self.gate.mail(now, self.address, &self.macros));
             }
             Command::Recipient(recipient) => {
                 if self.macros.recipient == Recipient::Accepted {
-                    if self.message.recipients == 0 {
-                        self.message.first_recipient = kept(recipient);
+                    if self.message.to.len() < RECIPIENTS_KEPT_MAX {
+                        self.message.to.push(kept(recipient));
                     }
                     self.message.recipients += 1;
                 } else {
@@ -89,10 +92,15 @@ impl MilterDialogue {
                 self.macros.recipient = Recipient::Accepted;
                 self.answer_unless(steps::QUIET_RECIPIENT, output);
             }
-            Command::Header(name) => {
+            Command::Header { name, value } => {
+                self.message.header(name, value);
                 let is_own = name.eq_ignore_ascii_case(HEADER.as_bytes());
                 self.message.own_headers += u32::from(is_own && self.message.own_headers < OWN_HEADERS_MAX);
                 self.answer_unless(steps::QUIET_HEADER, output);
+            }
+            Command::Body(piece) => {
+                self.message.digest.body(piece);
+                self.reply_to_body(output);
             }
             Command::EndOfMessage => self.end_message(output),
             Command::Abort => self.forget_message(),
@@ -101,7 +109,7 @@ impl MilterDialogue {
                 self.forget_message();
                 self.address = None;
             }
-            Command::Step | Command::Body => reply(output, Reply::Continue),
+            Command::Step => reply(output, Reply::Continue),
         }
         Step::Taken
     }
@@ -112,6 +120,12 @@ impl MilterDialogue {
         let version = version.min(VERSION_MAX);
         let numbers = [version, self.allowed, self.agreed].map(u32::to_be_bytes);
         put(output, b'O', &[numbers.as_flattened()]);
+    }
+
+    /// One piece of a body is enough, where the server can leave out the others.
+    fn reply_to_body(&self, output: &mut Vec<u8>) {
+        let reply = if self.agreed & steps::SKIP == 0 { b'c' } else { b's' };
+        put(output, reply, &[]);
     }
 
     fn end_message(&mut self, output: &mut Vec<u8>) {

@@ -7,8 +7,9 @@ use rules::limits::{LimitEffect, Sending};
 
 use super::request::{Request, State};
 use super::session::{Open, PolicyDialogue};
+use super::shown::Shown;
 use crate::counting::counts;
-use crate::policy::{Cause, Node, OVER_LIMIT, Panicked, Refusal, Settings};
+use crate::policy::{Beyond, Cause, Node, Panicked, Refusal, Settings};
 use crate::session::Protocol;
 
 /// The name of the connection for the limits: none, because Postfix asks about one message on several connections, and
@@ -108,14 +109,14 @@ impl Gate {
             self.counters.add(Count::Refused);
             return Ok(self.refusal(request.state, cause));
         }
-        if let Some(effect) = self.count(request, open)? {
-            return Ok(self.beyond(request.state, effect));
+        if let Some(beyond) = self.count(request, open)? {
+            return Ok(self.beyond(request.state, beyond));
         }
         Ok(self.mark(request, open))
     }
 
     /// Reserves room for a recipient, or charges a message at its end.
-    fn count(&self, request: &Request<'_>, open: &mut Open) -> Result<Option<LimitEffect>, Panicked> {
+    fn count(&self, request: &Request<'_>, open: &mut Open) -> Result<Option<Beyond>, Panicked> {
         let Request { queue_id, instance, address, .. } = *request;
         if instance.is_empty() {
             return Ok(None);
@@ -126,20 +127,28 @@ impl Gate {
         {
             messages.remember(queue_id, address, instance);
         }
-        let sending = |recipients| Sending {
+        let to = [request.recipient];
+        // At the end of a message each of its recipients was asked about before, unless Postfix asks only there.
+        let was_asked = request.state == State::EndOfMessage && open.is_known(instance);
+        let is_asked = request.recipient.is_empty() || was_asked;
+        let mut shown = Shown::default();
+        let sending = Sending {
             session: SESSION,
             instance,
-            message: if request.recipient.is_empty() { request.sender } else { request.recipient },
+            to: if is_asked { &[] } else { &to },
+            size: request.size,
             login: request.login,
             address,
             sender: Some(request.sender).filter(|sender| !sender.is_empty()),
-            recipients,
+            client: if request.login.is_some() { shown.of(request) } else { "" },
+            body: 0,
+            recipients: 1,
         };
         match request.state {
             // The same check may stand in several of Postfix' restrictions, which then asks for each.
             State::Recipient if open.has_just_asked(instance, request.recipient) => Ok(None),
             State::Recipient => {
-                let over = self.node.reserve(&sending(1))?;
+                let over = self.node.reserve(&sending)?;
                 if over.is_none() {
                     open.asked(instance, request.recipient);
                 }
@@ -147,7 +156,7 @@ impl Gate {
             }
             // Postfix may be set up to ask here and not at each recipient.
             State::Data if !open.is_known(instance) && request.recipients > 0 => {
-                let over = self.node.reserve(&sending(request.recipients))?;
+                let over = self.node.reserve(&Sending { recipients: request.recipients, ..sending })?;
                 if over.is_none() {
                     open.asked(instance, "");
                 }
@@ -156,7 +165,7 @@ impl Gate {
             State::EndOfMessage => {
                 // It is charged, or refused and given back: either way nothing is on its way any more.
                 open.end();
-                self.node.settle(&sending(request.recipients.max(1)))
+                self.node.settle(&Sending { recipients: request.recipients.max(1), ..sending })
             }
             State::Connect | State::Hello | State::Mail | State::Data | State::Other => Ok(None),
         }
@@ -171,12 +180,12 @@ impl Gate {
         }
     }
 
-    fn beyond(&self, state: State, effect: LimitEffect) -> Action {
+    fn beyond(&self, state: State, Beyond { effect, text }: Beyond) -> Action {
         let (count, action) = match effect {
             LimitEffect::Note => (Count::Passed, Action::Dunno),
-            LimitEffect::Hold => (Count::Held, Action::Hold(OVER_LIMIT)),
-            LimitEffect::Defer => (Count::OverLimit, for_now(state, OVER_LIMIT)),
-            LimitEffect::Refuse => (Count::OverLimit, Action::Reject(OVER_LIMIT)),
+            LimitEffect::Hold => (Count::Held, Action::Hold(text)),
+            LimitEffect::Defer => (Count::OverLimit, for_now(state, text)),
+            LimitEffect::Refuse => (Count::OverLimit, Action::Reject(text)),
         };
         self.counters.add(count);
         action

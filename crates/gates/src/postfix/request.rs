@@ -52,6 +52,12 @@ pub struct Request<'a> {
     pub address: Option<Address>,
     /// The authenticated login; none if the client has not logged in.
     pub login: Option<&'a str>,
+    /// The name that the client gives itself.
+    pub helo: &'a str,
+    /// The cipher of its connection; empty without TLS.
+    pub cipher: &'a str,
+    /// How large the client says that the message is, in bytes; zero if it does not.
+    pub size: u64,
     /// The envelope sender; empty for the null sender.
     pub sender: &'a str,
     /// The recipient, at [`State::Recipient`].
@@ -95,6 +101,9 @@ impl<'a> Request<'a> {
                 "protocol_state" => request.state = State::from_name(value),
                 "client_address" => request.address = value.parse::<IpAddr>().ok().map(Address::new),
                 "sasl_username" => request.login = Some(value).filter(|login| !login.is_empty()),
+                "helo_name" => request.helo = value,
+                "encryption_cipher" => request.cipher = value,
+                "size" => request.size = value.parse().unwrap_or_default(),
                 "sender" => request.sender = value,
                 "recipient" => request.recipient = value,
                 "recipient_count" => request.recipients = value.parse().unwrap_or_default(),

@@ -91,8 +91,7 @@ pub(crate) fn unlist(config: Option<&Path>, arguments: &UnlistArguments, show: &
     let (around, excepted) = what_stays(&client, arguments)?;
     show.value(&gone, |gone| {
         let subject = printable(&arguments.subject);
-        let mut lines: Vec<String> =
-            gone.iter().map(|l| format!("{} {} {}", printable(&l.subject), became(l), l.list)).collect();
+        let mut lines: Vec<String> = gone.iter().map(|l| format!("{} {}", printable(&l.subject), became(l))).collect();
         if gone.is_empty() {
             lines.push(format!("{subject} was not listed"));
         }
@@ -105,8 +104,12 @@ pub(crate) fn unlist(config: Option<&Path>, arguments: &UnlistArguments, show: &
 }
 
 /// What became of a listing that was taken back.
-const fn became(listing: &ListingView) -> &'static str {
-    if listing.waited { "waits no more to come onto" } else { "is off" }
+fn became(listing: &ListingView) -> String {
+    match (listing.forgiven, listing.waited) {
+        (true, _) => "is suspicious no more: its signs of being stolen are forgotten".to_owned(),
+        (false, true) => format!("waits no more to come onto {}", listing.list),
+        (false, false) => format!("is off {}", listing.list),
+    }
 }
 
 /// The listings of networks around the subject, and the exceptions about it, which are left as they are.

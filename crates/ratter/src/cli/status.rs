@@ -99,7 +99,12 @@ fn action(action: &ActionStatus) -> [String; 3] {
         (None, 0) => "up to date".to_owned(),
         (None, behind) => format!("{behind} ms behind"),
     };
-    let more = [(action.entries as u64, "entries"), (action.left_out as u64, "left out"), (action.shed, "shed")];
+    let more = [
+        (action.entries as u64, "entries"),
+        (action.waiting as u64, "held back"),
+        (action.left_out as u64, "left out"),
+        (action.shed, "shed"),
+    ];
     let more = more.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}"));
     let counted = format!("{} done, {} failed{}", action.done, action.failed, more.collect::<String>());
     [format!("{} {}", action.name, action.what), state, counted]

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use base::Subject;
-use console::api::{ExceptionView, LimitView, ListingView, Why};
+use console::api::{AccountView, ExceptionView, LimitView, ListingView, Why};
 
 use super::client::{Client, escaped};
 use super::show::{Show, printable, table};
@@ -37,8 +37,9 @@ fn is_unknown(why: &Why) -> bool {
         && why.events.is_empty()
         && why.history.is_empty()
         && why.known_addresses.is_empty();
+    let is_calm = why.account.as_ref().is_none_or(|account| account.signs.is_empty() && account.done.is_empty());
     let sends = why.limits.iter().any(|limit| limit.level_milli > 0 || limit.reserved > 0);
-    is_empty && !sends && !why.never_listed && why.levels.iter().all(|level| level.count == 0)
+    is_empty && is_calm && !sends && !why.never_listed && why.levels.iter().all(|level| level.count == 0)
 }
 
 fn text(why: &Why) -> String {
@@ -64,6 +65,7 @@ fn text(why: &Why) -> String {
         parts.push(format!("{}{others} rules have counted nothing of it", silent.len()));
     }
     parts.extend(why.limits.iter().map(limit_line));
+    parts.extend(why.account.iter().flat_map(account_lines));
     if !why.counts.is_empty() {
         let rows = why.counts.iter().map(|kind| {
             let [first, last] = [&kind.first, &kind.last].map(Clone::clone);
@@ -130,6 +132,18 @@ fn limit_line(limit: &LimitView) -> String {
         |at| format!("the next recipient passes from {at} on"),
     );
     format!("limit {}: {level}{reserved} of {}, then {}; {next}", limit.limit, limit.burst, limit.rate)
+}
+
+/// How an account that sends stands; nothing of one that shows no sign.
+fn account_lines(account: &AccountView) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !account.signs.is_empty() {
+        let signs: Vec<String> = account.signs.iter().map(|it| format!("{} {}", it.points, it.sign)).collect();
+        let steps = if account.steps.is_empty() { "nothing is ever done".to_owned() } else { account.steps.join(", ") };
+        lines.push(format!("account: {} points, {} ({steps}): {}", account.points, account.step, signs.join(", ")));
+    }
+    lines.extend(account.done.iter().map(|done| format!("account: {}", printable(done))));
+    lines
 }
 
 /// What an exception does, who made it, and how it is taken off: `unlist` knows listings only.

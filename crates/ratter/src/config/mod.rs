@@ -9,6 +9,7 @@
 //! Defaults stand in `default.toml`, which is also what runs when there is no file; they are read by the same code. Every
 //! key is documented in `docs/configuration.md`, and a test compares the two.
 
+mod accounts;
 mod actions;
 mod ask;
 mod console;
@@ -46,7 +47,6 @@ mod words;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ::rules::Rule;
@@ -54,6 +54,7 @@ use ::rules::limits::Limit;
 use ::sensors::patterns::Pattern;
 use toml::de::DeTable;
 
+pub use self::accounts::Accounts;
 pub use self::actions::{Actions, MapFile};
 pub use self::ask::{AskEffect, AskPolicy, AskedList, AskingGate, asked_by};
 pub use self::console::Console;
@@ -79,7 +80,7 @@ pub use self::removal::{KEPT, Removal};
 pub use self::reports::Reports;
 pub use self::resolver::Resolver;
 pub(crate) use self::sensors::missing;
-pub use self::sensors::{FileSensor, Journal, Start, Syslog};
+pub use self::sensors::{FileSensor, Journal, RspamdSensor, Start, Syslog};
 pub use self::units::show as show_duration;
 
 use self::forms::boolean;
@@ -112,7 +113,7 @@ pub struct Config {
     /// The listeners for syslog messages.
     pub syslogs: Vec<Syslog>,
     /// Where rspamd's exports are taken, if they are.
-    pub rspamd: Option<SocketAddr>,
+    pub rspamd: Option<RspamdSensor>,
     /// The operator's own formats of log lines, in the order in which they are tried.
     pub patterns: Vec<Pattern>,
     /// The listener for reports of others, if it is wanted.
@@ -127,6 +128,8 @@ pub struct Config {
     pub lists: Vec<List>,
     /// How much may be sent; the place of a limit is its [`::rules::limits::LimitId`].
     pub sending: Vec<Limit>,
+    /// What is done about accounts that seem to be stolen.
+    pub accounts: Accounts,
     /// The DNS zone, if lists are published.
     pub dnsbl: Option<Dnsbl>,
     /// The listener for subscribers to lists, if it is wanted.
@@ -226,6 +229,7 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
     let limits = file.always("limits", limits::read);
     let resolver = file.always("resolver", resolver::read);
     let publish = file.always("publish", publish::read);
+    let accounts = file.always("accounts", accounts::read);
     let state = node.as_ref().map(|node| node.state.as_path());
     let sensors = file.part("sensor", |section| Some(sensors::read(section, state))).unwrap_or_default();
     let patterns = patterns::read(file);
@@ -263,6 +267,7 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
         gates,
         rules,
         sending,
+        accounts: accounts?,
         lists: lists.into_lists(),
         dnsbl,
         feed,

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use base::EventKind;
 use base::limits::RULES_MAX;
-use rules::{By, Distinct, Effect, Of, ReverseName, Rule, Then, Trigger, Width};
+use rules::{By, Distinct, Effect, Lock, Of, ReverseName, Rule, Then, Trigger, Width};
 
 use super::diagnose::Fault;
 use super::forms::{boolean, duration, duration_or, name, number, word};
@@ -140,6 +140,10 @@ fn one(section: &Section<'_>, lists: &Lists) -> Option<Draft> {
         }
         (true, false) | (false, true) => block.or(list),
     };
+    if let Some((name, _)) = name.as_ref().and_then(|name| Lock::NAMES.into_iter().find(|(lock, _)| lock == name)) {
+        let fault = section.wrong("name", format!("`{name}` is what locks of stolen accounts are called"));
+        section.desk.report(fault.label("choose another").hint("their thresholds stand in [accounts]".to_owned()));
+    }
     let name = name?;
     let rule = (|| {
         let unless_known = unless_known.unwrap_or(false);
@@ -164,13 +168,14 @@ fn triggers() -> impl Iterator<Item = (&'static str, Trigger)> {
     events.chain([("blocked", Trigger::Blocked), ("listed", Trigger::Listed)])
 }
 
-const fn subjects() -> [(&'static str, By); 10] {
+const fn subjects() -> [(&'static str, By); 11] {
     [
         ("address", By::Address),
         ("login", By::Login),
         ("login-only", By::LoginOnly),
         ("no-login", By::NoLogin),
         ("sender", By::Sender),
+        ("any-sender", By::AnySender),
         ("/24", By::Network(Width::V4Bits24)),
         ("/56", By::Network(Width::V6Bits56)),
         ("/48", By::Network(Width::V6Bits48)),
@@ -192,7 +197,7 @@ fn refuse_odd_subjects(section: &Section<'_>, on: Option<Trigger>, by: Option<By
         let fault = section.wrong("by", "what is listed is counted by network, and nothing else is");
         section.desk.report(fault.label("`on = \"listed\"` goes with `\"/24\"`, `\"/56\"` and `\"/48\"`"));
     }
-    if by == By::Sender && section.has("list") {
+    if by.is_sender() && section.has("list") {
         let fault = Fault::error(section.key_place("list"), "a sender is blocked, not listed: it may be a login");
         section.desk.report(fault.hint("use `block = { for = \"ever\" }`".to_owned()));
     }
@@ -291,7 +296,7 @@ fn block(section: &Section<'_>, on: Option<Trigger>, by: Option<By>, count: Opti
     let tarpit =
         section.optional("tarpit", &duration(TARPIT).or_hint("Dovecot gives up on a login that is held for 150s"));
     let is_whom = section.optional("whom", &word([("subject", false), ("addresses", true)]));
-    if by == Some(By::Sender) {
+    if by.is_some_and(By::is_sender) {
         return block_sender(section, on).and(span).map(|span| Effect::BlockSender { span });
     }
     let span = match span {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use base::Network;
 
 use super::diagnose::Fault;
+use super::dovecot::{Secret, secret};
 use super::forms::{Form, Mismatch, name, network, socket, text, word};
 use super::listeners::reason;
 use super::probe::{Probe, Transport};
@@ -85,7 +86,16 @@ pub(super) struct Sensors {
     pub(super) journals: Vec<Journal>,
     pub(super) syslogs: Vec<Syslog>,
     /// Where rspamd's exports are taken.
-    pub(super) rspamd: Option<SocketAddr>,
+    pub(super) rspamd: Option<RspamdSensor>,
+}
+
+/// Where rspamd's exports are taken.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RspamdSensor {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Password of HTTP Basic authentication, with any user name; none asks for none.
+    pub password: Option<Secret>,
 }
 
 /// Longest name of a systemd unit, in bytes.
@@ -127,16 +137,19 @@ fn distinct<T>(section: &Section<'_>, all: Vec<Placed<T>>, path: impl Fn(&T) -> 
     all.into_iter().map(|one| one.value).collect()
 }
 
-/// Where rspamd posts what it thinks. It has no password for that, so that nobody else may reach it.
-fn rspamd(section: &Section<'_>) -> Option<SocketAddr> {
-    let listen = section.required("listen", &socket())?;
+/// Where rspamd posts what it thinks: on this machine, or with a password.
+fn rspamd(section: &Section<'_>) -> Option<RspamdSensor> {
+    let listen = section.required("listen", &socket());
+    let password = secret(section, "password", "password-file");
+    let listen = listen?;
     section.desk.listens(section.place("listen"), listen, Transport::Tcp);
-    if !listen.ip().is_loopback() {
+    let has_password = ["password", "password-file"].iter().any(|key| section.has(key));
+    if !listen.ip().is_loopback() && !has_password {
         let fault = section.wrong("listen", "whoever reaches this listener can have anybody blocked");
-        let hint = "listen on 127.0.0.1; from other servers, through a tunnel".to_owned();
-        section.desk.report(fault.label("not on loopback").hint(hint));
+        let hint = "listen on 127.0.0.1, or set `password-file` and give rspamd the same password".to_owned();
+        section.desk.report(fault.label("not on loopback, and without a password").hint(hint));
     }
-    Some(listen)
+    Some(RspamdSensor { listen, password })
 }
 
 fn journal(section: &Section<'_>) -> Journal {

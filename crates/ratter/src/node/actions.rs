@@ -7,7 +7,7 @@ use ::actions::io::{
     COMMAND_PACE, CommandDelivery, Courier, Delivery, KERNEL_PACE, Kernel, KernelAction, MAIL_PACE, MAP_PACE,
     MailAction, MapAction, Shelf, Surroundings, Via, WEBHOOK_PACE, WebhookDelivery, Worker,
 };
-use ::actions::notice::Interest;
+use ::actions::notice::{Interest, Notice};
 use ::actions::{Action, Health, Pace, Words};
 use anyhow::{Context, anyhow};
 use base::{ListSet, Timestamp};
@@ -39,7 +39,7 @@ impl Actions {
     pub(super) fn start(config: &Config, names: &Names, book: &Arc<Book>, now: Timestamp) -> anyhow::Result<Self> {
         let words = Arc::new(Words {
             lists: names.lists().map(|(_, info)| info.name.clone()).collect(),
-            rules: config.rules.iter().map(|rule| rule.name.to_string()).collect(),
+            rules: super::convert::rule_names(config),
         });
         let start = Start {
             config,
@@ -72,6 +72,13 @@ impl Actions {
         }
     }
 
+    /// Tells each of something that is no change of the book.
+    pub(super) fn tell(&self, notice: &Notice) {
+        for one in &self.all {
+            one.worker.tell(notice);
+        }
+    }
+
     /// Lets each do, once, what is still to be done.
     pub(super) fn stop(&self) {
         for one in &self.all {
@@ -97,6 +104,7 @@ impl Actions {
                 done: health.done,
                 failed: health.failed,
                 shed: health.shed,
+                waiting: health.waiting,
                 entries: health.entries,
                 left_out: health.left_out,
             }
@@ -136,6 +144,8 @@ impl Actions {
             Metric::gauge("action_queued", "Changes that wait in an action's queue", 0).by("action", queued),
             Metric::gauge("action_entries", "Listings that an action keeps outside", 0)
                 .by("action", by(&|health| health.entries as u64)),
+            Metric::gauge("action_waiting", "Notices that wait to be told, by action", 0)
+                .by("action", by(&|health| health.waiting as u64)),
             Metric::gauge("action_left_out", "Listings that an action cannot tell, or has no room for", 0)
                 .by("action", by(&|health| health.left_out as u64)),
         ]

@@ -106,13 +106,14 @@ impl ::console::Node for Node {
             self.store.audit(&wish.person, &format!("unlist {subject}"));
             self.save();
         }
+        let forgiven = self.forgive(now, &subject, &wish.person);
         let waited = dropped.into_iter().map(|wish| {
             let Wish { subject, list, until, maker, evidence } = wish;
             let listing = Listing { subject, list, since: now, until, maker, evidence };
             ListingView { waited: true, ..views::listing(&self.names, &listing) }
         });
         let gone = gone.iter().map(|listing| views::listing(&self.names, listing));
-        Ok(gone.chain(waited).collect())
+        Ok(gone.chain(waited).chain(forgiven).collect())
     }
 
     fn listings(&self, list: Option<&str>, at: Option<&str>, limit: usize) -> Result<Vec<ListingView>, Fault> {
@@ -176,6 +177,18 @@ impl Node {
             }
             Subject::Network(_) => subject,
         }
+    }
+
+    /// Whoever takes a login off has looked at it: what it did counts no more. What is told of that, if anything was held
+    /// against it.
+    fn forgive(&self, now: Timestamp, subject: &Subject, person: &str) -> Option<ListingView> {
+        let Subject::Login(login) = subject else { return None };
+        if !self.forgive_account(now, login) {
+            return None;
+        }
+        self.store.audit(person, &format!("unlist {subject}: signs that somebody else uses it are forgotten"));
+        self.save();
+        Some(ListingView { subject: subject.to_string(), forgiven: true, ..ListingView::default() })
     }
 
     pub(super) fn find_list(&self, name: &str) -> Result<(ListId, &ListInfo), Fault> {

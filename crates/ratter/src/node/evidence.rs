@@ -57,6 +57,7 @@ impl Node {
             why.waiting = self.waiting(subject);
             (why.levels, why.known_addresses) = self.levels(now, subject);
             why.limits = self.limit_views(now, subject);
+            why.account = self.account_view(now, subject);
         }
         Ok(why)
     }

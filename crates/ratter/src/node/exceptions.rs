@@ -177,6 +177,9 @@ impl Entries for Node {
         let is_pair = subject_of(&party).is_none();
         for subject in parts_of(&party) {
             self.engine.forget(&subject);
+            if let Subject::Login(login) = &subject {
+                self.forgive_account(now, login);
+            }
             // Of a pair only what was counted is forgotten: what a person blocked stays blocked.
             let by_rule = |listing: &Listing| listing.subject == subject && matches!(listing.maker, Maker::Rule(_));
             if !is_pair || self.book.about(&subject).iter().any(by_rule) {

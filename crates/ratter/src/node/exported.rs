@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ::console::api::GateStatus;
 use anyhow::Context;
 use base::{Channel, Event, Tally, Timestamp};
+use gates::dovecot::Access;
 use gates::http::{Http, Reply, Request, Service, Status};
 use gates::io::{Limits, Listener, Server};
 use rules::Door;
@@ -15,7 +16,7 @@ use tracing::info;
 
 use super::Node;
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, RspamdSensor};
 
 /// The listener for exports. Dropping it stops it.
 pub(crate) struct ExportsOutlet {
@@ -26,18 +27,23 @@ pub(crate) struct ExportsOutlet {
 
 struct ExportDoor {
     node: Arc<Node>,
+    access: Access,
     taken: AtomicU64,
     told: AtomicU64,
     malformed: AtomicU64,
+    denied: AtomicU64,
 }
 
 impl ExportsOutlet {
     /// Listens there.
-    pub(crate) fn start(config: &Config, listen: SocketAddr, node: &Arc<Node>) -> anyhow::Result<Self> {
+    pub(crate) fn start(config: &Config, sensor: &RspamdSensor, node: &Arc<Node>) -> anyhow::Result<Self> {
+        let listen = sensor.listen;
         let listener =
             TcpListener::bind(listen).with_context(|| format!("rspamd cannot export: cannot listen at {listen}"))?;
-        let (taken, told, malformed) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-        let door = Arc::new(ExportDoor { node: Arc::clone(node), taken, told, malformed });
+        let count = || AtomicU64::new(0);
+        let (taken, told, malformed, denied) = (count(), count(), count(), count());
+        let access = sensor.password.as_ref().map_or_else(Access::open, |it| Access::open().with_password(it.expose()));
+        let door = Arc::new(ExportDoor { node: Arc::clone(node), access, taken, told, malformed, denied });
         let limits = Limits { connections_max: config.limits.connections, ..Limits::default() };
         let service: Arc<dyn Service> = door.clone();
         let local_addr = listener.local_addr()?;
@@ -54,7 +60,7 @@ impl ExportsOutlet {
             listen: self.local_addr.to_string(),
             asked: load(&self.door.taken),
             reported: load(&self.door.told),
-            malformed: load(&self.door.malformed),
+            malformed: load(&self.door.malformed) + load(&self.door.denied),
         }
     }
 }
@@ -63,6 +69,13 @@ impl Service for ExportDoor {
     fn answer(&self, now: Timestamp, request: &Request<'_>, reply: &mut Reply<'_>) {
         if request.method() != "POST" {
             reply.status = Status::MethodNotAllowed { allow: "POST" };
+            return;
+        }
+        // A page in the administrator's browser can post here, but not without a word of the browser's that it does.
+        let is_browser = ["origin", "sec-fetch-mode"].iter().any(|name| request.header(name).is_some());
+        if is_browser || !self.access.admits(request) {
+            self.denied.fetch_add(1, Ordering::Relaxed);
+            reply.status = if is_browser { Status::Forbidden } else { Status::Unauthorized };
             return;
         }
         self.taken.fetch_add(1, Ordering::Relaxed);
@@ -76,7 +89,7 @@ impl Service for ExportDoor {
                     service: "smtp",
                     address: Some(export.address),
                     login: export.login.as_deref(),
-                    session: export.message.as_deref(),
+                    session: Some(&export.message),
                     password: None,
                     channel: Channel::Front,
                     tally: Tally::One,

@@ -15,6 +15,7 @@ impl Node {
         metrics.extend(self.sensor_metrics());
         metrics.extend(self.gate_metrics());
         metrics.extend(self.sending_metrics());
+        metrics.extend(self.account_metrics());
         metrics.extend(self.actions.metrics(clock::now()));
         metrics.extend(self.store_metrics());
         metrics.extend(self.resolver_metrics());

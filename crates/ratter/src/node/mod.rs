@@ -6,6 +6,7 @@
 //!  control ── console::Node ───┘
 //! ```
 
+mod accounts;
 mod actions;
 mod asking;
 mod bulk;
@@ -56,6 +57,7 @@ use std::time::Duration;
 
 use base::{Address, Channel, Decision, Event, EventKind, Tally, Timestamp, Verdict};
 use listings::Book;
+use rules::limits::Retries;
 use rules::{Door, Engine, Exceptions, Logins, Question, Stage};
 use sensors::patterns::Patterns;
 use store::{Batch, KeptEvent, Store};
@@ -102,6 +104,10 @@ pub(crate) struct Node {
     store: Store,
     /// The limits on sending; gates ask them through [`rules::limits::SendingDoor`].
     sending: SendingLimits,
+    /// What accounts do, and what does not fit to it.
+    accounts: accounts::AccountKeeper,
+    /// Which message it was that a limit stopped.
+    retries: Retries,
     /// What is done outside; it follows the journal.
     actions: Arc<actions::Actions>,
     happenings: broadcast::Sender<Happening>,
@@ -160,6 +166,7 @@ impl Node {
         }
         batch.owners.extend(observed.owner);
         self.ask_for_names(now);
+        self.hear_of_account(event);
         if self.happenings.receiver_count() > 0 {
             // Nobody listening any more is no fault of the event.
             drop(self.happenings.send(Happening::Event(views::event(&KeptEvent::from(event)))));
@@ -190,6 +197,7 @@ impl Node {
         self.ask_for_names(now);
         self.ask_again(now);
         self.sending.poll(now);
+        self.tend_accounts(now);
         self.expire_exceptions(now);
         self.tell_of_outage(now);
         self.tell_of_held(now);

@@ -9,7 +9,7 @@ use ::console::api::LimitView;
 use anyhow::Context;
 use base::{Address, Channel, Event, EventKind, Subject, Tally, Timestamp};
 use rules::Door;
-use rules::limits::{Exceeded, Fill, Limiter, Outcome, Sending, SendingDoor};
+use rules::limits::{Exceeded, Fill, LimitEffect, Limiter, Outcome, Sending, SendingDoor};
 use store::ChargeLog;
 use tracing::{info, warn};
 
@@ -98,6 +98,9 @@ impl SendingDoor for Node {
         let now = clock::now();
         let login = sending.login.map(|login| self.logins.canonical(login));
         let sending = &Sending { login: login.as_deref(), ..*sending };
+        if let Some(effect) = self.judge_recipients(now, sending) {
+            return Outcome::Strange(effect);
+        }
         let outcome = self.sending.limiter.reserve(self.sending.at(now), sending);
         self.tell_exceeded(now, sending, outcome)
     }
@@ -106,11 +109,20 @@ impl SendingDoor for Node {
         let now = clock::now();
         let login = sending.login.map(|login| self.logins.canonical(login));
         let sending = &Sending { login: login.as_deref(), ..*sending };
+        let strange = self.judge_recipients(now, sending).max(self.judge_text(now, sending));
+        if let Some(effect @ (LimitEffect::Defer | LimitEffect::Refuse)) = strange {
+            self.release(sending.session, sending.instance);
+            return Outcome::Strange(effect);
+        }
         let outcome = self.sending.limiter.settle(self.sending.at(now), sending);
         if matches!(outcome, Outcome::Pass) {
             self.note_sender(now, sending);
+            self.account_sent(now, sending);
         }
-        self.tell_exceeded(now, sending, outcome)
+        match (self.tell_exceeded(now, sending, outcome), strange) {
+            (Outcome::Pass | Outcome::Noted(_), Some(effect)) => Outcome::Strange(effect),
+            (outcome, _) => outcome,
+        }
     }
 
     fn release(&self, session: &str, instance: &str) {
@@ -161,6 +173,8 @@ impl Node {
     /// Makes an event of a limit that a message exceeded for the first time.
     fn tell_exceeded(&self, now: Timestamp, sending: &Sending<'_>, outcome: Outcome) -> Outcome {
         let shown = |exceeded: Exceeded| {
+            // Each recipient is remembered, and told of is the message.
+            let message = format!("{:016x}", self.retries.name(now, sending));
             if exceeded.is_new {
                 self.observe(&Event {
                     time: now,
@@ -168,7 +182,7 @@ impl Node {
                     service: "submission",
                     address: sending.address,
                     login: sending.login,
-                    session: Some(sending.message).filter(|message| !message.is_empty()),
+                    session: Some(&message),
                     password: None,
                     channel: Channel::Gate,
                     tally: Tally::One,
@@ -181,6 +195,7 @@ impl Node {
             Outcome::Pass => Outcome::Pass,
             Outcome::Noted(exceeded) => Outcome::Noted(shown(exceeded)),
             Outcome::Over(exceeded) => Outcome::Over(shown(exceeded)),
+            Outcome::Strange(effect) => Outcome::Strange(effect),
         }
     }
 }

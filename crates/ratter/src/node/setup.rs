@@ -8,12 +8,14 @@ use anyhow::{Context, anyhow};
 use base::Timestamp;
 use dnsbl::transfer::History;
 use listings::{Book, Shown};
+use rules::limits::Retries;
 use rules::{Engine, Exceptions, Owner};
 use sensors::patterns::Patterns;
 use store::{Limits, Opened, Restored, Store};
 use tokio::sync::broadcast;
 use tracing::{info, warn};
 
+use super::accounts::AccountKeeper;
 use super::actions::Actions;
 use super::dns::{DnsblOutlet, Kept};
 use super::exported::ExportsOutlet;
@@ -48,6 +50,7 @@ impl Drop for Running {
         self.images = None;
         self.node.keep_key_counts(DnsblOutlet::key_counts);
         self.node.save_standings();
+        self.node.save_accounts(usize::MAX);
         self.node.keep_waiting(clock::now(), true);
         if let Err(error) = self.node.store.close() {
             warn!(%error, "not everything is in the file; log lines will be read again at the next start");
@@ -62,7 +65,7 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
     let now = clock::now();
     let stored_names = store::Names {
         lists: config.lists.iter().map(|list| list.name.clone()).collect(),
-        rules: config.rules.iter().map(|rule| rule.name.to_string()).collect(),
+        rules: convert::rule_names(config),
     };
     let (memory, memory_of_failures) = convert::memory(config);
     let limits = Limits {
@@ -106,6 +109,8 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         name: config.node.name.clone(),
         started: now,
         sending: SendingLimits::open(config, restored.secret)?,
+        accounts: AccountKeeper::new(config, now, restored.secret, core::mem::take(&mut restored.accounts)),
+        retries: Retries::new(restored.secret),
         store: start_store(opened, &book, &names, &happenings, history, &actions)?,
         names,
         book,
@@ -239,7 +244,7 @@ fn start_outlets(config: &Config, node: &Arc<Node>, dnsbl: Option<DnsblOutlet>) 
     let gates = super::gates::start(config, node)?;
     let reports = config.reports.as_ref().map(|settings| ReportsOutlet::start(config, settings, node)).transpose()?;
     let resolver = super::reverse::start(&config.resolver, node)?;
-    let exports = config.rspamd.map(|listen| ExportsOutlet::start(config, listen, node)).transpose()?;
+    let exports = config.rspamd.as_ref().map(|sensor| ExportsOutlet::start(config, sensor, node)).transpose()?;
     Ok(Outlets { gates, dnsbl, reports, exports, resolver })
 }
 

@@ -45,6 +45,9 @@ pub(crate) fn end(until: Until) -> Option<String> {
 
 /// What a rule's listing rests on, in a sentence.
 pub(crate) fn grounds(evidence: &Evidence) -> String {
+    if evidence.count == 0 {
+        return format!("signs that somebody else uses it, at {}", time(evidence.last));
+    }
     let different = match evidence.distinct {
         0 => String::new(),
         n => format!(", at least {n} of them different"),

@@ -1,87 +1,59 @@
-//! One account: where its owner is at home, whom he writes to, and what does not fit to that.
+//! One account: where its owner is at home, with what program, whom he writes to, and what does not fit to that.
 
 use core::time::Duration;
 
 use base::Timestamp;
 
 use super::known::Known;
+use super::places::{Client, Clients, Deed, MOVING, Places};
+use super::sign::{SIGNS, Sign};
+use super::step::Step;
 
-/// Places that are known of one account; the one that was used longest ago gives way.
-const PLACES_MAX: usize = 8;
-/// So long after it was first seen a place is home, if it was used in between as its owner does.
-const HOME_AFTER: Duration = Duration::from_hours(7 * 24);
-/// A place that was not used for so long is none any more.
-const PLACE_FOR: Duration = Duration::from_hours(90 * 24);
 /// Before an account was used for so long and so much nothing about it is strange.
 const GROWN_UP_AFTER: Duration = Duration::from_hours(7 * 24);
 const GROWN_UP_RECIPIENTS: u32 = 20;
 /// After this time half of a suspicion is left.
 const HALF_LIFE: Duration = Duration::from_hours(24);
-/// Within this time strange places add up.
-const MOVING: Duration = Duration::from_hours(24);
-/// More of them than a traveller with a new phone has.
+/// More strange places within a day than a traveller with a new phone has.
 const TRAVELS_MAX: usize = 3;
 /// Within this time new recipients are a burst.
 const BURST: Duration = Duration::from_mins(15);
 /// More of them than people write to in that time.
 const BURST_FROM: f32 = 3.0;
 /// What the first recipients of one message can add: a person who writes to a group is no robot yet.
-const MESSAGE_MAX: f32 = 5.0;
+const MESSAGE_MAX: f32 = 5.6;
+/// The same of a message from a program that the owner never used, and of one in a country that he was never in.
+const ALIEN_MESSAGE_MAX: f32 = 7.0;
+const FOREIGN_MESSAGE_MAX: f32 = 9.0;
 /// How many those are. A group of strangers is not larger.
 const GROUP_MAX: u32 = 12;
 /// What somebody whom the owner knows takes off.
 const FRIEND: f32 = 0.5;
 /// Strangers who are remembered until their message has gone out.
 const ASKED_MAX: usize = 16;
+/// What a text adds that was sent to strangers before.
+const SAME_BODY: f32 = 4.0;
+/// Texts that are remembered, to know one that is sent again.
+const BODIES_MAX: usize = 4;
+/// So often a recipient is let through of an account that was made slower.
+const SLOW_EVERY: Duration = Duration::from_mins(1);
 
-/// A sign that an account is used by somebody else, with its weight.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Sign {
-    /// A recipient to whom the account never wrote, from a place that is not its home.
-    NewRecipient,
-    /// At a domain to which it never wrote.
-    NewDomain,
-    /// Many of them in a short time.
-    Burst,
-    /// One strange network after the other.
-    Moving,
-    /// A recipient that does not exist, or that a server refused.
-    Refused,
-    /// A message that came back.
-    Bounced,
-    /// At an hour at which the account is not used.
-    OddHour,
-}
-
-impl Sign {
-    /// All, in the order of the enum.
-    pub const ALL: [Self; 7] =
-        [Self::NewRecipient, Self::NewDomain, Self::Burst, Self::Moving, Self::Refused, Self::Bounced, Self::OddHour];
-
-    /// What it is called, after a number of points.
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::NewRecipient => "new recipients",
-            Self::NewDomain => "new domains of recipients",
-            Self::Burst => "many new recipients in minutes",
-            Self::Moving => "one strange network after the other",
-            Self::Refused => "refused recipients",
-            Self::Bounced => "messages that came back",
-            Self::OddHour => "unusual hours",
-        }
-    }
-}
-
-/// How many signs there are.
-pub(super) const SIGNS: usize = Sign::ALL.len();
-
-/// Where an account is used from.
+/// A stranger who was asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Place {
-    /// Zero if there is none.
-    pub(super) network: u64,
-    pub(super) first: Timestamp,
-    pub(super) last: Timestamp,
+pub(super) struct Asked {
+    pub(super) recipient: u64,
+    pub(super) domain: u64,
+    pub(super) message: u64,
+}
+
+/// The message that is being sent.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+struct OnItsWay {
+    message: u64,
+    /// What it has added.
+    points: f32,
+    /// Its new recipients.
+    strangers: u32,
 }
 
 /// What is known of an account. It takes at most some nine kilobytes, and two for most people.
@@ -92,29 +64,29 @@ pub(super) struct Account {
     pub(super) recipients: u32,
     pub(super) known: Known,
     pub(super) domains: Known,
-    pub(super) places: [Place; PLACES_MAX],
+    pub(super) places: Places,
+    pub(super) clients: Clients,
     /// How much it is used at each hour of the day, the newest weighing most.
     pub(super) hours: [u8; 24],
     /// Points by sign, as of `last`.
     pub(super) points: [f32; SIGNS],
+    /// The hardest step that people were told of since nothing was suspicious.
+    pub(super) told: Step,
+    /// Whether it has changed since it was saved.
+    pub(super) is_changed: bool,
     /// New recipients from strange places lately, leaking within [`BURST`].
     burst: f32,
-    /// The message that is being sent: its name, what it has added, and how many new recipients it has.
-    message: (u64, f32, u32),
+    on_its_way: OnItsWay,
+    /// The last message to somebody whom the owner knows.
+    friendly: u64,
     /// Strangers lately asked for from strange places; one that is zero is free.
-    asked: [Deed; ASKED_MAX],
+    asked: [Asked; ASKED_MAX],
     asked_next: usize,
-}
-
-/// Something that an account does.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Deed {
-    /// The network it comes from, wide enough that a phone does not leave it each minute.
-    pub(super) network: u64,
-    pub(super) recipient: u64,
-    pub(super) domain: u64,
-    /// The message it belongs to.
-    pub(super) message: u64,
+    /// Texts lately sent to strangers from strange places, each with its first message.
+    bodies: [(u64, u64); BODIES_MAX],
+    bodies_next: usize,
+    /// When the last recipient was let through while it was slow.
+    slow_last: Timestamp,
 }
 
 impl Account {
@@ -125,13 +97,20 @@ impl Account {
             recipients: 0,
             known: Known::default(),
             domains: Known::default(),
-            places: [Place::default(); PLACES_MAX],
+            places: Places::default(),
+            clients: Clients::default(),
             hours: [0; 24],
             points: [0.0; SIGNS],
+            told: Step::Calm,
+            is_changed: true,
             burst: 0.0,
-            message: (0, 0.0, 0),
-            asked: [Deed::default(); ASKED_MAX],
+            on_its_way: OnItsWay::default(),
+            friendly: 0,
+            asked: [Asked::default(); ASKED_MAX],
             asked_next: 0,
+            bodies: [(0, 0); BODIES_MAX],
+            bodies_next: 0,
+            slow_last: Timestamp::EPOCH,
         }
     }
 
@@ -150,50 +129,113 @@ impl Account {
     pub(super) fn forgive(&mut self) {
         self.points = [0.0; SIGNS];
         self.burst = 0.0;
-        self.message = (0, 0.0, 0);
+        self.on_its_way = OnItsWay::default();
+        self.told = Step::Calm;
+        self.is_changed = true;
+    }
+
+    /// Whether people were not told of this step yet; from now on they were. Where the suspicion has gone they are told anew.
+    pub(super) fn is_news(&mut self, step: Step, is_calm_again: bool) -> bool {
+        if is_calm_again {
+            self.told = Step::Calm;
+        }
+        let is_news = step > self.told;
+        self.told = self.told.max(step);
+        is_news
+    }
+
+    /// Of a slow account one recipient passes in [`SLOW_EVERY`]; whether this is one.
+    pub(super) fn passes_slowly(&mut self, at: Timestamp) -> bool {
+        let passes = at.since(self.slow_last) >= SLOW_EVERY;
+        if passes {
+            self.slow_last = at;
+        }
+        passes
     }
 
     /// It asks to send to a recipient. Whom it writes to from home is known from then on; a stranger from elsewhere is not
     /// before the message has gone out ([`Account::sent`]), and asking for the same one again adds nothing.
     pub(super) fn asks(&mut self, at: Timestamp, deed: &Deed) {
         self.move_on(at);
-        let is_home = self.visit(at, deed.network);
-        if !self.is_grown_up(at) || is_home {
+        let is_owners = !self.is_grown_up(at) || self.places.is_home(at, deed.network);
+        // Until it is grown up, everything that it uses is its own.
+        let is_old_client = self.clients.uses(at, deed.client, is_owners);
+        let vouches = is_owners || is_old_client == Client::Owners;
+        self.places.visit(at, deed, !self.is_grown_up(at), vouches);
+        if is_owners {
             self.learn(at, deed.recipient, deed.domain);
         } else if self.known.contains(deed.recipient) {
+            if core::mem::replace(&mut self.friendly, deed.message) != deed.message {
+                self.clients.begins(deed.client, true);
+            }
             // Whom the owner knows the owner writes to: that speaks for him, wherever he is.
-            for sign in [Sign::NewRecipient, Sign::Moving] {
+            for sign in [Sign::NewRecipient, Sign::Moving, Sign::Client, Sign::Country] {
                 let points = &mut self.points[sign as usize];
                 *points = (*points - FRIEND).max(0.0);
             }
         } else if let Some(asked) = self.asked.iter_mut().find(|asked| asked.recipient == deed.recipient) {
             asked.message = deed.message;
         } else {
-            self.suspect(at, deed);
-            self.asked[self.asked_next] = *deed;
+            self.suspect(at, deed, is_old_client);
+            let Deed { recipient, domain, message, .. } = *deed;
+            self.asked[self.asked_next] = Asked { recipient, domain, message };
             self.asked_next = (self.asked_next + 1) % ASKED_MAX;
         }
     }
 
     /// The points of a new recipient from a strange place.
-    fn suspect(&mut self, at: Timestamp, deed: &Deed) {
-        let is_first = self.message.0 != deed.message;
-        let (before, count) = if is_first { (0.0, 1) } else { (self.message.1, self.message.2 + 1) };
+    fn suspect(&mut self, at: Timestamp, deed: &Deed, client: Client) {
+        let is_first = self.on_its_way.message != deed.message;
+        let before = if is_first { OnItsWay::default() } else { self.on_its_way };
+        if is_first {
+            self.clients.begins(deed.client, false);
+        }
+        let strangers = before.strangers + 1;
         self.burst += 1.0;
-        let is_moving = is_first && self.strange_places(at) > TRAVELS_MAX;
+        let is_moving = is_first && self.places.strange(at) > TRAVELS_MAX;
+        let is_foreign = self.places.is_foreign(at, deed.country);
+        // What the owner's own program was seen at is not the place of a stranger's.
+        let is_alien = client == Client::Strange && !self.places.is_vouched(at, deed);
+        let is_far = is_alien && self.places.is_too_far(at, deed);
         let signs = [
             (Sign::NewRecipient, true, 1.0),
             (Sign::NewDomain, !self.domains.contains(deed.domain), 0.6),
             (Sign::Burst, self.burst > BURST_FROM, 1.0),
             (Sign::Moving, is_moving, 1.0),
             (Sign::OddHour, self.is_odd_hour(at), 0.1),
+            (Sign::Client, is_first && is_alien, if is_foreign { 4.0 } else { 1.0 }),
+            (Sign::Country, is_first && is_alien && is_foreign, 2.0),
+            (Sign::Travel, is_first && is_far, 2.0),
         ];
         let total: f32 = signs.iter().map(|(_, is_seen, points)| if *is_seen { *points } else { 0.0 }).sum();
-        let room = if count <= GROUP_MAX { (MESSAGE_MAX - before).max(0.0) } else { total };
+        let most = match (is_alien, is_foreign) {
+            (false, _) => MESSAGE_MAX,
+            (true, false) => ALIEN_MESSAGE_MAX,
+            (true, true) => FOREIGN_MESSAGE_MAX,
+        };
+        let room = if strangers <= GROUP_MAX { (most.max(before.points) - before.points).max(0.0) } else { total };
         let share = (room / total).min(1.0);
-        self.message = (deed.message, before + total * share, count);
+        let points = before.points + total * share;
+        self.on_its_way = OnItsWay { message: deed.message, points, strangers };
         for (sign, _, points) in signs.into_iter().filter(|(_, is_seen, _)| *is_seen) {
             self.points[sign as usize] += points * share;
+        }
+    }
+
+    /// What the message says, once all its recipients are known. Of a text that goes to strangers from strange places once is
+    /// a letter, and again and again is none.
+    pub(super) fn says(&mut self, at: Timestamp, message: u64, body: u64) {
+        self.move_on(at);
+        if self.on_its_way.message != message || self.on_its_way.strangers == 0 {
+            return;
+        }
+        match self.bodies.iter().find(|(known, _)| *known == body) {
+            Some((_, first)) if *first == message => {}
+            Some(_) => self.points[Sign::SameBody as usize] += SAME_BODY,
+            None => {
+                self.bodies[self.bodies_next] = (body, message);
+                self.bodies_next = (self.bodies_next + 1) % BODIES_MAX;
+            }
         }
     }
 
@@ -202,10 +244,16 @@ impl Account {
         self.move_on(at);
         for number in 0..ASKED_MAX {
             if self.asked[number].message == message {
-                let Deed { recipient, domain, .. } = core::mem::take(&mut self.asked[number]);
+                let Asked { recipient, domain, .. } = core::mem::take(&mut self.asked[number]);
                 self.learn(at, recipient, domain);
             }
         }
+    }
+
+    /// Its owner, or whoever has his password, has logged in from there.
+    pub(super) fn seen(&mut self, at: Timestamp, deed: &Deed) {
+        self.is_changed = true;
+        self.places.visit(at, deed, !self.is_grown_up(at), false);
     }
 
     fn learn(&mut self, at: Timestamp, recipient: u64, domain: u64) {
@@ -219,12 +267,11 @@ impl Account {
         self.hours[hour] += 1;
     }
 
-    /// A recipient was refused, or a message came back. From home that is what old address books do.
+    /// A recipient was refused, a message came back, or it was found to be spam. From home that is what old address books do.
     pub(super) fn failed(&mut self, at: Timestamp, sign: Sign, network: Option<u64>) {
         self.move_on(at);
-        let is_home = network.is_none_or(|network| self.is_home(at, network));
-        let weight = if sign == Sign::Bounced { 2.0 } else { 1.5 };
-        // At home it is an old address book.
+        let is_home = network.is_none_or(|network| self.places.is_home(at, network));
+        let weight = if sign == Sign::Refused { 1.5 } else { 2.0 };
         let is_strange = self.is_grown_up(at) && !is_home;
         self.points[sign as usize] += if is_strange { weight } else { weight / 10.0 };
     }
@@ -234,37 +281,11 @@ impl Account {
         let left = decay(passed, HALF_LIFE);
         self.points = self.points.map(|points| points * left);
         self.burst = (self.burst - BURST_FROM * passed.as_secs_f32() / BURST.as_secs_f32()).max(0.0);
+        if passed > MOVING {
+            self.bodies = [(0, 0); BODIES_MAX];
+        }
         self.last = self.last.max(at);
-    }
-
-    /// Takes note of a place; whether it is home.
-    fn visit(&mut self, at: Timestamp, network: u64) -> bool {
-        let is_home = self.is_home(at, network);
-        // Until it is grown up, everything that it uses is its home.
-        let first = if self.is_grown_up(at) { at } else { at.minus(HOME_AFTER) };
-        let place = match self.places.iter().position(|place| place.network == network) {
-            Some(place) => place,
-            None => {
-                let oldest = self.places.iter().enumerate().min_by_key(|(_, place)| place.last);
-                let place = oldest.map_or(0, |(place, _)| place);
-                self.places[place] = Place { network, first, last: at };
-                place
-            }
-        };
-        self.places[place].last = self.places[place].last.max(at);
-        is_home
-    }
-
-    fn is_home(&self, at: Timestamp, network: u64) -> bool {
-        let is_it = |place: &&Place| place.network == network && at.since(place.last) <= PLACE_FOR;
-        self.places.iter().find(is_it).is_some_and(|place| at.since(place.first) >= HOME_AFTER)
-    }
-
-    /// How many places lately are not home.
-    fn strange_places(&self, at: Timestamp) -> usize {
-        let is_strange =
-            |place: &&Place| place.network != 0 && at.since(place.last) <= MOVING && at.since(place.first) < HOME_AFTER;
-        self.places.iter().filter(is_strange).count()
+        self.is_changed = true;
     }
 
     pub(super) fn is_grown_up(&self, at: Timestamp) -> bool {

@@ -23,6 +23,17 @@ impl Default for Known {
 }
 
 impl Known {
+    /// Its two generations, the younger first.
+    pub(super) fn generations(&self) -> [&[u64]; 2] {
+        [&self.young, &self.old]
+    }
+
+    /// That of these generations; none if they have a size that none has.
+    pub(super) fn from_generations(young: Box<[u64]>, old: Box<[u64]>) -> Option<Self> {
+        let is_size = |words: &[u64]| words.len().is_power_of_two() && (WORDS_MIN..=WORDS_MAX).contains(&words.len());
+        (is_size(&young) && (old.is_empty() || is_size(&old))).then_some(Self { young, old })
+    }
+
     /// Whether the name was put in lately.
     pub(super) fn contains(&self, name: u64) -> bool {
         let is_in =

@@ -20,19 +20,20 @@ impl Engine {
     /// blocked login is refused, except from the addresses its owner is known by; one that was blocked for what it sent is
     /// refused everywhere.
     pub fn ask(&self, now: Timestamp, question: &Question<'_>) -> Decision {
-        let Question { address, stage, .. } = *question;
+        let Question { address, stage, service, .. } = *question;
         let login = question.login.and_then(CanonicalLogin::new);
         let login = login.as_ref().map(CanonicalLogin::as_str);
         let snapshot = self.book.snapshot();
         let in_force = |block: &Block| !block.until.is_over(now);
         let block_of_login = login.and_then(|login| snapshot.block_of_login(login)).filter(in_force);
+        let block_of_login = block_of_login.filter(|block| !self.is_elsewhere(block, service));
         let login_listed = |block: &Block| Reason::LoginListed {
             list: ListId::BLOCKED,
             rule: block.rule,
             until: block.until.moment(),
         };
         // Its password was stolen: it may not come in from anywhere, this server's webmail and its owner's house included.
-        if let Some(block) = block_of_login.filter(|block| self.is_for_sending(block)) {
+        if let Some(block) = block_of_login.filter(|block| self.is_for_sending(block, service)) {
             return self.refuse(now, address, stage, &block, login_listed(&block));
         }
         if address.is_some_and(|address| self.book.never_list().covers_address(address)) {
@@ -50,12 +51,6 @@ impl Engine {
             return Decision { verdict: Verdict::Pass, reason: Reason::KnownAddress };
         }
         self.refuse(now, address, stage, &block, login_listed(&block))
-    }
-
-    /// Whether a block was made for what was sent.
-    fn is_for_sending(&self, block: &Block) -> bool {
-        let rule = block.rule.and_then(|rule| self.settings.rules.get(usize::from(rule.0)));
-        rule.is_some_and(|rule| matches!(rule.effect, Effect::BlockSender { .. }))
     }
 
     /// Whether the login's owner is known by this address.

@@ -9,7 +9,7 @@ use super::{AddressShard, Engine, LoginShard, Named, Placed, hold};
 use crate::keys::tag_of;
 use crate::outage::is_in_pause;
 use crate::owners::{Past, Seen};
-use crate::plan::{BYSTANDERS, Bar, Counting, REPEATED_WITHIN};
+use crate::plan::{BYSTANDERS, Bar, Counting, Only, REPEATED_WITHIN};
 use crate::settings::{Effect, Of, Profile, Trigger};
 use crate::{Key, Overflow};
 
@@ -203,7 +203,7 @@ impl Engine {
         for counting in &self.plan.logins.groups[group].rules {
             let Some(tag) = self.tag_of(attempt, counting) else { continue };
             let is_for_sending = matches!(counting.effect, Effect::BlockSender { .. });
-            let is_elsewhere = counting.is_placeless && attempt.address.is_some();
+            let is_elsewhere = counting.only == Only::Placeless && attempt.address.is_some();
             if is_elsewhere || is_for_sending && scene.blames_address {
                 continue;
             }
@@ -250,7 +250,8 @@ impl Engine {
                 continue;
             }
             let Some(tag) = self.tag_of(attempt, counting) else { continue };
-            if matches!(counting.effect, Effect::BlockSender { .. }) && !scene.blames_address {
+            let is_nobodys = counting.only == Only::OfLogins && attempt.login.is_none();
+            if is_nobodys || matches!(counting.effect, Effect::BlockSender { .. }) && !scene.blames_address {
                 continue;
             }
             // Who is blocked can do nothing that counts; who is on a list goes on, and the list lasts from the last event.

@@ -27,6 +27,8 @@ pub enum Outcome {
     Noted(Exceeded),
     /// It exceeds a limit, and has the effect of it. Nothing is reserved for it.
     Over(Exceeded),
+    /// Its account shows signs that somebody else uses it ([`crate::accounts`]). Nothing is reserved for it.
+    Strange(LimitEffect),
 }
 
 /// A limit that was exceeded: of several the one with the strongest effect.
@@ -182,7 +184,7 @@ impl Limiter {
 
     /// How full the buckets are of a login or an address, under the limits that are about one of them alone.
     pub fn explain(&self, now: Timestamp, login: Option<&str>, address: Option<Address>) -> Vec<Fill> {
-        let sending = Sending { session: "", instance: "", message: "", login, address, sender: None, recipients: 0 };
+        let sending = Sending { login, address, ..Sending::default() };
         let sender = Sender::new(&sending);
         let mut fills = Vec::new();
         for (number, limit) in self.limits.iter().enumerate().filter(|(_, limit)| limit.by.second.is_none()) {
@@ -199,7 +201,7 @@ impl Limiter {
 
     /// Empties the buckets of a login or an address; what is reserved stays. Returns whether there was anything in one.
     pub fn empty(&self, login: Option<&str>, address: Option<Address>) -> bool {
-        let sending = Sending { session: "", instance: "", message: "", login, address, sender: None, recipients: 0 };
+        let sending = Sending { login, address, ..Sending::default() };
         let sender = Sender::new(&sending);
         let mut was_filled = false;
         for (number, limit) in self.limits.iter().enumerate().filter(|(_, limit)| limit.by.second.is_none()) {

@@ -7,20 +7,27 @@ use super::settings::{By, Limit, LoginTags, Part};
 use crate::{Key, Keys};
 
 /// What a gate knows of a message that is being sent. It borrows from the request.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Sending<'a> {
     /// The gate's name for the connection.
     pub session: &'a str,
     /// The mail server's name for the message in it, the same from the first recipient to the end: Postfix' `instance`.
     pub instance: &'a str,
-    /// What names the message also when the client tries again, such as its Message-ID; empty if the gate does not know.
-    pub message: &'a str,
+    /// The recipients that are asked for, as far as the gate knows them; at the end of a message those that nobody was asked
+    /// about before.
+    pub to: &'a [&'a str],
+    /// How large the client says that the message is, in bytes; zero if it does not.
+    pub size: u64,
     /// The authenticated login, as the client gave it.
     pub login: Option<&'a str>,
     /// The client's address.
     pub address: Option<Address>,
     /// The envelope sender.
     pub sender: Option<&'a str>,
+    /// What the client shows of its program, the same each time; empty if the gate does not know.
+    pub client: &'a str,
+    /// A hash of what the message says, the same for the same text; zero if the gate does not know.
+    pub body: u64,
     /// For [`super::Limiter::reserve`], how many recipients are asked for; for [`super::Limiter::settle`], how many the
     /// message has in the end.
     pub recipients: u32,

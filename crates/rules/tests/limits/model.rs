@@ -185,11 +185,9 @@ fn play(seed: u64, operations: u64) {
         let sending = |recipients| Sending {
             session: "s",
             instance: &instance,
-            message: "",
             login: Some(&name),
-            address: None,
-            sender: None,
             recipients,
+            ..Sending::default()
         };
         let (got, wanted) = match dice.below(10) {
             0..5 => {

@@ -12,7 +12,7 @@ use super::model::{Dice, limit};
 const THREADS: u64 = 8;
 
 fn sending<'a>(session: &'a str, login: &'a str, recipients: u32) -> Sending<'a> {
-    Sending { session, instance: "1", message: "", login: Some(login), address: None, sender: None, recipients }
+    Sending { session, instance: "1", login: Some(login), recipients, ..Sending::default() }
 }
 
 #[test]

@@ -7,12 +7,14 @@
 //!
 //! The message id is the client's; rspamd writes no space of it, so that it cannot hold `, ip: `. Sender and recipients come
 //! later and may hold anything: a rate limit is read at the line's end, where rspamd writes. A message that is tried again
-//! keeps its id, by which rules tell messages apart (`distinct = { of = "message", … }`).
+//! keeps its id, by which rules tell messages apart (`distinct = { of = "message", … }`). Without an id that could be one of
+//! its own, what it says and whom it is to tells it apart: rspamd's digest of it, and the recipients behind that.
 
 use base::EventKind::{RateExceeded, SpamSeen};
 
 use super::Hinted;
 use super::parts::{Lines, Told};
+use crate::exported::is_own_id;
 use crate::text::{address, behind_path, rsplit, split, take_while};
 
 pub(super) const RSPAMD: Lines = Lines {
@@ -46,7 +48,15 @@ fn told(text: &str) -> Option<Told<'_>> {
     } else {
         return None;
     };
+    let message = if is_own_id(message) { message } else { content(rest).unwrap_or(message) };
     Some(Told::new(kind, address(client)?).by(login).about(message))
+}
+
+/// `digest: <…>, rcpts: <…>`, without what stands behind.
+fn content(text: &str) -> Option<&str> {
+    let (before, _) = rsplit(text, ", mime_rcpts: <")?;
+    let start = before.rfind("digest: <")?;
+    before.get(start..)
 }
 
 /// The action in `[user: LOGIN, ][from: <SENDER>, ](default: T (ACTION): [20.00/15.00] …`.

@@ -54,15 +54,8 @@ fn child() {
     let (log, limiter, now) = start(Path::new(&directory));
     for number in 0_u64.. {
         let instance = number.to_string();
-        let sending = Sending {
-            session: "s",
-            instance: &instance,
-            message: "",
-            login: Some("a"),
-            address: None,
-            sender: None,
-            recipients: 1,
-        };
+        let sending =
+            Sending { session: "s", instance: &instance, login: Some("a"), recipients: 1, ..Sending::default() };
         assert_eq!(limiter.reserve(now, &sending), Outcome::Pass);
         assert_eq!(limiter.settle(now, &sending), Outcome::Pass);
         // From here on the mail server is told; it was kept before.
@@ -112,15 +105,7 @@ fn killed_at_any_instant_it_forgets_nothing_that_was_accepted() {
 fn what_a_person_emptied_stays_empty() {
     let directory = tempfile::tempdir().unwrap();
     let (_, limiter, now) = start(directory.path());
-    let sending = Sending {
-        session: "s",
-        instance: "1",
-        message: "",
-        login: Some("a"),
-        address: None,
-        sender: None,
-        recipients: 5,
-    };
+    let sending = Sending { session: "s", instance: "1", login: Some("a"), recipients: 5, ..Sending::default() };
     assert_eq!(limiter.settle(now, &sending), Outcome::Pass);
     assert!(limiter.empty(Some("A"), None) && !limiter.empty(Some("b"), None));
     assert_eq!(limiter.settle(now, &Sending { instance: "2", ..sending }), Outcome::Pass);
