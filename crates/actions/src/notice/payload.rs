@@ -86,9 +86,8 @@ pub fn body(preset: Preset, notice: &Notice, node: &str, words: &Words) -> Value
         Preset::Alertmanager => {
             let ends_at = match (&notice.what, listing.until) {
                 (What::Listed, Until::At(end)) => Some(end.to_string()),
-                (What::Listed, Until::Never) => None,
                 // Alertmanager ends what nobody tells again.
-                (What::Noted { .. }, _) => None,
+                (What::Listed, Until::Never) | (What::Noted { .. }, _) => None,
                 (What::Ended | What::Lifted { .. }, _) => Some(notice.at.to_string()),
             };
             let name = if matches!(notice.what, What::Noted { .. }) { "RatterSuspicious" } else { "RatterListed" };

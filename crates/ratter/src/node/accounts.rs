@@ -73,20 +73,20 @@ impl Node {
         for recipient in sending.to {
             let Sending { address, instance: message, client, .. } = *sending;
             let opinion = self.accounts.accounts.asks(now, &Wanted { login, address, recipient, message, client });
-            self.heed(now, login, &opinion);
+            self.heed(now, login, opinion);
             worst = if opinion.step > worst.step || opinion.passes { opinion } else { worst };
         }
-        self.enforce(now, sending.address, login, &worst)
+        self.enforce(now, sending.address, login, worst)
     }
 
     /// The message is at its end, and says that.
     pub(super) fn judge_text(&self, now: Timestamp, sending: &Sending<'_>) -> Option<LimitEffect> {
         let login = sending.login.filter(|_| sending.body != 0)?;
         let opinion = self.accounts.accounts.says(now, login, sending.instance, sending.body);
-        self.heed(now, login, &opinion);
+        self.heed(now, login, opinion);
         // Of a slow account its recipients have waited for their turn.
         let opinion = Opinion { passes: true, ..opinion };
-        self.enforce(now, sending.address, login, &opinion)
+        self.enforce(now, sending.address, login, opinion)
     }
 
     /// The message was taken.
@@ -113,7 +113,7 @@ impl Node {
             _ => return,
         };
         let opinion = self.accounts.accounts.failed(at, login, sign, event.address);
-        self.heed(at, login, &opinion);
+        self.heed(at, login, opinion);
     }
 
     /// Writes down what has changed, and forgets what nobody uses.
@@ -186,7 +186,7 @@ impl Node {
     }
 
     /// Does what is to be done once, and tells people of it.
-    fn heed(&self, now: Timestamp, login: &str, opinion: &Opinion) {
+    fn heed(&self, now: Timestamp, login: &str, opinion: Opinion) {
         if !opinion.is_news {
             return;
         }
@@ -204,7 +204,7 @@ impl Node {
         self.accounts.saved.store(0, Ordering::Relaxed);
     }
 
-    fn tell_of_account(&self, now: Timestamp, login: Login, opinion: &Opinion) {
+    fn tell_of_account(&self, now: Timestamp, login: Login, opinion: Opinion) {
         let signs =
             self.accounts.accounts.explain(now, login.as_str()).map(|standing| standing.signs).unwrap_or_default();
         let signs: Vec<String> =
@@ -230,7 +230,7 @@ impl Node {
     }
 
     /// What the server does with what the account sends just now.
-    fn enforce(&self, now: Timestamp, address: Option<Address>, login: &str, opinion: &Opinion) -> Option<LimitEffect> {
+    fn enforce(&self, now: Timestamp, address: Option<Address>, login: &str, opinion: Opinion) -> Option<LimitEffect> {
         let effect = match opinion.step {
             Step::Calm | Step::Note => return None,
             Step::Slower if opinion.passes => return None,

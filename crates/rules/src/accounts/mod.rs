@@ -273,10 +273,8 @@ impl Accounts {
         let score = account.score(at);
         let step = self.ladder.step(score);
         let is_news = account.is_news(step, score < self.ladder.calm_below());
-        if is_news {
-            if let Some(place) = Step::ALL.into_iter().position(|other| other == step) {
-                self.counts.steps[place].one();
-            }
+        if is_news && let Some(place) = Step::ALL.into_iter().position(|other| other == step) {
+            self.counts.steps[place].one();
         }
         let passes = step < Step::Slower || step == Step::Slower && account.passes_slowly(at);
         Opinion { step, is_news, passes, score }
