@@ -123,14 +123,17 @@ fn a_device_with_an_old_password_besieges_nobody_wherever_it_travels() {
     play("her own device", &format!("0 ok alice 198.51.100.7 tag=1 -> news\n{}{}", travels("tag=9"), end("-")));
     play("as the log tells it", &format!("0 ok alice 198.51.100.7 -> news\n{}{}", travels("same=9"), end("-")));
     play("a login that is nobody's", &format!("{}{}", travels("tag=9"), end("blocked")));
-    let guesses: String = (1..6).map(|n| format!("{n}h fail alice 203.0.{n}.1 tag={n} -> 1\n")).collect();
+    let guesses = (1..6).map(|n| format!("{n}h fail alice 203.0.{n}.1 tag={n} -> 1\n")).collect::<Vec<_>>().concat();
     play("different passwords", &format!("0 ok alice 198.51.100.7 tag=10 -> news\n{guesses}{}", end("blocked")));
 }
 
 #[test]
 fn a_carrier_is_one_stranger() {
     let from = |network: &str| {
-        (1..6).map(|n| format!("{n}h fail alice {} -> 1\n", network.replace('#', &n.to_string()))).collect::<String>()
+        (1..6)
+            .map(|n| format!("{n}h fail alice {} -> 1\n", network.replace('#', &n.to_string())))
+            .collect::<Vec<_>>()
+            .concat()
     };
     let cases =
         [("203.0.1.#", "-"), ("2001:db8:1:#::1", "-"), ("203.0.#.1", "blocked"), ("2001:db8:#:1::1", "blocked")];
@@ -142,7 +145,8 @@ fn a_carrier_is_one_stranger() {
 
 #[test]
 fn the_grace_is_the_shorter_the_faster_strangers_come() {
-    let siege = |step: u32| (0..3).map(|n| format!("{} fail alice 203.0.{n}.1 -> 1\n", n * step)).collect::<String>();
+    let siege =
+        |step: u32| (0..3).map(|n| format!("{} fail alice 203.0.{n}.1 -> 1\n", n * step)).collect::<Vec<_>>().concat();
     let ends = |from: u32, grace: u32| {
         let (at, last) = (from + grace, from + grace - 1);
         format!("{last} poll -> 0\n{last} lists 203.0.2.1 -> -\n{at} poll -> 0\n{at} lists 203.0.2.1 -> blocked")
@@ -181,9 +185,10 @@ fn whoever_tries_another_login_meanwhile_does_not_mistype() {
 
 #[test]
 fn a_login_that_is_nobodys_leaves_little_grace_once_the_node_knows_its_people() {
-    let people: String = (0..200)
+    let people = (0..200)
         .map(|n| format!("{n} ok user{} 198.51.100.7 -> {}\n", n % 2, if n < 2 { "news" } else { "-" }))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let siege = "1d fail alice 203.0.1.1 -> 1
          2d fail alice 203.0.2.1 -> 1
          3d fail alice 203.0.3.1 -> 1
