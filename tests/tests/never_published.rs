@@ -57,6 +57,17 @@ impl Dice {
 
     /// An address or network near those that are protected, or around them.
     fn network(&mut self) -> String {
+        let text = self.any();
+        let Some((base, length)) = text.split_once('/') else { return text };
+        let first = span(&text).0;
+        if base.contains(':') {
+            format!("{}/{length}", Ipv6Addr::from_bits(first))
+        } else {
+            format!("{}/{length}", Ipv4Addr::from_bits(first as u32))
+        }
+    }
+
+    fn any(&mut self) -> String {
         match self.roll(10) {
             0 => format!("2a0a:{:x}:{:x}::/{}", self.roll(3), self.roll(4), 20 + self.roll(45)),
             1 => format!("10.{}.{}.{}", self.roll(256), self.roll(256), self.roll(256)),

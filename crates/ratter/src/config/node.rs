@@ -27,7 +27,7 @@ pub struct Node {
     pub never_logins: Vec<Login>,
     /// Files of networks that are on no published list.
     pub allow_files: Vec<PathBuf>,
-    /// Which autonomous system an address belongs to: a file in MaxMind's format.
+    /// Which autonomous system an address belongs to: a file in `MaxMind`'s format.
     pub asn_file: Option<PathBuf>,
     /// Domains the senders of whose SPF are on no published list.
     pub allow_senders: Vec<String>,

@@ -1,4 +1,4 @@
-//! Which autonomous system an address belongs to, by a file in MaxMind's format (`asn-file` in `[node]`): GeoLite2-ASN and
+//! Which autonomous system an address belongs to, by a file in `MaxMind`'s format (`asn-file` in `[node]`): `GeoLite2-ASN` and
 //! those of others. It is read into memory, and again when it is another.
 #![expect(clippy::disallowed_methods, reason = "the node reads the files that it is given")]
 

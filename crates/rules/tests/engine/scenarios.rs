@@ -176,7 +176,7 @@ fn known_addresses_are_let_in() {
         "0 ok alice 2001:db8:1:2::1 -> news
          0 ok alice 192.0.2.1 -> -
          1 fail alice 203.0.113.1 -> 1
-         1 fail alice 203.0.113.2 total=2 -> 2
+         1 fail alice 203.0.113.2 total=3 -> 2
          2 before alice 2001:db8:1:2:3:4:5:6 -> pass known
          2 before alice 192.0.2.1 -> tarpit 60
          3 fail x 2001:db8:1:2::9 total=7 -> 7
@@ -187,7 +187,7 @@ fn known_addresses_are_let_in() {
         Settings { known_for: None, ..settings() },
         "0 ok alice 198.51.100.1 -> news
          1 fail alice 203.0.113.1 -> 1
-         1 fail alice 203.0.113.2 total=2 -> 2
+         1 fail alice 203.0.113.2 total=3 -> 2
          2 before alice 198.51.100.1 -> tarpit 60",
     );
 }

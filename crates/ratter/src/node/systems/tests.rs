@@ -1,4 +1,4 @@
-//! Files made here, by the format's description (MaxMind DB 2.0), and what is read of them.
+//! Files made here, by the format's description (`MaxMind` DB 2.0), and what is read of them.
 
 use std::time::Duration;
 
