@@ -25,7 +25,7 @@ use base::EventKind::{Connect, LoginFailed, LoginOk, MessageReceived, MessageSen
 use base::{Address, Event, Tally, Timestamp};
 
 use super::parts::{Recent, Told};
-use super::visits::Visits;
+use super::visits::{Line, Visits};
 use super::{Glance, Grammar, Sink};
 use crate::frame::Frame;
 use crate::text::{address_in_brackets, behind_path, contains, digits, rsplit, split, steps};
@@ -154,8 +154,13 @@ impl Postfix {
             None => smtpd::told(text, rest),
         };
         let Some(told) = told else { return };
-        if told.kind == Connect && !self.visits.is_news(process(), smtpd::place(text, rest), told.address, time) {
-            return;
+        if told.kind == Connect {
+            let place = smtpd::place(text, rest);
+            let is_news = self.visits.is_news(process(), place, told.address, time);
+            // What a client does within its connection, each line tells of anew.
+            if !is_news && place != Line::Within {
+                return;
+            }
         }
         if told.kind == LoginFailed && told.tally == Tally::One {
             let process = process();
