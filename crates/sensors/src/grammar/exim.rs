@@ -439,6 +439,8 @@ const COMMAND_FAULTS: &[&str] = &[
     "ETRN is not permitted inside a transaction",
     "SMTP synchronization error",
     "unrecognized command",
+    "missing or malformed local part",
+    "missing or malformed local part (expected word or \"<\")",
     "NUL character(s) present (shown as '?')",
     "NULL character(s) present (shown as '?')",
 ];
