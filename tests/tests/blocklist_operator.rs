@@ -208,6 +208,13 @@ fn rbldnsds_files_are_served_as_they_are() {
     // The test entry of a list that has none of its own, and what nobody may list.
     assert_eq!(dig.addresses(&entry("127.0.0.2", "old", "example.net")), ["127.0.0.2"]);
     assert!(dig.addresses(&entry("127.0.0.1", "old", "example.net")).is_empty());
+    // What a start would not serve is a fault here too.
+    for (content, fault) in [("192.0.2.1\n", "has no SOA"), (&*format!("{HEAD}127.0.0.0/8\n"), "would list 127.0.0.1")]
+    {
+        write(&old, content);
+        let checked = node.cli(&["check"]).with_code(2).err;
+        assert!(checked.contains(fault), "{checked}");
+    }
     let expired = "$TIMESTAMP 2020:01:01:00:00:00 2021:01:01:00:00:00\n$MAXRANGE4 /24\n10.0.0.0/8\n";
     write(&old, &format!("{HEAD}{expired}192.0.2.1\n192.0.2.3\n"));
     let checked = node.cli(&["check"]).with_code(0).out;

@@ -33,8 +33,7 @@ fn not_in_all(dnsbl: &config::Dnsbl, lists: &[config::List]) -> Vec<String> {
 /// `ratter check`: all faults of the configuration and of the files of its zones, or what it sets up.
 pub(crate) fn check(path: Option<&Path>, show: &Show) -> Result<Outcome, Failure> {
     let (config, source) = config::find(path, config::Ports::TriedUnlessRunning).map_err(Failure::Usage)?;
-    let statics = config.dnsbl.as_ref().and_then(|dnsbl| dnsbl.statics.as_ref());
-    let (mut faults, mut of_files) = statics.map(crate::node::judge_files).unwrap_or_default();
+    let (mut faults, mut of_files) = crate::node::judge_files(&config)?;
     faults.extend(crate::node::judge_exports(&config));
     of_files.extend(config.dnsbl.as_ref().into_iter().flat_map(|dnsbl| not_in_all(dnsbl, &config.lists)));
     if !faults.is_empty() {

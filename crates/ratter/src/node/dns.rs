@@ -304,7 +304,7 @@ impl Node {
 }
 
 /// The faults that the configuration's own checks let through.
-fn cannot_serve<E: ToString>(faults: &[E]) -> anyhow::Error {
+pub(super) fn cannot_serve<E: ToString>(faults: &[E]) -> anyhow::Error {
     let faults = faults.iter().map(ToString::to_string).collect::<Vec<_>>();
     anyhow!("[dnsbl] cannot be served: {}", faults.join("; "))
 }

@@ -14,8 +14,10 @@ use dnsbl::serve::{Name, Zones};
 use dnsbl::statics::{Sharing, Statics};
 use tracing::{error, info, warn};
 
+use super::convert;
+use super::dns::cannot_serve;
 use crate::clock;
-use crate::config;
+use crate::config::{self, Config};
 
 /// The zones from files, and the thread that keeps them as the files are; it ends when this is dropped.
 pub(super) struct FileZones {
@@ -37,9 +39,7 @@ impl FileZones {
     /// is wrong with them is told, and keeps nothing else from being served.
     /// `state` is the node's folder, where what is served is copied for the next start.
     pub(super) fn start(settings: &config::Statics, zones: &Zones, state: &Path) -> anyhow::Result<Self> {
-        let files =
-            StaticFiles::new(zone_files(settings, zones)?).map_err(|fault| anyhow!("[dnsbl.static]: {fault}"))?;
-        let mut files = files.with_copies(state.join("zones"));
+        let mut files = static_files(settings, zones)?.with_copies(state.join("zones"));
         let (statics, shared) = (Arc::clone(files.statics()), Arc::new(Shared::new()));
         shared.look(&mut files);
         let (for_thread, pause) = (Arc::clone(&shared), settings.check);
@@ -98,7 +98,10 @@ impl Shared {
             warn!("{}", warning.to_string().trim_end());
         }
         for fault in errors {
-            error!("files of zones are not taken: {}", fault.to_string().trim_end());
+            error!(
+                "what is wrong in the files of one zone keeps no other from being served: {}",
+                fault.to_string().trim_end()
+            );
         }
         for (zone, entries) in zones {
             info!(zone = %zone, entries, "loaded");
@@ -110,7 +113,7 @@ impl Shared {
                 if *is_copy {
                     error!(zone = %zone, "a copy of its files from before this start is served until they are right");
                 } else if has_nothing(zone) {
-                    error!(zone = %zone, "nothing is served from files until they are right; a zone from files alone answers SERVFAIL");
+                    error!(zone = %zone, "nothing of this zone is served from files until they are right; if it has no listings of the book, it answers SERVFAIL");
                 }
             }
         }
@@ -133,6 +136,10 @@ impl Shared {
     }
 }
 
+fn static_files(settings: &config::Statics, zones: &Zones) -> anyhow::Result<StaticFiles> {
+    StaticFiles::new(zone_files(settings, zones)?).map_err(|fault| anyhow!("[dnsbl.static]: {fault}"))
+}
+
 /// The zones with their files. One that the book has too is served from both.
 fn zone_files(settings: &config::Statics, zones: &Zones) -> anyhow::Result<Vec<ZoneFiles>> {
     let options = Options { host_bits: settings.host_bits, may_be_empty: settings.may_be_empty, ..Options::default() };
@@ -151,25 +158,23 @@ fn zone_files(settings: &config::Statics, zones: &Zones) -> anyhow::Result<Vec<Z
     settings.zones.iter().map(one).collect()
 }
 
-/// All that is wrong with the files now, and what somebody should know of them; for `ratter check`, which serves nothing.
-pub(crate) fn judge_files(settings: &config::Statics) -> (Vec<String>, Vec<String>) {
-    let options = Options { host_bits: settings.host_bits, may_be_empty: settings.may_be_empty, ..Options::default() };
-    let (mut faults, mut warnings, now) = (Vec::new(), Vec::new(), clock::now());
-    for zone in &settings.zones {
-        for (kind, paths) in &zone.datasets {
-            match (DatasetFiles { kind: *kind, paths: paths.clone(), options }).read(now) {
-                Err(fault) => faults.push(fault.to_string()),
-                Ok((compiled, report)) => {
-                    warnings.extend((!report.warnings.is_empty()).then(|| report.to_string().trim_end().to_owned()));
-                    if compiled.expires().is_some_and(|end| end <= now) {
-                        warnings.push(format!(
-                            "warning: the files of zone {} have expired: it answers SERVFAIL",
-                            zone.name
-                        ));
-                    }
-                }
-            }
-        }
-    }
-    (faults, warnings)
+/// All that is wrong with the files now, and what somebody should know of them; for `ratter check`, which serves nothing. A
+/// start would find the same: it is what a first look finds.
+pub(crate) fn judge_files(config: &Config) -> anyhow::Result<(Vec<String>, Vec<String>)> {
+    let Some((dnsbl, settings)) = config.dnsbl.as_ref().and_then(|dnsbl| Some((dnsbl, dnsbl.statics.as_ref()?))) else {
+        return Ok(Default::default());
+    };
+    let zones = Zones::new(&convert::dnsbl_settings(config, dnsbl)).map_err(|faults| cannot_serve(&faults))?;
+    let mut files = static_files(settings, &zones)?;
+    let now = clock::now();
+    let Reloaded { errors, warnings, .. } = files.poll(now);
+    let statics = files.statics();
+    let has_expired =
+        |name: &&Name| statics.content(name).and_then(|content| content.expires()).is_some_and(|end| end <= now);
+    let expired = statics
+        .names()
+        .filter(has_expired)
+        .map(|name| format!("warning: the files of zone {name} have expired: it answers SERVFAIL"));
+    let warnings = warnings.iter().map(|report| report.to_string().trim_end().to_owned()).chain(expired).collect();
+    Ok((errors.iter().map(|fault| fault.to_string().trim_end().to_owned()).collect(), warnings))
 }
