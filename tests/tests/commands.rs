@@ -199,6 +199,22 @@ fn replay_changes_nothing_and_tells_what_would_be() {
     let twice: WouldHave = node.json(&["replay", path, path]);
     assert_eq!(twice.lines, 18, "several files are one log");
     node.cli(&["replay", "/nonexistent.log"]).with_code(1);
+
+    // What tells nothing is not said to be harmless.
+    let cases = [
+        (
+            "2026-11-21 07:54:14 plain authenticator failed for (x) [203.0.113.5]: 535 (set_id=a)",
+            "No line was understood",
+        ),
+        (&lines::failed(GUESSER, "bob", 5), "No successful login is in these logs"),
+    ];
+    for (line, said) in cases {
+        let mut log = Log::open(&place.join("poor.log"));
+        log.line(line);
+        let text = node.cli(&["replay", log.path().to_str().expect("an ASCII path")]).with_code(0).out;
+        assert!(text.contains(said), "{line}: {text}");
+        std::fs::remove_file(log.path()).expect("it is there");
+    }
 }
 
 /// The names of the fields are promised to scripts; this reads them as a script would.

@@ -8,6 +8,7 @@
 //! | rename, then create | the old file is read to its end; the new one is turned to when something is in it, because only then does the writer use it |
 //! | several rotations at once, or while Ratter was down | the rotated files are read one after the other, oldest first |
 //! | copy, then truncate | seen by the file being shorter than what was read of it, or by its first bytes; what was not read yet is read from the copy, if there is one |
+//! | copy without a truncation | the copy is passed over |
 //! | truncate without a copy | the file is read from its beginning; what was not read yet is lost |
 //! | delete | the deleted file is read to its end; then one waits for the new one |
 //! | crash | goes on at the checkpoint, in the file it is about, wherever it was renamed to, and if it was compressed since, in what was made of it |
@@ -336,11 +337,19 @@ fn next_file<S: Source>(source: &mut S, open: &Open<S::File>) -> Result<Option<F
     for id in later.chain([current]) {
         if let Some(file) = source.open(id)?
             && source.size(&file)? > 0
+            && (id == current || !is_copy(source, &file, current)?)
         {
             return Ok(Some(id));
         }
     }
     Ok(None)
+}
+
+/// Whether a rotated file is a copy of the one at the path, which has not been truncated, or not yet: its lines are read there.
+fn is_copy<S: Source>(source: &mut S, rotated: &S::File, current: FileId) -> Result<bool, S::Error> {
+    let Some(live) = source.open(current)? else { return Ok(false) };
+    let size = source.size(rotated)?;
+    Ok(size <= source.size(&live)? && Head::of(source, rotated, size)?.is_head_of(source, &live)?)
 }
 
 /// The file of the checkpoint, at its offset; else a copy of it; else what is under its inode now, from the beginning: it was

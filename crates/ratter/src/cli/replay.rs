@@ -62,6 +62,10 @@ fn progress_bar() -> ProgressBar {
     ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }
 
+/// Said in the place of what would have been: an unread log is no quiet one.
+const NOTHING_UNDERSTOOD: &str = "! No line was understood, so that this says nothing about the rules. If the lines do not name their \
+                                  daemon, say which it is, such as --service exim; `ratter unknown --all` shows them by kind.";
+
 fn text(would: &WouldHave) -> String {
     let mut parts = vec![format!(
         "{} lines, {} events from {} to {}: {} failures, {} logins by {} users",
@@ -73,6 +77,10 @@ fn text(would: &WouldHave) -> String {
         would.successes,
         would.users
     )];
+    if would.lines > 0 && would.events == 0 {
+        parts.push(NOTHING_UNDERSTOOD.to_owned());
+        return parts.join("\n\n");
+    }
     if would.listings == 0 {
         parts.push("No rule would have listed anybody.".to_owned());
     } else {
@@ -103,6 +111,9 @@ fn text(would: &WouldHave) -> String {
 
 /// The answer to "is it safe to switch on?".
 fn hurt(would: &WouldHave) -> String {
+    if would.successes == 0 {
+        return "! No successful login is in these logs: whom the rules would have hurt, they cannot tell.".to_owned();
+    }
     if would.hurt.is_empty() {
         return "Nobody who logged in successfully would have been refused.".to_owned();
     }

@@ -529,3 +529,26 @@ fn deletion_and_rotation_within_one_tick() {
     disk.path = Some(file(&mut disk, "c\n"));
     assert_eq!(read(&mut disk), ["b", "c"]);
 }
+
+/// While nobody reads, a file is copied and truncated, and what came then is copied only.
+#[test]
+fn a_copy_of_the_file_at_the_path_is_passed_over() {
+    let mut disk = Disk { read_max: 100, ..Disk::default() };
+    let live = disk.create(b"a\n".to_vec());
+    disk.path = Some(live);
+    let mut tail = Tail::new(Start::Beginning, None);
+    assert_eq!(tail.advance(&mut disk), Ok(Progress::Lines));
+    assert_eq!(tail.advance(&mut disk), Ok(Progress::Idle));
+    let checkpoint = tail.checkpoint();
+    for text in ["a\n", "b\nc\n"] {
+        let copy = disk.create(text.as_bytes().to_vec());
+        disk.rotated.push(copy);
+    }
+    disk.files.insert(live, b"b\nc\nd\n".to_vec());
+    let mut tail = Tail::new(Start::Beginning, checkpoint);
+    let mut lines = Vec::new();
+    while let Ok(Progress::Lines) = tail.advance(&mut disk) {
+        lines.extend(tail.batch().unwrap().lines.map(<[u8]>::to_vec));
+    }
+    assert_eq!(lines, [b"b", b"c", b"d"]);
+}
