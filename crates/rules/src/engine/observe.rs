@@ -199,14 +199,15 @@ impl Engine {
 
     /// A client that is refused offers the same password once more by itself, and where the passwords are known that does not
     /// count. Where a log tells no more than how many attempts a connection made, one of several is taken for that, if the
-    /// login is somebody's.
+    /// login is somebody's and the address is one from which people log in: strangers are counted in full.
     fn without_repetition(&self, event: &Event<'_>, attempt: &Attempt<'_>, news: News) -> News {
         let is_told_in_all = matches!(event.tally, Tally::Total(_)) && attempt.password.is_none();
         match (news, attempt.login) {
             (News::Attempts(new @ 2..), Some(login))
                 if is_told_in_all
                     && self.settings.profile == Profile::Smart
-                    && self.login_shard(login.key).owners.is_owned(login.key, attempt.at) =>
+                    && self.login_shard(login.key).owners.is_owned(login.key, attempt.at)
+                    && attempt.address.is_some_and(|place| !self.is_stranger(place.network, attempt.at)) =>
             {
                 self.tallies.repeated_password.one();
                 News::Attempts(new - 1)
