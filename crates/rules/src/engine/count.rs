@@ -60,6 +60,8 @@ pub(super) struct Attempt<'a> {
     pub(super) session: Option<Key>,
     pub(super) word: Word,
     pub(super) mode: Mode,
+    /// It is taken for a program that offers a refused password once more: it does not count against its address.
+    pub(super) is_repetition: bool,
 }
 
 /// What the rules ask about besides the attempt.
@@ -142,7 +144,9 @@ impl Engine {
         if let Some((login, shard)) = &mut by_login {
             self.count_by_login(attempt, *login, shard, &scene, overflown);
         }
-        if let Some((address, shard)) = &mut by_address {
+        if let Some((address, shard)) = &mut by_address
+            && !attempt.is_repetition
+        {
             self.count_by_address(attempt, *address, shard, &scene, overflown);
         }
         true

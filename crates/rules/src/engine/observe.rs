@@ -94,6 +94,7 @@ impl Engine {
             session: None,
             word: Word::Own,
             mode,
+            is_repetition: false,
         };
         self.count(now, &attempt)
     }
@@ -115,6 +116,7 @@ impl Engine {
             session: event.session.filter(|name| !name.is_empty()).map(|name| self.keys.session(name)),
             word: Word::Own,
             mode,
+            is_repetition: false,
         }
     }
 
@@ -147,8 +149,7 @@ impl Engine {
             }
             (_, _) => alone(event.tally),
         };
-        let news = self.without_repetition(event, attempt, news);
-        Taken { counted: self.count_news(now, attempt, news), owner, healed }
+        Taken { counted: self.count_told(now, event, attempt, news), owner, healed }
     }
 
     /// The password was right, and whoever gave it was refused all the same: that is no guess, and no reason to let him in the
@@ -199,21 +200,23 @@ impl Engine {
 
     /// A client that is refused offers the same password once more by itself, and where the passwords are known that does not
     /// count. Where a log tells no more than how many attempts a connection made, one of several is taken for that, if the
-    /// login is somebody's and the address is one from which people log in: strangers are counted in full.
-    fn without_repetition(&self, event: &Event<'_>, attempt: &Attempt<'_>, news: News) -> News {
+    /// login is somebody's: it counts for its login, and not against the address.
+    fn is_repeated_in(&self, event: &Event<'_>, attempt: &Attempt<'_>, new: u16) -> bool {
         let is_told_in_all = matches!(event.tally, Tally::Total(_)) && attempt.password.is_none();
-        match (news, attempt.login) {
-            (News::Attempts(new @ 2..), Some(login))
-                if is_told_in_all
-                    && self.settings.profile == Profile::Smart
-                    && self.login_shard(login.key).owners.is_owned(login.key, attempt.at)
-                    && attempt.address.is_some_and(|place| !self.is_stranger(place.network, attempt.at)) =>
-            {
-                self.tallies.repeated_password.one();
-                News::Attempts(new - 1)
-            }
-            (news, _) => news,
+        let is_owned = |login: Named<'_>| self.login_shard(login.key).owners.is_owned(login.key, attempt.at);
+        new > 1 && is_told_in_all && self.settings.profile == Profile::Smart && attempt.login.is_some_and(is_owned)
+    }
+
+    /// Counts the attempts of an event.
+    fn count_told(&self, now: Timestamp, event: &Event<'_>, attempt: &Attempt<'_>, news: News) -> u16 {
+        if let News::Attempts(new) = news
+            && self.is_repeated_in(event, attempt, new)
+        {
+            self.tallies.repeated_password.one();
+            let repeated = Attempt { is_repetition: true, ..*attempt };
+            return self.count_news(now, attempt, News::Attempts(new - 1)) + u16::from(self.count(now, &repeated));
         }
+        self.count_news(now, attempt, news)
     }
 
     /// Counts what is new.

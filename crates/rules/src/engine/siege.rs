@@ -210,7 +210,7 @@ impl Engine {
     }
 
     /// Whether nobody logged in lately from there, nor from the network around.
-    pub(super) fn is_stranger(&self, party: Network, at: Timestamp) -> bool {
+    fn is_stranger(&self, party: Network, at: Timestamp) -> bool {
         let address = Address::new(party.base());
         let around = AROUND.into_iter().filter_map(|width| width.around(address));
         core::iter::once(party).chain(around).all(|network| {

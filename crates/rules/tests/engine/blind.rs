@@ -33,3 +33,18 @@ fn an_office_is_not_published_where_nobody_tells_of_its_logins() {
         &format!("{first}{}26h lists 203.0.113.1 -> auth", guesses(50)),
     );
 }
+
+/// What a log tells as a number of attempts may be one password that a program offers again.
+#[test]
+fn one_of_several_attempts_at_an_owned_login_is_not_held_against_the_address() {
+    play(
+        "of the login all count, and against the address all but one",
+        "0 ok alice 198.51.100.1 -> news
+         1 fail alice 203.0.113.9 total=5 -> 5
+         2 lists 203.0.113.9 -> -
+         3 fail bob 203.0.113.8 total=5 -> 5
+         4 lists 203.0.113.8 -> blocked
+         5 fail alice 203.0.113.7 -> 1
+         6 before alice 203.0.113.6 -> tarpit 60",
+    );
+}
