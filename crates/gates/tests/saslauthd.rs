@@ -35,7 +35,11 @@ fn now() -> Timestamp {
     Timestamp::from_millis(since.as_millis() as u64)
 }
 
-fn answer(stream: &mut UnixStream) {
+/// Answers as saslauthd does, which reads the question first: who ends before that breaks the pipe of whoever asks.
+fn answer(stream: &mut UnixStream, question: &[u8]) {
+    let mut read = vec![0; question.len()];
+    stream.read_exact(&mut read).expect("the gate asks");
+    assert_eq!(read, question);
     stream.write_all(b"\0\x02OK").expect("the gate reads");
 }
 
@@ -68,9 +72,11 @@ fn more_questions_than_saslauthd_takes_wait_for_their_turn() {
         std::thread::yield_now();
     }
     assert_eq!(gate.counters().get(Count::Away), 0);
-    held.iter_mut().for_each(answer);
+    for stream in &mut held {
+        answer(stream, &question);
+    }
     for _ in AT_ONCE..ALL {
-        answer(&mut saslauthd.accept().expect("a question").0);
+        answer(&mut saslauthd.accept().expect("a question").0, &question);
     }
     for client in &mut clients {
         let mut said = [0; 4];
