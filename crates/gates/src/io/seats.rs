@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::stream::Stream;
 
-/// The mark of a client whose request is under way.
+/// The mark of a client who is owed an answer.
 const BUSY: u64 = u64::MAX;
 /// The mark of a client that was sent away.
 const GONE: u64 = u64::MAX - 1;
@@ -106,13 +106,13 @@ impl Seats {
 }
 
 impl Seat {
-    /// The client stands between two requests.
+    /// The client owes the next request, or the rest of one that began then.
     pub(super) fn is_silent_since(&self, now: Instant) {
         let millis = now.duration_since(self.started).as_millis();
         self.note(u64::try_from(millis).unwrap_or(u64::MAX).min(GONE - 1));
     }
 
-    /// A request has begun to arrive.
+    /// What the client sent is looked at, and an answer is owed.
     pub(super) fn is_busy(&self) {
         self.note(BUSY);
     }

@@ -72,8 +72,8 @@ struct Tallies {
 ///
 /// A thread that waits in `read` costs two calls of the system for a request, which is the least there is, and an answer
 /// that takes long, as that about a password does, holds up nobody else. When all seats are taken the client that has been
-/// silent for longest leaves for the new one: a busy mail server keeps its connections, and whoever only holds them open
-/// cannot keep others out.
+/// silent for longest leaves for the new one: a busy mail server keeps its connections, and whoever only holds them open,
+/// with half a request or none, cannot keep others out.
 pub struct Server {
     places: Vec<Place>,
     listeners: Vec<Arc<Listener>>,
@@ -221,7 +221,7 @@ impl<D: Dialogue> Client<D> {
         // Whoever connects has something to ask: a long pause is for those who have asked before.
         let mut patience = request_max;
         self.stream.set_read_timeout(patience)?;
-        let mut deadline = Instant::now() + request_max;
+        let mut began = Instant::now();
         loop {
             let was_idle = self.session.is_idle();
             let count = match self.stream.read(self.session.space()) {
@@ -235,6 +235,7 @@ impl<D: Dialogue> Client<D> {
                 Err(error) => return Err(error),
             };
             self.session.filled(count);
+            self.seat.is_busy();
             let mut answered = self.answer()?;
             while self.session.is_waiting() {
                 if self.seat.is_gone() {
@@ -255,10 +256,11 @@ impl<D: Dialogue> Client<D> {
                 // A part of a request has as long as is left of the time for the whole.
                 let now = Instant::now();
                 if was_idle || answered > 0 {
-                    deadline = now + request_max;
-                    self.seat.is_busy();
+                    began = now;
                 }
-                deadline.saturating_duration_since(now).max(Duration::from_millis(1))
+                // It is the client who owes something: whoever holds a seat by half a request leaves before one who comes.
+                self.seat.is_silent_since(began);
+                (began + request_max).saturating_duration_since(now).max(Duration::from_millis(1))
             };
             if wanted != patience {
                 patience = wanted;
@@ -290,6 +292,7 @@ impl<D: Dialogue> Client<D> {
     /// Ends the sending side, and waits a little for the client to end its own.
     fn linger(&self) -> io::Result<()> {
         self.stream.end_sending()?;
+        self.seat.is_silent_since(Instant::now());
         let end = Instant::now() + LINGER_MAX;
         self.stream.set_read_timeout(LINGER_MAX)?;
         let mut dropped = [0; 4096];
