@@ -1,5 +1,6 @@
 //! BIND with zones of its own, which others ask for reverse names and for the senders of a domain.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::process::Command;
@@ -19,12 +20,19 @@ pub struct Bind {
     /// Seconds for which what it says may be remembered.
     ttl: u32,
     serial: u32,
+    /// What programs are started by, such as `ip netns exec NAME`.
+    prefix: Vec<String>,
 }
 
 impl Bind {
     /// Serves zones with these records, and waits until it answers for the first. A record that is none makes a zone that
     /// cannot be loaded.
     pub fn start(ttl: u32, zones: &[(&str, &[String])]) -> Self {
+        Self::start_by(&[], ttl, zones)
+    }
+
+    /// The same on another host, by the program that starts others there.
+    pub fn start_by(prefix: &[&str], ttl: u32, zones: &[(&str, &[String])]) -> Self {
         let (place, address) = (Place::new("bind"), free_port());
         let (path, port) = (place.path().display(), address.port());
         let mut config = format!(
@@ -39,10 +47,11 @@ impl Bind {
         for (zone, records) in zones {
             write(&place.join(zone), &text(ttl, 1, records));
         }
-        let mut command = Command::new(program("named", "bind9"));
+        let mut command = command(prefix, "named", "bind9");
         command.args(["-g", "-n", "1", "-c"]).arg(place.join("conf"));
         let process = Process::start("named", place.path(), &command);
-        let mut bind = Self { process, address, place, ttl, serial: 1 };
+        let prefix = prefix.iter().map(|word| (*word).to_owned()).collect();
+        let mut bind = Self { process, address, place, ttl, serial: 1, prefix };
         wait::until_true("BIND to answer", || bind.serves(zones[0].0));
         bind
     }
@@ -65,11 +74,20 @@ impl Bind {
     /// Whether the zone is there with its last serial.
     fn serves(&mut self, zone: &str) -> bool {
         self.process.must_run();
-        let mut dig = Command::new(program("dig", "bind9-dnsutils"));
+        let mut dig = command(&self.prefix, "dig", "bind9-dnsutils");
         dig.args(["@127.0.0.1", "-p", &self.address.port().to_string(), "+short", "+time=1", "+tries=1", zone, "SOA"]);
         let said = dig.output().expect("dig runs");
         String::from_utf8_lossy(&said.stdout).contains(&format!(" {} 60 ", self.serial))
     }
+}
+
+/// A program of a package, started by others if there are any.
+fn command(prefix: &[impl AsRef<OsStr>], name: &str, package: &str) -> Command {
+    let program = program(name, package);
+    let Some((first, rest)) = prefix.split_first() else { return Command::new(program) };
+    let mut command = Command::new(first);
+    command.args(rest).arg(program);
+    command
 }
 
 fn text(ttl: u32, serial: u32, records: &[String]) -> String {

@@ -84,7 +84,7 @@ impl FromStr for Address {
 }
 
 /// Dotted IPv4 as the standard library takes it, without leading zeros.
-fn dotted(text: &[u8]) -> Option<Ipv4Addr> {
+pub(crate) fn dotted(text: &[u8]) -> Option<Ipv4Addr> {
     leading_dotted(text).filter(|(_, end)| *end == text.len()).map(|(ip, _)| ip)
 }
 

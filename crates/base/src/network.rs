@@ -3,6 +3,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
 
 use crate::Address;
+use crate::address::dotted;
 
 /// A network: an address with a prefix length, without host bits.
 ///
@@ -94,6 +95,10 @@ impl FromStr for Network {
     type Err = NetworkError;
 
     fn from_str(text: &str) -> Result<Self, NetworkError> {
+        // What nearly every line of a list is needs no search for a slash.
+        if let Some(ip) = dotted(text.as_bytes()) {
+            return Ok(Self { base: IpAddr::V4(ip), length: 32 });
+        }
         let (address, length) = match text.split_once('/') {
             Some((address, length)) => (address, Some(length)),
             None => (text, None),

@@ -148,6 +148,9 @@ pub struct MirrorStatus {
     pub records: u64,
     /// When this state came.
     pub since: Option<String>,
+    /// The primary that it came from, as address and port.
+    #[serde(default)]
+    pub from: Option<String>,
     /// Until when it is served if no primary can be reached.
     pub expires: Option<String>,
     /// What kept the last attempt from success, if anything did.

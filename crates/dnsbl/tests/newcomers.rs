@@ -49,13 +49,40 @@ fn a_flood_in_the_name_of_thousands_of_networks_gets_no_more_than_one_and_a_half
     }
 }
 
-/// A server that has just begun is asked four times as much as all newcomers may be sent, by resolvers without cookies that
+/// One question each is all that a few hundred networks need to be forged for, and the server has just begun.
+#[test]
+fn the_first_question_of_a_network_gains_nothing_for_who_forged_it() {
+    let questions = ["2.0.0.127.all TXT", "1.2.0.192.all TXT", "@ ANY", "@ TXT", "9.2.0.192.auth A", "2.0.0.127.all A"];
+    for question in questions {
+        let (world, message) = (varied_world(), query(question));
+        let (mut sent, mut received) = (0, 0);
+        for network in 0..400 {
+            let reply = ask(&world, network, &message, UDP, 0);
+            (sent, received) = (sent + message.len(), received + reply.len());
+        }
+        println!("{question}: {:.2}", received as f64 / sent as f64);
+        assert!(2 * received <= 3 * sent, "{question}: {received} octets for {sent}");
+    }
+    // Whoever asks himself is told all by TCP, and from then on by UDP too.
+    let (world, texts) = (varied_world(), query("2.0.0.127.all TXT"));
+    assert_eq!(text(&ask(&world, 1, &texts, UDP, 0)), "NOERROR aa tc");
+    let whole = ask(&world, 1, &texts, Transport::Tcp, 0);
+    assert!(whole.len() > 4 * texts.len());
+    assert_eq!(ask(&world, 1, &query("2.0.0.127.all TXT +edns"), UDP, 0).len(), whole.len() + 11);
+    // What mail servers ask for is told at once.
+    let unlisted = text(&ask(&world, 2, &query("9.2.0.192.auth A"), UDP, 0));
+    assert!(unlisted.starts_with("NXDOMAIN aa | auth 150 SOA "), "{unlisted}");
+    let listed = text(&ask(&world, 2, &query("1.2.0.192.auth A"), UDP, 0));
+    assert_eq!(listed, "NOERROR aa; 1.2.0.192.auth 2043 A 127.0.0.43");
+}
+
+/// A server that has just begun is asked far more than all newcomers may be sent, by resolvers without cookies that
 /// come by TCP when they are told to.
 #[test]
 fn resolvers_of_a_busy_server_are_soon_told_all() {
     let world = varied_world();
     let (unlisted, listed) = (query("9.2.0.192.auth A +edns"), query("1.2.0.192.auth A"));
-    let (resolvers, seconds) = (1000, 20);
+    let (resolvers, seconds) = (1000, 30);
     let (mut came, mut short) = (Vec::new(), vec![0; seconds]);
     for millis in 0..seconds as u64 * 1000 {
         for turn in 0..15 {

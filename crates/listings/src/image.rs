@@ -10,11 +10,11 @@
 //! changes that the store has after it, an image is the book's tree again.
 
 use core::net::IpAddr;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 use base::limits::LISTS_MAX;
-use base::{Address, ListId, ListSet, Network, Subject, Timestamp, Until};
+use base::{Address, ListId, Network, Subject, Timestamp, Until};
 
 use crate::book::Book;
 use crate::never::NeverList;
@@ -123,17 +123,22 @@ impl Image {
 
     /// Applies what was changed after the image, in order.
     pub fn follow(&mut self, changes: impl IntoIterator<Item = Followed>) {
-        let last: HashMap<(Network, ListId), Option<Until>> =
-            changes.into_iter().map(|(network, list, until)| ((network, list), until)).collect();
+        let mut last: Vec<Followed> = changes.into_iter().collect();
         if last.is_empty() {
             return;
         }
-        let sieve = Sieve::of(last.keys().map(|(network, _)| *network), last.len());
-        self.ends.retain(|(network, list, _)| !sieve.may_hold(*network) || !last.contains_key(&(*network, *list)));
-        let ends = last.iter().filter_map(|((network, list), until)| Some((*network, *list, (*until)?.moment()?)));
+        // In order of networks, as imports come, the last change of each first: a table of a million takes five times as long.
+        last.reverse();
+        let key = |(network, list, _): &Followed| (*network, *list);
+        last.sort_by_key(key);
+        last.dedup_by_key(|change| key(change));
+        let sieve = Sieve::of(last.iter().map(|(network, ..)| *network), last.len());
+        self.ends.retain(|(network, list, _)| {
+            !sieve.may_hold(*network) || last.binary_search_by_key(&(*network, *list), key).is_err()
+        });
+        let ends = last.iter().filter_map(|(network, list, until)| Some((*network, *list, (*until)?.moment()?)));
         self.ends.extend(ends);
-        let changed = last.iter().map(|((network, list), until)| (*network, *list, until.is_some()));
-        change(&mut self.tree, changed);
+        change(&mut self.tree, last.into_iter().map(|(network, list, until)| (network, list, until.is_some())));
     }
 
     /// What may be shown now: without what is over, and without what is never listed.
@@ -180,15 +185,16 @@ impl Sieve {
     }
 }
 
-/// Puts networks on lists (`true`) or takes them off.
+/// Puts networks on lists (`true`) or takes them off; each network and list comes once.
 fn change(tree: &mut Tree, networks: impl Iterator<Item = (Network, ListId, bool)>) {
-    let mut own: HashMap<Network, ListSet> = HashMap::new();
-    for (network, list, is_listed) in networks {
-        let lists = own.entry(network).or_insert_with(|| tree.own_lists(network));
-        *lists = if is_listed { lists.with(list) } else { lists.without(list) };
-    }
+    let mut networks: Vec<_> = networks.collect();
+    networks.sort_unstable_by_key(|(network, ..)| *network);
     let mut changes = Changes::default();
-    for (network, lists) in own {
+    for of_one in networks.chunk_by(|(one, ..), (next, ..)| one == next) {
+        let network = of_one[0].0;
+        let lists = of_one.iter().fold(tree.own_lists(network), |lists, (_, list, is_listed)| {
+            if *is_listed { lists.with(*list) } else { lists.without(*list) }
+        });
         changes.set(network, lists);
     }
     tree.apply(&mut changes);

@@ -3,7 +3,7 @@ use std::convert::Infallible;
 
 use super::*;
 use crate::{Bulk, Change, Wish};
-use base::{Evidence, Listing, Login, Maker};
+use base::{Evidence, ListSet, Listing, Login, Maker};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 

@@ -21,7 +21,7 @@ use rusqlite::{Connection, Row};
 
 use crate::limits::FOLLOWED_MAX;
 use crate::records::Names;
-use crate::rows::{get, get_until, number, time};
+use crate::rows::{get_until, number, time};
 use crate::serials;
 
 /// The file's name in the state directory.
@@ -169,11 +169,12 @@ impl ImageFile {
     /// What a row of the journal says of a network on a list that is configured.
     fn change(&self, row: &Row<'_>) -> Result<Option<Followed>, NoImage> {
         let odd = || NoImage::Unreadable("a row of the journal makes no sense".into());
-        let text = |column| get::<String>(row, column).ok_or_else(odd);
+        // A million of these are read before the first answer: the texts are borrowed.
+        let text = |column| row.get_ref(column).ok().and_then(|value| value.as_str().ok()).ok_or_else(odd);
         let (change, list, subject) = (text(0)?, text(1)?, text(2)?);
         let until: Until = get_until(row, 3).ok_or_else(odd)?;
         let subject: Subject = subject.parse().map_err(|_| odd())?;
-        let place = self.lists.iter().position(|name| *name == list);
+        let place = self.lists.iter().position(|name| name == list);
         let (Subject::Network(network), Some(place)) = (subject, place) else { return Ok(None) };
         Ok(Some((network, ListId::new(place), (change == "listed").then_some(until))))
     }

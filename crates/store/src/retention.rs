@@ -17,6 +17,8 @@ const COUNTED_EVERY: Duration = Duration::from_mins(10);
 #[derive(Debug, Default)]
 pub(crate) struct Retention {
     counted: Timestamp,
+    /// The last change that is to go, while there are some: to find it a million rows are walked.
+    last_old: Option<u64>,
 }
 
 impl Retention {
@@ -50,7 +52,14 @@ impl Retention {
                  LIMIT max(0, min(?2, (SELECT count(*) FROM owner) - ?1)))",
                 (signed(limits.owner_rows_max), RETENTION_ROWS_MAX),
             )?;
-            more_counted |= old_changes(&transaction, limits.journal_rows_max)?;
+            if self.last_old.is_none() {
+                self.last_old = last_old_change(&transaction, limits.journal_rows_max)?;
+            }
+            if let Some(last) = self.last_old {
+                let more = old_changes(&transaction, last)?;
+                self.last_old = more.then_some(last);
+                more_counted |= more;
+            }
             more_counted |= delete(
                 &transaction,
                 "DELETE FROM key WHERE hash IN (SELECT hash FROM key WHERE revoked < ?1 LIMIT ?2)",
@@ -65,13 +74,19 @@ impl Retention {
     }
 }
 
-/// Deletes the oldest rows of the journal so that `most` stay, and notes from when on the past can be told.
-fn old_changes(transaction: &Transaction<'_>, most: u64) -> rusqlite::Result<bool> {
+/// The last change before the newest `most`.
+fn last_old_change(transaction: &Transaction<'_>, most: u64) -> rusqlite::Result<Option<u64>> {
+    let query = "SELECT serial FROM journal ORDER BY serial DESC LIMIT 1 OFFSET ?1";
+    let last = transaction.query_row(query, [signed(most)], |row| row.get::<_, i64>(0)).optional()?;
+    Ok(last.map(i64::cast_unsigned))
+}
+
+/// Deletes the oldest rows of the journal up to `last`, and notes from when on the past can be told.
+fn old_changes(transaction: &Transaction<'_>, last: u64) -> rusqlite::Result<bool> {
     let more = delete(
         transaction,
-        "DELETE FROM journal WHERE serial IN (SELECT serial FROM journal WHERE serial <= \
-         (SELECT serial FROM journal ORDER BY serial DESC LIMIT 1 OFFSET ?1) ORDER BY serial LIMIT ?2)",
-        (signed(most), RETENTION_ROWS_MAX),
+        "DELETE FROM journal WHERE serial IN (SELECT serial FROM journal WHERE serial <= ?1 ORDER BY serial LIMIT ?2)",
+        (last.cast_signed(), RETENTION_ROWS_MAX),
     )?;
     if transaction.changes() > 0 {
         let first = "SELECT serial, at FROM journal ORDER BY serial LIMIT 1";

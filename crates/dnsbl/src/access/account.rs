@@ -18,10 +18,10 @@ pub const CREDIT_BYTES: u64 = 2048;
 pub const REFILL_BYTES_PER_SECOND: u64 = 2048;
 
 /// Microseconds in which one octet comes back, rounded up.
-const EACH: u64 = 1_000_000_u64.div_ceil(REFILL_BYTES_PER_SECOND);
+pub(super) const EACH: u64 = 1_000_000_u64.div_ceil(REFILL_BYTES_PER_SECOND);
 
 /// How far ahead of the clock an account may be.
-const AHEAD_MAX: u64 = CREDIT_BYTES * EACH;
+pub(super) const AHEAD_MAX: u64 = CREDIT_BYTES * EACH;
 
 /// How far apart the clocks of threads may be, in microseconds: a thread may have been held up with the time in its hand.
 const CLOCKS_DIFFER_MAX: u64 = 10_000_000;
@@ -104,7 +104,7 @@ impl Accounts {
 
 /// How far ahead of the clock an account is. One that is farther than threads' clocks can differ is of a clock that was set
 /// back, and as good as new.
-const fn debt(until: u64, now: u64) -> u64 {
+pub(super) const fn debt(until: u64, now: u64) -> u64 {
     let ahead = until.saturating_sub(now);
     if ahead > AHEAD_MAX + CLOCKS_DIFFER_MAX { 0 } else { ahead }
 }

@@ -44,7 +44,7 @@ pub use keys::{
     KEY_LABEL_BYTES_MIN, KEYS_MAX, KeyCount, KeyHash, KeyHashError, KeyRecord, KeySecret, Per, Quota, new_key,
 };
 pub use limiter::CLIENTS_MAX;
-pub use newcomers::{KNOWN_NETWORKS_MAX, NEWCOMERS_BYTES_PER_SECOND, NEWCOMERS_CREDIT_BYTES};
+pub use newcomers::{KNOWN_NETWORKS_MAX, NEWCOMERS_REPLY_BYTES_MAX};
 pub use reverse::{ClientName, NAMED_MAX, NamesWanted, UNNAMED_MAX};
 pub use settings::{AccessError, AccessSettings, Limit, Permit, Policy, Refusal, ZoneAccess, ZoneLabel};
 pub use tally::{ClientCount, NETWORKS_MAX};

@@ -5,25 +5,14 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use base::Timestamp;
 
 use super::Portion;
+use super::account::{AHEAD_MAX, EACH, debt};
 
 /// Networks that are remembered to have shown a cookie of ours, or to have come by TCP.
 pub const KNOWN_NETWORKS_MAX: usize = 1 << 16;
 
-/// Octets a second that all networks together which have not may be sent beyond the ratio: four thousand answers "not listed"
-/// with their SOA record a second, and 2 Mbit/s for whoever forges.
-pub const NEWCOMERS_BYTES_PER_SECOND: u64 = 250_000;
-
-/// As many octets may be sent at once.
-pub const NEWCOMERS_CREDIT_BYTES: u64 = NEWCOMERS_BYTES_PER_SECOND;
-
-/// Microseconds in which one octet comes back.
-const EACH: u64 = 1_000_000 / NEWCOMERS_BYTES_PER_SECOND;
-
-/// How far ahead of the clock the account may be.
-const AHEAD_MAX: u64 = NEWCOMERS_CREDIT_BYTES * EACH;
-
-/// How far apart the clocks of threads may be, in microseconds.
-const CLOCKS_DIFFER_MAX: u64 = 10_000_000;
+/// A reply that costs more octets than this is only for networks that are known. "Not listed" with its SOA record costs 40 to 80 octets, several
+/// codes less, a text of one list hardly more; several texts cost five hundred, and would take from all others what they share.
+pub const NEWCOMERS_REPLY_BYTES_MAX: usize = 128;
 
 /// Every how manieth short reply says "come by TCP": often enough for a resolver to be known after some thirty questions, and
 /// seldom enough for one that cannot come.
@@ -48,9 +37,9 @@ struct Row([AtomicU64; ROW]);
 /// The account that all networks share which are not known, and those which are.
 ///
 /// Each network has an account of its own too, but whoever forges addresses has as many networks as he likes. So what goes beyond
-/// the ratio to networks that nobody has asked from for certain is paid from this account besides, whatever
-/// they are: [`NEWCOMERS_BYTES_PER_SECOND`] for the whole server. A network is known by a valid cookie or a stream, which
-/// cannot be had in somebody else's name; traffic alone, for however long, can be forged and makes nobody known.
+/// the ratio to networks that nobody has asked from for certain is paid from this account besides, whatever they are: all of them together
+/// have what one network has, [`super::CREDIT_BYTES`] and [`super::REFILL_BYTES_PER_SECOND`]. A network is known by a valid cookie or a stream,
+/// which cannot be had in somebody else's name; traffic alone, for however long, can be forged and makes nobody known.
 #[derive(Debug)]
 pub(super) struct Newcomers {
     /// The time in microseconds until which what comes back is spent.
@@ -65,7 +54,8 @@ impl Newcomers {
 
     /// How much the network of this hash is sent of a reply with so many octets beyond the ratio.
     pub(super) fn portion(&self, hash: u64, now: Timestamp, octets: usize) -> Portion {
-        if self.is_known(hash, hour(now)) || self.pays(now, octets) {
+        let pays = || octets <= NEWCOMERS_REPLY_BYTES_MAX && self.pays(now, octets);
+        if self.is_known(hash, hour(now)) || pays() {
             Portion::Whole
         } else if (hash >> 32 ^ now.as_millis()).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32 & (SLIP - 1) == 0 {
             Portion::Truncated
@@ -110,10 +100,7 @@ impl Newcomers {
     fn pays(&self, now: Timestamp, octets: usize) -> bool {
         let now = now.as_millis().wrapping_mul(1000);
         let spend = |until: u64| {
-            let ahead = until.saturating_sub(now);
-            // Farther than threads' clocks can differ is a clock that was set back.
-            let debt = if ahead > AHEAD_MAX + CLOCKS_DIFFER_MAX { 0 } else { ahead };
-            let spent = debt + octets as u64 * EACH;
+            let spent = debt(until, now) + octets as u64 * EACH;
             (spent <= AHEAD_MAX).then(|| now.wrapping_add(spent))
         };
         self.until.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend).is_ok()
@@ -129,6 +116,7 @@ const fn hour(now: Timestamp) -> u16 {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::{CREDIT_BYTES, REFILL_BYTES_PER_SECOND};
     use super::*;
 
     const START: u64 = 1_800_000_000_000;
@@ -149,11 +137,16 @@ mod tests {
         let newcomers = Newcomers::new();
         newcomers.prove(hash(1), at(0));
         let whole = |network, millis| newcomers.portion(hash(network), at(millis), 100) == Portion::Whole;
-        assert_eq!((1000..21_000).filter(|network| whole(*network, 0)).count(), 2500);
+        assert_eq!((1000..21_000).filter(|network| whole(*network, 0)).count(), 20);
         assert!((0..10_000).all(|_| whole(1, 0)));
-        assert_eq!((1000..21_000).filter(|network| whole(*network, 100)).count(), 250);
+        assert_eq!((1000..21_000).filter(|network| whole(*network, 100)).count(), 2);
+        // What is large is not for newcomers, and costs nothing of what they share.
+        let large = |network| newcomers.portion(hash(network), at(10_000), 129) == Portion::Whole;
+        assert!((1000..21_000).all(|network| !large(network)) && large(1));
+        assert_eq!((1000..21_000).filter(|network| whole(*network, 10_000)).count(), 20);
         // Of the others some are told how to become known.
-        let slips = (1000..21_000).filter(|n| newcomers.portion(hash(*n), at(100), 100) == Portion::Truncated).count();
+        let slips =
+            (1000..21_000).filter(|n| newcomers.portion(hash(*n), at(10_000), 100) == Portion::Truncated).count();
         assert!((400..900).contains(&slips), "{slips}");
         // A clock that was set back by much.
         let earlier = Timestamp::from_millis(START - HOUR);
@@ -205,7 +198,7 @@ mod tests {
                         sent += octets as u64;
                     }
                 }
-                let promised = NEWCOMERS_CREDIT_BYTES + now * NEWCOMERS_BYTES_PER_SECOND / 1000;
+                let promised = CREDIT_BYTES + now * REFILL_BYTES_PER_SECOND / 1000;
                 prop_assert!(sent <= promised, "{sent} {promised}");
             }
         }

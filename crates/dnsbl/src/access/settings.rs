@@ -5,7 +5,7 @@ use base::Network;
 use super::NamesWanted;
 
 /// Whom the zones answer. By default everybody, as much as they like; but replies over UDP to clients that may be forged come to
-/// no more than one and a half times their questions, beyond [`super::CREDIT_BYTES`] for each network and [`super::NEWCOMERS_BYTES_PER_SECOND`] for all.
+/// no more than one and a half times their questions, beyond [`super::CREDIT_BYTES`] for each network that has shown that it asks itself, and as much for all others together.
 #[derive(Clone, Debug, Default)]
 pub struct AccessSettings {
     /// The rules of zones; those that are not named have those of [`ZoneAccess::default`].

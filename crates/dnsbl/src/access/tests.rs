@@ -132,6 +132,7 @@ fn replies_are_measured() {
         let zone = ZoneAccess { limit: limit(slip), ..ZoneAccess::default() };
         let access = access(vec![("auth", zone)]).unwrap();
         let client = "192.0.2.1".parse().unwrap();
+        access.prove(client, Timestamp::from_secs(9));
         (0..8).map(|_| access.meter(1, client, Timestamp::from_secs(9), 100, reply)).collect::<Vec<_>>()
     };
     assert_eq!(portions(2, 140), [Whole, Whole, Whole, Whole, Truncated, None, Truncated, None]);

@@ -173,7 +173,8 @@ impl<'a> Follower<'a> {
 
     fn take<T>(&mut self, now: Timestamp, copy: Copy, soa: Soa, counter: T) -> T {
         self.is_good(now, soa);
-        self.slot.set(Some(Arc::new(Held { copy, soa, since: now })));
+        let from = self.slot.source.primaries[self.primary].address;
+        self.slot.set(Some(Arc::new(Held { copy, soa, since: now, from })));
         counter
     }
 

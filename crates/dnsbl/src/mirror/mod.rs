@@ -106,6 +106,7 @@ pub(crate) struct Held {
     copy: Copy,
     soa: Soa,
     since: Timestamp,
+    from: SocketAddr,
 }
 
 #[derive(Debug, Default)]
@@ -131,6 +132,8 @@ pub struct MirrorState {
     pub bytes: u64,
     /// When this state came.
     pub since: Option<Timestamp>,
+    /// The primary that it came from.
+    pub from: Option<SocketAddr>,
     /// When it is not served any more, unless a primary says that it is still good.
     pub expires: Option<Timestamp>,
     /// What kept the last attempt from success; none if it had it.
@@ -230,6 +233,7 @@ impl Slot {
             records: held.map_or(0, |held| held.copy.len() as u64),
             bytes: held.map_or(0, |held| held.copy.bytes() as u64),
             since: held.map(|held| held.since),
+            from: held.map(|held| held.from),
             expires: held.map(|_| Timestamp::from_millis(load(&self.expires))),
             fault: self.fault.load_full().map(|fault| String::clone(&fault)),
             whole: load(&self.counters.whole),

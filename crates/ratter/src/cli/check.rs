@@ -1,5 +1,7 @@
 use std::path::Path;
 
+use ::resolver::io::system_servers;
+use dnsbl::access::NamesWanted;
 use serde::Serialize;
 
 use super::show::Show;
@@ -30,12 +32,29 @@ fn not_in_all(dnsbl: &config::Dnsbl, lists: &[config::List]) -> Vec<String> {
         .collect()
 }
 
+/// Warns where clients without a name are to be refused and only one resolver can say that they have none.
+fn one_resolver(config: &config::Config) -> Option<String> {
+    let wants_names = |dnsbl: &config::Dnsbl| dnsbl.access.iter().any(|(_, rules)| rules.names != NamesWanted::Any);
+    let servers = match config.resolver.servers.len() {
+        // Those of the machine; where they cannot be read, the start says so.
+        0 => system_servers().map_or(0, |servers| servers.len()),
+        count => count,
+    };
+    let is_alone = servers == 1 && config.dnsbl.as_ref().is_some_and(wants_names);
+    is_alone.then(|| {
+        "warning: `reverse-name` with one resolver: that a client has no name is believed only when it says so again after \
+         its answer's own time, up to five minutes later; name two in `servers` of [resolver]"
+            .to_owned()
+    })
+}
+
 /// `ratter check`: all faults of the configuration and of the files of its zones, or what it sets up.
 pub(crate) fn check(path: Option<&Path>, show: &Show) -> Result<Outcome, Failure> {
     let (config, source) = config::find(path, config::Ports::TriedUnlessRunning).map_err(Failure::Usage)?;
-    let (mut faults, mut of_files) = crate::node::judge_files(&config)?;
+    let (mut faults, mut more) = crate::node::judge_files(&config)?;
     faults.extend(crate::node::judge_exports(&config));
-    of_files.extend(config.dnsbl.as_ref().into_iter().flat_map(|dnsbl| not_in_all(dnsbl, &config.lists)));
+    more.extend(config.dnsbl.as_ref().into_iter().flat_map(|dnsbl| not_in_all(dnsbl, &config.lists)));
+    more.extend(one_resolver(&config));
     if !faults.is_empty() {
         return Err(Failure::Usage(faults.join("\n")));
     }
@@ -48,7 +67,7 @@ pub(crate) fn check(path: Option<&Path>, show: &Show) -> Result<Outcome, Failure
         patterns: config.patterns.len(),
         rules: config.rules.iter().map(|rule| rule.name.to_string()).collect(),
         lists: config.lists.iter().map(|list| list.name.clone()).collect(),
-        warnings: config.warnings.iter().map(|fault| fault.title.clone()).chain(of_files.iter().cloned()).collect(),
+        warnings: config.warnings.iter().map(|fault| fault.title.clone()).chain(more.iter().cloned()).collect(),
     };
     show.value(&report, |report| {
         let warnings = config.warnings.render(show.has_colours());
@@ -61,7 +80,7 @@ pub(crate) fn check(path: Option<&Path>, show: &Show) -> Result<Outcome, Failure
             report.lists.len(),
             report.lists.join(", ")
         );
-        let warnings = core::iter::once(warnings).filter(|text| !text.is_empty()).chain(of_files.iter().cloned());
+        let warnings = core::iter::once(warnings).filter(|text| !text.is_empty()).chain(more.iter().cloned());
         warnings.chain([summary]).collect::<Vec<_>>().join("\n")
     })?;
     Ok(Outcome::Done)

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use console::api::{ActionStatus, Status};
+use console::api::{ActionStatus, MirrorStatus, Status};
 
 use super::client::Client;
 use super::show::{Show, printable, table};
@@ -90,7 +90,26 @@ fn inputs(status: &Status) -> Vec<[String; 3]> {
         };
         [format!("zone {}", zone.name), state.to_owned(), format!("{} entries", zone.entries.unwrap_or_default())]
     });
-    sensors.chain(gates).chain(dnsbl).chain(transfers).chain(files).collect()
+    let mirrors = status.dnsbl.iter().flat_map(|d| &d.mirrors).map(mirror);
+    sensors.chain(gates).chain(dnsbl).chain(transfers).chain(files).chain(mirrors).collect()
+}
+
+/// A mirrored zone; what keeps it from being up to date stands among the warnings.
+fn mirror(zone: &MirrorStatus) -> [String; 3] {
+    let state = match (&zone.fault, zone.serial) {
+        (Some(_), Some(_)) => "as it was",
+        (_, None) => "not served",
+        (None, Some(_)) => "served",
+    };
+    let held = zone.serial.map(|serial| format!("serial {serial}, {} records", zone.records));
+    let came = zone.since.iter().map(|since| format!("since {since}"));
+    let from = zone.from.iter().map(|from| format!("from {from}"));
+    let told = held.into_iter().chain([came.chain(from).collect::<Vec<_>>().join(" ")]);
+    [
+        format!("mirror {}", zone.name),
+        state.to_owned(),
+        told.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", "),
+    ]
 }
 
 fn action(action: &ActionStatus) -> [String; 3] {

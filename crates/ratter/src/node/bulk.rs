@@ -13,8 +13,8 @@ use listings::networks::{Decoder, Encoder, Malformed};
 use listings::{Bulk, REFUSED_KEPT_MAX, Refusal, ReplaceError, Wish};
 use tracing::warn;
 
-use super::Node;
 use super::console::{check_person, check_reason, refused_in_words, until};
+use super::{Node, image};
 use crate::clock;
 use crate::config::SHRINK_DEFAULT;
 
@@ -72,12 +72,15 @@ pub(super) fn import(node: &Node, wish: &ImportWish, input: &mut dyn Read) -> Re
     let what = if wish.replace { "replace import of" } else { "import to" };
     node.store.audit(&wish.person, &format!("{what} {}: {} networks: {reason}", info.name, imported.listed));
     node.store.wake();
-    node.image_wanted.store(true, Ordering::Relaxed);
     imported.saved = node
         .store
         .flush(SAVE_PATIENCE)
         .inspect_err(|error| warn!(%error, "an import is in force, and not yet in the file"))
         .is_ok();
+    // The rows of many listings take seconds to read at a start, and those of a whole list tell an old image nothing.
+    if wish.replace || imported.added >= image::LISTINGS_MIN {
+        node.images.write_now(node);
+    }
     Ok(imported)
 }
 

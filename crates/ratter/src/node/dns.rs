@@ -208,6 +208,7 @@ fn mirror_status(state: MirrorState) -> MirrorStatus {
         serial: state.serial,
         records: state.records,
         since: state.since.map(|since| since.to_string()),
+        from: state.from.map(|from| from.to_string()),
         expires: state.expires.map(|expires| expires.to_string()),
         fault: state.fault,
     }

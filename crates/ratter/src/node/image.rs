@@ -1,8 +1,8 @@
 //! The image of the book: read at a start, so that DNS answers before millions of rows are read; kept while the node runs.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::Node;
 use crate::clock;
 
 /// Fewer listings than this are read from the store in a blink.
-const LISTINGS_MIN: usize = 10_000;
+pub(super) const LISTINGS_MIN: usize = 10_000;
 
 /// After so many changes an image is written anew: a start goes through them in some 0.2 s.
 const CHANGES_MAX: u64 = 100_000;
@@ -43,6 +43,43 @@ pub(super) fn read(opened: &Opened, book: &Book, now: Timestamp) -> Option<Shown
         Err(reason) => {
             warn!(%reason, "the image of the book is not used: all of the store is read, which takes longer");
             None
+        }
+    }
+}
+
+/// The images that are written while the node runs, one at a time.
+pub(super) struct Images {
+    /// Whether so much has changed at once that one is wanted before its time.
+    wanted: AtomicBool,
+    written: Mutex<Written>,
+}
+
+impl Images {
+    pub(super) const fn new() -> Self {
+        let written = Written { serial: None, at: Timestamp::EPOCH };
+        Self { wanted: AtomicBool::new(false), written: Mutex::new(written) }
+    }
+
+    /// Writes one now, for whoever has changed much and waits until a start is quick again. If that fails the thread tries
+    /// again.
+    pub(super) fn write_now(&self, node: &Node) {
+        self.wanted.store(true, Ordering::Relaxed);
+        self.look(node, |written, _, serial, _| written.serial != Some(serial));
+    }
+
+    /// Writes one if `is_due` says so of the last one, the time, the book's serial and whether one is wanted.
+    fn look(&self, node: &Node, is_due: impl FnOnce(&Written, Timestamp, u64, bool) -> bool) {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let (now, serial) = (clock::now(), node.book.serial());
+        let is_wanted = self.wanted.load(Ordering::Relaxed);
+        if !is_due(&written, now, serial, is_wanted) || node.book.counters().listings < LISTINGS_MIN {
+            return;
+        }
+        self.wanted.store(false, Ordering::Relaxed);
+        written.at = now;
+        match write(node) {
+            Some(serial) => written.serial = Some(serial),
+            None => self.wanted.store(is_wanted, Ordering::Relaxed),
         }
     }
 }
@@ -75,23 +112,11 @@ impl Drop for ImageKeeper {
 }
 
 fn keep(node: &Node, stopped: &AtomicBool) {
-    let mut written = Written { serial: None, at: Timestamp::EPOCH };
     while !stopped.load(Ordering::Relaxed) {
         std::thread::park_timeout(LOOK_EVERY);
-        let (now, serial) = (clock::now(), node.book.serial());
-        let is_wanted = node.image_wanted.load(Ordering::Relaxed);
-        if written.is_due(now, serial, is_wanted) && node.book.counters().listings >= LISTINGS_MIN {
-            node.image_wanted.store(false, Ordering::Relaxed);
-            written.at = now;
-            match write(node) {
-                Some(serial) => written.serial = Some(serial),
-                None => node.image_wanted.store(is_wanted, Ordering::Relaxed),
-            }
-        }
+        node.images.look(node, Written::is_due);
     }
-    if written.serial != Some(node.book.serial()) && node.book.counters().listings >= LISTINGS_MIN {
-        write(node);
-    }
+    node.images.write_now(node);
 }
 
 /// Writes an image, and gives the last change in it if it is there.

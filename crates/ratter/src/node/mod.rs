@@ -124,8 +124,7 @@ pub(crate) struct Node {
     history: Duration,
     /// Milliseconds: until then gates do not wait for the store, because it was slow.
     store_trusted_from: AtomicU64,
-    /// Whether a whole list was replaced, so that the image of the book is to be written anew.
-    image_wanted: AtomicBool,
+    images: image::Images,
     /// Milliseconds: when what became of reporters was written last.
     standings_saved: AtomicU64,
     /// The lists of which people know that something waits, as bits; and how many canaries they know of.

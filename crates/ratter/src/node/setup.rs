@@ -126,7 +126,7 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         warnings: lasting_warnings(config),
         history: config.limits.history,
         store_trusted_from: AtomicU64::new(0),
-        image_wanted: AtomicBool::new(false),
+        images: image::Images::new(),
         standings_saved: AtomicU64::new(0),
         outage_told: AtomicBool::new(false),
         removals: super::removal::Tallies::default(),
