@@ -17,6 +17,8 @@ parser.add_argument("--port", type=int, default=15353)
 parser.add_argument("--part", choices=["all", "singles", "loaded"], default="all")
 parser.add_argument("--work", default=os.path.join(os.environ.get("TMPDIR", "/tmp"), "bulk-bench"))
 a = parser.parse_args()
+if a.part == "all" and a.n < 200_000:
+    parser.error("some addresses must be on two lists by chance: --n 200000 at least, or a --part")
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TARGET = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target")) + "/release"

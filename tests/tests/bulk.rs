@@ -201,7 +201,7 @@ fn killed_it_answers_from_the_image_of_its_book() {
     let list = file(&node, "list", &lines);
     import(&node, &[&list, "--replace", "--for-ever"]);
     let image = node.place().join("state/book.image");
-    wait::until_true("an image is written", || image.exists());
+    assert!(image.exists(), "an import leaves one behind");
     let cases = [
         ("as it is", "DNS answers from the image of the book"),
         ("cut off", "the image of the book is not used"),
@@ -230,6 +230,26 @@ fn killed_it_answers_from_the_image_of_its_book() {
         assert!(log.contains(said) && (what != "gone" || !log.contains("image of the book")), "{what}: {log}");
         wait::until_true("an image is written", || image.exists());
     }
+}
+
+/// Listings with a row each are in the image too when their command has ended.
+#[test]
+fn killed_right_after_an_import_it_has_an_image_of_it() {
+    let mut node = Node::start(&config());
+    let lines =
+        |octet: u32| (0..10_000).map(|n| format!("{octet}.0.{}.{}\n", n >> 8, n & 255)).collect::<Vec<_>>().concat();
+    for octet in [20, 21] {
+        let list = file(&node, "list", &lines(octet));
+        assert!(import(&node, &[&list, "--for", "6d"]).saved);
+        let written = std::fs::metadata(node.place().join("state/book.image")).expect("an image is there").len();
+        let ends = 13 * 10_000 * u64::from(octet - 19);
+        assert!(written > ends, "{written} bytes have not the ends of all of them");
+    }
+    node.kill();
+    node.start_again();
+    assert!(node.process().stderr().contains("DNS answers from the image of the book"));
+    let seen = ["20.0.39.15", "21.0.39.15", "22.0.39.15"].map(|address| answers(&node, address));
+    assert_eq!(seen, [true, true, false]);
 }
 
 #[test]

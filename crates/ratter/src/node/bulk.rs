@@ -78,8 +78,10 @@ pub(super) fn import(node: &Node, wish: &ImportWish, input: &mut dyn Read) -> Re
         .inspect_err(|error| warn!(%error, "an import is in force, and not yet in the file"))
         .is_ok();
     // The rows of many listings take seconds to read at a start, and those of a whole list tell an old image nothing.
-    if wish.replace || imported.added >= image::LISTINGS_MIN {
-        node.images.write_now(node);
+    match wish.replace || imported.added >= image::LISTINGS_MIN {
+        true if imported.saved => node.images.write_now(node),
+        true => node.images.want(),
+        false => {}
     }
     Ok(imported)
 }

@@ -60,10 +60,15 @@ impl Images {
         Self { wanted: AtomicBool::new(false), written: Mutex::new(written) }
     }
 
+    /// Has the thread write one soon, because much has changed.
+    pub(super) fn want(&self) {
+        self.wanted.store(true, Ordering::Relaxed);
+    }
+
     /// Writes one now, for whoever has changed much and waits until a start is quick again. If that fails the thread tries
     /// again.
     pub(super) fn write_now(&self, node: &Node) {
-        self.wanted.store(true, Ordering::Relaxed);
+        self.want();
         self.look(node, |written, _, serial, _| written.serial != Some(serial));
     }
 
