@@ -66,7 +66,7 @@ const EX_TEMPFAIL: u8 = 75;
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run a node in the foreground until it gets SIGTERM or SIGINT
+    /// Run a node in the foreground until it gets SIGTERM or SIGINT; SIGHUP starts it anew with a changed configuration
     Run,
     /// Check the configuration and show all its faults
     Check,
