@@ -19,21 +19,21 @@ const ABROAD: &str = "203.0.113.9";
 
 /// Asks about a recipient as Postfix does, and what it is to do.
 fn ask(gate: SocketAddr, address: &str, client: &str, message: usize, recipient: &str) -> String {
-    let mut stream = TcpStream::connect(gate).unwrap();
+    let mut stream = TcpStream::connect(gate).expect("the gate listens");
     write!(
         stream,
         "request=smtpd_access_policy\nprotocol_state=RCPT\nsasl_username=alice\nsasl_method=PLAIN\nhelo_name={client}\n\
          client_address={address}\ninstance={message}\nsender=alice@example.org\nrecipient={recipient}\n\n"
     )
-    .unwrap();
+    .expect("the gate takes the question");
     let mut answer = Vec::new();
     while !answer.ends_with(b"\n\n") {
         let mut bytes = [0; 512];
-        let count = stream.read(&mut bytes).unwrap();
+        let count = stream.read(&mut bytes).expect("the gate answers");
         assert!(count > 0, "the gate answers");
         answer.extend_from_slice(&bytes[..count]);
     }
-    String::from_utf8(answer).unwrap().trim_end().to_owned()
+    String::from_utf8(answer).expect("an answer is text").trim_end().to_owned()
 }
 
 #[test]

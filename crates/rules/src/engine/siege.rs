@@ -25,12 +25,12 @@ pub const PROBATION: Duration = Duration::from_mins(1);
 pub const PROBATION_MIN: Duration = Duration::from_secs(20);
 /// Strangers who come within so many times the grace make it as short as that.
 const PACE: u32 = 60;
-/// So many times as long may one wait who has failed only once, where strangers do not come fast: to find a password in the
-/// other pocket takes minutes. His second failure ends it, so that it is worth one attempt at most.
-pub const PATIENCE: u32 = 5;
 /// The same for one who tries a login that is nobody's: in which nobody has logged in for as long as an address is known,
 /// although this node knows its people.
 pub const PROBATION_AT_NOBODYS: Duration = Duration::from_secs(10);
+/// So many times as long may one wait who has failed only once, where strangers do not come fast: to find a password in the
+/// other pocket takes minutes. His second failure ends it, so that it is worth one attempt at most.
+pub const PATIENCE: u32 = 5;
 /// Strangers that are waited for at once; those beyond are let go until their next attempt.
 pub const PROBATION_MAX: usize = 65_536;
 
