@@ -8,6 +8,7 @@
 
 mod accounts;
 mod actions;
+mod address_files;
 mod asking;
 mod bulk;
 mod clients;
@@ -44,7 +45,6 @@ mod sensing;
 mod setup;
 mod statics;
 mod streams;
-mod systems;
 mod tls;
 mod versions;
 mod views;
@@ -66,6 +66,7 @@ use tracing::debug;
 
 use ::console::api::Happening;
 
+pub(crate) use address_files::judge_address_files;
 pub(crate) use asking::{Asked, Asking};
 pub(crate) use exports::judge_exports;
 pub(crate) use feed::about;
@@ -118,6 +119,8 @@ pub(crate) struct Node {
     exceptions: Exceptions,
     /// How the forms of one login are made one, at every way in.
     logins: Logins,
+    /// What files tell of addresses.
+    address_files: address_files::AddressFiles,
     asking: Option<Asking>,
     warnings: Vec<String>,
     /// How far back events are kept, for `why`.

@@ -90,8 +90,8 @@ impl Replay {
         // Nobody can foresee the keys of a replay's hashes to any use, so that the secret need not be one: the same log
         // gives the same answer.
         let engine = Engine::new(convert::engine_settings(config), Arc::clone(&book), [0; 16]);
-        let engine = match config.node.asn_file.clone() {
-            Some(file) => engine.with_systems(super::systems::SystemsFile::open(file)),
+        let engine = match super::address_files::AddressFiles::open(&config.node).systems() {
+            Some(systems) => engine.with_systems(systems),
             None => engine,
         };
         Self {
