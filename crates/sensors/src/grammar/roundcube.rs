@@ -17,7 +17,7 @@ use base::EventKind::{LoginFailed, LoginOk};
 
 use super::Hinted;
 use super::parts::{Lines, Told};
-use crate::text::{address, contains, digits, filled, rsplit, split, split_only, take_while, word};
+use crate::text::{address, contains, digits, filled, rsplit, split, split_only, steps, take_while};
 
 pub(super) const ROUNDCUBE: Lines = Lines {
     name: "roundcube",
@@ -72,36 +72,36 @@ fn without_request(text: &str) -> &str {
 }
 
 /// What stands before the first ` from ADDRESS`, the address and what follows; none where another one names another address.
+/// Word by word, because a text may be full of marks.
 fn only(text: &str) -> Option<(&str, Address, &str)> {
     const MARK: &str = " from ";
-    let (mut found, mut at) = (None, 0);
-    while let Some((before, after)) = text.get(at..).and_then(|rest| split(rest, MARK)) {
-        let end = at + before.len();
-        at = end + MARK.len();
-        let Some((client, behind)) = leading(after).filter(|(_, behind)| !behind.starts_with(MARK)) else {
-            // Roundcube's own mark, and no address behind it: what stood before was the login's.
-            if is_own(text.get(..end)?, after) {
-                return None;
+    let mut found = None;
+    // The three words before.
+    let mut before = [""; 3];
+    let mut at = 0;
+    for word in text.split(' ') {
+        let start = at;
+        at += word.len() + 1;
+        if before[2] == "from" && start >= MARK.len() {
+            let end = start - MARK.len();
+            match leading(text.get(start..)?).filter(|(_, behind)| !behind.starts_with(MARK)) {
+                None if before[0] == "against" || contains(word, "(X-") => {
+                    // Roundcube's own mark, behind the server or before what a proxy said of the client, and no address
+                    // behind it: what stood before was the login's.
+                    return None;
+                }
+                None => {}
+                Some((client, behind)) => match found {
+                    None => found = Some((text.get(..end)?, client, behind)),
+                    Some((_, first, _)) if first != client => return None,
+                    Some(_) => {}
+                },
             }
-            continue;
-        };
-        match found {
-            None => found = Some((text.get(..end)?, client, behind)),
-            Some((_, first, _)) if first != client => return None,
-            Some(_) => {}
         }
+        before = [before[1], before[2], word];
     }
+    steps::add(text.len());
     found
-}
-
-/// Whether ` from ` between these is Roundcube's own: behind the server, or before what a proxy said of the client. Looked for
-/// only as near as they would stand, because this is asked for every mark.
-fn is_own(before: &str, after: &str) -> bool {
-    const NEAR_BYTES: usize = 300;
-    let near = before.get(before.ceil_char_boundary(before.len().saturating_sub(NEAR_BYTES))..).unwrap_or("");
-    let behind_server = rsplit(near, " against ").is_some_and(|(_, server)| !contains(server, " "));
-    let near = after.get(..after.floor_char_boundary(NEAR_BYTES)).unwrap_or("");
-    behind_server || split(word(near).0, "(X-").is_some()
 }
 
 /// The address that `text` begins with and that something other than a letter ends, and what follows.
