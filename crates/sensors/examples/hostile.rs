@@ -136,7 +136,7 @@ fn main() {
                 begin.elapsed().as_nanos() as u64
             });
             let millis = rounds.min().unwrap_or(0) as f64 / bytes as f64;
-            let worst = dearest.entry(name.to_owned()).or_insert((0.0, text.to_owned()));
+            let worst = dearest.entry(name.to_owned()).or_insert_with(|| (0.0, text.to_owned()));
             if millis > worst.0 {
                 *worst = (millis, text.to_owned());
             }

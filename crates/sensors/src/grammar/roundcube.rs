@@ -75,32 +75,38 @@ fn without_request(text: &str) -> &str {
 /// Word by word, because a text may be full of marks.
 fn only(text: &str) -> Option<(&str, Address, &str)> {
     const MARK: &str = " from ";
+    steps::add(text.len());
     let mut found = None;
-    // The three words before.
-    let mut before = [""; 3];
-    let mut at = 0;
-    for word in text.split(' ') {
-        let start = at;
-        at += word.len() + 1;
-        if before[2] == "from" && start >= MARK.len() {
-            let end = start - MARK.len();
+    // How many words there were, and which of them was the last of these two.
+    let (mut count, mut from, mut against) = (0, None::<usize>, None::<usize>);
+    let mut start = 0;
+    let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b' ').map(|(at, _)| at).chain([text.len()]);
+    for end in ends {
+        let word = text.get(start..end)?;
+        count += 1;
+        if from == Some(count - 1) && start >= MARK.len() {
+            let before = start - MARK.len();
             match leading(text.get(start..)?).filter(|(_, behind)| !behind.starts_with(MARK)) {
-                None if before[0] == "against" || contains(word, "(X-") => {
+                None if against.is_some_and(|at| at + 3 == count) || contains(word, "(X-") => {
                     // Roundcube's own mark, behind the server or before what a proxy said of the client, and no address
                     // behind it: what stood before was the login's.
                     return None;
                 }
                 None => {}
                 Some((client, behind)) => match found {
-                    None => found = Some((text.get(..end)?, client, behind)),
+                    None => found = Some((text.get(..before)?, client, behind)),
                     Some((_, first, _)) if first != client => return None,
                     Some(_) => {}
                 },
             }
         }
-        before = [before[1], before[2], word];
+        match word {
+            "from" => from = Some(count),
+            "against" => against = Some(count),
+            _ => {}
+        }
+        start = end + 1;
     }
-    steps::add(text.len());
     found
 }
 
