@@ -75,7 +75,7 @@ pub(crate) use random::octets as random_octets;
 pub(crate) use rehearse::{FILE_BYTES_MAX as REHEARSAL_BYTES_MAX, Rehearsed, rehearse};
 pub(crate) use removal::Desk as RemovalDesk;
 pub(crate) use replay::replay;
-pub(crate) use sensing::{open_log, reader_of_log};
+pub(crate) use sensing::{OldLog, reader_of_log};
 pub(crate) use setup::{Running, start};
 pub(crate) use statics::judge_files;
 

@@ -55,8 +55,8 @@ fn told(text: &str) -> Option<Told<'_>> {
 /// `digest: <…>, rcpts: <…>`, without what stands behind.
 fn content(text: &str) -> Option<&str> {
     let (before, _) = rsplit(text, ", mime_rcpts: <")?;
-    let start = before.rfind("digest: <")?;
-    before.get(start..)
+    let (_, digest) = rsplit(before, "digest: <")?;
+    before.get(before.len() - digest.len() - "digest: <".len()..)
 }
 
 /// The action in `[user: LOGIN, ][from: <SENDER>, ](default: T (ACTION): [20.00/15.00] …`.
