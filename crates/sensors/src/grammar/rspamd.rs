@@ -61,9 +61,10 @@ fn told(text: &str) -> Option<(Told<'_>, [&str; 2])> {
     } else {
         return None;
     };
-    // An id that no program makes says nothing.
-    let id = if is_own_id(message) { message } else { "" };
-    Some((Told::new(kind, address(client)?).by(login), [id, content(rest)]))
+    let content = content(rest);
+    // An id that no program makes says nothing, where anything else does.
+    let id = if is_own_id(message) || content.is_empty() { message } else { "" };
+    Some((Told::new(kind, address(client)?).by(login), [id, content]))
 }
 
 /// `digest: <…>, rcpts: <…>`, without what stands behind. Where a client wrote the first of these words, more stands before it
