@@ -178,6 +178,35 @@ fn where_others_send_too_the_login_is_blocked_and_the_address_is_not() {
 }
 
 #[test]
+fn rspamds_exports_want_the_password_and_never_come_from_a_browser() {
+    let exports = free_port();
+    let sensor = format!("[sensor.rspamd]\nlisten = \"{exports}\"\npassword = \"se same\"\n");
+    let node = Node::start(&Config::new().with(&sensor));
+    let mut rspamd = Connection::tcp(exports).expect("it listens");
+    let mut post = |header: &str, message: u32| {
+        let symbol = "[{\"name\": \"RATELIMITED\"}]";
+        let body = format!(
+            "{{\"action\": \"soft reject\", \"ip\": \"{THIEF}\", \"user\": \"alice\", \"message_id\": \"message{message}@example.org\", \"symbols\": {symbol}}}"
+        );
+        rspamd.post("/", header, &body).expect("an answer").status
+    };
+    // `user:se same` as Basic credentials, and with another password.
+    let (right, wrong) = ("Authorization: Basic dXNlcjpzZSBzYW1l\r\n", "Authorization: Basic dXNlcjpzZXNhbWU=\r\n");
+    assert_eq!((post("", 1), post(wrong, 2)), (401, 401));
+    for browser in ["Origin: https://evil.example\r\n", "Origin: null\r\n", "Sec-Fetch-Mode: no-cors\r\n"] {
+        assert_eq!(post(&format!("{right}{browser}"), 3), 403, "{browser}");
+    }
+    for message in 10..20 {
+        assert!(node.listing(THIEF, "blocked").is_none(), "before message {message}");
+        assert_eq!(post(right, message), 200);
+    }
+    node.wait_listed(THIEF, "blocked");
+    let gates = node.quick_status().gates;
+    let gate = gates.iter().find(|gate| gate.name == "rspamd").expect("it is shown");
+    assert_eq!((gate.asked, gate.reported, gate.malformed), (10, 10, 5));
+}
+
+#[test]
 fn rspamds_exporter_tells_of_limits_and_injected_text_of_nobody() {
     let (place, redis, exports) = (Place::new("rspamd"), Redis::start(), free_port());
     let node = Node::start(&Config::new().with(&format!("[sensor.rspamd]\nlisten = \"{exports}\"\n")));
