@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use rdns::classify::{Classifier, Session, Verdict};
+use rdns::classify::{Class, Classifier, Session, Verdict};
 
 use super::{Failure, Outcome};
 
@@ -48,14 +48,19 @@ fn open(file: &Path) -> anyhow::Result<std::fs::File> {
 fn classify(mut from: impl BufRead, mut to: impl Write) -> anyhow::Result<()> {
     let classifier = Classifier::shipped();
     let mut session = classifier.session();
-    let mut line = Vec::with_capacity(LINE_MAX);
+    let (mut line, mut answer) = (Vec::with_capacity(LINE_MAX), Vec::with_capacity(LINE_MAX));
     while next_line(&mut from, &mut line)? {
+        answer.clear();
         match verdict(&mut session, &line) {
             Some(Verdict { class, reason }) => {
-                writeln!(to, "{}\t{reason}", class.map_or("unknown", rdns::classify::Class::name))?;
+                answer.extend_from_slice(class.map_or("unknown", Class::name).as_bytes());
+                answer.push(b'\t');
+                reason.write(&mut answer);
             }
-            None => writeln!(to, "unknown\tthe line is not an address, a tabulator and a name")?,
+            None => answer.extend_from_slice(b"unknown\tthe line is not an address, a tabulator and a name"),
         }
+        answer.push(b'\n');
+        to.write_all(&answer)?;
     }
     to.flush()?;
     Ok(())

@@ -96,7 +96,14 @@ impl Facts {
 
     /// Adds a fact with up to seven bytes.
     pub(super) fn small(&mut self, role: Role, parts: &[u8]) {
-        self.push(bucket(role, packed(parts)));
+        self.push(small(role, parts));
+    }
+
+    /// Adds facts by their places.
+    pub(super) fn add(&mut self, places: &[u16]) {
+        for &place in places {
+            self.push(place);
+        }
     }
 
     /// Adds the runs of three, four and five characters that begin with these, as many of them as `count` says; `mark` tells
@@ -111,10 +118,9 @@ impl Facts {
 
     /// Adds a fact with a text of any length.
     pub(super) fn text(&mut self, role: Role, start: u8, text: &[u8]) -> u16 {
-        let hash = text.chunks(7).fold(u64::from(start), |hash, chunk| mixed(hash ^ packed(chunk)));
-        let bucket = bucket(role, hash & PACKED);
-        self.push(bucket);
-        bucket
+        let place = of_text(role, start, text);
+        self.push(place);
+        place
     }
 
     /// Adds a run of letters, which stands there in the name.
@@ -161,6 +167,17 @@ const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 const fn mixed(value: u64) -> u64 {
     let product = value.wrapping_mul(GOLDEN);
     product ^ (product >> 32)
+}
+
+/// The place of a fact with up to seven bytes.
+pub(super) const fn small(role: Role, parts: &[u8]) -> u16 {
+    bucket(role, packed(parts))
+}
+
+/// The place of a fact with a text of any length.
+pub(super) fn of_text(role: Role, start: u8, text: &[u8]) -> u16 {
+    let hash = text.chunks(7).fold(u64::from(start), |hash, chunk| mixed(hash ^ packed(chunk)));
+    bucket(role, hash & PACKED)
 }
 
 /// Where a fact's weights stand.

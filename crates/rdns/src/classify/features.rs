@@ -1,10 +1,8 @@
 //! The facts about a name that the model weighs. Training and judging read them with this one piece of code.
 
-use std::net::IpAddr;
-
 use super::brand::{Brands, Kinds};
-use super::facts::{Facts, Role};
-use super::forms::{self, Form, Writing};
+use super::facts::{self, Facts, Role};
+use super::forms::{Form, Writing};
 use super::name::{NAME_MAX, Name};
 use super::numbers::Numbers;
 use super::words::{Fit, Found, Mark, Words};
@@ -31,6 +29,24 @@ impl Marks {
     }
 }
 
+impl Marks {
+    /// Those of a name before its words are looked at.
+    pub(super) fn of(seen: &Seen<'_>, is_bare: bool) -> Self {
+        Self { form: seen.form, numbers: seen.numbers.runs.min(255) as u8, is_bare, ..Self::default() }
+    }
+}
+
+/// What is known of a name before what stands before its registrable domain is read.
+#[derive(Clone, Copy)]
+pub(super) struct Seen<'a> {
+    pub(super) numbers: &'a Numbers,
+    /// The strongest form of an address.
+    pub(super) form: Option<Form>,
+    pub(super) kinds: Kinds,
+    /// How many facts its registrable domain has.
+    pub(super) first: usize,
+}
+
 /// The tables that reading needs.
 pub(super) struct Tables {
     pub(super) words: Words,
@@ -51,9 +67,16 @@ const GRAM_LEN_MIN: usize = 3;
 
 /// Reads all facts of a name.
 #[cfg(feature = "train")]
-pub(super) fn read(name: &Name, address: Option<IpAddr>, tables: &Tables, facts: &mut Facts) -> (Marks, Kinds) {
+pub(super) fn read(
+    name: &Name,
+    address: Option<std::net::IpAddr>,
+    tables: &Tables,
+    facts: &mut Facts,
+) -> (Marks, Kinds) {
     let kinds = read_zone(name, tables, facts);
-    (read_host(name, address, kinds, tables, facts), kinds)
+    let numbers = Numbers::read(name.chosen());
+    let form = super::forms::find(address, name.chosen(), &numbers);
+    (read_host(name, &Seen { numbers: &numbers, form, kinds, first: facts.len() }, tables, facts), kinds)
 }
 
 /// Reads the facts of the registrable domain, which all names below it have.
@@ -65,26 +88,21 @@ pub(super) fn read_zone(name: &Name, tables: &Tables, facts: &mut Facts) -> Kind
 }
 
 /// Reads the facts of what stands before it.
-pub(super) fn read_host(
-    name: &Name,
-    address: Option<IpAddr>,
-    kinds: Kinds,
-    tables: &Tables,
-    facts: &mut Facts,
-) -> Marks {
+pub(super) fn read_host(name: &Name, seen: &Seen<'_>, tables: &Tables, facts: &mut Facts) -> Marks {
     let host = name.host();
-    let numbers = Numbers::read(name.chosen());
-    let mut marks = Marks {
-        form: forms::find(address, name.chosen(), &numbers),
-        numbers: numbers.runs.min(255) as u8,
-        is_bare: host.is_empty(),
-        ..Marks::default()
-    };
+    let mut marks = Marks::of(seen, host.is_empty());
     host_words(host, &tables.words, &mut marks, facts);
     grams(host, &marks, facts);
-    shape(name, &numbers, &marks, facts);
-    beside_brand(host, &marks, kinds, facts);
+    shape(name, seen.numbers, &marks, facts);
+    beside_brand(host, &marks, seen.kinds, facts);
     marks
+}
+
+/// The facts that depend on more of the digits than where they stand.
+pub(super) fn digits(host: &[u8], numbers: &Numbers, labels: usize) -> [u16; 5] {
+    let ([longest, digits, small], [lengths, padding]) =
+        (counts(numbers, labels), Label::read(first_of(host)).digits());
+    [longest, digits, small, lengths, padding]
 }
 
 /// Characters with room behind them, so that eight can be read from each place at once.
@@ -158,14 +176,18 @@ fn host_words(host: &[u8], words: &Words, marks: &mut Marks, facts: &mut Facts) 
     mixed_words(host, words, marks, facts);
 }
 
-/// Words with a digit inside, as `b2b` and `ec2`, which no run of letters shows.
+/// The mark of a word with a digit inside, as `b2b` and `ec2`, which no run of letters shows.
+pub(super) fn mixed(token: &[u8], words: &Words) -> Option<Mark> {
+    let is_mixed =
+        token.len() <= 8 && token.first().is_some_and(u8::is_ascii_alphabetic) && token.iter().any(u8::is_ascii_digit);
+    if is_mixed { words.whole(token) } else { None }
+}
+
+/// The words of that kind.
 fn mixed_words(host: &[u8], words: &Words, marks: &mut Marks, facts: &mut Facts) {
     let (mut at, mut label) = (0, 0_u8);
     for token in host.split(|byte| !byte.is_ascii_alphanumeric()) {
-        let is_mixed = token.len() <= 8
-            && token.first().is_some_and(u8::is_ascii_alphabetic)
-            && token.iter().any(u8::is_ascii_digit);
-        if is_mixed && let Some(mark_of) = words.whole(token) {
+        if let Some(mark_of) = mixed(token, words) {
             let found = Found { mark: mark_of, fit: Fit::Whole, from: 0, len: token.len() };
             mark(found, at, label, marks, facts);
         }
@@ -176,10 +198,7 @@ fn mixed_words(host: &[u8], words: &Words, marks: &mut Marks, facts: &mut Facts)
 
 /// Whether a place belongs to an address written with letters.
 fn is_inside(form: Option<Form>, at: usize) -> bool {
-    form.is_some_and(|form| {
-        matches!(form.writing, Writing::Hex | Writing::Base | Writing::Nibbles)
-            && (usize::from(form.from)..usize::from(form.to)).contains(&at)
-    })
+    form.is_some_and(|form| form.is_spelled() && (usize::from(form.from)..usize::from(form.to)).contains(&at))
 }
 
 fn mark(found: Found, at: usize, label: u8, marks: &mut Marks, facts: &mut Facts) {
@@ -225,19 +244,9 @@ fn shape(name: &Name, numbers: &Numbers, marks: &Marks, facts: &mut Facts) {
     let labels = if host.is_empty() { 0 } else { host.split(|&byte| byte == b'.').count() };
     facts.small(Role::Shape, &[b'l', labels.min(5) as u8]);
     facts.small(Role::Shape, &[b'r', numbers.runs.min(6) as u8]);
-    facts.small(Role::Shape, &[b'd', numbers.longest.min(9) as u8]);
-    facts.small(Role::Shape, &[b'n', numbers.digits.min(16) as u8, labels.min(3) as u8]);
-    facts.small(Role::Shape, &[b's', numbers.small().len().min(5) as u8]);
+    facts.add(&counts(numbers, labels));
     first_label(host, facts);
-    let form = match marks.form {
-        None => b'-',
-        Some(form) if form.writing == Writing::Nibbles => b'6',
-        Some(form) if !form.is_whole() => b'0' + form.parts,
-        Some(form) if form.writing == Writing::Forward => b'f',
-        Some(form) if form.writing == Writing::Backward => b'b',
-        Some(form) if form.writing == Writing::Mixed => b'm',
-        Some(_) => b'h',
-    };
+    let form = form_mark(marks.form);
     facts.small(Role::Form, &[b'f', form]);
     let has = Mark::ALL.map(|mark| u8::from(marks.count(mark) > 0));
     let bits = has.iter().fold(0, |bits, &bit| bits << 1 | bit);
@@ -246,8 +255,38 @@ fn shape(name: &Name, numbers: &Numbers, marks: &Marks, facts: &mut Facts) {
     for mark in Mark::ALL {
         facts.small(Role::Form, &[b'm', form, mark as u8, has[mark as usize]]);
     }
-    let own = marks.form.map_or(b'-', |form| if form.own { b'o' } else { b'l' });
-    facts.small(Role::Form, &[b'o', own]);
+    facts.small(Role::Form, &[b'o', owner_mark(marks.form)]);
+}
+
+/// How many digits there are, and how they stand.
+fn counts(numbers: &Numbers, labels: usize) -> [u16; 3] {
+    [
+        facts::small(Role::Shape, &[b'd', numbers.longest.min(9) as u8]),
+        facts::small(Role::Shape, &[b'n', numbers.digits.min(16) as u8, labels.min(3) as u8]),
+        facts::small(Role::Shape, &[b's', numbers.small().len().min(5) as u8]),
+    ]
+}
+
+/// A mark for each kind of form.
+pub(super) fn form_mark(form: Option<Form>) -> u8 {
+    match form {
+        None => b'-',
+        Some(form) if form.writing == Writing::Nibbles => b'6',
+        Some(form) if !form.is_whole() => b'0' + form.parts,
+        Some(form) if form.writing == Writing::Forward => b'f',
+        Some(form) if form.writing == Writing::Backward => b'b',
+        Some(form) if form.writing == Writing::Mixed => b'm',
+        Some(_) => b'h',
+    }
+}
+
+/// A mark for whose address it is.
+pub(super) const fn owner_mark(form: Option<Form>) -> u8 {
+    match form {
+        None => b'-',
+        Some(form) if form.own => b'o',
+        Some(_) => b'l',
+    }
 }
 
 /// How the brand's kind stands with the form and the kinds of words: an access network's customers are called otherwise than
@@ -267,33 +306,54 @@ fn beside_brand(host: &[u8], marks: &Marks, kinds: Kinds, facts: &mut Facts) {
 
 /// The first label with its runs of letters and digits reduced to one mark each: `a0-0-0` for `dsl12-3-4`; and once more
 /// with their lengths, because counters of one network are equally long.
-fn first_label(host: &[u8], facts: &mut Facts) {
-    let label = host.split(|&byte| byte == b'.').next().unwrap_or_default();
-    let (mut kinds, mut lengths) = (Short::default(), Short::default());
-    let (mut before, mut len) = (0, 0_u8);
-    let mut is_padded = false;
-    for &byte in label {
-        let kind = match byte {
-            b'0'..=b'9' => b'0',
-            b'a'..=b'z' => b'a',
-            other => other,
-        };
-        if kind == before {
-            len = len.saturating_add(1);
-        } else {
-            kinds.push(kind);
-            lengths.push(len.min(7));
-            lengths.push(kind);
-            is_padded |= byte == b'0';
-            len = 1;
+#[derive(Default)]
+struct Label {
+    kinds: Short,
+    lengths: Short,
+    is_padded: bool,
+}
+
+impl Label {
+    fn read(label: &[u8]) -> Self {
+        let mut read = Self::default();
+        let (mut before, mut len) = (0, 0_u8);
+        for &byte in label {
+            let kind = match byte {
+                b'0'..=b'9' => b'0',
+                b'a'..=b'z' => b'a',
+                other => other,
+            };
+            if kind == before {
+                len = len.saturating_add(1);
+            } else {
+                read.kinds.push(kind);
+                read.lengths.push(len.min(7));
+                read.lengths.push(kind);
+                read.is_padded |= byte == b'0';
+                len = 1;
+            }
+            before = kind;
         }
-        before = kind;
+        read.lengths.push(len.min(7));
+        read
     }
-    lengths.push(len.min(7));
-    facts.text(Role::Shape, b'f', kinds.text());
-    facts.text(Role::Shape, b'g', lengths.text());
-    facts.small(Role::Shape, &[b'z', u8::from(is_padded)]);
-    let others = host.get(label.len()..).unwrap_or_default();
+
+    fn digits(&self) -> [u16; 2] {
+        let padding = facts::small(Role::Shape, &[b'z', u8::from(self.is_padded)]);
+        [facts::of_text(Role::Shape, b'g', self.lengths.text()), padding]
+    }
+}
+
+fn first_of(host: &[u8]) -> &[u8] {
+    host.split(|&byte| byte == b'.').next().unwrap_or_default()
+}
+
+fn first_label(host: &[u8], facts: &mut Facts) {
+    let text = first_of(host);
+    let label = Label::read(text);
+    facts.text(Role::Shape, b'f', label.kinds.text());
+    facts.add(&label.digits());
+    let others = host.get(text.len()..).unwrap_or_default();
     facts.small(Role::Shape, &[b'y', u8::from(others.iter().any(u8::is_ascii_digit))]);
 }
 

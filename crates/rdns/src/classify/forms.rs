@@ -49,8 +49,14 @@ impl Form {
     }
 }
 
-impl fmt::Display for Form {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Form {
+    /// Whether letters belong to it.
+    pub(super) const fn is_spelled(self) -> bool {
+        matches!(self.writing, Writing::Hex | Writing::Base | Writing::Nibbles)
+    }
+
+    /// Whose address it is, how it is written, and how much of it.
+    pub(super) const fn words(self) -> [&'static str; 3] {
         let whose = if self.own { "its address" } else { "what looks like an address" };
         let part = match (self.own, self.writing, self.parts) {
             (_, Writing::Nibbles, _) => " (IPv6)",
@@ -69,7 +75,13 @@ impl fmt::Display for Form {
             Writing::Base => " in base 32 or 36",
             Writing::Nibbles => " in nibbles",
         };
-        write!(formatter, "{whose}{how}{part}")
+        [whose, how, part]
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.words().into_iter().try_for_each(|word| formatter.write_str(word))
     }
 }
 

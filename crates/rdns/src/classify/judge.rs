@@ -45,7 +45,11 @@ impl Piece {
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.text[..usize::from(self.len)]).unwrap_or_default()
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.text[..usize::from(self.len)]
     }
 }
 
@@ -156,31 +160,47 @@ fn reason(case: &Case<'_>, class: Option<Class>, is_learnt: bool, note: Option<&
     }
 }
 
-impl fmt::Display for Reason {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut between = "";
-        let mut next = || std::mem::replace(&mut between, "; ");
+impl Reason {
+    /// Adds it to a text.
+    pub fn write(&self, to: &mut Vec<u8>) {
+        let start = to.len();
+        let mut part = |parts: &[&[u8]]| {
+            if to.len() > start {
+                to.extend_from_slice(b"; ");
+            }
+            for part in parts {
+                to.extend_from_slice(part);
+            }
+        };
         if let Some(note) = self.note {
-            write!(formatter, "{}{note}", next())?;
+            part(&[note.as_bytes()]);
         }
         if let Some((form, piece)) = &self.form {
-            write!(formatter, "{}{form}: `{}`", next(), piece.as_str())?;
+            let [whose, how, of] = form.words();
+            part(&[whose.as_bytes(), how.as_bytes(), of.as_bytes(), b": `", piece.as_bytes(), b"`"]);
         }
         for (mark, piece) in self.words.iter().flatten() {
-            write!(formatter, "{}`{}` ({mark})", next(), piece.as_str())?;
+            part(&[b"`", piece.as_bytes(), b"` (", mark.words().as_bytes(), b")"]);
         }
         if self.is_learnt {
-            write!(formatter, "{}this zone makes such names from addresses", next())?;
+            part(&[b"this zone makes such names from addresses"]);
         }
         if let Some(network) = self.network {
-            write!(formatter, "{}domain of a known {network}", next())?;
+            part(&[b"domain of a known ", network.words().as_bytes()]);
         }
         if let Some(piece) = &self.strongest {
-            write!(formatter, "{}learnt: `{}`", next(), piece.as_str())?;
+            part(&[b"learnt: `", piece.as_bytes(), b"`"]);
         }
-        if between.is_empty() {
-            write!(formatter, "shape of the name")?;
+        if to.len() == start {
+            to.extend_from_slice(b"shape of the name");
         }
-        Ok(())
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::new();
+        self.write(&mut text);
+        formatter.write_str(&String::from_utf8_lossy(&text))
     }
 }

@@ -23,6 +23,7 @@ mod prior;
 mod session;
 mod spelled;
 mod suffix;
+mod template;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "train")]
@@ -39,14 +40,16 @@ pub use judge::{Piece, Reason, Verdict};
 pub use model::Model;
 pub use name::NAME_MAX;
 pub use session::{SESSION_ZONES, Session};
+pub use template::SESSION_TEMPLATES;
 pub use words::Mark;
 pub use zones::Network;
 
 use brand::Kinds;
 use facts::{Facts, Word};
-use features::Tables;
+use features::{Marks, Seen, Tables};
 use judge::Case;
 use name::Name;
+use numbers::Numbers;
 use zones::Zones;
 
 /// What a reverse name says about the host behind it. A name alone lists nobody; it says which list an abuser goes on.
@@ -103,7 +106,7 @@ impl Classifier {
 
     /// The class of the name that an address has, and why. An address that is not known may be none.
     pub fn classify(&self, address: Option<IpAddr>, name: &[u8]) -> Verdict {
-        self.judge(address, name, |name| self.of_zone(name), |_| false)
+        judged(address, name, &mut Anew(self), |_| false)
     }
 
     /// For many names one after the other.
@@ -113,32 +116,28 @@ impl Classifier {
 
     /// The same with what was learnt of the zone.
     pub fn classify_with(&self, conventions: &Conventions, address: Option<IpAddr>, name: &[u8]) -> Verdict {
-        self.judge(address, name, |name| self.of_zone(name), |name| conventions.knows(name))
+        judged(address, name, &mut Anew(self), |name| conventions.knows(name))
     }
+}
 
-    fn judge(
-        &self,
-        address: Option<IpAddr>,
-        name: &[u8],
-        of_zone: impl FnOnce(&Name) -> OfZone,
-        is_learnt: impl Fn(&[u8]) -> bool,
-    ) -> Verdict {
-        let Some(name) = Name::read(name) else { return judge::no_name() };
-        let OfZone { sums, facts: first, kinds, network } = of_zone(&name);
-        let mut facts = Facts::new();
-        facts.leave(first);
-        let marks = features::read_host(&name, address, kinds, &self.tables, &mut facts);
-        let sums = self.model.weigh(sums, facts.since(first));
-        let mut strongest = Strongest::default();
-        for &word in facts.words() {
-            strongest.see(word, self.model.of_word(word));
-        }
-        let prior = prior::of_name(&marks, kinds);
-        let zone = prior::of_zone(&marks, network);
-        let [generated, dynamic] = [0, 1].map(|i| model::log_odds(sums[i]) + prior[i] + zone[i]);
-        let is_learnt = is_learnt(name.text());
-        judge::decide(&Case { name: &name, generated, dynamic, marks, network, is_learnt, strongest: strongest.places })
-    }
+/// The class of a name, by what the reader says of its parts.
+fn judged(
+    address: Option<IpAddr>,
+    name: &[u8],
+    reader: &mut impl Reader,
+    is_learnt: impl Fn(&[u8]) -> bool,
+) -> Verdict {
+    let Some(name) = Name::read(name) else { return judge::no_name() };
+    let OfZone { sums: of_zone, facts: first, kinds, network } = reader.of_zone(&name);
+    let numbers = Numbers::read(name.chosen());
+    let form = forms::find(address, name.chosen(), &numbers);
+    let Said { sums, marks, strongest } = reader.of_host(&name, Seen { numbers: &numbers, form, kinds, first });
+    let sums = [0, 1].map(|i| of_zone[i].wrapping_add(sums[i]));
+    let prior = prior::of_name(&marks, kinds);
+    let zone = prior::of_zone(&marks, network);
+    let [generated, dynamic] = [0, 1].map(|i| model::log_odds(sums[i]) + prior[i] + zone[i]);
+    let is_learnt = is_learnt(name.text());
+    judge::decide(&Case { name: &name, generated, dynamic, marks, network, is_learnt, strongest })
 }
 
 /// What the registrable domain of a name says, which is the same for all names below it.
@@ -151,7 +150,46 @@ struct OfZone {
     network: Option<Network>,
 }
 
+/// What the host part of a name says.
+struct Said {
+    sums: [i32; 2],
+    marks: Marks,
+    /// The words with the strongest learnt weights for [dynamic, static-generic, mailserver].
+    strongest: [Option<(u8, u8)>; 3],
+}
+
+/// Who reads the parts of names, and may remember them.
+trait Reader {
+    fn of_zone(&mut self, name: &Name) -> OfZone;
+    fn of_host(&mut self, name: &Name, seen: Seen<'_>) -> Said;
+}
+
+/// Reads each anew.
+struct Anew<'a>(&'a Classifier);
+
+impl Reader for Anew<'_> {
+    fn of_zone(&mut self, name: &Name) -> OfZone {
+        self.0.of_zone(name)
+    }
+
+    fn of_host(&mut self, name: &Name, seen: Seen<'_>) -> Said {
+        self.0.host_says(name, seen)
+    }
+}
+
 impl Classifier {
+    fn host_says(&self, name: &Name, seen: Seen<'_>) -> Said {
+        let mut facts = Facts::new();
+        facts.leave(seen.first);
+        let marks = features::read_host(name, &seen, &self.tables, &mut facts);
+        let sums = self.model.weigh([0; 2], facts.since(seen.first));
+        let mut strongest = Strongest::default();
+        for &word in facts.words() {
+            strongest.see(word, self.model.of_word(word));
+        }
+        Said { sums, marks, strongest: strongest.places }
+    }
+
     fn of_zone(&self, name: &Name) -> OfZone {
         let mut facts = Facts::new();
         let kinds = features::read_zone(name, &self.tables, &mut facts);

@@ -37,19 +37,18 @@ impl Name {
             return None;
         }
         let mut text = [0; NAME_MAX];
-        let mut before = b'.';
+        let (mut before, mut is_none, mut has_dot) = (b'.', false, false);
         for (to, &byte) in text.iter_mut().zip(bytes) {
             let byte = HOST[usize::from(byte)];
-            if byte == 0 || (byte == b'.' && before == b'.') {
-                return None;
-            }
+            is_none |= byte == 0 || (byte == b'.' && before == b'.');
+            has_dot |= byte == b'.';
             *to = byte;
             before = byte;
         }
-        let lower = &text[..bytes.len()];
-        if before == b'.' || !lower.contains(&b'.') {
+        if is_none || before == b'.' || !has_dot {
             return None;
         }
+        let lower = &text[..bytes.len()];
         let suffix = suffix::start(lower);
         let zone = lower[..suffix.saturating_sub(1)].iter().rposition(|&byte| byte == b'.').map_or(0, |dot| dot + 1);
         Some(Self { len: bytes.len(), text, zone, suffix })

@@ -1,9 +1,11 @@
-//! Many names, one after the other: those of one network come again and again.
+//! Many names, one after the other: those of one network come again and again, and are made alike.
 
 use std::net::IpAddr;
 
+use super::features::Seen;
 use super::name::Name;
-use super::{Classifier, OfZone, Verdict};
+use super::template::{self, SESSION_TEMPLATES, Template};
+use super::{Classifier, OfZone, Reader, Said, Verdict, judged};
 
 /// Registrable domains of which is remembered what they say.
 pub const SESSION_ZONES: usize = 4096;
@@ -11,10 +13,13 @@ pub const SESSION_ZONES: usize = 4096;
 /// Longer ones are read each time.
 const ZONE_LEN_MAX: usize = 47;
 
-/// Judges names as its classifier does, and remembers what their registrable domains say.
-pub struct Session<'a> {
+/// Judges names as its classifier does, and remembers what their registrable domains say, and their letters before those.
+pub struct Session<'a>(Memory<'a>);
+
+struct Memory<'a> {
     classifier: &'a Classifier,
-    known: Box<[Option<Known>]>,
+    zones: Box<[Option<Known>]>,
+    templates: Box<[Option<Template>]>,
 }
 
 /// A registrable domain, and what it says.
@@ -27,41 +32,62 @@ struct Known {
 
 impl<'a> Session<'a> {
     pub(super) fn new(classifier: &'a Classifier) -> Self {
-        Self { classifier, known: vec![None; SESSION_ZONES].into() }
+        let (zones, templates) = (vec![None; SESSION_ZONES].into(), vec![None; SESSION_TEMPLATES].into());
+        Self(Memory { classifier, zones, templates })
     }
 
     /// The class of the name that an address has, and why. An address that is not known may be none.
     pub fn classify(&mut self, address: Option<IpAddr>, name: &[u8]) -> Verdict {
-        let (classifier, known) = (self.classifier, &mut self.known);
-        classifier.judge(address, name, |name| of_zone(classifier, known, name), |_| false)
+        judged(address, name, &mut self.0, |_| false)
+    }
+}
+
+impl Reader for Memory<'_> {
+    fn of_zone(&mut self, name: &Name) -> OfZone {
+        of_zone(self.classifier, &mut self.zones, name)
+    }
+
+    fn of_host(&mut self, name: &Name, seen: Seen<'_>) -> Said {
+        template::host_says(self.classifier, &mut self.templates, name, seen)
     }
 }
 
 fn of_zone(classifier: &Classifier, known: &mut [Option<Known>], name: &Name) -> OfZone {
     let text = name.zone();
-    let place = &mut known[slot(text)];
-    if let Some(known) = place
-        && known.zone[..usize::from(known.len)] == *text
-    {
+    let slot = slot(text, SESSION_ZONES);
+    let is_it = |known: &&Known| known.zone[..usize::from(known.len)] == *text;
+    if let Some(known) = known[slot..slot + WAYS].iter().flatten().find(is_it) {
         return known.says;
     }
     let says = classifier.of_zone(name);
     let mut zone = [0; ZONE_LEN_MAX];
     if let Some(start) = zone.get_mut(..text.len()) {
         start.copy_from_slice(text);
-        *place = Some(Known { zone, len: text.len() as u8, says });
+        put(known, slot, Known { zone, len: text.len() as u8, says });
     }
     says
 }
 
-/// Two domains that meet in one slot cost each other time and nothing else, so that the hash needs no secret.
-fn slot(zone: &[u8]) -> usize {
-    let hash = zone.chunks(8).fold(zone.len() as u64, |hash, chunk| {
-        let mut eight = [0; 8];
-        eight[..chunk.len()].copy_from_slice(chunk);
-        (hash ^ u64::from_le_bytes(eight)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
-    });
-    (hash >> 20) as usize % SESSION_ZONES
+/// So many that meet are remembered beside each other.
+pub(super) const WAYS: usize = 2;
+
+/// Where a text's places begin among so many. Texts that meet cost each other time and nothing else, so that the hash needs
+/// no secret.
+pub(super) fn slot(text: &[u8], places: usize) -> usize {
+    let (eights, rest) = text.as_chunks();
+    let rest = rest.iter().fold(text.len() as u64, |rest, &byte| rest << 8 | u64::from(byte));
+    let hash = eights
+        .iter()
+        .map(|eight| u64::from_le_bytes(*eight))
+        .chain([rest])
+        .fold(0, |hash: u64, eight| (hash ^ eight).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29));
+    (hash >> 20) as usize % (places / WAYS) * WAYS
+}
+
+/// Remembers it first of those that meet there; the last one gives way.
+pub(super) fn put<T: Copy>(known: &mut [Option<T>], slot: usize, value: T) {
+    known.copy_within(slot..slot + WAYS - 1, slot + 1);
+    known[slot] = Some(value);
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ const SECOND: &[&str] = &[
 ];
 
 /// Countries under which one registers directly, whatever the label.
-const FLAT: &[&[u8]] =
+const FLAT: &[&[u8; 2]] =
     &[b"be", b"bg", b"ch", b"cz", b"de", b"dk", b"ee", b"eu", b"fi", b"ie", b"li", b"lu", b"nl", b"si", b"sk"];
 
 /// Regions under which single countries register: country, labels.
@@ -211,7 +211,8 @@ const REGIONS: &[(&str, &[&str])] = &[
 pub(super) fn start(name: &[u8]) -> usize {
     let Some(last) = name.iter().rposition(|&byte| byte == b'.') else { return 0 };
     let top = &name[last + 1..];
-    if top.len() != 2 || FLAT.contains(&top) {
+    let Ok(top) = <&[u8; 2]>::try_from(top) else { return last + 1 };
+    if FLAT.contains(&top) {
         return last + 1;
     }
     let second = name[..last].iter().rposition(|&byte| byte == b'.').map_or(0, |dot| dot + 1);
@@ -220,7 +221,7 @@ pub(super) fn start(name: &[u8]) -> usize {
     let is_suffix = label.len() <= 16
         && (SECOND.binary_search_by(|word| word.as_bytes().cmp(label)).is_ok()
             || REGIONS.iter().any(|(country, regions)| {
-                country.as_bytes() == top && regions.iter().any(|region| region.as_bytes() == label)
+                country.as_bytes() == top.as_slice() && regions.iter().any(|region| region.as_bytes() == label)
             }));
     if is_suffix { second } else { last + 1 }
 }

@@ -27,9 +27,10 @@ impl Mark {
         [Self::Dynamic, Self::Access, Self::Plain, Self::Fixed, Self::Hosting, Self::Mail, Self::Service];
 }
 
-impl fmt::Display for Mark {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
+impl Mark {
+    /// What it tells, in words.
+    pub const fn words(self) -> &'static str {
+        match self {
             Self::Dynamic => "changing addresses",
             Self::Access => "access line",
             Self::Plain => "generated names",
@@ -37,7 +38,13 @@ impl fmt::Display for Mark {
             Self::Hosting => "rented server",
             Self::Mail => "mail server",
             Self::Service => "named service",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.words())
     }
 }
 

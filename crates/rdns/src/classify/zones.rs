@@ -16,13 +16,20 @@ pub enum Network {
     Sender,
 }
 
-impl fmt::Display for Network {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
+impl Network {
+    /// What it is, in words.
+    pub const fn words(self) -> &'static str {
+        match self {
             Self::Access => "access network",
             Self::Hosting => "hoster",
             Self::Sender => "mail provider",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.words())
     }
 }
 
