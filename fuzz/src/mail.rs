@@ -7,8 +7,7 @@ use gates::policy::{Node, Refusal, Settings};
 use gates::session::Protocol;
 use gates::{Lists, Messages, milter, postfix};
 use rules::limits::{
-    Bucket, By, Cost, Limit, LimitEffect, LimitMode, Limiter, LoginTags, Outcome, Part, Rate, Sending, SendingDoor,
-    Unkept,
+    Bucket, By, Cost, Limit, LimitEffect, LimitMode, Limiter, Outcome, Part, Rate, Sending, SendingDoor, Unkept,
 };
 use rules::{Door, Question};
 
@@ -62,7 +61,6 @@ pub(crate) fn node() -> (Node, Settings) {
         mode: LimitMode::Strict,
         buckets: bucket.into_iter().collect(),
         effect: LimitEffect::Hold,
-        tags: LoginTags::Drop,
         except_logins: Box::default(),
         except_networks: Box::default(),
     };

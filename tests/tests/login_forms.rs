@@ -9,7 +9,7 @@ use ratter_tests::ratter::{Config, Node};
 #[test]
 fn a_login_is_blocked_by_whatever_name_it_comes() {
     let gate = free_port();
-    let forms = "[login]\ndefault-domain = \"example.org\"\ndrop-tags = true\n[[login.alias]]\nalias = \"info\"\n\
+    let forms = "[login]\ndefault-domain = \"example.org\"\n[[login.alias]]\nalias = \"info\"\n\
                  login = \"alice\"\n";
     let node = Node::start(&Config::new().with(&format!("{forms}[gate.line]\nlisten = [\"{gate}\"]")));
     let check = |login: &str| {

@@ -19,8 +19,7 @@ use gates::io::{Limits, Listener, Place, Server};
 use gates::policy::{Node, Refusal, Settings};
 use gates::postfix::Gate;
 use rules::limits::{
-    Bucket, By, Cost, Limit, LimitEffect, LimitMode, Limiter, LoginTags, Outcome, Part, Rate, Sending, SendingDoor,
-    Unkept,
+    Bucket, By, Cost, Limit, LimitEffect, LimitMode, Limiter, Outcome, Part, Rate, Sending, SendingDoor, Unkept,
 };
 use rules::{Door, Question};
 
@@ -77,7 +76,6 @@ fn per_user() -> Limit {
         mode: LimitMode::Strict,
         buckets: ["1000 / 1s", "100000 / 1h"].map(bucket).into(),
         effect: LimitEffect::Defer,
-        tags: LoginTags::Drop,
         except_logins: Box::default(),
         except_networks: Box::default(),
     }

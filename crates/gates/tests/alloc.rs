@@ -12,8 +12,7 @@ use gates::http::Http;
 use gates::session::Protocol;
 use gates::{Lists, policy, postfix};
 use rules::limits::{
-    Bucket, By, Cost, Limit, LimitEffect, LimitMode, Limiter, LoginTags, Outcome, Part, Rate, Sending, SendingDoor,
-    Unkept,
+    Bucket, By, Cost, Limit, LimitEffect, LimitMode, Limiter, Outcome, Part, Rate, Sending, SendingDoor, Unkept,
 };
 use rules::{Door, Question};
 
@@ -122,7 +121,6 @@ fn limited() -> Arc<Limited> {
         mode: LimitMode::Strict,
         buckets: ["1000 / 1s", "100000 / 1h"].map(bucket).into(),
         effect: LimitEffect::Defer,
-        tags: LoginTags::Drop,
         except_logins: Box::default(),
         except_networks: Box::default(),
     };

@@ -8,7 +8,7 @@ use base::CanonicalLogin;
 /// Most other names of logins.
 pub const ALIASES_MAX: usize = 100_000;
 
-/// How logins are made one. Without any of it a login is what the mail server says, in lower case.
+/// How logins are made one. Without any of it a login is what the mail server says, with ASCII letters in lower case.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Logins {
     /// The domain of a login that has none.
@@ -23,7 +23,8 @@ impl Logins {
     /// The form under which a login is counted, listed and shown. The form of a form is itself, unless an alias says
     /// otherwise: a name that stands for another one stands for no third.
     pub fn canonical<'a>(&self, raw: &'a str) -> Cow<'a, str> {
-        if self.default_domain.is_none() && !self.drops_tags && self.aliases.is_empty() {
+        let has_tag = self.drops_tags && raw.contains('+');
+        if self.default_domain.is_none() && !has_tag && self.aliases.is_empty() {
             return Cow::Borrowed(raw);
         }
         let Some(login) = CanonicalLogin::new(raw) else { return Cow::Borrowed(raw) };
@@ -66,6 +67,7 @@ mod tests {
             ("ALICE@Example.ORG", "ALICE@Example.ORG", "alice@example.org"),
             ("alice+shop", "alice+shop", "alice@example.org"),
             ("alice+a+b@example.net", "alice+a+b@example.net", "alice@example.net"),
+            ("alice@exa+mple.net", "alice@exa+mple.net", "alice@exa+mple.net"),
             ("+shop@example.net", "+shop@example.net", "+shop@example.net"),
             ("Info", "Info", "alice@example.org"),
             ("info+x@example.org", "info+x@example.org", "alice@example.org"),

@@ -2,9 +2,7 @@ use std::collections::HashMap;
 
 use base::Timestamp;
 use rules::accounts::{Accounts, Geo, Ladder, Sign, Step, Wanted};
-use rules::limits::{
-    Bucket, By, Cost, Limit, LimitEffect, LimitMode, Limiter, LoginTags, Outcome, Part, Rate, Sending, Unkept,
-};
+use rules::limits::{Bucket, By, Cost, Limit, LimitEffect, LimitMode, Limiter, Outcome, Part, Rate, Sending, Unkept};
 
 use crate::{Countries, Mail};
 
@@ -39,7 +37,6 @@ impl Server {
             mode: LimitMode::Strict,
             buckets: buckets.into(),
             effect: LimitEffect::Defer,
-            tags: LoginTags::Drop,
             except_logins: Box::default(),
             except_networks: Box::default(),
         };

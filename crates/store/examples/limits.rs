@@ -7,9 +7,7 @@
 use std::sync::Arc;
 
 use base::Timestamp;
-use rules::limits::{
-    Bucket, By, Cost, Ledger, Limit, LimitEffect, LimitMode, Limiter, LoginTags, Part, Rate, Sending, Unkept,
-};
+use rules::limits::{Bucket, By, Cost, Ledger, Limit, LimitEffect, LimitMode, Limiter, Part, Rate, Sending, Unkept};
 use store::ChargeLog;
 
 fn limit() -> Limit {
@@ -21,7 +19,6 @@ fn limit() -> Limit {
         mode: LimitMode::Strict,
         buckets: [bucket(10, "1 / 1min"), bucket(100, "30 / 60min")].into(),
         effect: LimitEffect::Defer,
-        tags: LoginTags::Drop,
         except_logins: Box::default(),
         except_networks: Box::default(),
     }

@@ -69,7 +69,7 @@ fn logins(section: &Section<'_>) -> Logins {
     let drops_tags = section.optional("drop-tags", &boolean());
     let mut logins = Logins {
         default_domain: default_domain.map(|domain| domain.to_ascii_lowercase().into()),
-        drops_tags: drops_tags.unwrap_or(false),
+        drops_tags: drops_tags.unwrap_or(true),
         aliases: HashMap::new(),
     };
     let name = || text("a login", LOGIN_BYTES_MAX);

@@ -1,8 +1,7 @@
 //! `[[limit]]`: how much may be sent. Not `[limits]`, which bounds memory and disk.
 
 use rules::limits::{
-    BUCKETS_MAX, Bucket, By, Cost, LIMITS_MAX, Limit, LimitEffect, LimitMode, LoginTags, Part, Rate, RateError,
-    read_count,
+    BUCKETS_MAX, Bucket, By, Cost, LIMITS_MAX, Limit, LimitEffect, LimitMode, Part, Rate, RateError, read_count,
 };
 use toml::de::DeValue;
 
@@ -36,7 +35,6 @@ fn one(section: &Section<'_>) -> Option<Limit> {
     let cost = section.optional("cost", &word(Cost::NAMES));
     let mode = section.optional("mode", &word(LimitMode::NAMES));
     let over = section.optional("over", &word(LimitEffect::NAMES));
-    let tags = section.optional("login-tags", &word(LoginTags::NAMES));
     let except = section.each("except", &never_form());
     let buckets: Vec<Option<Bucket>> = section.tables("buckets", bucket);
 
@@ -46,12 +44,6 @@ fn one(section: &Section<'_>) -> Option<Limit> {
     }
     if buckets.len() > BUCKETS_MAX {
         section.desk.report(section.wrong("buckets", format!("more than {BUCKETS_MAX} buckets of one limit")));
-    }
-    if let (Some(by), Some(_)) = (by, tags)
-        && ![Some(by.first), by.second].contains(&Some(Part::Login))
-    {
-        let fault = Fault::error(section.key_place("login-tags"), "`login-tags` has no effect");
-        section.desk.report(fault.label("the limit is not by login"));
     }
     let (mut except_logins, mut except_networks) = (Vec::new(), Vec::new());
     for entry in except {
@@ -67,7 +59,6 @@ fn one(section: &Section<'_>) -> Option<Limit> {
         mode: mode.unwrap_or(LimitMode::Strict),
         buckets: buckets.into_iter().collect::<Option<Vec<_>>>().filter(|buckets| !buckets.is_empty())?.into(),
         effect: over.unwrap_or(LimitEffect::Defer),
-        tags: tags.unwrap_or(LoginTags::Drop),
         except_logins: except_logins.into(),
         except_networks: except_networks.into(),
     })

@@ -38,6 +38,6 @@ pub use limiter::{Exceeded, Fill, Limiter, Outcome};
 pub use rate::{Rate, RateError, read_count};
 pub use reservations::{RESERVATION_LIFE, RESERVATIONS_MAX};
 pub use retries::{RETRIED_WITHIN, RETRIES_MAX, Retries};
-pub use settings::{BUCKETS_MAX, By, Cost, LIMITS_MAX, Limit, LimitEffect, LimitId, LimitMode, LoginTags, Part};
+pub use settings::{BUCKETS_MAX, By, Cost, LIMITS_MAX, Limit, LimitEffect, LimitId, LimitMode, Part};
 pub use state::WORDS_MAX as CHARGE_WORDS_MAX;
 pub use subject::Sending;

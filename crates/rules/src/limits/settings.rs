@@ -29,8 +29,6 @@ pub struct Limit {
     pub buckets: Box<[Bucket]>,
     /// What happens to what does not fit.
     pub effect: LimitEffect,
-    /// Whether `alice+news` is `alice`.
-    pub tags: LoginTags,
     /// Logins, in canonical form, that the limit is not about.
     pub except_logins: Box<[Box<str>]>,
     /// Networks that the limit is not about.
@@ -127,18 +125,4 @@ impl LimitEffect {
             Self::Refuse => "refuse",
         }
     }
-}
-
-/// What becomes of `+tag` in a login.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum LoginTags {
-    /// `alice+news@example.org` is `alice@example.org`.
-    Drop,
-    /// They are two.
-    Keep,
-}
-
-impl LoginTags {
-    /// The choices with their names in configuration.
-    pub const NAMES: [(&'static str, Self); 2] = [("drop", Self::Drop), ("keep", Self::Keep)];
 }

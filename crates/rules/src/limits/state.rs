@@ -230,7 +230,7 @@ impl Limit {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::limits::{Bucket, By, Cost, LimitEffect, LoginTags, Part, Rate};
+    use crate::limits::{Bucket, By, Cost, LimitEffect, Part, Rate};
 
     /// A strict limit by login, from texts such as `10 at 1 / 1min`.
     pub(crate) fn strict(buckets: &str) -> Limit {
@@ -245,7 +245,6 @@ pub(crate) mod tests {
             mode: LimitMode::Strict,
             buckets: buckets.split(", ").map(bucket).collect(),
             effect: LimitEffect::Defer,
-            tags: LoginTags::Drop,
             except_logins: Box::default(),
             except_networks: Box::default(),
         }

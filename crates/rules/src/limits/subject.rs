@@ -3,7 +3,7 @@
 use base::limits::LOGIN_BYTES_MAX;
 use base::{Address, CanonicalLogin, Network};
 
-use super::settings::{By, Limit, LoginTags, Part};
+use super::settings::{By, Limit, Part};
 use crate::{Key, Keys};
 
 /// What a gate knows of a message that is being sent. It borrows from the request.
@@ -18,7 +18,7 @@ pub struct Sending<'a> {
     pub to: &'a [&'a str],
     /// How large the client says that the message is, in bytes; zero if it does not.
     pub size: u64,
-    /// The authenticated login, as the client gave it.
+    /// The authenticated login; whose forms are one is decided before ([`crate::Logins`]).
     pub login: Option<&'a str>,
     /// The client's address.
     pub address: Option<Address>,
@@ -50,9 +50,8 @@ impl<'a> Sender<'a> {
 
     /// The subject of `limit`; none if the limit is not about this message.
     pub(crate) fn key(&self, keys: &Keys, limit: &Limit) -> Option<Key> {
-        let login = self.login.as_ref().map(|login| bare(login, limit.tags));
         let is_excepted =
-            login.as_ref().is_some_and(|login| limit.except_logins.iter().any(|other| **other == *login.as_str()))
+            self.login.as_ref().is_some_and(|login| limit.except_logins.iter().any(|other| **other == *login.as_str()))
                 || self
                     .sending
                     .address
@@ -61,7 +60,7 @@ impl<'a> Sender<'a> {
             return None;
         }
         let By { first, second } = limit.by;
-        let login = login.as_ref().map(CanonicalLogin::as_str);
+        let login = self.login.as_ref().map(CanonicalLogin::as_str);
         let one = self.part(keys, first, login)?;
         match second {
             None => Some(one),
@@ -87,44 +86,6 @@ impl<'a> Sender<'a> {
                 lower[..length].make_ascii_lowercase();
                 (length > 0).then(|| keys.domain(&lower[..length]))
             }
-        }
-    }
-}
-
-/// The login without its tag, if tags are dropped. A `+` at the beginning is that of a telephone number.
-fn bare(login: &CanonicalLogin, tags: LoginTags) -> CanonicalLogin {
-    let text = login.as_str();
-    let (local, domain) = text.split_at(text.find('@').unwrap_or(text.len()));
-    match (tags, local.find('+')) {
-        (LoginTags::Drop, Some(start)) if start > 0 => {
-            let mut bytes = [0_u8; LOGIN_BYTES_MAX];
-            let length = start + domain.len();
-            bytes[..start].copy_from_slice(&local.as_bytes()[..start]);
-            bytes[start..length].copy_from_slice(domain.as_bytes());
-            core::str::from_utf8(&bytes[..length]).ok().and_then(CanonicalLogin::new).unwrap_or(*login)
-        }
-        _ => *login,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tags_are_dropped_or_kept() {
-        let cases = [
-            ("alice+news@example.org", "alice@example.org"),
-            ("alice+a+b@example.org", "alice@example.org"),
-            ("alice+news", "alice"),
-            ("alice@example.org", "alice@example.org"),
-            ("+49170@example.org", "+49170@example.org"),
-            ("alice@exa+mple.org", "alice@exa+mple.org"),
-        ];
-        for (login, wanted) in cases {
-            let login = CanonicalLogin::new(login).unwrap();
-            assert_eq!(bare(&login, LoginTags::Drop).as_str(), wanted);
-            assert_eq!(bare(&login, LoginTags::Keep), login);
         }
     }
 }

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use base::Timestamp;
 use rules::limits::{
-    Bucket, By, Cost, Limit, LimitEffect, LimitMode, Limiter, LoginTags, Outcome, Part, RESERVATION_LIFE, Rate,
-    Sending, Unkept,
+    Bucket, By, Cost, Limit, LimitEffect, LimitMode, Limiter, Outcome, Part, RESERVATION_LIFE, Rate, Sending, Unkept,
 };
 
 /// Random numbers that are the same in every run: xorshift64*.
@@ -34,7 +33,6 @@ pub(crate) fn limit(name: &str, by: Part, cost: Cost, buckets: &[(u64, &str)]) -
         mode: LimitMode::Strict,
         buckets: buckets.iter().map(bucket).collect(),
         effect: LimitEffect::Defer,
-        tags: LoginTags::Drop,
         except_logins: Box::default(),
         except_networks: Box::default(),
     }

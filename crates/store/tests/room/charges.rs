@@ -6,9 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use base::Timestamp;
-use rules::limits::{
-    Bucket, By, Cost, Limit, LimitEffect, LimitMode, Limiter, LoginTags, Outcome, Part, Rate, Sending,
-};
+use rules::limits::{Bucket, By, Cost, Limit, LimitEffect, LimitMode, Limiter, Outcome, Part, Rate, Sending};
 use store::ChargeLog;
 
 /// Names the state directory for the process that is to be killed.
@@ -30,7 +28,6 @@ fn limiter(log: &Arc<ChargeLog>) -> Limiter {
         mode: LimitMode::Strict,
         buckets: [bucket(BURST), bucket(BURST / 2)].into(),
         effect: LimitEffect::Defer,
-        tags: LoginTags::Drop,
         except_logins: Box::default(),
         except_networks: Box::default(),
     };
