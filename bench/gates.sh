@@ -1,7 +1,7 @@
 #!/bin/sh
 # The gates beside their peers, in one run, for docs/performance.md: Postfix' policy gate (requests a second and CPU per request
-# on 1 and on 50 connections, with two limits on each login), the milter (messages a second), `allow` beside nginx with a
-# constant answer, and the start of ratter-checkpassword.
+# on 1 and on 50 connections, with two limits on each login, and the same without the node around them), the milter (messages a
+# second), `allow` beside nginx with a constant answer, and the start of ratter-checkpassword.
 #
 #   RATTER_SHARED=/path bench/gates.sh [SECONDS]
 #
@@ -22,6 +22,7 @@ trap 'exit 1' HUP INT TERM
 
 [ -x "${RATTER:-$target/release/ratter}" ] || cargo build --manifest-path "$root/Cargo.toml" --release --locked --package ratter
 ratter=${RATTER:-$target/release/ratter}
+cargo build --manifest-path "$root/Cargo.toml" --release --locked --quiet --package ratter-gates --all-features --examples
 cp -r "$RATTER_SHARED/bench/policyblast" "$work/policyblast"
 chmod -R u+w "$work/policyblast"
 (cd "$work/policyblast" && CARGO_TARGET_DIR=$work/blast cargo build --release --quiet)
@@ -78,6 +79,12 @@ ready 10998
 measure "policyecho (ceiling)" "$echo_pid" 127.0.0.1:10999
 measure "ratter, two buckets" "$ratter_pid" 127.0.0.1:10998
 measure "policyecho (again)" "$echo_pid" 127.0.0.1:10999
+# The same gate and limits without the node around them.
+"$target/release/examples/policy_alone" 127.0.0.1:10991 >"$work/alone.log" 2>&1 &
+pids="$pids $!"
+alone_pid=$!
+ready 10991
+measure "gate and limits alone" "$alone_pid" 127.0.0.1:10991
 
 if command -v postfwd >/dev/null 2>&1 || [ -x /usr/sbin/postfwd ]; then
     cat >"$work/postfwd.cf" <<RULES
@@ -126,7 +133,6 @@ else
 fi
 
 echo; echo "== milter: two recipients, ten headers, two limits"
-cargo build --manifest-path "$root/Cargo.toml" --release --locked --quiet --package ratter-gates --all-features --examples
 for connections in 1 50; do
     "$target/release/examples/milter_messages" 127.0.0.1:10995 "$ratter_pid" "$connections" "$seconds"
 done

@@ -10,7 +10,7 @@ trap 'ip netns del "$name"; rm -f "$file"' EXIT
 ip netns exec "$name" target/release/examples/kernel_sets "${1:-996000}"
 file=$(mktemp)
 {
-    echo 'table inet peer { set s { type ipv4_addr; flags timeout; } }'
+    printf 'table inet peer {\n set s {\n  type ipv4_addr\n  flags timeout\n }\n}\n'
     awk 'BEGIN { printf "add element inet peer s { "; for (n = 0; n < 100000; n++) printf "11.%d.%d.%d timeout 1h, ", n / 65536, n / 256 % 256, n % 256; print "12.0.0.1 }" }'
 } >"$file"
 echo "nft -f with 100000 of them:"

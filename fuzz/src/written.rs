@@ -70,7 +70,7 @@ pub(crate) fn targets() -> Vec<Target> {
         Target::new("fail2ban-filter", vec![filter], |input| {
             let text = String::from_utf8_lossy(input);
             let mut read = |path: &str| (path == "x.conf").then(|| text.clone().into_owned());
-            drop(import::fail2ban("x.conf", EventKind::LoginFailed, &mut read));
+            drop(import::fail2ban("x.conf", None, &mut read));
         }),
     ]
 }

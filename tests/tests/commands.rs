@@ -54,6 +54,12 @@ fn wrong_command_lines_end_with_2() {
 }
 
 #[test]
+fn help_says_that_a_subject_wants_a_reason() {
+    let said = run(Command::new(binary()).args(["list", "--help"])).with_code(0);
+    assert!(said.out.contains("ratter list SUBJECT --reason TEXT [OPTIONS]"), "{said:?}");
+}
+
+#[test]
 fn nothing_found_is_3() {
     let node = Node::start(&Config::new());
     for command in [&["why", GUESSER][..], &["why", "nobody"], &["unlist", GUESSER], &["unlist", "login:nobody"]] {

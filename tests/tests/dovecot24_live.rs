@@ -49,7 +49,20 @@ impl Dovecot {
         std::fs::create_dir(place.join("mail")).expect("a new folder");
         chown(place.join("mail"), Some(MAIL), Some(MAIL)).expect("root gives files away");
         std::fs::copy(helper("ratter-postlogin"), place.join("ratter-postlogin")).expect("a copy");
-        let fixed = ["setup", "dovecot", "--syntax", "2.4", "--folder", &folder, "--helpers", &folder, "--write"];
+        // The machine may be busy: who is refused shall not depend on that.
+        let fixed = [
+            "setup",
+            "dovecot",
+            "--syntax",
+            "2.4",
+            "--folder",
+            &folder,
+            "--helpers",
+            &folder,
+            "--wait",
+            "5s",
+            "--write",
+        ];
         node.cli(&[&fixed, arguments].concat()).with_code(0);
         if is_alone {
             std::fs::remove_file(place.join("ratter-secrets.conf.ext")).expect("setup wrote it");

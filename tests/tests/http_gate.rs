@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::process::Command;
 
+use ratter_tests::http::Connection;
 use ratter_tests::place::free_port;
 use ratter_tests::process::run;
 use ratter_tests::ratter::{Config, Node};
@@ -58,6 +59,20 @@ fn whoever_has_no_key_is_told_nothing() {
     assert!(curl(gate, &[], check).contains("Unauthorized"));
     assert!(curl(gate, &["-H", "X-API-Key: other"], check).contains("Unauthorized"));
     assert_eq!(curl(gate, &["-H", "X-API-Key: sesame"], check), "0");
+}
+
+#[test]
+fn a_page_in_a_browser_may_look_and_reports_nobody() {
+    let (node, gate) = node("");
+    let mut browser = Connection::tcp(gate).expect("it listens");
+    for origin in ["Origin: http://evil.example\r\n", "Sec-Fetch-Mode: no-cors\r\n"] {
+        for _ in 0..6 {
+            let path = "/v1/report?address=198.51.100.9&login=alice&result=failed";
+            assert_eq!(browser.post(path, origin, "").expect("an answer").status, 401);
+        }
+    }
+    assert!(node.all_listings().is_empty());
+    assert_eq!(curl(gate, &["-H", "Sec-Fetch-Mode: navigate"], "/v1/check?address=198.51.100.9&format=text"), "0");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Whatever is imported and listed, by whichever road: who is protected stands in no answer, transfer, feed, export or
-//! map, of the lists made here, and nobody is told of him out of files and zones of others.
+//! map, of the lists made here, and nobody is told of him out of files and zones of others, mirrored ones among them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
@@ -7,8 +7,9 @@ use std::process::Command;
 
 use console::api::NewKey;
 use ratter_tests::dns::entry;
+use ratter_tests::lines::{Log, failed};
 use ratter_tests::place::{Place, free_port};
-use ratter_tests::process::{run, text_of, write};
+use ratter_tests::process::{Process, run, text_of, write};
 use ratter_tests::ratter::{Config, Node, ORIGIN};
 use ratter_tests::secondary::{Secondary, transfer};
 use ratter_tests::wait;
@@ -80,11 +81,39 @@ impl Dice {
     }
 }
 
+/// Who guesses at five logins: two whom the never-list protects, one of the allow file, one who is protected later, and one
+/// whom nobody protects.
+const GUESSERS: [&str; 5] = ["20.1.2.9", "2a0a:1::9", "20.2.3.4", "20.3.0.9", "20.9.7.7"];
+
+/// Writes how each of them guesses.
+fn guess(log: &mut Log) {
+    for address in GUESSERS {
+        for login in 0..5 {
+            log.line(&failed(address, &format!("user{login}"), 1));
+        }
+    }
+}
+
+/// A zone of somebody else's, on a server of his.
+const MIRRORED: &str = "mirrored.example.org";
+
+fn primary(place: &Place, server: Secondary) -> Process {
+    let folder = place.join("primary");
+    std::fs::create_dir(&folder).expect("a new folder");
+    let entries = ["20.1.2.3", "20.2.3.4", "20.9.9.9", "10.1.1.1"].map(|address| {
+        let labels = address.rsplit('.').collect::<Vec<_>>().join(".");
+        format!("{labels} 300 IN A 127.0.0.2\n")
+    });
+    let head = "@ 300 IN SOA ns.example.org. root.example.org. 1 600 300 86400 60\n@ 300 IN NS ns.example.org.\n";
+    write(&folder.join(format!("{MIRRORED}.zone")), &format!("$ORIGIN {MIRRORED}.\n{head}{}", entries.concat()));
+    server.start(&folder, free_port(), &[MIRRORED])
+}
+
 /// The beginning of a zone of files.
 const HEAD: &str =
     "$SOA 300 ns.example.org. root.example.org. 1 600 300 86400 60\n$NS 300 ns.example.org.\n:127.0.0.2:listed\n";
 
-fn config(place: &Place, feed: &str, secondary: &Secondary) -> Config {
+fn config(place: &Place, feed: &str, secondary: Secondary, primary: Secondary) -> Config {
     let file = |name: &str| place.join(name).display().to_string();
     write(&place.join("allow"), ALLOWED);
     // Zones of files: one of our own name, and one beside the lists of the book.
@@ -103,7 +132,13 @@ fn config(place: &Place, feed: &str, secondary: &Secondary) -> Config {
         .never("2a0a:1::/32")
         .node(&format!("allow-files = [\"{}\"]", file("allow")))
         .dnsbl("unfiltered = [\"allowed.example.org\"]")
+        .follow(&place.join("mail.log"))
         .with(&secondary.sections(&place.join("tsig")))
+        .with(&format!(
+            "[[dnsbl.mirror]]\nzone = \"{MIRRORED}\"\nprimaries = [\"{}\"]\nkeys = \"{}\"\nkey = \"mirror\"\n",
+            primary.address(),
+            file("tsig")
+        ))
         .with(&format!(
             "[publish]\nchange = 100\nfloor = 1000000\n[feed]\nlisten = [\"{feed}\"]\n\
              [dnsbl.static]\nzones = [\"foreign.example.org:ip4set:{}\", \"allowed.example.org:ip4set:{}\"]\n{map}{}",
@@ -163,11 +198,16 @@ fn leaks(published: &[(String, Vec<Span>)], protected: &[&str]) -> Vec<String> {
 #[test]
 fn who_is_protected_is_published_by_no_road() {
     let (place, secondary, feed) = (Place::new("never"), Secondary::new(), free_port().to_string());
-    let mut node = Node::start(&config(&place, &feed, &secondary));
+    let others = Secondary::new();
+    let _primary = primary(&place, others);
+    let mut log = Log::open(&place.join("mail.log"));
+    let mut node = Node::start(&config(&place, &feed, secondary, others));
     let key = node.json::<NewKey>(&["key", "new", "taker", "--owner", "somebody", "--zone", "auth"]).key;
     let mut dice = Dice(20_261_121);
     for round in 0..3 {
         // By an import, by a person, and by rules.
+        guess(&mut log);
+        node.wait_listed("20.9.7.7", "auth");
         let list: String = (0..300).map(|_| dice.network() + "\n").collect();
         let path = place.join(&format!("import{round}"));
         write(&path, &list);
@@ -215,4 +255,15 @@ fn who_is_protected_is_published_by_no_road() {
         assert!(asked(address, "foreign.example.org").is_empty(), "{address}");
     }
     assert_eq!(asked("20.1.2.3", "allowed.example.org"), ["127.0.0.2"]);
+    // The same of a zone that is taken from another server.
+    wait::until_true("the mirrored zone", || asked("20.9.9.9", MIRRORED) == ["127.0.0.2"]);
+    assert_eq!(asked("10.1.1.1", MIRRORED), ["127.0.0.2"], "its maker's affair");
+    for address in ["20.1.2.3", "20.2.3.4"] {
+        assert!(asked(address, MIRRORED).is_empty(), "{address}");
+    }
+    // What rules made: blocks here, for him of the allow file, and a listing for whom nobody protects.
+    let blocked = node.listed("blocked");
+    let is_blocked = |address: &&str| blocked.contains(*address) || blocked.contains(&format!("{address}/64"));
+    assert_eq!(GUESSERS.iter().filter(|address| is_blocked(address)).count(), 3, "{blocked:?}");
+    assert_eq!(node.listing("20.9.7.7", "auth").expect("it guessed").maker, "rule many-logins");
 }

@@ -74,7 +74,20 @@ fn nginx_refuses_whom_ratter_refuses_and_passes_the_others_to_dovecot() {
     let file_text = file.to_str().expect("plain letters");
     let (http_file, front) = (place.join("ratter-http.conf").display().to_string(), free_port().to_string());
     let imap = listen.to_string();
-    let setup = ["setup", "nginx", "--file", file_text, "--http-file", &http_file, "--front", &front, "--imap", &imap];
+    let setup = [
+        "setup",
+        "nginx",
+        "--file",
+        file_text,
+        "--http-file",
+        &http_file,
+        "--front",
+        &front,
+        "--imap",
+        &imap,
+        "--wait",
+        "5s",
+    ];
     node.cli(&[&setup[..], &["--write"]].concat()).with_code(0);
     let _nginx = nginx(&place, listen, &file);
 
@@ -114,8 +127,20 @@ fn a_guarded_login_is_held_and_then_refused() {
     let file = place.join("ratter-mail.conf");
     let file_text = file.to_str().expect("plain letters");
     let (http_file, front) = (place.join("ratter-http.conf").display().to_string(), free_port().to_string());
-    node.cli(&["setup", "nginx", "--file", file_text, "--http-file", &http_file, "--front", &front, "--write"])
-        .with_code(0);
+    node.cli(&[
+        "setup",
+        "nginx",
+        "--file",
+        file_text,
+        "--http-file",
+        &http_file,
+        "--front",
+        &front,
+        "--wait",
+        "5s",
+        "--write",
+    ])
+    .with_code(0);
     let _nginx = nginx(&place, listen, &file);
     let mut http = ratter_tests::http::Connection::tcp(gate).expect("the gate listens");
     for guess in 0..3 {

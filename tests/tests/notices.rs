@@ -56,6 +56,10 @@ fn mail_comes_at_once_then_in_a_digest_and_survives_a_crash() {
     list(&node, "login:alice");
     list(&node, "login:carol");
     assert_eq!(sink.wait_for(3).len(), 3);
+    let shown = || node.cli(&["status"]).with_code(0).out;
+    wait::until_true("what waits for the digest is shown", || {
+        shown().lines().any(|line| line.contains("admin mail") && line.contains(" held back"))
+    });
     node.kill();
     node.start_again();
     // After the start nothing of what was told is told again, and what waited is told.

@@ -15,7 +15,7 @@ impl Service {
     /// The password database is whether the remote user is called `knows-it`, because no test changes the system's own.
     fn new(name: &str, gate: &str) -> Self {
         let helper = helper("ratter-pam");
-        let ask = format!("pam_exec.so quiet {}", helper.display());
+        let ask = format!("pam_exec.so quiet {} --wait 5s", helper.display());
         let text = format!(
             "auth requisite {ask} {gate}\nauth [success=1 default=ignore] pam_succeed_if.so quiet ruser = knows-it\n\
              auth requisite {ask} --failed {gate}\nauth required pam_permit.so\naccount required {ask} {gate}\n"

@@ -68,7 +68,7 @@ fn setup_puts_the_checks_before_the_admins_own_and_the_probe_proves_them() {
     let shown = node.cli(&setup).with_code(0);
     assert!(shown.out.contains("default_action=DUNNO"), "{shown:?}");
     node.cli(&[&setup[..], &["--write"]].concat()).with_code(0);
-    let ask = format!("check_policy_service {{ inet:{policy}, default_action=DUNNO, timeout=2s }}");
+    let ask = format!("check_policy_service {{ inet:{policy}, default_action=DUNNO, timeout=1s }}");
     let value = |name| postfix.setting(name);
     assert_eq!(value("smtpd_recipient_restrictions"), format!("{ask}, reject_non_fqdn_sender, reject_unlisted_sender"));
     assert_eq!(value("smtpd_end_of_data_restrictions"), ask);

@@ -45,7 +45,9 @@ fn write_setup(node: &Node, place: &Place, arguments: &[&str]) {
         fs::copy(helper(name), place.join(name)).expect("a copy");
     }
     let folder = place.path().to_str().expect("plain letters");
-    let fixed = ["setup", "dovecot", "--syntax", "2.3", "--folder", folder, "--helpers", folder, "--write"];
+    // The machine may be busy: who is refused shall not depend on that.
+    let fixed =
+        ["setup", "dovecot", "--syntax", "2.3", "--folder", folder, "--helpers", folder, "--wait", "5s", "--write"];
     let said = node.cli(&[&fixed, arguments].concat()).with_code(0);
     assert!(said.out.contains("99-ratter.conf: written"), "{said:?}");
 }
@@ -60,13 +62,13 @@ fn dovecot_with_helpers_alone(place: Place) -> Dovecot {
 fn the_probe_proves_what_was_written() {
     let (node, place) = (node(), place());
     let folder = place.path().to_str().expect("plain letters").to_owned();
-    let probe = ["setup", "dovecot", "--syntax", "2.3", "--folder", &folder, "--probe"];
+    let probe = ["setup", "dovecot", "--syntax", "2.3", "--folder", &folder, "--wait", "5s", "--probe"];
     let mut dovecot = Dovecot::start_in(place, &Setup::alone().with("!include_try conf.d/*.conf"));
 
     let before = node.cli(&probe).with_code(1);
     assert!(before.err.contains("without telling Ratter"), "{before:?}");
 
-    let install = [&probe[..6], &["--write"]].concat();
+    let install = [&probe[..8], &["--write"]].concat();
     node.cli(&install).with_code(0);
     let secrets = Path::new(&folder).join("ratter-secrets.conf.ext");
     assert_eq!(fs::metadata(&secrets).expect("it was written").permissions().mode() & 0o777, 0o600);

@@ -1,5 +1,7 @@
 //! Ten messages that were too much: the address is on the permanent list, and so in the maps, until a person lifts it.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 
 use ratter_tests::http::Connection;
@@ -176,6 +178,35 @@ fn where_others_send_too_the_login_is_blocked_and_the_address_is_not() {
 }
 
 #[test]
+fn rspamds_exports_want_the_password_and_never_come_from_a_browser() {
+    let exports = free_port();
+    let sensor = format!("[sensor.rspamd]\nlisten = \"{exports}\"\npassword = \"se same\"\n");
+    let node = Node::start(&Config::new().with(&sensor));
+    let mut rspamd = Connection::tcp(exports).expect("it listens");
+    let mut post = |header: &str, message: u32| {
+        let symbol = "[{\"name\": \"RATELIMITED\"}]";
+        let body = format!(
+            "{{\"action\": \"soft reject\", \"ip\": \"{THIEF}\", \"user\": \"alice\", \"message_id\": \"message{message}@example.org\", \"symbols\": {symbol}}}"
+        );
+        rspamd.post("/", header, &body).expect("an answer").status
+    };
+    // `user:se same` as Basic credentials, and with another password.
+    let (right, wrong) = ("Authorization: Basic dXNlcjpzZSBzYW1l\r\n", "Authorization: Basic dXNlcjpzZXNhbWU=\r\n");
+    assert_eq!((post("", 1), post(wrong, 2)), (401, 401));
+    for browser in ["Origin: https://evil.example\r\n", "Origin: null\r\n", "Sec-Fetch-Mode: no-cors\r\n"] {
+        assert_eq!(post(&format!("{right}{browser}"), 3), 403, "{browser}");
+    }
+    for message in 10..20 {
+        assert!(node.listing(THIEF, "blocked").is_none(), "before message {message}");
+        assert_eq!(post(right, message), 200);
+    }
+    node.wait_listed(THIEF, "blocked");
+    let gates = node.quick_status().gates;
+    let gate = gates.iter().find(|gate| gate.name == "rspamd").expect("it is shown");
+    assert_eq!((gate.asked, gate.reported, gate.malformed), (10, 10, 5));
+}
+
+#[test]
 fn rspamds_exporter_tells_of_limits_and_injected_text_of_nobody() {
     let (place, redis, exports) = (Place::new("rspamd"), Redis::start(), free_port());
     let node = Node::start(&Config::new().with(&format!("[sensor.rspamd]\nlisten = \"{exports}\"\n")));
@@ -202,4 +233,63 @@ fn rspamds_exporter_tells_of_limits_and_injected_text_of_nobody() {
     let gates = node.quick_status().gates;
     let gate = gates.iter().find(|gate| gate.name == "rspamd").expect("it is shown");
     assert!(gate.asked >= 13 && gate.reported >= 10 && gate.malformed == 0, "{gate:?}");
+}
+
+/// A connection of a mail server to the policy gate.
+struct Policy(BufReader<TcpStream>);
+
+impl Policy {
+    fn open(gate: SocketAddr) -> Self {
+        Self(BufReader::new(TcpStream::connect(gate).expect("the gate listens")))
+    }
+
+    /// The gate's answer about a message of alice, with one recipient, from that address.
+    fn ask(&mut self, state: &str, message: &str, address: &str) -> String {
+        let request = format!(
+            "request=smtpd_access_policy\nprotocol_state={state}\ninstance={message}\nclient_address={address}\n\
+             sasl_username=alice@example.org\nsender=alice@example.org\nrecipient={message}@example.net\nsize=9\n\n"
+        );
+        self.0.get_mut().write_all(request.as_bytes()).expect("the gate reads");
+        let mut answer = String::new();
+        while !answer.ends_with("\n\n") {
+            assert_ne!(self.0.read_line(&mut answer).expect("the gate answers"), 0, "{answer}");
+        }
+        answer.trim_end().to_owned()
+    }
+}
+
+#[test]
+fn messages_within_the_limit_are_taken_though_those_beyond_it_have_the_address_blocked_meanwhile() {
+    let gate = free_port();
+    let node = Node::start(&Config::new().with(&format!("[gate.postfix]\nlisten = [\"{gate}\"]\n{LIMIT}")));
+    let mut within: Vec<Policy> = (0..3).map(|_| Policy::open(gate)).collect();
+    for (number, policy) in within.iter_mut().enumerate() {
+        assert_eq!(policy.ask("RCPT", &format!("in{number}"), THIEF), "action=DUNNO");
+    }
+    let mut beyond = Policy::open(gate);
+    for number in 0..10 {
+        let answer = beyond.ask("RCPT", &format!("beyond{number}"), THIEF);
+        assert!(answer.contains("Sending limit reached"), "{number}: {answer}");
+    }
+    wait::until_true("the address is blocked", || !node.listed("blocked").is_empty());
+    assert!(beyond.ask("RCPT", "next", THIEF).contains("blocked"));
+    for (number, policy) in within.iter_mut().enumerate() {
+        assert_eq!(policy.ask("END-OF-MESSAGE", &format!("in{number}"), THIEF), "action=DUNNO");
+    }
+}
+
+#[test]
+fn a_limit_that_only_notes_leads_to_no_block() {
+    let gate = free_port();
+    let limit = LIMIT.to_owned() + "over = \"note\"\n";
+    let node = Node::start(&Config::new().with(&format!("[gate.postfix]\nlisten = [\"{gate}\"]\n{limit}")));
+    let mut policy = Policy::open(gate);
+    for number in 0..30 {
+        for state in ["RCPT", "END-OF-MESSAGE"] {
+            assert_eq!(policy.ask(state, &format!("m{number}"), THIEF), "action=DUNNO");
+        }
+    }
+    assert!(node.all_listings().is_empty(), "{:?}", node.all_listings());
+    let told = node.cli(&["why", "login:alice@example.org"]).out;
+    assert!(told.contains("limit per-user: 3 of 3"), "{told}");
 }

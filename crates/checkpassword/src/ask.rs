@@ -3,10 +3,8 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::time::{Duration, Instant};
-
-/// How long a login waits for the node in all.
-pub const PATIENCE: Duration = Duration::from_millis(200);
+use std::sync::mpsc;
+use std::time::Duration;
 
 /// Longest answer that is read; the gate's are a few words.
 const ANSWER_BYTES_MAX: usize = 256;
@@ -28,9 +26,10 @@ pub enum Verdict {
 }
 
 /// Asks the gate at `place`: an address with a port, or the path of a unix socket. `verb` is the line's first word;
-/// names whose value is empty are not told.
-pub fn ask(place: &str, verb: &str, names: &[(&str, &[u8])]) -> Verdict {
-    answer(place, &line(verb, names)).map_or(Verdict::Pass, |answer| read(&answer))
+/// names whose value is empty are not told. After `patience` in all it is [`Verdict::Pass`]. How long a client is to be held
+/// is a number in the answer, which comes at once like any other.
+pub fn ask(place: &str, patience: Duration, verb: &str, names: &[(&str, &[u8])]) -> Verdict {
+    answer(place.to_owned(), line(verb, names), patience).map_or(Verdict::Pass, |answer| read(&answer))
 }
 
 fn line(verb: &str, names: &[(&str, &[u8])]) -> Vec<u8> {
@@ -50,35 +49,29 @@ fn line(verb: &str, names: &[(&str, &[u8])]) -> Vec<u8> {
     line
 }
 
-/// Of a node that listens with its queue full, or is frozen, nothing comes: then the time is over and there is none.
-fn answer(place: &str, line: &[u8]) -> Option<Vec<u8>> {
-    let end = Instant::now() + PATIENCE;
-    if let Ok(address) = place.parse::<SocketAddr>() {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
-        return exchange(stream, TcpStream::set_read_timeout, TcpStream::set_write_timeout, line, end);
-    }
-    let stream = UnixStream::connect(place).ok()?;
-    exchange(stream, UnixStream::set_read_timeout, UnixStream::set_write_timeout, line, end)
+/// The answer, if there is one within `patience`. A node that is frozen takes no connection once its queue is full, and then
+/// connecting to a unix socket has no end: so a thread of its own does all that may wait. It ends with the program, or when
+/// another takes its place.
+fn answer(place: String, line: Vec<u8>, patience: Duration) -> Option<Vec<u8>> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let exchange = move || sender.send(connect(&place, &line));
+    std::thread::Builder::new().spawn(exchange).ok()?;
+    receiver.recv_timeout(patience).ok()?
 }
 
-type SetTimeout<S> = fn(&S, Option<Duration>) -> std::io::Result<()>;
+fn connect(place: &str, line: &[u8]) -> Option<Vec<u8>> {
+    match place.parse::<SocketAddr>() {
+        Ok(address) => exchange(TcpStream::connect(address).ok()?, line),
+        Err(_) => exchange(UnixStream::connect(place).ok()?, line),
+    }
+}
 
-fn exchange<S: Read + Write>(
-    mut stream: S,
-    reads_for: SetTimeout<S>,
-    writes_for: SetTimeout<S>,
-    line: &[u8],
-    end: Instant,
-) -> Option<Vec<u8>> {
-    let left = || end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero());
-    writes_for(&stream, Some(left()?)).ok()?;
+fn exchange(mut stream: impl Read + Write, line: &[u8]) -> Option<Vec<u8>> {
     stream.write_all(line).ok()?;
     let mut answer = [0; ANSWER_BYTES_MAX];
     let mut length = 0;
     while !answer[..length].contains(&b'\n') {
-        reads_for(&stream, Some(left()?)).ok()?;
-        let read = stream.read(&mut answer[length..]).ok().filter(|read| *read > 0)?;
-        length += read;
+        length += stream.read(&mut answer[length..]).ok().filter(|read| *read > 0)?;
     }
     Some(answer[..length].to_vec())
 }
@@ -98,6 +91,8 @@ fn read(answer: &[u8]) -> Verdict {
 mod tests {
     use std::io::{BufRead as _, BufReader};
     use std::net::TcpListener;
+    use std::os::unix::net::UnixListener;
+    use std::path::Path;
 
     use super::*;
 
@@ -135,16 +130,17 @@ mod tests {
         }
     }
 
+    /// As long as a slow machine needs, and no test waits.
+    const LONG: Duration = Duration::from_mins(1);
+
     #[test]
-    fn a_node_that_is_away_or_silent_or_endless_lets_the_login_go_on() {
-        assert_eq!(ask("/nowhere/gate.sock", "check", &[]), Verdict::Pass);
-        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-        let place = silent.local_addr().unwrap().to_string();
-        assert_eq!(ask(&place, "check", &[]), Verdict::Pass);
+    fn a_node_that_is_away_or_endless_lets_the_login_go_on() {
+        assert_eq!(ask("/nowhere/gate.sock", LONG, "check", &[]), Verdict::Pass);
+        let node = TcpListener::bind("127.0.0.1:0").unwrap();
+        let place = node.local_addr().unwrap().to_string();
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                // One for the question above, which nobody answered.
-                for stream in silent.incoming().skip(1).take(2) {
+                for stream in node.incoming().take(2) {
                     let mut stream = stream.unwrap();
                     let mut line = String::new();
                     BufReader::new(&stream).read_line(&mut line).unwrap();
@@ -153,8 +149,40 @@ mod tests {
                     drop(stream.write_all(answer));
                 }
             });
-            assert_eq!(ask(&place, "check", &[("address", b"192.0.2.1")]), Verdict::Refuse);
-            assert_eq!(ask(&place, "check", &[("login", b"endless")]), Verdict::Pass);
+            assert_eq!(ask(&place, LONG, "check", &[("address", b"192.0.2.1")]), Verdict::Refuse);
+            assert_eq!(ask(&place, LONG, "check", &[("login", b"endless")]), Verdict::Pass);
         });
+    }
+
+    /// Each of these would wait for ever: the test ends because nobody waits for longer than he wanted.
+    #[test]
+    fn nobody_waits_longer_than_he_wanted() {
+        let wait = Duration::from_millis(20);
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        assert_eq!(ask(&silent.local_addr().unwrap().to_string(), wait, "check", &[]), Verdict::Pass);
+
+        let folder = std::env::temp_dir().join(format!("ratter-ask-{}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        let path = folder.join("gate.sock");
+        let full = UnixListener::bind(&path).unwrap();
+        // Whoever comes when its queue is full waits in `connect`, which has no time limit.
+        while ask_and_stay(&path) {}
+        assert_eq!(ask(path.to_str().unwrap(), wait, "check", &[]), Verdict::Pass);
+        drop(full);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    /// Takes a place in the queue for good; whether there was one.
+    fn ask_and_stay(path: &Path) -> bool {
+        let (sender, receiver) = mpsc::channel();
+        let path = path.to_owned();
+        let connect = move || {
+            let stream = UnixStream::connect(path);
+            let is_connected = stream.is_ok();
+            std::mem::forget(stream);
+            sender.send(is_connected).unwrap_or_default();
+        };
+        std::thread::Builder::new().spawn(connect).unwrap();
+        receiver.recv_timeout(Duration::from_secs(2)).unwrap_or(false)
     }
 }

@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::time::Duration;
 
 use crate::ask::Verdict;
+use crate::options::{self, PATIENCE};
 
 /// The password is wrong.
 pub const REFUSED: u8 = 1;
@@ -26,6 +27,8 @@ pub const AFTER: &str = "--after";
 /// What is wanted of the program.
 #[derive(PartialEq, Eq, Debug)]
 pub struct Call<'a> {
+    /// How long the gate is waited for.
+    pub patience: Duration,
     /// Whether the password has been found right already.
     pub is_after: bool,
     /// Where the gate is.
@@ -35,11 +38,12 @@ pub struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// `[--after] GATE PROGRAM [ARGUMENT …]`; none if something is missing.
+    /// `[--wait SPAN] [--after] GATE PROGRAM [ARGUMENT …]`; none if something is missing.
     pub fn parse(arguments: &'a [OsString]) -> Option<Self> {
+        let (patience, arguments) = options::patience(arguments)?;
         let is_after = arguments.first().is_some_and(|first| first == AFTER);
         match arguments.get(usize::from(is_after)..)? {
-            [gate, next @ ..] if !next.is_empty() => Some(Self { is_after, gate, next }),
+            [gate, next @ ..] if !next.is_empty() => Some(Self { patience, is_after, gate, next }),
             _ => None,
         }
     }
@@ -49,7 +53,11 @@ impl<'a> Call<'a> {
     pub fn chain(&self, itself: &OsStr, is_lookup: bool) -> Vec<OsString> {
         let mut chain = vec![self.next[0].clone()];
         if !self.is_after && !is_lookup && self.next.len() > 1 {
-            chain.extend([itself.to_owned(), AFTER.into(), self.gate.to_owned()]);
+            chain.push(itself.to_owned());
+            if self.patience != PATIENCE {
+                chain.extend([options::WAIT.into(), format!("{}ms", self.patience.as_millis()).into()]);
+            }
+            chain.extend([AFTER.into(), self.gate.to_owned()]);
         }
         chain.extend_from_slice(&self.next[1..]);
         chain
@@ -96,6 +104,8 @@ mod tests {
             ("/g.sock /bin/check reply a b", false, "/bin/check self --after /g.sock reply a b"),
             ("/g.sock /bin/check reply", true, "/bin/check reply"),
             ("--after /g.sock reply a", false, "reply a"),
+            ("--wait 1s /g.sock /bin/check r", false, "/bin/check self --wait 1000ms --after /g.sock r"),
+            ("--wait 1s --after /g.sock reply a", false, "reply a"),
             ("/g.sock /bin/check", false, "/bin/check"),
         ];
         for (arguments, is_lookup, wanted) in cases {
@@ -103,7 +113,7 @@ mod tests {
             let call = Call::parse(&arguments).unwrap();
             assert_eq!(call.chain(OsStr::new("self"), is_lookup), words(wanted), "{arguments:?}");
         }
-        for arguments in ["", "/g.sock", "--after", "--after /g.sock"] {
+        for arguments in ["", "/g.sock", "--after", "--after /g.sock", "--wait /g.sock /bin/check"] {
             assert_eq!(Call::parse(&words(arguments)), None, "{arguments}");
         }
     }

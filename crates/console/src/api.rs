@@ -347,6 +347,9 @@ pub struct ListingView {
     /// When the last of them was.
     #[serde(default)]
     pub last: String,
+    /// Who did it together, if it does not rest on what the subject alone did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub culprits: Option<String>,
     /// What would end it earlier than its time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ends_earlier_by: Vec<String>,

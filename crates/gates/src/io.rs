@@ -15,6 +15,6 @@ mod steady;
 mod stream;
 
 pub use saslauthd::Saslauthd;
-pub use server::{Connections, Limits, Server};
+pub use server::{CONNECTIONS_MAX, Connections, Limits, Server};
 pub use steady::{PATIENCE, Steadiness, SteadyDoor};
 pub use stream::{Listener, Place};

@@ -27,4 +27,4 @@ pub mod weakforced;
 pub mod web;
 
 pub use lists::Lists;
-pub use outgoing::{MESSAGES_MAX, Messages};
+pub use outgoing::Messages;

@@ -10,8 +10,9 @@
 //!
 //! Of the keys that Postfix tries for one client (its name, the domains around it, its address, the networks around it)
 //! only the address is looked at. A `socketmap:` table is named `clients` or `logins`; `tcp:` knows no names, and takes
-//! addresses only. What is not understood is not found, because any other answer would refuse mail; after a netstring
-//! that is none the connection is closed, because where the next one begins is not known.
+//! addresses only. What is not understood is not found, because any other answer, and none, would refuse mail. After
+//! a netstring that is none or is too long the connection is closed as well, because where the next one begins is not known:
+//! Postfix opens another for its next question by itself.
 
 mod gate;
 mod session;

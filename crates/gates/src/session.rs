@@ -17,6 +17,16 @@ use base::Timestamp;
 
 pub use crate::input::{Frame, Input};
 
+/// Whether what a client sends begins like a request by HTTP. A page in somebody's browser can have that posted to any port that
+/// the browser reaches, with lines of the page's own in the body: those are nobody's questions.
+pub(crate) fn is_http(input: &[u8]) -> bool {
+    if !input.first().is_some_and(u8::is_ascii_uppercase) {
+        return false;
+    }
+    let line = &input[..memchr::memchr(b'\n', input).unwrap_or(input.len())];
+    memchr::memmem::find(line, b" HTTP/1.").is_some()
+}
+
 /// A protocol: it opens a dialogue with each client that connects.
 pub trait Protocol: Send + Sync + 'static {
     /// What is said on one connection.

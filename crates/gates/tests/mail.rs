@@ -244,6 +244,19 @@ fn a_request_that_is_too_long_is_passed_over() {
     assert_eq!(gate.counters().get(postfix::Count::Malformed), 2);
 }
 
+#[test]
+fn a_page_in_a_browser_asks_nothing() {
+    let (world, node, settings) = world(LimitEffect::Defer, Refusal::Reject);
+    let gate = Arc::new(postfix::Gate::new(node, settings));
+    let request = "request=smtpd_access_policy\nprotocol_state=END-OF-MESSAGE\nrecipient_count=9\ninstance=a\nsasl_username=alice\n\n";
+    for filler in [0, 2 * postfix::REQUEST_BYTES_MAX] {
+        let posted = format!("POST /x HTTP/1.1\r\nHost: localhost\r\n\r\n{}\n\n{request}", "x".repeat(filler));
+        let (answer, closes) = talk(&mut gate.session(None), posted.as_bytes(), 1000);
+        assert_eq!((answer, closes), (b"action=DUNNO\n\n".to_vec(), true));
+    }
+    assert_eq!(world.charged("alice"), 0);
+}
+
 fn packet(command: u8, data: &[u8]) -> Vec<u8> {
     [&u32::try_from(1 + data.len()).unwrap().to_be_bytes()[..], &[command], data].concat()
 }

@@ -45,7 +45,7 @@ pub use locks::Lock;
 pub use names::{BY_REVERSE_NAME, NAME_WAIT, RECHECKED_MAX, UNNAMED_HOURS, WAITING_MAX};
 pub use observe::Observed;
 pub use reports::Exposed;
-pub use siege::{PROBATION, PROBATION_AT_NOBODYS, PROBATION_MAX, PROBATION_MIN};
+pub use siege::{PATIENCE, PROBATION, PROBATION_AT_NOBODYS, PROBATION_MAX, PROBATION_MIN};
 pub use suspects::{SUSPECTS_MAX, Systems};
 
 /// Shards on each side.

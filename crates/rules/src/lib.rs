@@ -33,9 +33,9 @@ mod windows;
 pub use counters::Counters;
 pub use door::{Door, Question, Stage};
 pub use engine::{
-    BY_REVERSE_NAME, Engine, Exposed, Level, Lock, NAME_WAIT, Observed, PROBATION, PROBATION_AT_NOBODYS, PROBATION_MAX,
-    PROBATION_MIN, RECHECKED_MAX, RELAPSES_MAX, RELAPSES_WITHIN, SPAN_MAX, SUSPECTS_MAX, Systems, UNNAMED_HOURS,
-    WAITING_MAX,
+    BY_REVERSE_NAME, Engine, Exposed, Level, Lock, NAME_WAIT, Observed, PATIENCE, PROBATION, PROBATION_AT_NOBODYS,
+    PROBATION_MAX, PROBATION_MIN, RECHECKED_MAX, RELAPSES_MAX, RELAPSES_WITHIN, SPAN_MAX, SUSPECTS_MAX, Systems,
+    UNNAMED_HOURS, WAITING_MAX,
 };
 pub use exceptions::{EXCEPTIONS_MAX, Exception, Exceptions, Party, TooMany, Treatment};
 pub use keys::{Key, Keys};

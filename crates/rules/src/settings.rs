@@ -220,7 +220,7 @@ pub enum Effect {
     },
     /// Refuses each address that counted, for so long from its own last attempt, and from then on every further one at its
     /// first: of a login that is tried the count is of different addresses, and only of those from whose network nobody logged
-    /// in lately. Each has [`PROBATION`](crate::PROBATION) to log in after all.
+    /// in lately. Each has [`PROBATION`](crate::PROBATION) to log in after all, and longer if he fails only once.
     BlockAddresses {
         /// How long.
         span: Duration,

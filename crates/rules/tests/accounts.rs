@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use base::{Address, Timestamp};
 use proptest::prelude::*;
-use rules::accounts::{Accounts, Geo, Ladder, Located, Opinion, Sign, Step, Wanted};
+use rules::accounts::{Accounts, FORGOTTEN_AFTER, Geo, Ladder, Located, Opinion, Sign, Step, Wanted};
 
 const HOME: &str = "192.0.2.7";
 const DAY: Duration = Duration::from_hours(24);
@@ -123,6 +123,30 @@ fn a_full_table_lets_newcomers_pass() {
     }
     let counters = accounts.counters();
     assert!((1..=16).contains(&counters.known) && counters.untracked == 1000 - counters.known, "{counters:?}");
+}
+
+#[test]
+fn a_full_table_has_room_again_once_somebody_was_silent_for_half_a_year() {
+    // One account for each of the sixteen parts of the table.
+    let (accounts, began) = lived_in(16);
+    let asks = |at, login: &str| accounts.asks(at, &Wanted { login, ..wanted(HOME, "friend@example.org", "m") });
+    for number in 0..200 {
+        asks(began, &format!("user{number}"));
+    }
+    let full = accounts.counters().known;
+    assert!(full <= 16, "{full}");
+    assert!(accounts.explain(began, "alice").is_some(), "nobody is pushed out by newcomers");
+    // Half of the time later Alice sends again; when it is over, only she is left.
+    let half = began.plus(FORGOTTEN_AFTER / 2);
+    asks(half, "alice");
+    assert_eq!(accounts.forget(half).len(), 0);
+    let over = began.plus(FORGOTTEN_AFTER);
+    assert_eq!(accounts.forget(over).len() as u64, full - 1);
+    assert!(accounts.explain(over, "alice").is_some());
+    let untracked = accounts.counters().untracked;
+    asks(over, "user0");
+    let known = accounts.counters();
+    assert!(known.known + known.untracked - untracked == 2, "{known:?}");
 }
 
 #[test]

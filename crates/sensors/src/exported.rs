@@ -93,10 +93,16 @@ fn name_of(fields: &serde_json::Map<String, Value>) -> String {
     let size = fields.get("size").map(ToString::to_string).unwrap_or_default();
     // What has no id is known by how large it is, and by what it is about.
     let own = if is_own_id(id) { id.to_owned() } else { format!("{size} {}", text("subject")) };
+    let mut parts = vec![own, text("from").to_lowercase(), text("user").to_lowercase(), text("ip").to_owned()];
+    parts.append(&mut recipients);
+    name_of_parts(&parts)
+}
+
+/// A name for what these parts are, in this order.
+pub(crate) fn name_of_parts(parts: &[impl AsRef<[u8]>]) -> String {
     let mut hash = Sha256::new();
-    for part in
-        [own, text("from").to_lowercase(), text("user").to_lowercase(), text("ip").to_owned()].iter().chain(&recipients)
-    {
+    for part in parts {
+        let part = part.as_ref();
         // No part can move its end into the next one.
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);

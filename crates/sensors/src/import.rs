@@ -9,6 +9,7 @@
 //! [`Pattern::new`] takes it: an expression whose address a client could choose is left out, and said so.
 
 mod ini;
+mod kinds;
 mod known;
 mod tags;
 #[cfg(test)]
@@ -29,6 +30,8 @@ pub struct Translated {
     pub name: String,
     /// Where it comes from: `FILE:LINE`.
     pub origin: String,
+    /// What a line that matches means.
+    pub kind: EventKind,
     /// See [`Spec::program`].
     pub program: Option<String>,
     /// See [`Spec::regex`].
@@ -58,8 +61,13 @@ pub struct Import {
 }
 
 /// Translates the filter at `path`, behind which options may stand as in a jail (`sshd.conf[mode=aggressive]`); `read` gives the
-/// text of a file, or none if it is not there. The error says why there is nothing to translate.
-pub fn fail2ban(path: &str, kind: EventKind, read: &mut dyn FnMut(&str) -> Option<String>) -> Result<Import, String> {
+/// text of a file, or none if it is not there. All patterns are of `kind`; without one, each is of what its own text says, and
+/// one whose alternatives say different things becomes several. The error says why there is nothing to translate.
+pub fn fail2ban(
+    path: &str,
+    kind: Option<EventKind>,
+    read: &mut dyn FnMut(&str) -> Option<String>,
+) -> Result<Import, String> {
     let (path, options) = path
         .strip_suffix(']')
         .and_then(|path| path.split_once('['))
@@ -78,8 +86,8 @@ pub fn fail2ban(path: &str, kind: EventKind, read: &mut dyn FnMut(&str) -> Optio
         return Err(format!("{path} has no `failregex`"));
     }
     for entry in entries {
-        let pattern = combine(prefix.as_ref().map(|line| line.text.as_str()), &entry.text)
-            .and_then(|text| split_prefix(&text, &daemon))
+        let patterns = combine(prefix.as_ref().map(|line| line.text.as_str()), &entry.text)
+            .and_then(|text| split_prefix(&known::unguarded(text, path), &daemon))
             .and_then(|(program, text)| {
                 let (text, others) = tags::without_lookaheads(&text);
                 let start = if program.is_none() { start } else { "^" };
@@ -88,17 +96,27 @@ pub fn fail2ban(path: &str, kind: EventKind, read: &mut dyn FnMut(&str) -> Optio
                     .map(|other| Ok(started(tags::plain(other)?, start).replace("(?P<time>", "(?:")))
                     .collect();
                 let text = tags::translate(&text)?;
-                let pattern = Translated {
-                    name: format!("{}-{}", stem(path), import.patterns.len() + 1),
-                    origin: entry.origin.clone(),
-                    program,
-                    regex: tags::bounded(started(known::narrowed(text, path), start)),
-                    unless: any_of(ignored.iter().cloned().chain(others?)),
+                let regex = tags::bounded(started(known::narrowed(text, path), start));
+                let unless = any_of(ignored.iter().cloned().chain(others?));
+                let kinds = match kind {
+                    Some(kind) => vec![(kind, regex)],
+                    None => kinds::split(&regex),
                 };
-                check(&pattern, kind).map(|()| pattern)
+                let pattern = |(at, (kind, regex)): (usize, (EventKind, String))| {
+                    let pattern = Translated {
+                        name: format!("{}-{}", stem(path), import.patterns.len() + at + 1),
+                        origin: entry.origin.clone(),
+                        kind,
+                        program: program.clone(),
+                        regex,
+                        unless: unless.clone(),
+                    };
+                    check(&pattern).map(|()| pattern)
+                };
+                kinds.into_iter().enumerate().map(pattern).collect::<Result<Vec<_>, _>>()
             });
-        match pattern {
-            Ok(pattern) => import.patterns.push(pattern),
+        match patterns {
+            Ok(patterns) => import.patterns.extend(patterns),
             Err(why) => import.left_out.push(LeftOut { origin: entry.origin, text: entry.text, why }),
         }
     }
@@ -183,13 +201,13 @@ fn split_prefix(text: &str, daemon: &str) -> Result<(Option<String>, String), St
 }
 
 /// Whether Ratter takes it.
-fn check(pattern: &Translated, kind: EventKind) -> Result<(), String> {
+fn check(pattern: &Translated) -> Result<(), String> {
     let spec = Spec {
         name: &pattern.name,
         program: pattern.program.as_deref(),
         regex: &pattern.regex,
         unless: pattern.unless.as_deref(),
-        kind,
+        kind: pattern.kind,
         service: &pattern.name,
     };
     Pattern::new(spec).map(|_| ()).map_err(|fault| {

@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use base::limits::LINE_BYTES_MAX;
-use base::{Channel, Event, Tally, Timestamp};
+use base::{Address, Channel, Event, Tally, Timestamp};
 use jiff::tz::TimeZone;
 
 use crate::frame::{self, Before, Clock, Frame, Parts, Stamp, arrival};
 use crate::grammar::{self, Glance, Grammar, Hinted};
 use crate::patterns::Patterns;
+use crate::text;
 use crate::words;
 
 /// How the time of an event is chosen.
@@ -195,11 +196,16 @@ impl Reader {
         self.counters.garbled += u64::from(text.is_garbled);
         let frame =
             Frame { time: parts.time, host: text.host, program: text.program, pid: parts.pid, message: &text.message };
+        let first_line = first_line(frame.message).map(|message| Frame { message, ..frame });
+        let named = first_line.and_then(|first_line| named(&first_line, speakers, time));
         let before = self.counters.events;
         for (at, speaker) in speakers.all.iter().enumerate().skip(first) {
             let Some(grammar) = self.grammars.get_mut(usize::from(speaker.grammar)) else { return };
             let counters = &mut self.counters;
             let mut told = |event: Event<'_>| {
+                if named.is_some() && named != event.address {
+                    return;
+                }
                 counters.events += u64::from(line.times);
                 (0..line.times).for_each(|_| out(event));
             };
@@ -296,7 +302,7 @@ impl<'l> Text<'l> {
     /// `known` is the program where that is known to be text.
     fn new(line: &Line<'l>, known: Option<&'l str>) -> Self {
         let program = known.map_or_else(|| str::from_utf8(line.program), Ok);
-        let message = before_break(line.message);
+        let message = without_breaks(line.message);
         let (host, text) = (str::from_utf8(line.parts.host), str::from_utf8(message));
         let is_garbled = host.is_err() || program.is_err() || text.is_err();
         Self {
@@ -308,11 +314,38 @@ impl<'l> Text<'l> {
     }
 }
 
-/// The message before a line break as rsyslog writes it, `#012`: what stands behind may be anybody's text.
-fn before_break(message: &[u8]) -> &[u8] {
-    let mut places = memchr::memchr_iter(b'#', message);
-    let end = places.find(|at| message.get(*at..).is_some_and(|rest| rest.starts_with(b"#012")));
-    end.and_then(|end| message.get(..end)).unwrap_or(message)
+/// A line break as rsyslog writes it.
+const BREAK: &str = "#012";
+
+/// The message without the breaks that it ends with.
+fn without_breaks(message: &[u8]) -> &[u8] {
+    let mut message = message;
+    while let Some(before) = message.strip_suffix(BREAK.as_bytes()) {
+        message = before.trim_ascii_end();
+    }
+    message
+}
+
+/// Whom the first line of a message of several names, if it were all of the message.
+///
+/// A break may stand in a client's text, before the true address or behind it, or may have been put between two messages.
+/// A message of which both readings name a client counts only where they name the same one: neither what stands before a
+/// break nor what stands behind it then chooses who is blocked.
+#[inline(never)]
+fn named(first_line: &Frame<'_>, speakers: &Speakers, time: Timestamp) -> Option<Address> {
+    // What the reader's own remember must not be told twice.
+    let mut grammars = grammar::all();
+    let mut named = None;
+    for speaker in &speakers.all {
+        let Some(grammar) = grammars.get_mut(usize::from(speaker.grammar)) else { break };
+        grammar.read(first_line, time, &mut |event| named = named.or(event.address));
+    }
+    named
+}
+
+/// What stands before the first break; none if there is none.
+fn first_line(message: &str) -> Option<&str> {
+    text::find(message, BREAK).and_then(|end| message.get(..end))
 }
 
 /// Which grammars speak for which program tag, remembered: a log has a few dozen tags, and asking every grammar for every
@@ -489,20 +522,48 @@ mod tests {
         }
     }
 
+    /// A break is a client's text, or the end of what its daemon said: no text on either side of it chooses an address.
     #[test]
-    fn what_stands_behind_a_break_decides_nothing() {
-        let failed = |address: &str| {
-            format!("dovecot: imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<a>, rip={address}")
-        };
-        let line = format!(
-            "Nov 21 07:44:14 mx {}#012<22>Nov 21 07:44:14 mx {}",
-            failed("203.0.113.5"),
-            failed("198.51.100.9")
-        );
-        let mut found = Vec::new();
-        let mut reader = Reader::new(TimeZone::UTC, Timing::Replay);
-        reader.read(line.as_bytes(), Timestamp::EPOCH, &mut |event| found.extend(event.address.map(|a| a.to_string())));
-        assert_eq!(found, ["203.0.113.5"]);
+    fn breaks_choose_nobody() {
+        let true_one = &["203.0.113.5"][..];
+        let cases = [
+            // In a login or a HELO, before the address and behind it.
+            (
+                "dovecot: imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<a#012b>, rip=203.0.113.5",
+                true_one,
+            ),
+            ("imapd: LOGIN FAILED, user=a#012b, ip=[::ffff:203.0.113.5]", true_one),
+            ("vsftpd[7]: [a#012] FAIL LOGIN: Client \"203.0.113.5\"", true_one),
+            (
+                "postfix/smtpd[7]: NOQUEUE: reject: RCPT from x[203.0.113.5]: 554 5.7.1 <a>: Relay access denied; from=<> to=<a> proto=SMTP helo=<b#012c>",
+                true_one,
+            ),
+            ("exim[7]: H=(a#012b) [203.0.113.5] F=<> rejected RCPT <a>: relay not permitted", true_one),
+            // At the end.
+            ("dovecot: imap-login: Login: user=<a>, rip=203.0.113.5#012", true_one),
+            ("dovecot: imap-login: Login: user=<a>, rip=203.0.113.5 #012#012", true_one),
+            // A login that looks like the line's end.
+            ("sshd[7]: Invalid user a from 198.51.100.9 port 22#012 from 203.0.113.5 port 33", &[]),
+            ("imapd: LOGIN FAILED, user=a, ip=[::ffff:198.51.100.9]#012, ip=[::ffff:203.0.113.5]", &[]),
+            // Another message.
+            (
+                "dovecot: imap-login: Login: user=<a>, rip=203.0.113.5#012<22>Nov 21 07:44:14 mx dovecot: imap-login: Login: user=<a>, rip=198.51.100.9",
+                &[],
+            ),
+            (
+                "dovecot: imap-login: Login: user=<a>, rip=203.0.113.5#012<22>Nov 21 07:44:14 mx dovecot: imap-login: Login: user=<a>, rip=203.0.113.5",
+                true_one,
+            ),
+        ];
+        for (text, wanted) in cases {
+            let mut found = Vec::new();
+            let mut reader = Reader::new(TimeZone::UTC, Timing::Replay);
+            let line = format!("Nov 21 07:44:14 mx {text}");
+            reader.read(line.as_bytes(), Timestamp::EPOCH, &mut |event| {
+                found.extend(event.address.map(|address| address.to_string()));
+            });
+            assert_eq!(found, wanted, "{text}");
+        }
     }
 
     #[test]

@@ -12,10 +12,14 @@ pub(crate) fn find(text: &str, needle: &str) -> Option<usize> {
     place
 }
 
+/// How often a byte of the needle is looked for before the needle is.
+const TRIES_MAX: usize = 8;
+
 /// As `memmem::find`, which needs longer to prepare a needle than most lines to be looked through. So one byte of the
 /// needle is looked for first, which is rare in prose. Only a line that is full of that byte is worth the preparation.
-fn seek(text: &[u8], needle: &[u8]) -> Option<usize> {
-    const TRIES_MAX: usize = 8;
+pub(crate) fn seek(text: &[u8], needle: &[u8]) -> Option<usize> {
+    /// How much is compared place by place, which takes as long as the preparation, in bytes.
+    const NEAR_BYTES: usize = 256;
     let before = rare(needle)?;
     let probe = *needle.get(before)?;
     let mut from = 0;
@@ -26,15 +30,45 @@ fn seek(text: &[u8], needle: &[u8]) -> Option<usize> {
         }
         from = at + 1;
     }
-    memchr::memmem::find(text.get(from..)?, needle).map(|at| from + at)
+    let rest = text.get(from..)?;
+    let near = rest.get(..NEAR_BYTES + needle.len()).unwrap_or(rest);
+    let found = near.windows(needle.len()).position(|place| place.first() == needle.first() && place == needle);
+    found.or_else(|| memchr::memmem::find(rest, needle)).map(|at| from + at)
+}
+
+/// The place of the last `needle`, as [`seek`] finds the first. `memmem::rfind` takes several times as long, because it looks
+/// at every byte by itself.
+fn rseek(text: &[u8], needle: &[u8]) -> Option<usize> {
+    let before = rare(needle)?;
+    let probe = *needle.get(before)?;
+    // No needle begins here or behind.
+    let mut end = (text.len() + 1).checked_sub(needle.len())?;
+    for _ in 0..TRIES_MAX {
+        let at = memchr::memrchr(probe, text.get(before..before + end)?)?;
+        if text.get(at..at + needle.len())? == needle {
+            return Some(at);
+        }
+        end = at;
+    }
+    let (first, last) = (needle.first()?, needle.last()?);
+    let places = text.get(..end + needle.len() - 1)?.windows(needle.len());
+    places
+        .enumerate()
+        .rfind(|(_, place)| place.first() == Some(first) && place.last() == Some(last) && *place == needle)
+        .map(|(at, _)| at)
 }
 
 /// The place of a byte of `needle` that prose has seldom: the first, where that is a sign or a capital, or else the last, which
-/// is often a sign. To look at all of them would take longer than most searches.
+/// is often a sign, or the one before that. To look at all of them would take longer than most searches.
 fn rare(needle: &[u8]) -> Option<usize> {
     let first = needle.first()?;
     let is_common = first.is_ascii_lowercase() || first.is_ascii_digit() || *first == b' ';
-    Some(if is_common { needle.len() - 1 } else { 0 })
+    let last = needle.len() - 1;
+    Some(match needle {
+        _ if !is_common => 0,
+        [.., b' '] => last.saturating_sub(1),
+        _ => last,
+    })
 }
 
 /// The place of the first `byte`.
@@ -64,7 +98,7 @@ pub(crate) fn split<'a>(text: &'a str, needle: &str) -> Option<(&'a str, &'a str
 
 /// What stands before and after the last `needle`.
 pub(crate) fn rsplit<'a>(text: &'a str, needle: &str) -> Option<(&'a str, &'a str)> {
-    let place = memchr::memmem::rfind(text.as_bytes(), needle.as_bytes());
+    let place = rseek(text.as_bytes(), needle.as_bytes());
     steps::add(place.map_or(text.len(), |at| text.len() - at));
     let at = place?;
     Some((text.get(..at)?, text.get(at + needle.len()..)?))
@@ -114,9 +148,13 @@ pub(crate) fn is_name_byte(byte: u8) -> bool {
 /// The address in brackets that `text` begins with, and what follows: `[198.51.100.7]`, `[IPv6:2001:db8::7]`.
 pub(crate) fn bracketed(text: &str) -> Option<(Address, &str)> {
     let inner = text.strip_prefix('[')?;
-    // Nothing longer than an address is looked at.
-    let end = inner.bytes().take(ADDRESS_BYTES_MAX + 6).position(|byte| byte == b']')?;
+    // Nothing longer than an address is looked at, nor what follows a byte that none has: a text may be full of brackets.
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b':' | b'%' | b'-' | b'_');
+    let end = inner.as_bytes().iter().take(ADDRESS_BYTES_MAX + 6).take_while(|byte| is_part(byte)).count();
     steps::add(end + 1);
+    if inner.as_bytes().get(end) != Some(&b']') {
+        return None;
+    }
     let (inside, rest) = (inner.get(..end)?, inner.get(end + 1..)?);
     Some((address(inside.strip_prefix("IPv6:").unwrap_or(inside))?, rest))
 }
@@ -227,6 +265,16 @@ mod tests {
         #[test]
         fn what_is_sought_is_found_where_memmem_finds_it(text in "[Aab=]{0,60}", needle in "[Aab=]{1,4}") {
             proptest::prop_assert_eq!(find(&text, &needle), text.find(&needle));
+            let last = text.rfind(&needle).map(|at| (&text[..at], &text[at + needle.len()..]));
+            proptest::prop_assert_eq!(rsplit(&text, &needle), last);
+        }
+
+        #[test]
+        fn long_texts_are_sought_to_their_ends(before in "(aa=b|a ){0,400}", after in "(aa=b|a ){0,400}", needle in "[ab=] ?[ab=]{0,2}") {
+            let text = format!("{before}{needle}{after}");
+            proptest::prop_assert_eq!(find(&text, &needle), text.find(&needle));
+            let last = text.rfind(&needle).map(|at| (&text[..at], &text[at + needle.len()..]));
+            proptest::prop_assert_eq!(rsplit(&text, &needle), last);
         }
     }
 

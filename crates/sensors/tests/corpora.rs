@@ -43,16 +43,7 @@ const NOW: Timestamp = Timestamp::from_secs(1_124_013_600);
 fn read(line: &str) -> Vec<Seen> {
     let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").expect("a rule of POSIX");
     let mut reader = Reader::new(zone, Timing::Replay);
-    let mut seen = Vec::new();
-    reader.read(line.as_bytes(), NOW, &mut |event| {
-        seen.push(Seen {
-            kind: event.kind,
-            address: event.address.map(|address| address.to_string()).unwrap_or_default(),
-            login: event.login.map(str::to_owned),
-            time: event.time,
-        });
-    });
-    seen
+    read_by(&mut reader, line)
 }
 
 /// The reader of a service's lines, which go through it in their order.

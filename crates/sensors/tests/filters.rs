@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use base::EventKind;
 use sensors::import::{Import, fail2ban};
 use sensors::patterns::{Pattern, Patterns, Spec};
 use serde_json::Value;
@@ -17,7 +16,7 @@ const FOLDER: &str = "/etc/fail2ban/filter.d";
 
 fn translate(name: &str) -> Option<Import> {
     let mut read = |path: &str| fs::read_to_string(path).ok();
-    fail2ban(&format!("{FOLDER}/{name}.conf"), EventKind::LoginFailed, &mut read).ok()
+    fail2ban(&format!("{FOLDER}/{name}.conf"), None, &mut read).ok()
 }
 
 fn patterns(import: &Import) -> Patterns {
@@ -27,7 +26,7 @@ fn patterns(import: &Import) -> Patterns {
             program: one.program.as_deref(),
             regex: &one.regex,
             unless: one.unless.as_deref(),
-            kind: EventKind::LoginFailed,
+            kind: one.kind,
             service: &one.name,
         };
         Pattern::new(spec).expect("a translation is a pattern")

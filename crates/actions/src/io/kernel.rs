@@ -43,9 +43,11 @@ pub struct KernelAction {
     nftables: Option<Netlink>,
     /// The sets that are there; none before it was looked, and after something went wrong.
     sets: Option<BTreeSet<SetName>>,
-    /// The number of the ruleset after our last change.
+    /// The number of the ruleset if nobody but us has changed it since it was looked at.
     generation: u32,
     look_at: Timestamp,
+    /// What was put into a set the last time: whose connections are still to be ended.
+    added: Vec<Element>,
     /// Why the kernel cannot end connections; it is asked until it says so.
     cannot_end: Option<String>,
 }
@@ -60,6 +62,7 @@ impl KernelAction {
             sets: None,
             generation: 0,
             look_at: Timestamp::EPOCH,
+            added: Vec::new(),
             cannot_end: None,
         }
     }
@@ -72,21 +75,22 @@ impl KernelAction {
         if self.sets.is_none() {
             self.look_at_all(now)?;
         }
-        let mut added = BTreeSet::new();
+        // To look through all connections takes ten times as long as a block: those of the last time are ended after the
+        // blocks of this time are in force.
+        let mut before = core::mem::take(&mut self.added);
         while self.plan.has_work() {
             self.make_missing_sets()?;
             let changes = self.plan.next(now, CHANGES_MAX);
             self.change(&changes)?;
             self.plan.made(now, &changes);
-            added.extend(changes.iter().filter_map(|change| match change {
+            self.added.extend(changes.iter().filter_map(|change| match change {
                 Change::Add(element, _) => Some(*element),
                 Change::Remove(_) => None,
             }));
         }
         self.plan.fade(now);
-        self.end_connections(&added);
-        let sequence = self.netlink()?.next_sequence(1);
-        self.generation = self.netlink()?.ask_one(&generation(sequence), generation_of)?;
+        before.sort_unstable();
+        self.end_connections(&before);
         Ok(())
     }
 
@@ -98,15 +102,19 @@ impl KernelAction {
     }
 
     fn is_changed_by_others(&mut self) -> io::Result<bool> {
-        let last = self.generation;
+        Ok(self.asked_generation()? != self.generation)
+    }
+
+    fn asked_generation(&mut self) -> io::Result<u32> {
         let sequence = self.netlink()?.next_sequence(1);
-        Ok(self.netlink()?.ask_one(&generation(sequence), generation_of)? != last)
+        self.netlink()?.ask_one(&generation(sequence), generation_of)
     }
 
     /// Makes the table as it shall be, and looks what is in its sets already: that stays.
     fn look_at_all(&mut self, now: Timestamp) -> io::Result<()> {
         let sets = self.plan.sets().clone();
         self.put_rules(&sets, &BTreeSet::new())?;
+        self.generation = self.asked_generation()?;
         let mut held: BTreeMap<Element, Held> = BTreeMap::new();
         for set in &sets {
             let sequence = self.netlink()?.next_sequence(1);
@@ -170,12 +178,15 @@ impl KernelAction {
 
     fn commit(&mut self, batch: Batch) -> io::Result<()> {
         let Some((bytes, last)) = batch.finish() else { return Ok(()) };
-        self.netlink()?.ask(&bytes, last, |_| {})
+        self.netlink()?.ask(&bytes, last, |_| {})?;
+        // The kernel counts each batch that it has carried out, and leaves out zero (`nf_tables_commit`).
+        self.generation = self.generation.checked_add(1).unwrap_or(1);
+        Ok(())
     }
 
     /// Ends the open connections of those who were just put into a set. That it cannot be done is no failure: what they send
     /// is dropped all the same.
-    fn end_connections(&mut self, added: &BTreeSet<Element>) {
+    fn end_connections(&mut self, added: &[Element]) {
         if added.is_empty() || self.cannot_end.is_some() {
             return;
         }
@@ -185,7 +196,7 @@ impl KernelAction {
         }
     }
 
-    fn try_to_end(&self, added: &BTreeSet<Element>) -> io::Result<()> {
+    fn try_to_end(&self, added: &[Element]) -> io::Result<()> {
         let mut netlink = Netlink::connections()?;
         let mut found = Vec::new();
         for is_ipv6 in [false, true] {
@@ -208,12 +219,12 @@ impl KernelAction {
         Ok(())
     }
 
-    fn is_about(&self, added: &BTreeSet<Element>, connection: &crate::nft::Connection) -> bool {
+    fn is_about(&self, added: &[Element], connection: &crate::nft::Connection) -> bool {
         let lengths = if connection.peer.ip().is_ipv4() { 0..=32 } else { 0..=128 };
         let areas = [Some(Area::All), self.kernel.ports.contains(&connection.port).then_some(Area::Mail)];
         areas.into_iter().flatten().any(|area| {
             let around = |length| Element { area, network: base::Network::containing(connection.peer, length) };
-            lengths.clone().any(|length| added.contains(&around(length)))
+            lengths.clone().any(|length| added.binary_search(&around(length)).is_ok())
         })
     }
 }
@@ -228,7 +239,7 @@ impl Action for KernelAction {
     }
 
     fn due(&self) -> Option<Timestamp> {
-        let is_behind = self.sets.is_none() || self.plan.has_work();
+        let is_behind = self.sets.is_none() || self.plan.has_work() || !self.added.is_empty();
         Some(if is_behind { Timestamp::EPOCH } else { self.look_at })
     }
 

@@ -25,8 +25,10 @@ pub struct Plan {
     held: BTreeMap<Element, Held>,
     /// What may have to be changed.
     touched: BTreeSet<Element>,
-    /// Of those, the ones that are being changed.
+    /// What was taken from there to be changed, until it is known that it was.
     in_hand: Vec<Element>,
+    /// Of those, what is left to go by itself.
+    leaving: Vec<Element>,
     /// What goes by itself, and when it is gone for sure. What comes again before that must be removed first.
     fading: BTreeSet<(Timestamp, Element)>,
     /// The sets that were ever needed.
@@ -44,6 +46,7 @@ impl Plan {
             held: BTreeMap::new(),
             touched: BTreeSet::new(),
             in_hand: Vec::new(),
+            leaving: Vec::new(),
             fading: BTreeSet::new(),
             sets: BTreeSet::new(),
             left_out: 0,
@@ -78,14 +81,15 @@ impl Plan {
 
     /// The kernel holds these, and nothing else.
     pub fn found(&mut self, held: BTreeMap<Element, Held>) {
-        self.touched.extend(held.keys().copied());
-        self.touched.extend(self.wanted.keys().map(|(element, _)| *element));
+        // Made anew from what is sorted already: a million single insertions take ten times as long.
+        let wanted = self.wanted.keys().map(|(element, _)| *element);
+        self.touched = self.touched.iter().copied().chain(held.keys().copied()).chain(wanted).collect();
         self.held = held;
     }
 
     /// Whether there may be something to change.
     pub fn has_work(&self) -> bool {
-        !self.touched.is_empty()
+        !self.touched.is_empty() || !self.in_hand.is_empty()
     }
 
     /// The sets that are needed, or were: one for each length of networks that came.
@@ -96,7 +100,9 @@ impl Plan {
     /// Changes for the next `most` elements, in the order in which they must be made. What is to be removed may be gone by
     /// itself already. [`Plan::made`] wants them when they were made; until then they are to be made.
     pub fn next(&mut self, now: Timestamp, most: usize) -> Vec<Change> {
-        self.in_hand = self.touched.iter().take(most).copied().collect();
+        self.touched.extend(self.in_hand.drain(..));
+        self.in_hand.extend(core::iter::from_fn(|| self.touched.pop_first()).take(most));
+        self.leaving.clear();
         let mut changes = Vec::new();
         for element in &self.in_hand {
             match (self.wanted_until(element, now), self.held.get(element).copied()) {
@@ -106,7 +112,7 @@ impl Plan {
                     changes.push(add(element, wanted, now));
                 }
                 (Some(wanted), None) => changes.push(add(element, wanted, now)),
-                (None, Some(held)) if goes_by_itself(held, now) => {}
+                (None, Some(held)) if goes_by_itself(held, now) => self.leaving.push(*element),
                 (None, Some(_)) => changes.push(Change::Remove(*element)),
                 (None, None) => {}
             }
@@ -132,9 +138,9 @@ impl Plan {
                 }
             }
         }
-        for element in core::mem::take(&mut self.in_hand) {
-            self.touched.remove(&element);
-            if let (None, Some(Until::At(end))) = (self.wanted_until(&element, now), self.held.get(&element)) {
+        self.in_hand.clear();
+        for element in self.leaving.drain(..) {
+            if let Some(Until::At(end)) = self.held.get(&element) {
                 self.fading.insert((end.plus(SLACK), element));
             }
         }

@@ -1,4 +1,4 @@
-//! `ratter-checkpassword GATE PROGRAM …`: asks the node, then runs the checkpassword program that it stands before.
+//! `ratter-checkpassword [--wait SPAN] GATE PROGRAM …`: asks the node, then runs the checkpassword program that it stands before.
 //!
 //! Exit codes are those of the interface: 1 refused, 2 called wrongly, 111 try again later; otherwise the programs that
 //! follow end in its place.
@@ -42,11 +42,8 @@ fn check(call: &Call<'_>) -> Result<(), u8> {
         ("stage", stage),
     ];
     let gate = call.gate.to_str().ok_or(MISUSED)?;
-    let hold = act(ask::ask(gate, "check", &names), call.is_after)?;
-    std::thread::sleep(hold);
-    if call.is_after {
-        ask::ask(gate, "ok", &names);
-        return Ok(());
-    }
-    fd::put_back(&bytes).map_err(|_| TEMPORARY)
+    // Behind the check one line reports the login, and asks whether the client may stay.
+    let verb = if call.is_after { "ok" } else { "check" };
+    std::thread::sleep(act(ask::ask(gate, call.patience, verb, &names), call.is_after)?);
+    if call.is_after { Ok(()) } else { fd::put_back(&bytes).map_err(|_| TEMPORARY) }
 }

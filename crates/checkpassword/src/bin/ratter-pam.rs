@@ -1,16 +1,17 @@
-//! `ratter-pam [--failed] GATE`, run by `pam_exec`: asks the node before a password is checked, and tells it how that went.
+//! `ratter-pam [--wait SPAN] [--failed] GATE`, run by `pam_exec`: asks the node before a password is checked, and tells it how that went.
 //!
 //! It ends with 0 to go on, and with 1 to refuse; behind a wrong password (`--failed`) always with 1.
 
 use std::process::ExitCode;
 
-use checkpassword::ask;
 use checkpassword::pam::{Step, address};
 use checkpassword::password::{MISUSED, REFUSED, act, first};
+use checkpassword::{ask, options};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    let (has_failed, gate) = match arguments.as_slice() {
+    let Some((patience, arguments)) = options::patience(&arguments) else { return ExitCode::from(MISUSED) };
+    let (has_failed, gate) = match arguments {
         [flag, gate] if flag == "--failed" => (true, gate),
         [gate] => (false, gate),
         _ => return ExitCode::from(MISUSED),
@@ -22,7 +23,7 @@ fn main() -> ExitCode {
     let (host, login, service) =
         (first(&["PAM_RHOST"], variable), first(&["PAM_USER"], variable), first(&["PAM_SERVICE"], variable));
     let names = [("address", address(&host)), ("login", &login), ("service", &service), ("stage", stage)];
-    let verdict = ask::ask(gate, verb, &names);
+    let verdict = ask::ask(gate, patience, verb, &names);
     if step == Step::Failed {
         return ExitCode::from(REFUSED);
     }

@@ -1,4 +1,4 @@
-//! `ratter-postlogin PROTOCOL GATE PROGRAM …`: runs between Dovecot's login and the mailbox (`script-login`), and says
+//! `ratter-postlogin [--wait SPAN] PROTOCOL GATE PROGRAM …`: runs between Dovecot's login and the mailbox (`script-login`), and says
 //! goodbye to a client that the node refuses.
 
 use std::io::Write as _;
@@ -6,11 +6,13 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode};
 
 use checkpassword::ask::{Verdict, ask};
+use checkpassword::options;
 use checkpassword::password::{MISUSED, TEMPORARY, first};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    let [protocol, gate, next @ ..] = arguments.as_slice() else { return ExitCode::from(MISUSED) };
+    let Some((patience, arguments)) = options::patience(&arguments) else { return ExitCode::from(MISUSED) };
+    let [protocol, gate, next @ ..] = arguments else { return ExitCode::from(MISUSED) };
     let (Some(protocol), Some(gate), [program, rest @ ..]) = (protocol.to_str(), gate.to_str(), next) else {
         return ExitCode::from(MISUSED);
     };
@@ -18,7 +20,7 @@ fn main() -> ExitCode {
     let (address, login) = (first(&["IP"], variable), first(&["USER"], variable));
     let names =
         [("address", address.as_slice()), ("login", &login), ("service", protocol.as_bytes()), ("stage", b"after")];
-    match ask(gate, "check", &names) {
+    match ask(gate, patience, "check", &names) {
         // Nobody who is in already is held.
         Verdict::Pass | Verdict::Wait(_) => {}
         Verdict::Refuse | Verdict::Defer => {

@@ -45,8 +45,18 @@ impl Access {
         self.password.is_none() && self.header.is_none()
     }
 
+    /// Whether a page in somebody's browser sends this. It can have the browser post to whatever that reaches, loopback too, but
+    /// not without the browser's saying so; no mail server sends these headers. Whoever only looks may use a browser.
+    pub fn is_of_page(request: &Request<'_>) -> bool {
+        let is_said = || ["origin", "sec-fetch-mode"].iter().any(|name| request.header(name).is_some());
+        !matches!(request.method(), "GET" | "HEAD") && is_said()
+    }
+
     /// Whether this request may be answered.
     pub fn admits(&self, request: &Request<'_>) -> bool {
+        if Self::is_of_page(request) {
+            return false;
+        }
         if self.is_open() {
             return true;
         }

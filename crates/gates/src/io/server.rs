@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -15,8 +15,8 @@ use crate::session::{Dialogue, Protocol, Session};
 /// What one client may cost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// Most connections at once. For one more the client that has been silent for longest leaves; if none is, the new
-    /// one is closed as it comes.
+    /// Most connections at once, and no more than [`CONNECTIONS_MAX`] of all servers together. For one more the client that
+    /// has been silent for longest leaves; if none is, the new one is closed as it comes.
     pub connections_max: usize,
     /// How long a client may stay between two requests.
     pub idle_max: Duration,
@@ -30,6 +30,14 @@ impl Default for Limits {
         Self { connections_max: 1024, idle_max: Duration::from_mins(1), request_max: Duration::from_secs(10) }
     }
 }
+
+/// Most connections of all servers of this process together. Each has a thread, a thread has four mappings of memory (its stack,
+/// the one for signals, and a guard for each), and Linux gives a process 65,530 of them (`vm.max_map_count`). Beyond them not
+/// threads fail but any allocation of some size, and with it the process.
+pub const CONNECTIONS_MAX: usize = 12_000;
+
+/// Connections of all servers of this process.
+static CONNECTIONS: AtomicUsize = AtomicUsize::new(0);
 
 /// How long what a client sends after its last reply is read and dropped: closing with unread bytes would take the reply
 /// back, because the system sends a reset then.
@@ -174,7 +182,8 @@ fn accept<P: Protocol>(listener: &Listener, protocol: &P, shared: &Arc<Shared>) 
 
 /// Gives a client a seat and a thread.
 fn welcome<P: Protocol>(stream: Stream, protocol: &P, shared: &Arc<Shared>) -> io::Result<()> {
-    if shared.seats.taken() >= shared.limits.connections_max {
+    let is_full = shared.seats.taken() >= shared.limits.connections_max;
+    if is_full || CONNECTIONS.load(Ordering::Relaxed) >= CONNECTIONS_MAX {
         bump(&shared.tallies.shed);
         if !shared.seats.clear_one() {
             return Ok(());
@@ -183,6 +192,7 @@ fn welcome<P: Protocol>(stream: Stream, protocol: &P, shared: &Arc<Shared>) -> i
     let session = protocol.session(stream.peer());
     let stream = Arc::new(stream);
     let seat = shared.seats.take(Instant::now(), stream.clone());
+    CONNECTIONS.fetch_add(1, Ordering::Relaxed);
     let mut client = Client { session, seat, stream, shared: shared.clone() };
     let converse = move || {
         // An error of the socket ends this connection; the client sees it as well and asks again.
@@ -205,6 +215,7 @@ impl<D: Dialogue> Drop for Client<D> {
     fn drop(&mut self) {
         // First, so that nobody waits for it where the end of the session panics.
         self.shared.seats.leave(&self.seat);
+        CONNECTIONS.fetch_sub(1, Ordering::Relaxed);
         self.session.ended((self.shared.clock)());
     }
 }

@@ -6,7 +6,8 @@ use base::Timestamp;
 
 use super::LINE_BYTES_MAX;
 use super::gate::{Answer, Gate, Word};
-use crate::session::{Dialogue, Frame, Input, Step};
+use super::request::Malformed;
+use crate::session::{Dialogue, Frame, Input, Step, is_http};
 
 /// One client that sends lines.
 pub struct LineDialogue {
@@ -37,6 +38,10 @@ impl Dialogue for LineDialogue {
             }
         };
         let line = &input.unread()[..end];
+        if is_http(line) {
+            write(output, self.gate.not_understood(Malformed::Verb));
+            return Step::Fault;
+        }
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let waited = self.waits_since.map_or(Duration::ZERO, |since| now.since(since));
         let Some(answer) = self.gate.answer_within(now, line, waited) else {
@@ -120,6 +125,14 @@ mod tests {
             assert_eq!(talk(&gate, input.as_bytes(), step), (wanted.to_owned(), false), "{step}");
         }
         assert_eq!((gate.counters().get(Count::Refused), gate.counters().get(Count::Malformed)), (9, 6));
+    }
+
+    #[test]
+    fn a_page_in_a_browser_reports_nobody() {
+        let gate = gate();
+        let posted = b"POST / HTTP/1.1\r\nHost: localhost:4002\r\n\r\nfailed address=192.0.2.1 login=a\n";
+        assert_eq!(talk(&gate, posted, 99), ("0 error unknown-verb\n".to_owned(), true));
+        assert_eq!(gate.counters().get(Count::ReportedFailed), 0);
     }
 
     #[test]

@@ -15,6 +15,10 @@ use crate::session::{Dialogue, Frame, Input, Protocol, Step};
 /// Digits of the longest netstring's length.
 const LENGTH_DIGITS_MAX: usize = 5;
 
+/// That there is nothing, in both dialects.
+const NOT_FOUND: &[u8] = b"9:NOTFOUND ,";
+const TCP_NOT_FOUND: &[u8] = b"500 -\n";
+
 /// How a table is asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Dialect {
@@ -89,7 +93,7 @@ impl MapDialogue {
                 }
                 match table.and_then(|table| gate.look(now, table, key)) {
                     Some(action) => put(output, format_args!("{}:OK {action},", action.len() + 3)),
-                    None => put(output, format_args!("9:NOTFOUND ,")),
+                    None => output.extend_from_slice(NOT_FOUND),
                 }
             }
             Dialect::Tcp => {
@@ -101,10 +105,20 @@ impl MapDialogue {
                 match key.and_then(|key| gate.look(now, Table::Clients, &key)) {
                     // The words are ours: nothing but spaces needs an escape.
                     Some(action) => put(output, format_args!("200 {}\n", action.replace(' ', "%20"))),
-                    None => put(output, format_args!("500 -\n")),
+                    None => output.extend_from_slice(TCP_NOT_FOUND),
                 }
             }
         }
+    }
+
+    /// The answer to what is no question, or one that is too long. `PERM`, `TEMP` and a connection that closes without a
+    /// word are all errors of the table to Postfix, which then answers 451 to whoever it was about; not found lets him go on.
+    fn answer_junk(&self, output: &mut Vec<u8>) {
+        self.0.gate.not_understood();
+        output.extend_from_slice(match self.0.dialect {
+            Dialect::Socketmap => NOT_FOUND,
+            Dialect::Tcp => TCP_NOT_FOUND,
+        });
     }
 }
 
@@ -122,7 +136,7 @@ impl Dialogue for MapDialogue {
             }
             Front::Part => Step::Part,
             Front::Junk => {
-                self.0.gate.not_understood();
+                self.answer_junk(output);
                 Step::Fault
             }
         }
@@ -260,10 +274,13 @@ mod tests {
             assert_eq!(answer.split_once(':').unwrap().0, (wanted.len() - 1).to_string());
         }
         let two = "19:clients 203.0.113.7,14:clients ::1:23,x".as_bytes();
-        assert_eq!(talk(&gate, Dialect::Socketmap, two, 99), (format!("{found}9:NOTFOUND ,"), true));
+        assert_eq!(talk(&gate, Dialect::Socketmap, two, 99), (format!("{found}9:NOTFOUND ,9:NOTFOUND ,"), true));
         for junk in ["a", ":", "05:abcde,", "3:abcd", "10001:", "123456", "-1:,"] {
-            assert_eq!(talk(&gate, Dialect::Socketmap, junk.as_bytes(), 1), (String::new(), true), "{junk}");
+            let wanted = ("9:NOTFOUND ,".to_owned(), true);
+            assert_eq!(talk(&gate, Dialect::Socketmap, junk.as_bytes(), 1), wanted, "{junk}");
         }
+        let long = format!("{}:clients {},", "clients ".len() + QUESTION_BYTES_MAX, "x".repeat(QUESTION_BYTES_MAX));
+        assert_eq!(talk(&gate, Dialect::Socketmap, long.as_bytes(), 4096), ("9:NOTFOUND ,".to_owned(), true));
         assert_eq!((gate.counters().get(Count::Panics), gate.counters().get(Count::Refused)), (1, 3));
     }
 
@@ -279,7 +296,7 @@ mod tests {
         assert!(one(Refusal::Drop).starts_with("200 521%20"));
         assert!(one(Refusal::Defer).starts_with("200 DEFER_IF_PERMIT%20"));
         let endless = "x".repeat(3 * QUESTION_BYTES_MAX);
-        assert_eq!(talk(&gate(Refusal::Reject), Dialect::Tcp, endless.as_bytes(), 900), (String::new(), true));
+        assert_eq!(talk(&gate(Refusal::Reject), Dialect::Tcp, endless.as_bytes(), 900), ("500 -\n".to_owned(), true));
     }
 
     proptest! {

@@ -105,7 +105,10 @@ impl Gate {
         if request.state.is_before_message() || !open.is_about(request.instance) {
             self.give_up(open);
         }
-        if let Some(cause) = self.node.refused(now, &self.settings, request.address, request.login)? {
+        // A message whose recipients were let through ends as it began: what others of the same moment went beyond their limit
+        // for is not held against those that kept to it.
+        let is_granted = matches!(request.state, State::Data | State::EndOfMessage) && open.is_known(request.instance);
+        if !is_granted && let Some(cause) = self.node.refused(now, &self.settings, request.address, request.login)? {
             self.counters.add(Count::Refused);
             return Ok(self.refusal(request.state, cause));
         }

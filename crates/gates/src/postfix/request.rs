@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
 use base::Address;
-use memchr::memchr;
+use memchr::memchr_iter;
 
 /// Where in an SMTP session Postfix asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -87,14 +87,12 @@ impl<'a> Request<'a> {
     pub fn parse(text: &'a str) -> Result<Self, Malformed> {
         let mut request = Self::default();
         let mut is_policy = false;
-        let mut rest = Some(text);
-        while let Some(text) = rest {
-            let line;
-            (line, rest) = match memchr(b'\n', text.as_bytes()) {
-                Some(end) => (&text[..end], Some(&text[end + 1..])),
-                None => (text, None),
-            };
-            let equals = memchr(b'=', line.as_bytes()).ok_or(Malformed::Name)?;
+        let mut start = 0;
+        for end in memchr_iter(b'\n', text.as_bytes()).chain(Some(text.len())) {
+            let line = &text[start..end];
+            start = end + 1;
+            // Names are short: to look at their letters takes less than to begin a search.
+            let equals = line.bytes().position(|byte| byte == b'=').ok_or(Malformed::Name)?;
             let value = &line[equals + 1..];
             match &line[..equals] {
                 "request" => is_policy = value == "smtpd_access_policy",

@@ -5,7 +5,7 @@ use base::Timestamp;
 
 use super::REQUEST_BYTES_MAX;
 use super::gate::{Action, Gate};
-use crate::session::{Dialogue, Frame, Input, Step};
+use crate::session::{Dialogue, Frame, Input, Step, is_http};
 
 /// What ends a request.
 const END: &[u8] = b"\n\n";
@@ -81,17 +81,23 @@ impl PolicyDialogue {
     }
 }
 
-/// The connection is never closed from here: Postfix would refuse the mail that it was about to ask about.
+/// The connection of a Postfix is never closed from here: it would refuse the mail that it was about to ask about.
 impl Dialogue for PolicyDialogue {
     /// A request has about 720.
     const INPUT_BYTES: usize = 4096;
     const REQUEST_BYTES_MAX: usize = REQUEST_BYTES_MAX;
 
     fn step(&mut self, now: Timestamp, input: &mut Input, output: &mut Vec<u8>) -> Step {
+        if !self.is_skipping && is_http(input.unread()) {
+            write(output, &self.gate.not_understood());
+            return Step::Fault;
+        }
         let action = match input.frame(END, REQUEST_BYTES_MAX) {
             Frame::Whole(end) if !self.is_skipping => {
                 // What is no UTF-8 is replaced, so that an odd sender is still a message.
-                let text = String::from_utf8_lossy(&input.unread()[..end]);
+                let bytes = &input.unread()[..end];
+                let text = core::str::from_utf8(bytes)
+                    .map_or_else(|_| String::from_utf8_lossy(bytes), std::borrow::Cow::Borrowed);
                 let action = self.gate.answer(now, &text, &mut self.open);
                 input.consume(end + END.len());
                 action

@@ -27,9 +27,9 @@ enum From {
         #[arg(required = true, value_name = "FILTER.conf")]
         filters: Vec<PathBuf>,
 
-        /// What a line that matches means
-        #[arg(long, value_name = "EVENT", default_value = "login-failed", value_parser = event)]
-        event: EventKind,
+        /// What a line that matches means, whatever the filter says; without it, what the wordings of each line of the filter say
+        #[arg(long, value_name = "EVENT", value_parser = event)]
+        event: Option<EventKind>,
     },
 }
 
@@ -54,6 +54,7 @@ struct Shown {
 struct ShownPattern {
     name: String,
     origin: String,
+    event: &'static str,
     program: Option<String>,
     regex: String,
     unless: Option<String>,
@@ -86,7 +87,7 @@ pub(crate) fn import(config: Option<&Path>, arguments: &Arguments, show: &Show) 
     if show.is_json() {
         show.value(&shown(import), |_| String::new())?;
     } else {
-        let mut parts: Vec<String> = import.patterns.iter().map(|pattern| pattern_toml(pattern, *event)).collect();
+        let mut parts: Vec<String> = import.patterns.iter().map(pattern_toml).collect();
         parts.extend(import.left_out.iter().map(left_out));
         super::show::line(parts.join("\n").trim_end())?;
         complain(&summary);
@@ -107,6 +108,7 @@ fn shown(import: Import) -> Shown {
     let pattern = |p: Translated| ShownPattern {
         name: p.name,
         origin: p.origin,
+        event: p.kind.name(),
         program: p.program,
         regex: p.regex,
         unless: p.unless,
@@ -119,14 +121,15 @@ fn shown(import: Import) -> Shown {
 }
 
 /// A pattern as it stands in the configuration file.
-fn pattern_toml(pattern: &Translated, event: EventKind) -> String {
+fn pattern_toml(pattern: &Translated) -> String {
     let key = |key: &str, value: &Option<String>| {
         value.as_ref().map_or_else(String::new, |value| format!("{key} = {}\n", quoted(value)))
     };
     format!(
-        "# {}\n[[pattern]]\nname = \"{}\"\nevent = \"{event}\"\n{}regex = {}\n{}",
+        "# {}\n[[pattern]]\nname = \"{}\"\nevent = \"{}\"\n{}regex = {}\n{}",
         printable(&pattern.origin),
         pattern.name,
+        pattern.kind,
         key("program", &pattern.program),
         quoted(&pattern.regex),
         key("unless", &pattern.unless)

@@ -9,9 +9,12 @@ use super::show::{Show, printable, table};
 use super::{Failure, Outcome, at, duration};
 
 #[derive(clap::Args)]
+#[command(
+    override_usage = "ratter list SUBJECT --reason TEXT [OPTIONS]\n       ratter list [--on LIST] [--at TIME] [OPTIONS]"
+)]
 pub(crate) struct ListArguments {
     /// Whom to list: an address, a network or a login; without it, what is listed is shown
-    #[arg(requires = "reason")]
+    #[arg(value_name = "SUBJECT", requires = "reason")]
     subject: Option<String>,
 
     /// The list
@@ -26,7 +29,7 @@ pub(crate) struct ListArguments {
     #[arg(long)]
     for_ever: bool,
 
-    /// Why; it is kept with the listing and shown by `ratter why`
+    /// Why; a SUBJECT needs one. It is kept with the listing and shown by `ratter why`
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 

@@ -66,7 +66,7 @@ const EX_TEMPFAIL: u8 = 75;
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run a node in the foreground until it gets SIGTERM or SIGINT
+    /// Run a node in the foreground until it gets SIGTERM or SIGINT; SIGHUP starts it anew with a changed configuration
     Run,
     /// Check the configuration and show all its faults
     Check,
@@ -120,6 +120,18 @@ pub(crate) enum Outcome {
     NothingFound,
     /// What was asked about is refused, and the output says why.
     Refused,
+    /// Some of what was to be read could not be read, and was told of; the rest was.
+    NotWhole,
+}
+
+/// The end of a command that read all but for these faults, which are told now.
+fn not_whole(faults: impl IntoIterator<Item = anyhow::Error>) -> Outcome {
+    let mut outcome = Outcome::Done;
+    for fault in faults {
+        show::complain(&format!("ratter: {fault:#}"));
+        outcome = Outcome::NotWhole;
+    }
+    outcome
 }
 
 /// Why a command failed.
@@ -170,7 +182,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::NothingFound) => ExitCode::from(3),
-        Ok(Outcome::Refused) => ExitCode::FAILURE,
+        Ok(Outcome::Refused | Outcome::NotWhole) => ExitCode::FAILURE,
         Err(Failure::Usage(text)) => {
             show::complain(&text);
             ExitCode::from(2)

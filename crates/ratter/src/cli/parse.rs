@@ -1,14 +1,12 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use base::limits::LINE_BYTES_MAX;
 use base::{Event, Tally};
-use sensors::io::LineReader;
 use serde::Serialize;
 
 use super::show::complain;
-use super::{Failure, Outcome, service};
+use super::{Failure, Outcome, not_whole, service};
 use crate::{config, node};
 
 #[derive(clap::Args)]
@@ -69,12 +67,12 @@ impl<'a> From<&'a Event<'_>> for Shown<'a> {
 pub(crate) fn parse(path: Option<&Path>, arguments: &Arguments) -> Result<Outcome, Failure> {
     let (config, _) = config::find(path, config::Ports::NotTried).map_err(Failure::Usage)?;
     let log = arguments.log.as_deref().unwrap_or_else(|| Path::new("-"));
-    let (input, written) = node::open_log(log).with_context(|| format!("{} cannot be read", log.display()))?;
     let mut reader = node::reader_of_log(&config, log, arguments.service.as_deref())?;
-    let mut lines = LineReader::new(input);
+    let mut log = node::OldLog::open(log)?;
+    let written = log.written;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let (mut line, mut events) = (0, Vec::new());
-    while let Some(batch) = lines.next_lines().with_context(|| format!("{} cannot be read on", log.display()))? {
+    while let Some(batch) = log.next_lines() {
         for text in batch {
             line += 1;
             events.clear();
@@ -95,7 +93,7 @@ pub(crate) fn parse(path: Option<&Path>, arguments: &Arguments) -> Result<Outcom
     if too_long > 0 {
         complain(&format!("{too_long} lines are longer than {LINE_BYTES_MAX} bytes and were not read"));
     }
-    Ok(Outcome::Done)
+    Ok(not_whole(log.end().err()))
 }
 
 fn write_line(out: &mut impl Write, parsed: &Parsed<'_>) -> anyhow::Result<()> {

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::duration;
 use super::show::{Show, printable, table};
-use super::{Failure, Outcome, service};
+use super::{Failure, Outcome, not_whole, service};
 use crate::{config, node};
 
 /// Most subjects and users that the text for people names; JSON names as many as were counted.
@@ -40,12 +40,12 @@ pub(crate) fn replay(path: Option<&Path>, arguments: &Arguments, show: &Show) ->
         bar.set_position(lines);
     });
     bar.finish_and_clear();
-    let would_have = would_have?;
+    let (would_have, broken) = would_have?;
     if let Some(mut trace) = trace {
         trace.flush().context("the trace cannot be written")?;
     }
     show.value(&would_have, text)?;
-    Ok(Outcome::Done)
+    Ok(not_whole(broken))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the command line is where files are opened")]

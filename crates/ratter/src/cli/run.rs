@@ -1,4 +1,8 @@
+use std::convert::Infallible;
+use std::io::{self, IsTerminal as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -12,6 +16,15 @@ use crate::{config, logging, memory, node};
 
 /// Open files besides the gates' connections: DNS by TCP, console, logs and store.
 const FILES_BESIDE_GATES: usize = 1024;
+
+/// Why a node has ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It was told to.
+    Stop,
+    /// It is to be started with the configuration as it is now.
+    Anew,
+}
 
 /// `ratter run`: a node in the foreground, until a signal ends it.
 pub(crate) fn run(path: Option<&Path>) -> Result<Outcome, Failure> {
@@ -29,12 +42,23 @@ pub(crate) fn run(path: Option<&Path>) -> Result<Outcome, Failure> {
         .enable_all()
         .build()
         .context("the system gives no event loop")?;
-    let result = runtime.block_on(serve(&config, &running));
+    let result = runtime.block_on(serve(path, &config, &running));
     // Streams to watchers would otherwise keep the runtime waiting.
     runtime.shutdown_background();
     drop(running);
     info!("stopped");
-    result.map(|()| Outcome::Done).map_err(Failure::Other)
+    match result? {
+        End::Stop => Ok(Outcome::Done),
+        End::Anew => start_anew().map(|never| match never {}).map_err(Failure::Other),
+    }
+}
+
+/// Takes the place of this process with a new one that has the same arguments. All is closed and written by then, as after any end,
+/// so that nothing of the old configuration can be left; gates and DNS are away for as long as a start takes.
+fn start_anew() -> anyhow::Result<Infallible> {
+    let mut arguments = std::env::args_os();
+    let program = arguments.next().context("the program has no name")?;
+    Err(Command::new(program).args(arguments).exec()).context("the node cannot be started anew")
 }
 
 /// Takes as many open files as the system allows: the usual soft limit of 1024 is for programs that use `select`.
@@ -49,8 +73,25 @@ fn raise_file_limit(config: &Config) {
     }
 }
 
+/// Waits for SIGHUP. A configuration with a fault is told of, and the node goes on as it is; without one it is started anew.
+/// In a terminal the signal says that the terminal was closed.
+async fn hung_up(path: Option<&Path>) -> anyhow::Result<End> {
+    let is_terminal = io::stdin().is_terminal();
+    let mut hangup = signal(SignalKind::hangup()).context("signals cannot be awaited")?;
+    loop {
+        hangup.recv().await;
+        if is_terminal {
+            return Ok(End::Stop);
+        }
+        match config::find(path, config::Ports::NotTried) {
+            Ok(_) => return Ok(End::Anew),
+            Err(faults) => error!("the configuration has a fault, and the node goes on with the one it has:\n{faults}"),
+        }
+    }
+}
+
 /// Serves the control socket, the metrics and the page for removals until a signal comes.
-async fn serve(config: &Config, running: &node::Running) -> anyhow::Result<()> {
+async fn serve(path: Option<&Path>, config: &Config, running: &node::Running) -> anyhow::Result<End> {
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be awaited")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be awaited")?;
     let control = console::io::serve_control(
@@ -77,6 +118,11 @@ async fn serve(config: &Config, running: &node::Running) -> anyhow::Result<()> {
     tokio::select! {
         _ = terminate.recv() => info!(signal = "SIGTERM", "stopping"),
         _ = interrupt.recv() => info!(signal = "SIGINT", "stopping"),
+        end = hung_up(path) => {
+            let end = end?;
+            info!(signal = "SIGHUP", is_started_anew = end == End::Anew, "stopping");
+            return Ok(end);
+        }
         ended = control => {
             ended?;
         }
@@ -89,7 +135,7 @@ async fn serve(config: &Config, running: &node::Running) -> anyhow::Result<()> {
             ended.context("the page for removals cannot be served")?;
         }
     }
-    Ok(())
+    Ok(End::Stop)
 }
 
 /// What listens where, and, for a newcomer, what to try.

@@ -1,12 +1,10 @@
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-use sensors::io::LineReader;
 use sensors::unknown::{Cluster, Unknown};
 use serde::Serialize;
 
 use super::show::{Show, printable};
-use super::{Failure, Outcome, service};
+use super::{Failure, Outcome, not_whole, service};
 use crate::{config, node};
 
 #[derive(clap::Args)]
@@ -56,11 +54,12 @@ pub(crate) fn unknown(path: Option<&Path>, arguments: &Arguments, show: &Show) -
         arguments.logs.clone()
     };
     let (mut unknown, mut lines, mut understood) = (Unknown::new(), 0, 0);
+    let mut broken = Vec::new();
     for log in &logs {
-        let (input, written) = node::open_log(log).with_context(|| format!("{} cannot be read", log.display()))?;
         let mut reader = node::reader_of_log(&config, log, arguments.service.as_deref())?;
-        let mut from = LineReader::new(input);
-        while let Some(batch) = from.next_lines().with_context(|| format!("{} cannot be read on", log.display()))? {
+        let mut from = node::OldLog::open(log)?;
+        let written = from.written;
+        while let Some(batch) = from.next_lines() {
             for line in batch {
                 lines += 1;
                 let mut is_understood = false;
@@ -72,6 +71,7 @@ pub(crate) fn unknown(path: Option<&Path>, arguments: &Arguments, show: &Show) -
                 }
             }
         }
+        broken.extend(from.end().err());
     }
     let kind = |cluster: Cluster| Kind {
         count: cluster.count,
@@ -81,7 +81,7 @@ pub(crate) fn unknown(path: Option<&Path>, arguments: &Arguments, show: &Show) -
     };
     let kinds = unknown.commonest(arguments.top, !arguments.all).into_iter().map(kind).collect();
     show.value(&Report { lines, understood, unknown: kinds }, text)?;
-    Ok(Outcome::Done)
+    Ok(not_whole(broken))
 }
 
 fn text(report: &Report) -> String {

@@ -110,7 +110,8 @@ fn grounds(listing: &ListingView) -> Vec<String> {
         lines.push(format!("{list}: {} in its wording {version}", listing.maker));
     }
     if !listing.first.is_empty() {
-        lines.push(format!("{list}: first seen {}, last seen {}", listing.first, listing.last));
+        let whose = listing.culprits.as_ref().map(|who| format!(" of {}", printable(who))).unwrap_or_default();
+        lines.push(format!("{list}: first seen{whose} {}, last seen {}", listing.first, listing.last));
     }
     if !listing.ends_earlier_by.is_empty() {
         lines.push(format!("{list} would end earlier by {}", listing.ends_earlier_by.join(", or ")));

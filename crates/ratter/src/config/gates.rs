@@ -118,8 +118,8 @@ pub(super) fn list(lists: &Lists) -> Form<'_, ListId> {
     })
 }
 
-/// How long the line gate waits for other people's lists at most: our helpers wait for it 200 ms, and Exim a second; then they
-/// let the client through, and report nothing.
+/// How long the line gate waits for other people's lists at most: Exim waits for a second, and our helpers as long as this and
+/// 50 ms (`ratter setup` tells them where there are such lists); then they let the client through, and report nothing.
 const LINE_WAIT_MAX: Duration = Duration::from_millis(150);
 
 fn line(section: &Section<'_>) -> LineGate {

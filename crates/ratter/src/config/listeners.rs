@@ -61,7 +61,7 @@ fn refused(listener: &Listener, error: &io::Error) -> Fault {
 }
 
 /// What the system says, without its number.
-pub(super) fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }

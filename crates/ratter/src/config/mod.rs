@@ -68,11 +68,12 @@ pub use self::find::{Ports, Source, control_socket, find, parse_duration, report
 pub use self::gates::{Fail, Gates, LineGate};
 pub use self::http::HttpGate;
 pub use self::limits::Limits;
-pub(crate) use self::listeners::is_public;
+pub(crate) use self::listeners::{is_public, reason};
 pub use self::lists::List;
 pub use self::login::LoginGuard;
 pub use self::maps::MapGate;
 pub use self::node::{LogFormat, Node};
+pub(crate) use self::node::{WITHOUT_COUNTRIES, WITHOUT_SYSTEMS, unreadable};
 pub use self::notices::{Hook, Hooked, Mail};
 pub use self::probe::{Machine, Probe, Transport};
 pub use self::publish::Publish;
@@ -152,7 +153,7 @@ pub fn load_file(path: &Path, probe: &dyn Probe) -> Result<Config, Faults> {
     let bytes = match probe.read(path, FILE_BYTES_MAX) {
         Ok(bytes) => bytes,
         Err(error) => {
-            let fault = Fault::error(0..0, "the configuration file cannot be read").label(listeners::reason(&error));
+            let fault = Fault::error(0..0, "the configuration file cannot be read").label(reason(&error));
             let hint = (error.kind() == io::ErrorKind::NotFound)
                 .then(|| "without `--config`, Ratter runs with a built-in configuration".to_owned());
             return refused(String::new(), fault.hint(hint));

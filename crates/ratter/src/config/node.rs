@@ -29,6 +29,8 @@ pub struct Node {
     pub allow_files: Vec<PathBuf>,
     /// Which autonomous system an address belongs to: a file in `MaxMind`'s format.
     pub asn_file: Option<PathBuf>,
+    /// Which country an address is in: a file in `MaxMind`'s format.
+    pub country_file: Option<PathBuf>,
     /// Domains the senders of whose SPF are on no published list.
     pub allow_senders: Vec<String>,
     /// How it writes its own log.
@@ -44,6 +46,12 @@ pub enum LogFormat {
     Json,
 }
 
+/// What is so while nobody tells which autonomous system an address belongs to.
+pub(crate) const WITHOUT_SYSTEMS: &str = "no rule counts by `asn`";
+
+/// What is so while nobody tells which country an address is in.
+pub(crate) const WITHOUT_COUNTRIES: &str = "accounts are judged without countries";
+
 /// Name of the control socket in the state folder.
 pub(super) const SOCKET: &str = "control.sock";
 
@@ -57,6 +65,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Node> {
     let never = section.each("never-list", &never_form());
     let allow_files = section.each("allow-files", &section.desk.path("/etc/ratter/dnswl"));
     let asn_file = section.optional("asn-file", &section.desk.path("/var/lib/GeoIP/GeoLite2-ASN.mmdb"));
+    let country_file = section.optional("country-file", &section.desk.path("/var/lib/GeoIP/GeoLite2-Country.mmdb"));
     let allow_senders = section.each("allow-senders", &domain());
     let canaries = section.optional_each("canaries", &network()).unwrap_or_default();
     let log = section.setting("log", &word([("text", LogFormat::Text), ("json", LogFormat::Json)]));
@@ -64,8 +73,12 @@ pub(super) fn read(section: &Section<'_>) -> Option<Node> {
     for file in &allow_files {
         tell_if_missing(section, file.place.clone(), &file.value, "nobody is protected by it");
     }
-    if let Some(file) = &asn_file {
-        tell_if_missing(section, section.place("asn-file"), file, "no rule counts by `asn`");
+    let about_addresses =
+        [("asn-file", &asn_file, WITHOUT_SYSTEMS), ("country-file", &country_file, WITHOUT_COUNTRIES)];
+    for (key, file, without) in about_addresses {
+        if let Some(file) = file {
+            tell_if_missing(section, section.place(key), file, without);
+        }
     }
     for entry in &never {
         if matches!(entry.value, Never::Network(network) if network.length() == 0) {
@@ -108,6 +121,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Node> {
         never_logins,
         allow_files,
         asn_file,
+        country_file,
         allow_senders,
         log: log?,
     })
@@ -120,8 +134,13 @@ fn tell_if_missing(section: &Section<'_>, place: Range<usize>, file: &Path, unti
         Ok(false) => "there is no such file".to_owned(),
         Err(error) => reason(&error),
     };
-    let fault = Fault::warning(place, format!("the file `{}` cannot be read", file.display()));
+    let fault = Fault::warning(place, unreadable(file));
     section.desk.report(fault.label(why).hint(format!("until it can, {until_then}")));
+}
+
+/// The title of the warning about such a file.
+pub(crate) fn unreadable(file: &Path) -> String {
+    format!("the file `{}` cannot be read", file.display())
 }
 
 /// An entry of the never-list, or of another list of exceptions.

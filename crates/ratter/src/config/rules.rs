@@ -271,7 +271,7 @@ const OF: [(&str, Of); 4] =
 
 fn distinct(section: &Section<'_>, by: Option<By>, count: Option<u16>) -> Option<Distinct> {
     let of = section.required("of", &word(OF));
-    let at_least = section.required("at-least", &number(2..=COUNT_MAX));
+    let at_least = section.required("at-least", &number(1..=COUNT_MAX));
     if matches!(
         (by, of),
         (Some(By::Address), Some(Of::Address))

@@ -10,7 +10,7 @@ use ::console::metrics::Metric;
 use base::{
     Address, Channel, Event, EventKind, Evidence, ListId, Listing, Login, Maker, Subject, Tally, Timestamp, Until,
 };
-use rules::accounts::{Accounts, Opinion, Sign, Standing, Step, Wanted};
+use rules::accounts::{Accounts, Geo, Opinion, Sign, Standing, Step, Wanted};
 use rules::limits::{LimitEffect, Sending};
 use rules::{Door, Lock, Question, Stage};
 use store::KeptAccount;
@@ -42,9 +42,15 @@ pub(super) struct AccountKeeper {
 }
 
 impl AccountKeeper {
-    /// Those of `config`, with what was kept of them.
-    pub(super) fn new(config: &Config, now: Timestamp, secret: [u8; 16], kept: Vec<KeptAccount>) -> Self {
-        let accounts = Accounts::new(config.accounts.ladder, config.accounts.subjects, secret, None);
+    /// Those of `config`, with what was kept of them, and with what is known of where addresses are.
+    pub(super) fn new(
+        config: &Config,
+        now: Timestamp,
+        secret: [u8; 16],
+        kept: Vec<KeptAccount>,
+        geo: Option<Box<dyn Geo>>,
+    ) -> Self {
+        let accounts = Accounts::new(config.accounts.ladder, config.accounts.subjects, secret, geo);
         let count = kept.len();
         let left_out = kept.into_iter().filter(|(key, state)| !accounts.restore(*key, state)).count();
         if left_out > 0 {

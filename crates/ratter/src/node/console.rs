@@ -241,6 +241,7 @@ impl Node {
             .iter()
             .cloned()
             .chain(of_files)
+            .chain(self.address_files.warnings())
             .chain(of_lists)
             .chain(of_clock)
             .chain(of_sensors)

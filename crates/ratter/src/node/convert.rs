@@ -12,13 +12,16 @@ use crate::config::{Config, Dnsbl, DovecotGate, HttpGate, List, Secret};
 pub(crate) fn names(config: &Config) -> Names {
     let lists =
         config.lists.iter().map(|list| ListInfo { name: list.name.clone(), code: list.code, lifetime: list.lifetime });
-    Names::new(lists.collect(), rule_names(config))
+    Names::new(lists.collect(), &config.rules, names_of_locks())
+}
+
+fn names_of_locks() -> impl Iterator<Item = String> {
+    rules::Lock::NAMES.into_iter().map(|(name, _)| name.to_owned())
 }
 
 /// The names of the rules by their ids: the configured ones, and behind them those of the locks.
 pub(crate) fn rule_names(config: &Config) -> Vec<String> {
-    let locks = rules::Lock::NAMES.into_iter().map(|(name, _)| name.to_owned());
-    config.rules.iter().map(|rule| rule.name.to_string()).chain(locks).collect()
+    config.rules.iter().map(|rule| rule.name.to_string()).chain(names_of_locks()).collect()
 }
 
 /// What the engine does.

@@ -87,11 +87,34 @@ impl Node {
         // What was done a moment ago belongs to it.
         self.save();
         match self.store.at(moment, asked, limit) {
-            Ok(Then::Known { listings, .. }) => Ok(listings.iter().map(past_view).collect()),
+            Ok(Then::Known { listings, .. }) => Ok(listings.iter().map(|listing| self.past_view(listing)).collect()),
             Ok(Then::Forgotten { from }) => {
                 Err(Fault::refused(format!("what was listed is known from {} on", views::time(from))))
             }
             Err(error) => Err(Fault::refused(error.to_string())),
+        }
+    }
+
+    fn past_view(&self, listing: &PastListing) -> ListingView {
+        let (maker, reason, culprits) = match &listing.maker {
+            PastMaker::Rule(name) => {
+                let rule = self.names.rule_named(name);
+                let culprits = rule.and_then(|rule| self.names.culprits(rule, &listing.subject));
+                (format!("rule {name}"), views::grounds(&listing.evidence, culprits.as_deref()), culprits)
+            }
+            PastMaker::Person { name, reason } => (format!("person {name}"), reason.to_string(), None),
+        };
+        ListingView {
+            subject: listing.subject.to_string(),
+            list: listing.list.to_string(),
+            since: views::time(listing.since),
+            until: views::end(listing.until),
+            maker,
+            reason,
+            first: views::time(listing.evidence.first),
+            last: views::time(listing.evidence.last),
+            culprits,
+            ..ListingView::default()
         }
     }
 
@@ -156,24 +179,6 @@ fn ends_earlier(list: &str) -> Vec<String> {
     };
     let always = ["`ratter unlist`", "a place on the never-list"];
     name.into_iter().chain(always).map(str::to_owned).collect()
-}
-
-fn past_view(listing: &PastListing) -> ListingView {
-    let (maker, reason) = match &listing.maker {
-        PastMaker::Rule(name) => (format!("rule {name}"), views::grounds(&listing.evidence)),
-        PastMaker::Person { name, reason } => (format!("person {name}"), reason.to_string()),
-    };
-    ListingView {
-        subject: listing.subject.to_string(),
-        list: listing.list.to_string(),
-        since: views::time(listing.since),
-        until: views::end(listing.until),
-        maker,
-        reason,
-        first: views::time(listing.evidence.first),
-        last: views::time(listing.evidence.last),
-        ..ListingView::default()
-    }
 }
 
 /// The events by their kind, service and teller, the most frequent first.

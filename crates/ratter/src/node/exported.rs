@@ -71,11 +71,9 @@ impl Service for ExportDoor {
             reply.status = Status::MethodNotAllowed { allow: "POST" };
             return;
         }
-        // A page in the administrator's browser can post here, but not without a word of the browser's that it does.
-        let is_browser = ["origin", "sec-fetch-mode"].iter().any(|name| request.header(name).is_some());
-        if is_browser || !self.access.admits(request) {
+        if !self.access.admits(request) {
             self.denied.fetch_add(1, Ordering::Relaxed);
-            reply.status = if is_browser { Status::Forbidden } else { Status::Unauthorized };
+            reply.status = if Access::is_of_page(request) { Status::Forbidden } else { Status::Unauthorized };
             return;
         }
         self.taken.fetch_add(1, Ordering::Relaxed);

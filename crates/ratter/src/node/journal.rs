@@ -144,7 +144,7 @@ mod tests {
     fn the_first_changes_of_a_second_are_logged_one_by_one_and_all_are_told() {
         let info = ListInfo { name: "blocked".into(), code: None, lifetime: Duration::from_mins(5) };
         let (tell, mut watcher) = broadcast::channel(1000);
-        let mut teller = Teller::new(Arc::new(Names::new(vec![info], Vec::new())), tell);
+        let mut teller = Teller::new(Arc::new(Names::new(vec![info], &[], [])), tell);
         let book = Book::new(NeverList::new([], []));
         let mut entries = Vec::new();
         let mut change = |count: u32, millis: u64| {

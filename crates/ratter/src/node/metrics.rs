@@ -94,7 +94,7 @@ impl Node {
             ),
             Metric::counter(
                 "strangers",
-                "Addresses that tried a login which many strangers try, and did not log in within a minute",
+                "Addresses that tried a login which many strangers try, and did not log in in time",
                 counters.strangers,
             ),
             Metric::counter(

@@ -8,6 +8,7 @@
 
 mod accounts;
 mod actions;
+mod address_files;
 mod asking;
 mod bulk;
 mod clients;
@@ -44,7 +45,6 @@ mod sensing;
 mod setup;
 mod statics;
 mod streams;
-mod systems;
 mod tls;
 mod versions;
 mod views;
@@ -66,6 +66,7 @@ use tracing::debug;
 
 use ::console::api::Happening;
 
+pub(crate) use address_files::judge_address_files;
 pub(crate) use asking::{Asked, Asking};
 pub(crate) use exports::judge_exports;
 pub(crate) use feed::about;
@@ -74,7 +75,7 @@ pub(crate) use random::octets as random_octets;
 pub(crate) use rehearse::{FILE_BYTES_MAX as REHEARSAL_BYTES_MAX, Rehearsed, rehearse};
 pub(crate) use removal::Desk as RemovalDesk;
 pub(crate) use replay::replay;
-pub(crate) use sensing::{open_log, reader_of_log};
+pub(crate) use sensing::{OldLog, reader_of_log};
 pub(crate) use setup::{Running, start};
 pub(crate) use statics::judge_files;
 
@@ -118,6 +119,8 @@ pub(crate) struct Node {
     exceptions: Exceptions,
     /// How the forms of one login are made one, at every way in.
     logins: Logins,
+    /// What files tell of addresses.
+    address_files: address_files::AddressFiles,
     asking: Option<Asking>,
     warnings: Vec<String>,
     /// How far back events are kept, for `why`.

@@ -22,8 +22,8 @@ use listings::{NeverList, Protection};
 use tracing::{info, warn};
 
 use super::Node;
+use super::address_files::AddressFiles;
 use super::sensing::Sensor;
-use super::systems::SystemsFile;
 use crate::clock;
 use crate::config::{self, Config};
 
@@ -59,8 +59,8 @@ pub(super) struct Sources {
     /// When each file was written that was read, and how long it was.
     read: BTreeMap<PathBuf, Option<(SystemTime, u64)>>,
     groups: Groups,
-    /// Which autonomous system an address belongs to: kept fresh with the others.
-    systems: Option<Arc<SystemsFile>>,
+    /// What files tell of addresses: kept fresh with the others.
+    address_files: AddressFiles,
 }
 
 impl Sources {
@@ -76,16 +76,16 @@ impl Sources {
             state: node.state.clone(),
             read: BTreeMap::new(),
             groups: Groups::new(),
-            systems: node.asn_file.clone().map(SystemsFile::open),
+            address_files: AddressFiles::open(node),
         };
         sources.recall();
         sources.look();
         sources
     }
 
-    /// The file of autonomous systems, if one is configured.
-    pub(super) const fn systems(&self) -> Option<&Arc<SystemsFile>> {
-        self.systems.as_ref()
+    /// What files tell of addresses.
+    pub(super) const fn address_files(&self) -> &AddressFiles {
+        &self.address_files
     }
 
     /// The never-list of what is known now.
@@ -206,9 +206,7 @@ pub(super) fn start(mut sources: Sources, resolver: &config::Resolver, node: &Ar
             if looked >= LOOK_EVERY {
                 looked = Duration::ZERO;
                 is_new |= sources.look();
-                if let Some(systems) = &sources.systems {
-                    systems.look();
-                }
+                sources.address_files.look();
             }
             if waited >= ASK_EVERY {
                 waited = Duration::ZERO;

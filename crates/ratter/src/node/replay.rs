@@ -10,10 +10,10 @@ use anyhow::Context;
 use base::{Event, EventKind, Listing, Login, Maker, Reason, Subject, Timestamp, Verdict};
 use listings::{Book, Change, NeverList};
 use rules::{Engine, Question, Stage};
-use sensors::io::LineReader;
 
 use super::names::Names;
-use super::{convert, sensing, views};
+use super::sensing::{self, OldLog};
+use super::{convert, views};
 use crate::config::Config;
 
 /// Most refused logins that are kept with their details.
@@ -36,13 +36,14 @@ pub(crate) fn replay(
     service: Option<&str>,
     mut trace: Option<&mut dyn Write>,
     progress: &mut dyn FnMut(&Path, u64),
-) -> anyhow::Result<WouldHave> {
+) -> anyhow::Result<(WouldHave, Vec<anyhow::Error>)> {
     let mut replay = Replay::new(config);
+    let mut broken = Vec::new();
     for path in logs {
-        let (input, written) = sensing::open_log(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let mut log = OldLog::open(path)?;
         let mut reader = sensing::reader_of_log(config, path, service)?;
-        let mut lines = LineReader::new(input);
-        while let Some(batch) = lines.next_lines().with_context(|| format!("{} cannot be read on", path.display()))? {
+        let written = log.written;
+        while let Some(batch) = log.next_lines() {
             for line in batch {
                 replay.lines += 1;
                 let mut failed = None;
@@ -59,8 +60,9 @@ pub(crate) fn replay(
             }
             progress(path, replay.lines);
         }
+        broken.extend(log.end().err());
     }
-    Ok(replay.finish())
+    Ok((replay.finish(), broken))
 }
 
 /// What has been found so far.
@@ -90,8 +92,8 @@ impl Replay {
         // Nobody can foresee the keys of a replay's hashes to any use, so that the secret need not be one: the same log
         // gives the same answer.
         let engine = Engine::new(convert::engine_settings(config), Arc::clone(&book), [0; 16]);
-        let engine = match config.node.asn_file.clone() {
-            Some(file) => engine.with_systems(super::systems::SystemsFile::open(file)),
+        let engine = match super::address_files::AddressFiles::open(&config.node).systems() {
+            Some(systems) => engine.with_systems(systems),
             None => engine,
         };
         Self {

@@ -172,6 +172,8 @@ impl Node {
 
     /// Makes an event of a limit that a message exceeded for the first time.
     fn tell_exceeded(&self, now: Timestamp, sending: &Sending<'_>, outcome: Outcome) -> Outcome {
+        // What a limit only notes while it is tried out is shown, and held against nobody.
+        let tally = if matches!(outcome, Outcome::Noted(_)) { Tally::Total(0) } else { Tally::One };
         let shown = |exceeded: Exceeded| {
             // Each recipient is remembered, and told of is the message.
             let message = format!("{:016x}", self.retries.name(now, sending));
@@ -185,7 +187,7 @@ impl Node {
                     session: Some(&message),
                     password: None,
                     channel: Channel::Gate,
-                    tally: Tally::One,
+                    tally,
                     reporter: None,
                 });
             }

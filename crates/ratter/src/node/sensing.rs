@@ -12,6 +12,8 @@ use std::time::Duration;
 use ::console::api::SensorStatus;
 use anyhow::Context;
 use base::Timestamp;
+use sensors::io::LineReader;
+use sensors::lines::Lines;
 use sensors::patterns::Patterns;
 use sensors::tail::{self, Checkpoint};
 use sensors::{Reader, TimeZone, Timing};
@@ -316,9 +318,44 @@ pub(crate) fn reader_of_log(config: &Config, log: &Path, service: Option<&str>) 
     Ok(of_service(Reader::new(zone, Timing::Replay), service)?.with_patterns(patterns))
 }
 
-/// Opens a log file to be replayed, and tells when it was last written, which is what a stamp without a year is near to.
+/// A log file that is replayed.
+pub(crate) struct OldLog {
+    path: PathBuf,
+    lines: LineReader<Box<dyn Read>>,
+    /// When it was last written, which is what a stamp without a year is near to.
+    pub(crate) written: Timestamp,
+    fault: Option<std::io::Error>,
+}
+
+impl OldLog {
+    /// Opens the file at `path`, compressed or not; `-` is standard input.
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+        let (input, written) = open_log(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        Ok(Self { path: path.to_owned(), lines: LineReader::new(input), written, fault: None })
+    }
+
+    /// The next lines, as many as are there; none at the end, or where no more can be read, which [`end`](Self::end) tells.
+    pub(crate) fn next_lines(&mut self) -> Option<Lines<'_>> {
+        self.lines.next_lines().unwrap_or_else(|error| {
+            self.fault = Some(error);
+            None
+        })
+    }
+
+    /// What stands before the place where no more could be read counts; the error names that place.
+    pub(crate) fn end(self) -> anyhow::Result<()> {
+        let Some(error) = self.fault else { return Ok(()) };
+        let place = format!(
+            "{} cannot be read on behind line {}; what is told is of the lines up to there",
+            self.path.display(),
+            self.lines.given()
+        );
+        Err(anyhow::Error::from(error).context(place))
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "a file that the user names is opened here")]
-pub(crate) fn open_log(path: &Path) -> std::io::Result<(Box<dyn Read>, Timestamp)> {
+fn open_log(path: &Path) -> std::io::Result<(Box<dyn Read>, Timestamp)> {
     if path == Path::new("-") {
         return Ok((Box::new(std::io::stdin()), clock::now()));
     }

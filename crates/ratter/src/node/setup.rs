@@ -1,5 +1,6 @@
 //! From a configuration to a running node: opens the store, restores the book and the engine, then lets the world in.
 
+use core::mem::take;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::sync::{Arc, OnceLock, RwLock};
 
@@ -61,7 +62,6 @@ impl Drop for Running {
 
 /// Starts the node that `config` describes.
 pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
-    let names = Arc::new(convert::names(config));
     let now = clock::now();
     let stored_names = store::Names {
         lists: config.lists.iter().map(|list| list.name.clone()).collect(),
@@ -78,16 +78,18 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
     let since = now.minus(memory);
     let mut opened = Opened::at(&config.node.state, stored_names, limits)?;
     let sources = Sources::read(config);
+    let address_files = sources.address_files().clone();
+    let names = Arc::new(convert::names(config).with_systems(address_files.systems()));
     let book = Arc::new(Book::new(sources.never_list()));
     let shown = image::read(&opened, &book, now);
     let mut restored = opened.begin()?;
     let wants_history = config.dnsbl.as_ref().is_some_and(|dnsbl| dnsbl.transfers.is_some() || config.feed.is_some());
     let history = wants_history.then(|| Arc::new(History::starting_at(restored.serial)));
-    let kept = Kept { secret: restored.secret, keys: core::mem::take(&mut restored.keys), history: history.clone() };
+    let kept = Kept { secret: restored.secret, keys: take(&mut restored.keys), history: history.clone() };
     let start_dns = || config.dnsbl.as_ref().map(|dns| DnsblOutlet::start(config, dns, &book, kept)).transpose();
     let engine = Engine::new(convert::engine_settings(config), Arc::clone(&book), restored.secret);
-    let engine = match sources.systems() {
-        Some(systems) => engine.with_systems(Arc::<super::systems::SystemsFile>::clone(systems)),
+    let engine = match address_files.systems() {
+        Some(systems) => engine.with_systems(systems),
         None => engine,
     };
     // With an image DNS answers from here on, while the listings themselves are read; without one it would deny them.
@@ -109,7 +111,7 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         name: config.node.name.clone(),
         started: now,
         sending: SendingLimits::open(config, restored.secret)?,
-        accounts: AccountKeeper::new(config, now, restored.secret, core::mem::take(&mut restored.accounts)),
+        accounts: AccountKeeper::new(config, now, restored.secret, take(&mut restored.accounts), address_files.geo()),
         retries: Retries::new(restored.secret),
         store: start_store(opened, &book, &names, &happenings, history, &actions)?,
         names,
@@ -122,6 +124,7 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         names_judge: super::reverse::Judge::new(),
         exceptions: exceptions(&mut restored),
         logins: config.login.logins.clone(),
+        address_files,
         asking: super::Asking::start(&config.resolver, &config.asks)?,
         warnings: lasting_warnings(config),
         history: config.limits.history,
@@ -165,7 +168,7 @@ fn restore(
     for owner in &restored.owners {
         engine.restore_owner(&Owner { at: owner.at.min(now), ..owner.clone() });
     }
-    engine.restore_standings(now, core::mem::take(&mut restored.standings));
+    engine.restore_standings(now, take(&mut restored.standings));
     engine.resume(now, restored.past.iter().copied());
     for event in restored.events.iter().filter(|event| event.time <= now) {
         engine.replay(now, &event.as_event());
@@ -189,7 +192,7 @@ fn restore(
 
 /// The book as an image shows it already, if that is right; else as the store says.
 fn restore_book(opened: &Opened, book: &Book, restored: &mut Restored, shown: Option<&Shown>) -> anyhow::Result<()> {
-    let (now, listings) = (clock::now(), core::mem::take(&mut restored.listings));
+    let (now, listings) = (clock::now(), take(&mut restored.listings));
     if let Some(shown) = shown {
         let bulks: Vec<_> = restored.bulks.iter().map(|bulk| (bulk.bulk.clone(), bulk.networks_left())).collect();
         if book.restore_shown(now, restored.serial, listings, shown, &bulks) {
@@ -201,7 +204,7 @@ fn restore_book(opened: &Opened, book: &Book, restored: &mut Restored, shown: Op
     }
     opened.restore_bulks(restored)?;
     // Each is let go of as soon as it is in the book.
-    for bulk in core::mem::take(&mut restored.bulks) {
+    for bulk in take(&mut restored.bulks) {
         let mut networks = bulk.networks();
         book.restore_bulk(bulk.bulk.clone(), &mut networks);
         if !networks.is_whole() {
@@ -215,7 +218,7 @@ fn restore_book(opened: &Opened, book: &Book, restored: &mut Restored, shown: Op
 /// The exceptions that the last commit left.
 fn exceptions(restored: &mut Restored) -> Exceptions {
     let exceptions = Exceptions::new(u128::from_le_bytes(restored.secret) as u64);
-    let kept = core::mem::take(&mut restored.exceptions);
+    let kept = take(&mut restored.exceptions);
     let shed = kept.into_iter().filter(|exception| exceptions.put(exception).is_err()).count();
     if shed > 0 {
         warn!(exceptions = shed, "there are more exceptions in the file than can be in force");
@@ -248,12 +251,14 @@ fn start_outlets(config: &Config, node: &Arc<Node>, dnsbl: Option<DnsblOutlet>) 
     Ok(Outlets { gates, dnsbl, reports, exports, resolver })
 }
 
-/// The warnings of the configuration, without those of logs and of zones' files that were not there at the start: of these
-/// the sensors and the zones tell, as long as it is so.
+/// The warnings of the configuration, without those of logs, of zones' files and of files about addresses that were not there
+/// at the start: of these the sensors, the zones and the files tell, as long as it is so.
 fn lasting_warnings(config: &Config) -> Vec<String> {
     let mut passing: Vec<String> = config.sensors.iter().map(|sensor| config::missing(&sensor.path)).collect();
     let statics = config.dnsbl.as_ref().and_then(|dnsbl| dnsbl.statics.as_ref());
     passing.extend(statics.into_iter().flat_map(config::Statics::files).flat_map(config::unread));
+    let about_addresses = [&config.node.asn_file, &config.node.country_file];
+    passing.extend(about_addresses.into_iter().flatten().map(|path| config::unreadable(path)));
     let titles = config.warnings.iter().map(|fault| fault.title.clone());
     titles.filter(|title| !passing.contains(title)).collect()
 }

@@ -13,9 +13,12 @@ pub(crate) fn time(at: Timestamp) -> String {
 
 /// A listing, with a sentence for its reason.
 pub(crate) fn listing(names: &Names, listing: &Listing) -> ListingView {
-    let (maker, reason) = match &listing.maker {
-        Maker::Rule(rule) => (format!("rule {}", names.rule(*rule)), grounds(&listing.evidence)),
-        Maker::Person { name, reason } => (format!("person {name}"), reason.to_string()),
+    let (maker, reason, culprits) = match &listing.maker {
+        Maker::Rule(rule) => {
+            let culprits = names.culprits(*rule, &listing.subject);
+            (format!("rule {}", names.rule(*rule)), grounds(&listing.evidence, culprits.as_deref()), culprits)
+        }
+        Maker::Person { name, reason } => (format!("person {name}"), reason.to_string(), None),
     };
     ListingView {
         subject: listing.subject.to_string(),
@@ -26,6 +29,7 @@ pub(crate) fn listing(names: &Names, listing: &Listing) -> ListingView {
         reason,
         first: time(listing.evidence.first),
         last: time(listing.evidence.last),
+        culprits,
         ..ListingView::default()
     }
 }
@@ -43,8 +47,8 @@ pub(crate) fn end(until: Until) -> Option<String> {
     until.moment().map(time)
 }
 
-/// What a rule's listing rests on, in a sentence.
-pub(crate) fn grounds(evidence: &Evidence) -> String {
+/// What a rule's listing rests on, in a sentence; and who did it together, if that was not the subject alone.
+pub(crate) fn grounds(evidence: &Evidence, culprits: Option<&str>) -> String {
     if evidence.count == 0 {
         return format!("signs that somebody else uses it, at {}", time(evidence.last));
     }
@@ -54,7 +58,8 @@ pub(crate) fn grounds(evidence: &Evidence) -> String {
     };
     let times = if evidence.count == 1 { "once" } else { &format!("{} times", evidence.count) };
     let span = evidence.last.since(evidence.first).as_secs_f64();
-    format!("{times} within {span:.1} s{different}, the last at {}", time(evidence.last))
+    let by = culprits.map(|culprits| format!(" by {culprits} together")).unwrap_or_default();
+    format!("{times} within {span:.1} s{by}{different}, the last at {}", time(evidence.last))
 }
 
 /// An event that was kept.

@@ -306,5 +306,8 @@ const fn hour_of(at: Timestamp) -> usize {
 
 /// What is left of one after so long.
 fn decay(passed: Duration, half_life: Duration) -> f32 {
+    if passed.is_zero() {
+        return 1.0;
+    }
     0.5_f32.powf(passed.as_secs_f32() / half_life.as_secs_f32())
 }

@@ -13,12 +13,14 @@ const PLACES: u32 = 3;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Known {
     young: Box<[u64]>,
+    /// How many bits of the younger are set, which would take long to count each time.
+    set: usize,
     old: Box<[u64]>,
 }
 
 impl Default for Known {
     fn default() -> Self {
-        Self { young: vec![0; WORDS_MIN].into(), old: Box::default() }
+        Self { young: vec![0; WORDS_MIN].into(), set: 0, old: Box::default() }
     }
 }
 
@@ -31,7 +33,8 @@ impl Known {
     /// That of these generations; none if they have a size that none has.
     pub(super) fn from_generations(young: Box<[u64]>, old: Box<[u64]>) -> Option<Self> {
         let is_size = |words: &[u64]| words.len().is_power_of_two() && (WORDS_MIN..=WORDS_MAX).contains(&words.len());
-        (is_size(&young) && (old.is_empty() || is_size(&old))).then_some(Self { young, old })
+        let set = young.iter().map(|word| word.count_ones() as usize).sum();
+        (is_size(&young) && (old.is_empty() || is_size(&old))).then_some(Self { young, set, old })
     }
 
     /// Whether the name was put in lately.
@@ -44,11 +47,14 @@ impl Known {
     /// Puts the name in, or keeps it from being forgotten.
     pub(super) fn insert(&mut self, name: u64) {
         let words = self.young.len();
-        places(name, words).for_each(|(word, bit)| self.young[word] |= bit);
-        let set: usize = self.young.iter().map(|word| word.count_ones() as usize).sum();
-        if set >= words * 64 / 3 {
+        for (word, bit) in places(name, words) {
+            self.set += usize::from(self.young[word] & bit == 0);
+            self.young[word] |= bit;
+        }
+        if self.set >= words * 64 / 3 {
             let next = vec![0; (words * 2).min(WORDS_MAX)].into();
             self.old = core::mem::replace(&mut self.young, next);
+            self.set = 0;
         }
     }
 }
@@ -76,6 +82,9 @@ mod tests {
             assert!((number.saturating_sub(50)..=number).all(|late| known.contains(name(late))), "{number}");
         }
         assert_eq!((known.young.len(), known.old.len()), (WORDS_MAX, WORDS_MAX));
+        assert_eq!(known.set, known.young.iter().map(|word| word.count_ones() as usize).sum::<usize>());
+        let kept = Known::from_generations(known.young.clone(), known.old.clone());
+        assert_eq!(kept, Some(known.clone()));
         let mistaken = (1_000_000..1_010_000).filter(|number| known.contains(name(*number))).count();
         assert!(mistaken < 1000, "{mistaken} of 10,000");
         assert!(!known.contains(name(1)), "what is long ago is forgotten");

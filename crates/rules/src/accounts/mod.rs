@@ -18,6 +18,7 @@ mod step;
 
 use core::time::Duration;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard};
 
 use base::{Address, CanonicalLogin, Network, Timestamp};
@@ -155,11 +156,15 @@ impl Accounts {
         self.counts.asked.one();
         let deed = self.deed(address, wanted);
         let mut shard = self.shard(key);
-        if !shard.contains_key(&key.get()) && shard.len() >= self.shard_max {
-            self.counts.untracked.one();
-            return Opinion::default();
-        }
-        let account = shard.entry(key.get()).or_insert_with(|| Box::new(Account::new(at)));
+        let is_full = shard.len() >= self.shard_max;
+        let account = match shard.entry(key.get()) {
+            Entry::Occupied(account) => account.into_mut(),
+            Entry::Vacant(_) if is_full => {
+                self.counts.untracked.one();
+                return Opinion::default();
+            }
+            Entry::Vacant(place) => place.insert(Box::new(Account::new(at))),
+        };
         account.asks(at, &deed);
         self.opinion(at, account)
     }

@@ -3,7 +3,8 @@
 //! No count by address sees it, but the login does: it remembers the last strangers who failed at it, for months in a
 //! few words. A stranger is an address from whose network nobody logged in lately. When enough different ones came, the
 //! login is besieged: all of them are blocked, and each further one at its first attempt. The owner who mistypes at a
-//! new place is no stranger once he gets it right, which he has [`PROBATION`] to do.
+//! new place is no stranger once he gets it right, which he has [`PROBATION`] to do. Who fails only once has [`PATIENCE`]
+//! times as long; his second failure ends that, so that a machine that waits has no more attempts than one that hurries.
 
 use core::time::Duration;
 use std::collections::{BTreeSet, HashMap};
@@ -27,6 +28,9 @@ const PACE: u32 = 60;
 /// The same for one who tries a login that is nobody's: in which nobody has logged in for as long as an address is known,
 /// although this node knows its people.
 pub const PROBATION_AT_NOBODYS: Duration = Duration::from_secs(10);
+/// So many times as long may one wait who has failed only once, where strangers do not come fast: to find a password in the
+/// other pocket takes minutes. His second failure ends it, so that it is worth one attempt at most.
+pub const PATIENCE: u32 = 5;
 /// Strangers that are waited for at once; those beyond are let go until their next attempt.
 pub const PROBATION_MAX: usize = 65_536;
 
@@ -59,17 +63,30 @@ pub(super) struct Probation {
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     due: Timestamp,
+    /// From then on another failure is one too many.
+    strict_from: Timestamp,
     /// The login he tried first, if the mail server names it.
     login: Option<Key>,
     counting: Counting,
     overflow: Overflow,
 }
 
-/// What a stranger tried, and how long he may still log in.
+/// A stranger who failed, and how long he may still log in.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Tried {
+pub(super) struct Stranger {
+    pub(super) party: Network,
     pub(super) login: Option<Key>,
+    pub(super) counting: Counting,
+    pub(super) overflow: Overflow,
     pub(super) grace: Duration,
+}
+
+impl Stranger {
+    /// How long he may as long as he fails only once.
+    fn patience(&self) -> Duration {
+        let pace = self.overflow.last.since(self.overflow.first) / PACE;
+        (pace * PATIENCE).clamp(self.grace, PROBATION * PATIENCE)
+    }
 }
 
 impl Probation {
@@ -79,24 +96,26 @@ impl Probation {
 
     /// Waits for a stranger from his first attempt on; whether there is room. Who mistypes tries the same login again: for
     /// one who fails at another there is nothing to wait for.
-    fn begin(&mut self, stranger: Network, counting: &Counting, overflow: Overflow, tried: Tried) -> bool {
-        if let Some(waiting) = self.strangers.get_mut(&stranger) {
-            let is_another = waiting.login.zip(tried.login).is_some_and(|(first, login)| first != login);
-            let grace = if is_another { Duration::ZERO } else { tried.grace };
-            let due = waiting.due.min(overflow.last.plus(grace));
-            waiting.overflow.last = waiting.overflow.last.max(overflow.last);
-            waiting.login = waiting.login.or(tried.login);
-            self.due.remove(&(waiting.due, stranger));
-            self.due.insert((due, stranger));
+    fn begin(&mut self, stranger: &Stranger, patience: Duration) -> bool {
+        let Stranger { party, login, counting, overflow, grace } = *stranger;
+        let last = overflow.last;
+        if let Some(waiting) = self.strangers.get_mut(&party) {
+            let is_another = waiting.login.zip(login).is_some_and(|(first, login)| first != login);
+            waiting.strict_from = waiting.strict_from.min(last.plus(grace));
+            let due = if is_another { last } else { waiting.strict_from.max(last) }.min(waiting.due);
+            waiting.overflow.last = waiting.overflow.last.max(last);
+            waiting.login = waiting.login.or(login);
+            self.due.remove(&(waiting.due, party));
+            self.due.insert((due, party));
             waiting.due = due;
             return true;
         }
         if self.strangers.len() >= PROBATION_MAX {
             return false;
         }
-        let due = overflow.last.plus(tried.grace);
-        self.due.insert((due, stranger));
-        self.strangers.insert(stranger, Waiting { due, login: tried.login, counting: *counting, overflow });
+        let due = last.plus(patience);
+        self.due.insert((due, party));
+        self.strangers.insert(party, Waiting { due, strict_from: last.plus(grace), login, counting, overflow });
         true
     }
 
@@ -116,6 +135,7 @@ impl Engine {
         let is_failure = attempt.trigger == Trigger::Event(EventKind::LoginFailed);
         if self.plan.sieges.is_empty() && self.plan.suspects.is_empty()
             || !is_failure
+            || attempt.is_repetition
             || attempt.word != Word::Own
             || !self.is_stranger(place.network, attempt.at)
         {
@@ -129,27 +149,35 @@ impl Engine {
             return;
         }
         let is_nobodys = login.is_some_and(|login| self.is_nobodys(login, attempt.at));
+        let mut strangers: Vec<Stranger> = Vec::new();
         for (number, siege) in self.plan.sieges.iter().enumerate() {
             let key = match (siege.is_nameless, login) {
                 (true, None) => self.keys.number(NAMELESS),
                 (false, Some(login)) => login,
                 (true, Some(_)) | (false, None) => continue,
             };
-            for (stranger, overflow) in self.strangers_at(number, siege, key, attempt.at, place.network) {
+            for (party, overflow) in self.strangers_at(number, siege, key, attempt.at, place.network) {
                 let pace = overflow.last.since(overflow.first) / PACE;
                 let grace = if is_nobodys { PROBATION_AT_NOBODYS } else { pace.clamp(PROBATION_MIN, PROBATION) };
-                self.watch(stranger, &siege.counting, overflow, Tried { login, grace });
+                strangers.push(Stranger { party, login, counting: siege.counting, overflow, grace });
             }
         }
-        self.suspect(attempt, place.network);
+        self.suspect(attempt, place.network, &mut strangers);
+        self.watch(strangers, is_nobodys);
         // One who has no grace left is refused the next time.
         self.end_probation(now, attempt.mode);
     }
 
-    /// Waits whether a stranger logs in after all.
-    pub(super) fn watch(&self, stranger: Network, counting: &Counting, overflow: Overflow, tried: Tried) {
-        if !hold(&self.probation).begin(stranger, counting, overflow, tried) {
-            self.tallies.strangers_missed.one();
+    /// Waits whether the strangers log in after all. One attempt is one, by however many rules. At a login that is nobody's
+    /// there is no owner to be patient with.
+    fn watch(&self, mut strangers: Vec<Stranger>, is_nobodys: bool) {
+        strangers.sort_by_key(|stranger| (stranger.party, stranger.grace));
+        strangers.dedup_by_key(|stranger| stranger.party);
+        for stranger in &strangers {
+            let patience = if is_nobodys { stranger.grace } else { stranger.patience() };
+            if !hold(&self.probation).begin(stranger, patience) {
+                self.tallies.strangers_missed.one();
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use core::fmt;
 use base::{Address, Network, Timestamp};
 
 use super::count::Attempt;
-use super::siege::Tried;
+use super::siege::Stranger;
 use super::{AddressShard, Engine};
 use crate::keys::tag_of;
 use crate::owners::{network_of, words_of};
@@ -47,8 +47,9 @@ pub(super) fn tables(suspects: &[Suspicion], shards: usize) -> Box<[Windows<2>]>
 }
 
 impl Engine {
-    /// Counts a stranger's failure against what it has in common with others, and has him watched if that is a suspect.
-    pub(super) fn suspect(&self, attempt: &Attempt<'_>, stranger: Network) {
+    /// Counts a stranger's failure against what it has in common with others, and adds who is to be watched if that is a
+    /// suspect.
+    pub(super) fn suspect(&self, attempt: &Attempt<'_>, stranger: Network, strangers: &mut Vec<Stranger>) {
         for (number, suspicion) in self.plan.suspects.iter().enumerate() {
             let Some(key) = self.suspected(attempt, suspicion.whom) else { continue };
             // Who got in from a system makes it no place of strangers.
@@ -65,10 +66,10 @@ impl Engine {
                 let mut shard = self.address_shard(key);
                 strangers_of(&mut shard, number, suspicion, (key, attempt.at), stranger, tag)
             };
-            let tried = Tried { login: attempt.login.map(|login| login.key), grace: super::PROBATION };
-            for (who, overflow) in watched {
-                self.watch(who, &suspicion.counting, overflow, tried);
-            }
+            let login = attempt.login.map(|login| login.key);
+            let (counting, grace) = (suspicion.counting, super::PROBATION);
+            let waits = |(party, overflow)| Stranger { party, login, counting, overflow, grace };
+            strangers.extend(watched.into_iter().map(waits));
         }
     }
 

@@ -65,7 +65,10 @@ impl Rate {
         let (left, right) = (left.trim_end_matches(' '), right.trim_start_matches(' '));
         let count = match read_count(left) {
             Ok(count) => count,
-            Err(RateError { what, fix }) => return fault(what, fix.map(|fix| format!("{fix} / {right}"))),
+            Err(RateError { what, fix }) => {
+                let fix = fix.map(|fix| format!("{fix} / {right}"));
+                return fault(what, fix.or_else(|| whole_rate(left, right)));
+            }
         };
         let time_ms = match read_time(right) {
             Ok(time) => time,
@@ -105,8 +108,8 @@ pub fn read_count(text: &str) -> Result<u64, RateError> {
         None => (text, 1),
     };
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        let whole: String = digits.chars().take_while(char::is_ascii_digit).collect();
-        let fix = Some(whole).filter(|whole| !whole.is_empty() && digits.starts_with(&format!("{whole}.")));
+        let whole = digits.split_once('.').filter(|(_, decimals)| decimals.bytes().all(|digit| digit == b'0'));
+        let fix = whole.map(|(whole, _)| whole.to_owned()).filter(|whole| read_count(whole).is_ok());
         return fault("no whole number, such as `30` or `1k`", fix);
     }
     match digits.parse::<u64>().ok().and_then(|number| number.checked_mul(factor)) {
@@ -114,6 +117,14 @@ pub fn read_count(text: &str) -> Result<u64, RateError> {
         Some(number) if number <= COUNT_MAX => Ok(number),
         _ => fault("more than a million", None),
     }
+}
+
+/// The same rate with a whole number: `0.5 / 1min` is `1 / 2min`.
+fn whole_rate(left: &str, right: &str) -> Option<String> {
+    let (whole, decimals) = left.split_once('.').filter(|(_, decimals)| decimals.len() <= 3)?;
+    let count = (whole.to_owned() + decimals).parse().ok()?;
+    let time_ms = read_time(right).ok()?.checked_mul(10_u64.pow(decimals.len() as u32))?;
+    Rate::new(count, time_ms).map(|rate| rate.to_string())
 }
 
 /// A time in milliseconds: a number, with up to three decimals, and a unit. Without a unit it is seconds, as in rspamd.
@@ -207,7 +218,9 @@ mod tests {
         check("1 / 0", Err(None));
         check(" 1/1m", Err(Some("1/1m")));
         check("1 / 1h, 5 / 1d", Err(None));
-        check("1.5 / 1h", Err(Some("1 / 1h")));
+        check("1.5 / 1h", Err(Some("1 / 40min")));
+        check("0.5 / 1min", Err(Some("1 / 2min")));
+        check("10.0 / 1min", Err(Some("10 / 1min")));
         check("1kb / 1h", Err(None));
         check("5 per hour", Err(None));
         check("", Err(None));

@@ -38,15 +38,15 @@ fn the_third_stranger_gives_all_away_and_the_fourth_is_blocked_at_once() {
         "0 fail alice 203.0.1.1 -> 1
          9d fail alice 203.0.2.1 -> 1
          20d fail alice 203.0.3.1 -> 1
-         1728059 poll -> 0
-         1728059 lists 203.0.3.1 -> -
-         1728060 poll -> 0
-         1728060 lists 203.0.3.1 -> blocked
+         1728299 poll -> 0
+         1728299 lists 203.0.3.1 -> -
+         1728300 poll -> 0
+         1728300 lists 203.0.3.1 -> blocked
          # Blocks run from the last attempt, so that those of weeks ago are over already.
-         1728060 lists 203.0.1.1 -> -
+         1728300 lists 203.0.1.1 -> -
          21d fail alice 203.0.4.1 -> 1
-         1814460 poll -> 0
-         1814460 lists 203.0.4.1 -> blocked",
+         1814700 poll -> 0
+         1814700 lists 203.0.4.1 -> blocked",
     );
     play(
         "hours apart",
@@ -151,9 +151,46 @@ fn the_grace_is_the_shorter_the_faster_strangers_come() {
         let (at, last) = (from + grace, from + grace - 1);
         format!("{last} poll -> 0\n{last} lists 203.0.2.1 -> -\n{at} poll -> 0\n{at} lists 203.0.2.1 -> blocked")
     };
-    for (step, grace) in [(1, 20), (600, 20), (1200, 40), (1800, 60), (86_400, 60)] {
-        play(&format!("every {step} s"), &(siege(step) + &ends(2 * step, grace)));
+    for (step, grace, once) in [(1, 20, 20), (600, 20, 100), (1200, 40, 200), (1800, 60, 300), (86_400, 60, 300)] {
+        play(&format!("every {step} s, each once"), &(siege(step) + &ends(2 * step, once)));
+        let again = format!("{} fail alice 203.0.2.1 -> 1\n", 2 * step + 10);
+        play(&format!("every {step} s, the last one twice"), &(siege(step) + &again + &ends(2 * step, grace)));
     }
+}
+
+#[test]
+fn who_fails_once_has_minutes_and_the_second_failure_ends_them() {
+    let siege = "0 fail alice 203.0.1.1 -> 1
+         1d fail alice 203.0.2.1 -> 1
+         2d fail alice 203.0.3.1 -> 1
+         3d fail alice 198.51.100.7 -> 1\n";
+    play(
+        "the owner finds her password after four minutes",
+        &format!(
+            "{siege}259440 poll -> 0
+             259440 before alice 198.51.100.7 -> pass
+             259440 ok alice 198.51.100.7 -> news
+             259600 poll -> 0
+             259600 lists 198.51.100.7 -> -"
+        ),
+    );
+    play(
+        "a machine that waits has one attempt more",
+        &format!("{siege}259262 fail alice 198.51.100.7 -> 1\n259262 lists 198.51.100.7 -> blocked"),
+    );
+    play(
+        "a connection whose program offered the password twice is one attempt",
+        &format!(
+            "0 ok alice 20.0.0.1 -> news
+             {siege}259300 poll -> 0
+             259300 lists 198.51.100.7 -> -
+             4d fail alice 198.51.101.7 total=2 -> 2
+             345899 poll -> 0
+             345899 lists 198.51.101.7 -> -
+             345900 poll -> 0
+             345900 lists 198.51.101.7 -> blocked"
+        ),
+    );
 }
 
 #[test]

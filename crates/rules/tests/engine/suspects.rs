@@ -47,21 +47,21 @@ fn a_network_of_guessers_is_blocked_address_by_address() {
          5h poll -> 0
          5h lists 203.0.1.1 -> -
          6h fail dave 203.0.1.3 -> 1
-         21659 lists 203.0.1.3 -> -
-         21660 poll -> 0
+         21899 lists 203.0.1.3 -> -
+         21900 poll -> 0
          # Who made it one is blocked from his own last attempt on, to the second.
-         21660 until 203.0.1.3 -> 107999.877
-         21660 until 203.0.1.2 -> 100799.877
-         21660 until 203.0.1.1 -> 97199.877
+         21900 until 203.0.1.3 -> 107999.877
+         21900 until 203.0.1.2 -> 100799.877
+         21900 until 203.0.1.1 -> 97199.877
          # An innocent neighbour is neither blocked nor published.
-         21660 lists 203.0.1.9 -> -
-         21660 before erin 203.0.1.9 -> pass
-         # Whoever fails next has a minute to get in.
+         21900 lists 203.0.1.9 -> -
+         21900 before erin 203.0.1.9 -> pass
+         # Whoever fails next has five minutes to get in.
          7h fail erin 203.0.1.7 -> 1
-         25259 poll -> 0
-         25259 lists 203.0.1.7 -> -
-         25260 poll -> 0
-         25260 lists 203.0.1.7 -> blocked
+         25499 poll -> 0
+         25499 lists 203.0.1.7 -> -
+         25500 poll -> 0
+         25500 lists 203.0.1.7 -> blocked
          8h fail erin 203.0.2.7 -> 1
          9h poll -> 0
          9h lists 203.0.2.7 -> -
@@ -133,9 +133,9 @@ fn one_password_on_many_logins_gives_its_addresses_away() {
          2d fail carol 203.0.9.1 same=8 -> 1
          3d fail dave 203.0.4.1 same=7 -> 1
          4d fail erin 203.0.5.1 same=7 -> 1
-         345660 poll -> 0
-         345660 lists 203.0.9.1 -> -
-         345660 lists 203.0.5.1 -> blocked",
+         345900 poll -> 0
+         345900 lists 203.0.9.1 -> -
+         345900 lists 203.0.5.1 -> blocked",
     );
     play(
         "a hash of login and password says nothing of other logins",

@@ -23,7 +23,7 @@ use base::Timestamp;
 use super::parts::{Recent, Told};
 use super::{Grammar, Hinted, Sink};
 use crate::frame::Frame;
-use crate::text::{address_of_port, contains, find_byte};
+use crate::text::{address_of_port, contains, find_byte, steps};
 
 /// How many sessions are remembered.
 const SESSIONS_MAX: usize = 8_192;
@@ -134,14 +134,16 @@ impl<'a> Iterator for Columns<'a> {
             self.0 = text.get(end + 1..);
             return text.get(..end);
         };
-        let mut at = 0;
+        let (bytes, mut at) = (inside.as_bytes(), 0);
+        // Byte by byte: the column may be full of doubled quotes.
         loop {
-            at += find_byte(inside.get(at..)?, b'"')?;
-            if inside.as_bytes().get(at + 1) != Some(&b'"') {
-                break;
+            match (bytes.get(at)?, bytes.get(at + 1)) {
+                (b'"', Some(b'"')) => at += 2,
+                (b'"', _) => break,
+                _ => at += 1,
             }
-            at += 2;
         }
+        steps::add(at + 1);
         self.0 = inside.get(at + 2..);
         inside.get(..at)
     }

@@ -220,6 +220,15 @@ fn authenticator(text: &str) -> Option<Told<'_>> {
     if is_cancelled {
         return Some(Told::new(Connect, address));
     }
+    // Of lines that were counted: `: 3 Time(s)`.
+    let rest = match rsplit(rest, "): ") {
+        Some((before, count))
+            if count.strip_suffix(" Time(s)").and_then(digits).is_some_and(|(_, end)| end.is_empty()) =>
+        {
+            rest.get(..=before.len()).unwrap_or(rest)
+        }
+        _ => rest,
+    };
     let login = match rest.strip_prefix(" (set_id=") {
         Some(login) => rsplit(login, ")").map_or(login, |(login, _)| login),
         None => "",
@@ -397,7 +406,8 @@ fn smtp(text: &str) -> Option<Told<'_>> {
     if let Some(rest) = timeouts.iter().find_map(|timeout| text.strip_prefix(timeout)) {
         return Some(Told::new(Connect, client(rest)?.address));
     }
-    if let Some(rest) = text.strip_prefix("protocol synchronization error (") {
+    let errors = ["protocol synchronization error (", "protocol violation: synchronization error ("];
+    if let Some(rest) = errors.iter().find_map(|error| text.strip_prefix(error)) {
         let (_, rest) = split(rest, "): rejected ")?;
         let rest = match rest.strip_prefix("connection from ") {
             Some(rest) => rest,
@@ -407,8 +417,14 @@ fn smtp(text: &str) -> Option<Told<'_>> {
         return Some(Told::new(ProtocolAbuse, client(rest)?.address));
     }
     let is_error = text.starts_with("protocol error in \"") || text.starts_with("syntax error in \"");
-    // The command holds anything, so that the last mark is Exim's; behind the client stands one of these texts.
-    let Client { address, rest } = client(rsplit(is_error.then_some(text)?, "\" H=")?.1)?;
+    // The command holds anything. Of a line with one mark, that is Exim's, and any text may stand behind the client
+    // (`malformed address: … may not follow …`); else the last one is, if one of these texts stands there.
+    let text = is_error.then_some(text)?;
+    if let Some((_, rest)) = split_only(text, "\" H=") {
+        let Client { address, rest } = client(rest)?;
+        return rest.starts_with(' ').then(|| Told::new(ProtocolAbuse, address));
+    }
+    let Client { address, rest } = client(rsplit(text, "\" H=")?.1)?;
     let (mechanism, message) = word(rest.trim_start());
     let is_known = COMMAND_FAULTS.contains(&rest.trim_start())
         || message == "authentication mechanism not supported"

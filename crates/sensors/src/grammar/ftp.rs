@@ -9,7 +9,7 @@
 //!
 //! What stands before the address is the server's, or a reverse name, which holds neither space nor bracket.
 
-use base::EventKind::{LoginFailed, LoginOk};
+use base::EventKind::{LoginFailed, LoginOk, ProtocolAbuse};
 
 use super::Hinted;
 use super::parts::{Lines, Told};
@@ -40,6 +40,12 @@ pub(super) const GSS_FTPD: Lines = Lines {
     speaks: |program| program == "ftpd",
     hinted: Hinted::Nothing,
     told: |text| {
+        // inetutils and BSD: `FTP LOGIN FAILED FROM ADDRESS, LOGIN`.
+        let refusals = ["FTP LOGIN FAILED FROM ", "FTP LOGIN REFUSED FROM "];
+        if let Some(rest) = refusals.iter().find_map(|refusal| text.strip_prefix(refusal)) {
+            let (client, login) = split(rest, ", ").unwrap_or((rest, ""));
+            return Some(Told::new(LoginFailed, address(client)?).by(login));
+        }
         let (client, rest) = word(text.strip_prefix("repeated login failures from ")?);
         rest.starts_with('(').then(|| Some(Told::new(LoginFailed, address(client)?)))?
     },
@@ -65,14 +71,21 @@ fn pure(text: &str) -> Option<Told<'_>> {
         "Azonosítás sikertelen [",
         "Авторизация не удалась пользователю [",
         "使用者[",
+        "用户[",
+        "妏蚚氪[",
     ];
     let (client, rest) = split(text.strip_prefix('(')?, ") [")?;
     let (user, client) = rsplit_byte(client, b'@')?;
     let client = address(client)?;
     if let Some(rest) = rest.strip_prefix("WARNING] ") {
-        let inside = REFUSALS.iter().find_map(|refusal| rest.strip_prefix(refusal))?;
+        // In French, Turkish and Korean the login comes first, and no other warning begins so.
+        let inside =
+            REFUSALS.iter().find_map(|refusal| rest.strip_prefix(refusal)).or_else(|| rest.strip_prefix('['))?;
         let login = rsplit_byte(inside, b']').map_or(inside, |(login, _)| login);
         return Some(Told::new(LoginFailed, client).by(login));
+    }
+    if rest == "ERROR] Too many authentication failures" {
+        return Some(Told::new(ProtocolAbuse, client));
     }
     let login = rest.strip_prefix("INFO] ")?.strip_suffix(" is now logged in")?;
     // Who has logged in already may say anything.

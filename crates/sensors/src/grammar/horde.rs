@@ -14,7 +14,7 @@ use base::EventKind::{LoginFailed, LoginOk};
 
 use super::Hinted;
 use super::parts::{Lines, Told};
-use crate::text::{address, contains, rsplit_byte, split, split_only};
+use crate::text::{address, contains, rsplit, rsplit_byte, split, split_only};
 
 pub(super) const HORDE: Lines = Lines {
     name: "horde",
@@ -50,6 +50,6 @@ fn told(text: &str) -> Option<Told<'_>> {
     let (before, _) = split_only(rest, mark)?;
     let (login, client) = rsplit_byte(before, *open)?;
     let login = login.trim_end();
-    let login = if *mark == ") [" { login.rsplit_once(" to ").map_or(login, |(login, _)| login) } else { login };
+    let login = if *mark == ") [" { rsplit(login, " to ").map_or(login, |(login, _)| login) } else { login };
     Some(Told::new(kind, address(client)?).by(login))
 }

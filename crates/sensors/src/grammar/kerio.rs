@@ -12,12 +12,15 @@
 //! Client with IP address ADDRESS has no reverse DNS entry, connection rejected before SMTP greeting
 //! Message from IP address ADDRESS, sender <SENDER> rejected: sender domain does not exist
 //! Administration login into Web Administration from ADDRESS failed: IP address not allowed
+//! SPF check failed: The IP address 'ADDRESS' is not in permitted set for sender 'SENDER' (FAIL)
+//! SMTP: AntiHammering - IP address ADDRESS will be blocked for 5 minutes, too many failed logins from this IP address.
+//! SMTP: AntiHammering: connection from IP address ADDRESS is blocked
 //! ```
 //!
 //! Client text stands behind the address, or before an address that ends the line.
 
 use base::Address;
-use base::EventKind::{LoginFailed, ProtocolAbuse, RelayDenied, SpamSeen, UnknownRecipient};
+use base::EventKind::{Connect, LoginFailed, ProtocolAbuse, RateExceeded, RelayDenied, SpamSeen, UnknownRecipient};
 
 use super::Hinted;
 use super::parts::{Lines, Told};
@@ -49,11 +52,29 @@ fn told(text: &str) -> Option<Told<'_>> {
     if let Some((client, rest)) = first("Message from IP address ") {
         return contains(rest, " rejected: ").then(|| Told::new(SpamSeen, client));
     }
+    if let Some((client, rest)) = first("SPF check failed: The IP address '") {
+        return rest.starts_with("' is not in permitted set ").then(|| Told::new(SpamSeen, client));
+    }
+    if let (protocol, Some(rest)) = split_hammering(text)
+        && protocol.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'/')
+    {
+        let (kind, rest) = match rest.strip_prefix(" - IP address ") {
+            Some(rest) => (RateExceeded, rest),
+            // Whom it blocks comes on.
+            None => (Connect, rest.strip_prefix(": connection from IP address ")?),
+        };
+        return Some(Told::new(kind, leading(rest)?.0));
+    }
     if let Some(rest) = text.strip_prefix("Attempt to deliver to unknown recipient ") {
         let (_, client) = rsplit(rest, ", IP address ")?;
         return Some(Told::new(UnknownRecipient, address(client)?));
     }
     login(text)
+}
+
+/// The protocol and what follows it in lines of the guard against guessing.
+fn split_hammering(text: &str) -> (&str, Option<&str>) {
+    split(text, ": AntiHammering").map_or(("", None), |(protocol, rest)| (protocol, Some(rest)))
 }
 
 /// The lines about logins.

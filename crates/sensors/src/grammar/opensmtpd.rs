@@ -14,7 +14,7 @@
 //! The address is told when a client connects, by the server alone, and remembered by the session's number. Where that line
 //! is not there, the one that 5.7 and 6.0 repeat before the command counts. Addresses behind a login are not looked at.
 
-use base::EventKind::{self, LoginFailed, LoginOk, ProtocolAbuse, RateExceeded, UnknownRecipient};
+use base::EventKind::{self, LoginFailed, LoginOk, ProtocolAbuse, RateExceeded, SpamSeen, UnknownRecipient};
 use base::{Address, Timestamp};
 
 use super::parts::{Recent, Told};
@@ -98,7 +98,12 @@ impl OpenSmtpd {
                 return self.refused(key, rsplit(rest, " result=\"")?.1);
             }
             "bad-input" => return Some(Told::new(ProtocolAbuse, self.sessions.get(key)?.address)),
-            "disconnected" | "closed" => drop(self.sessions.remove(key)),
+            "disconnected" | "closed" => {
+                let session = self.sessions.remove(key)?;
+                let (_, reason) = rsplit(rest, "reason=")?;
+                let is_kicked = matches!(reason.trim_matches('"'), "kick" | "too many failed commands");
+                return is_kicked.then(|| Told::new(ProtocolAbuse, session.address));
+            }
             _ => {}
         }
         None
@@ -128,6 +133,9 @@ impl OpenSmtpd {
             UnknownRecipient
         } else if answer.starts_with("451 4.5.3 Too many recipients") || answer.starts_with("452 4.5.3 ") {
             RateExceeded
+        } else if ["550 5.7.1 ", "554 5.7.1 "].iter().any(|code| answer.starts_with(code)) {
+            // What a filter says.
+            SpamSeen
         } else if ["500 ", "501 ", "503 ", "504 ", "530 "].iter().any(|code| answer.starts_with(code)) {
             ProtocolAbuse
         } else {

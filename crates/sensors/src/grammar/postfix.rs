@@ -71,6 +71,9 @@ const QMGR: u8 = 4;
 /// All that deliver.
 const DELIVERY: u8 = 5;
 
+/// The usual names of the services where users hand in mail. Some settings name the process so, too.
+const SUBMISSIONS: [&str; 3] = ["submission", "submissions", "smtps"];
+
 impl Grammar for Postfix {
     fn name(&self) -> &'static str {
         "postfix"
@@ -79,7 +82,8 @@ impl Grammar for Postfix {
     fn speaks(&self, program: &str) -> bool {
         let processes =
             ["smtpd", "postscreen", "cleanup", "qmgr", "smtp", "lmtp", "local", "virtual", "pipe", "error", "bounce"];
-        program.rsplit_once('/').is_some_and(|(name, process)| !name.is_empty() && processes.contains(&process))
+        let is_known = |process| processes.contains(&process) || SUBMISSIONS.contains(&process);
+        program.rsplit_once('/').is_some_and(|(name, process)| !name.is_empty() && is_known(process))
     }
 
     fn process(&self, program: &str) -> u8 {
@@ -87,6 +91,7 @@ impl Grammar for Postfix {
         match process {
             "smtpd" if service(name) == "submission" => SUBMISSION,
             "smtpd" => SMTPD,
+            process if SUBMISSIONS.contains(&process) => SUBMISSION,
             "postscreen" => POSTSCREEN,
             "cleanup" => CLEANUP,
             "qmgr" => QMGR,
@@ -121,6 +126,7 @@ impl Grammar for Postfix {
         let (name, process) = split_process(frame.program);
         match process {
             "smtpd" => self.smtpd(frame, service(name), text, time, out),
+            process if SUBMISSIONS.contains(&process) => self.smtpd(frame, "submission", text, time, out),
             "postscreen" => {
                 if let Some(told) = postscreen::told(text) {
                     out(told.event(time, "smtp"));
@@ -296,7 +302,8 @@ fn service(name: &str) -> &'static str {
     let name = split_process(name).1;
     // One that is called by what it listens on: `[::]:587`, `192.0.2.1:587`.
     match name.rsplit_once(':').map_or(name, |(_, port)| port) {
-        "submission" | "submissions" | "smtps" | "587" | "465" => "submission",
+        "587" | "465" => "submission",
+        name if SUBMISSIONS.contains(&name) => "submission",
         _ => "smtp",
     }
 }

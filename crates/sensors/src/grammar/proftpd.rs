@@ -52,7 +52,8 @@ fn told(text: &str) -> Option<Told<'_>> {
     if rest.starts_with("Maximum login attempts ") {
         return Some(Told::new(ProtocolAbuse, address));
     }
-    if rest == "Login timeout exceeded, disconnected" {
+    let is_refused = rest.starts_with("Connection from ") && rest.ends_with("] denied");
+    if is_refused || matches!(rest, "Login timeout exceeded, disconnected" | "FTP login timed out, disconnected") {
         return Some(Told::new(Connect, address));
     }
     if let Some(rest) = rest.strip_prefix("SECURITY VIOLATION: ") {
@@ -63,11 +64,21 @@ fn told(text: &str) -> Option<Told<'_>> {
     if let Some(login) = rest.strip_suffix(": Login successful.") {
         return Some(Told::new(LoginOk, address).by(login));
     }
-    let (login, reason) = match rsplit(rest, " (Login failed): ") {
-        Some(found) => found,
-        None => split(rest, ": ")?,
-    };
-    let is_refusal =
-        |refusal: &&str| reason.get(..refusal.len()).is_some_and(|head| head.eq_ignore_ascii_case(refusal));
-    REFUSALS.iter().any(is_refusal).then(|| Told::new(LoginFailed, address).by(login))
+    let begins_with =
+        |reason: &str, text: &str| reason.get(..text.len()).is_some_and(|head| head.eq_ignore_ascii_case(text));
+    let told = |login| Some(Told::new(LoginFailed, address).by(login));
+    match rsplit(rest, " (Login failed): ") {
+        // Whatever module refused it has its own words for that; only a broken one is not the client's fault.
+        Some((login, reason)) => {
+            if begins_with(reason, "unavailable ") {
+                None
+            } else {
+                told(login)
+            }
+        }
+        None => {
+            let (login, reason) = split(rest, ": ")?;
+            if REFUSALS.iter().any(|refusal| begins_with(reason, refusal)) { told(login) } else { None }
+        }
+    }
 }

@@ -17,7 +17,7 @@ use base::EventKind::{LoginFailed, LoginOk};
 
 use super::Hinted;
 use super::parts::{Lines, Told};
-use crate::text::{address, contains, digits, filled, rsplit, split, split_only, take_while, word};
+use crate::text::{address, contains, digits, filled, rsplit, split, split_only, steps, take_while};
 
 pub(super) const ROUNDCUBE: Lines = Lines {
     name: "roundcube",
@@ -72,36 +72,42 @@ fn without_request(text: &str) -> &str {
 }
 
 /// What stands before the first ` from ADDRESS`, the address and what follows; none where another one names another address.
+/// Word by word, because a text may be full of marks.
 fn only(text: &str) -> Option<(&str, Address, &str)> {
     const MARK: &str = " from ";
-    let (mut found, mut at) = (None, 0);
-    while let Some((before, after)) = text.get(at..).and_then(|rest| split(rest, MARK)) {
-        let end = at + before.len();
-        at = end + MARK.len();
-        let Some((client, behind)) = leading(after).filter(|(_, behind)| !behind.starts_with(MARK)) else {
-            // Roundcube's own mark, and no address behind it: what stood before was the login's.
-            if is_own(text.get(..end)?, after) {
-                return None;
+    steps::add(text.len());
+    let mut found = None;
+    // How many words there were, and which of them was the last of these two.
+    let (mut count, mut from, mut against) = (0, None::<usize>, None::<usize>);
+    let mut start = 0;
+    let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b' ').map(|(at, _)| at).chain([text.len()]);
+    for end in ends {
+        let word = text.get(start..end)?;
+        count += 1;
+        if from == Some(count - 1) && start >= MARK.len() {
+            let before = start - MARK.len();
+            match leading(text.get(start..)?).filter(|(_, behind)| !behind.starts_with(MARK)) {
+                None if against.is_some_and(|at| at + 3 == count) || contains(word, "(X-") => {
+                    // Roundcube's own mark, behind the server or before what a proxy said of the client, and no address
+                    // behind it: what stood before was the login's.
+                    return None;
+                }
+                None => {}
+                Some((client, behind)) => match found {
+                    None => found = Some((text.get(..before)?, client, behind)),
+                    Some((_, first, _)) if first != client => return None,
+                    Some(_) => {}
+                },
             }
-            continue;
-        };
-        match found {
-            None => found = Some((text.get(..end)?, client, behind)),
-            Some((_, first, _)) if first != client => return None,
-            Some(_) => {}
         }
+        match word {
+            "from" => from = Some(count),
+            "against" => against = Some(count),
+            _ => {}
+        }
+        start = end + 1;
     }
     found
-}
-
-/// Whether ` from ` between these is Roundcube's own: behind the server, or before what a proxy said of the client. Looked for
-/// only as near as they would stand, because this is asked for every mark.
-fn is_own(before: &str, after: &str) -> bool {
-    const NEAR_BYTES: usize = 300;
-    let near = before.get(before.ceil_char_boundary(before.len().saturating_sub(NEAR_BYTES))..).unwrap_or("");
-    let behind_server = rsplit(near, " against ").is_some_and(|(_, server)| !contains(server, " "));
-    let near = after.get(..after.floor_char_boundary(NEAR_BYTES)).unwrap_or("");
-    behind_server || split(word(near).0, "(X-").is_some()
 }
 
 /// The address that `text` begins with and that something other than a letter ends, and what follows.

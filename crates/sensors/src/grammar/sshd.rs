@@ -23,7 +23,7 @@ use super::parts::{Recent, Told};
 use super::{Grammar, Sink, pam};
 use crate::frame::Frame;
 use crate::text::{address, address_of_port, contains, digits, rsplit, split, split_only, take_while, word};
-use origin::{Behind, leading, origin, trailing};
+use origin::{Behind, beside, leading, origin, trailing};
 
 /// How many connections are remembered.
 const CONNECTIONS_MAX: usize = 8_192;
@@ -80,7 +80,10 @@ impl Grammar for Sshd {
             return;
         }
         let text = text.strip_prefix("error: ").or_else(|| text.strip_prefix("fatal: ")).unwrap_or(text);
-        if let Some(rest) = text.strip_prefix("PAM: ") {
+        // Some write it without saying that it was PAM.
+        let pam = ["uthentication failure for ", "uthentication error for ", "uthentication failed for "];
+        let is_pam = text.get(1..).is_some_and(|text| pam.iter().any(|pam| text.starts_with(pam)));
+        if let Some(rest) = text.strip_prefix("PAM: ").or_else(|| is_pam.then_some(text)) {
             if let Some(told) = pam_error(rest) {
                 out(Event { channel: Channel::Auth, ..told.event(time, "ssh") });
             }
@@ -209,8 +212,11 @@ fn pam_error(text: &str) -> Option<Told<'_>> {
         Some((before, local)) if !local.contains(' ') => before,
         _ => rest,
     };
-    let (user, client) = rsplit(rest, " from ")?;
-    Some(Told::new(LoginFailed, address(client.trim_end())?).by(login(user)))
+    let (user, address) = match rsplit(rest, " from ") {
+        Some((user, client)) => (user, address(client.trim_end())?),
+        None => beside(rest.trim_end())?,
+    };
+    Some(Told::new(LoginFailed, address).by(login(user)))
 }
 
 /// The login without what sshd says of it.
@@ -256,7 +262,7 @@ fn refused(text: &str) -> Option<Told<'_>> {
     let invalid = ["Invalid user ", "invalid user ", "Illegal user ", "illegal user "];
     if let Some(rest) = invalid.iter().find_map(|prefix| without.strip_prefix(prefix)) {
         // A login may begin with `from `, too; only where it is empty is that sshd's own word.
-        let (before, address) = match origin(rest, Behind::Nothing) {
+        let (before, address) = match origin(rest, Behind::Nothing).or_else(|| beside(rest)) {
             Some(found) => found,
             None => {
                 let (address, behind) = leading(rest.strip_prefix("from ")?)?;
@@ -267,24 +273,42 @@ fn refused(text: &str) -> Option<Told<'_>> {
     }
     if let Some(rest) = without.strip_prefix("User ") {
         let (before, why) = rsplit(rest, " not allowed because ")?;
-        let whys = ["not listed in AllowUsers", "listed in DenyUsers", "not in any group"];
+        let whys = ["not listed in AllowUsers", "listed in DenyUsers", "not in any group", "account is locked"];
         let is_known = whys.contains(&why)
             || why.starts_with("a group is listed in DenyGroups")
             || why.starts_with("none of user's groups are listed in AllowGroups")
             || why.starts_with("shell ") && (why.ends_with(" does not exist") || why.ends_with(" is not executable"));
-        let (login, client) = rsplit(is_known.then_some(before)?, " from ")?;
+        let before = is_known.then_some(before)?;
+        let (login, address) = match rsplit(before, " from ") {
+            Some((login, client)) => (login, address(client)?),
+            None => beside(before)?,
+        };
+        return Some(Told::new(LoginFailed, address).by(login));
+    }
+    // A key with `from=`, or a certificate with `source-address`, that came from elsewhere.
+    if let Some(rest) = without.strip_prefix("Authentication tried for ") {
+        let whys = [
+            (" with correct key but not from a permitted host (host=", ", ip=", ")"),
+            (" with valid certificate but not from a permitted source address (", "", ")"),
+            (" with valid certificate but not from a permitted host (ip=", "", ")"),
+        ];
+        let (login, client) = whys.iter().find_map(|(why, before, after)| {
+            let (login, rest) = rsplit(rest, why)?;
+            let client = if before.is_empty() { rest } else { rsplit(rest, before)?.1 };
+            Some((login, client.trim_end_matches('.').strip_suffix(after)?))
+        })?;
         return Some(Told::new(LoginFailed, address(client)?).by(login));
     }
     if let Some(rest) = without.strip_prefix("ROOT LOGIN REFUSED FROM ") {
         return Some(Told::new(LoginFailed, leading(rest)?.0).by("root"));
     }
     if let Some(rest) = without.strip_prefix(TOO_MANY) {
-        let (before, address) = origin(rest, Behind::Nothing)?;
+        let (before, address) = origin(rest, Behind::Nothing).or_else(|| beside(rest))?;
         return Some(Told::new(LoginFailed, address).by(login(before)));
     }
     if let Some(rest) = without.strip_prefix("Disconnecting ") {
         let (before, _) = split_only(rest, ": Change of username or service not allowed: ")?;
-        let (login, address) = trailing(before)?;
+        let (login, address) = trailing(before.strip_prefix("from ").unwrap_or(before))?;
         return Some(Told::new(LoginFailed, address).by(login));
     }
     let rest = without.strip_prefix("Received disconnect from ")?;
@@ -297,8 +321,11 @@ fn refused(text: &str) -> Option<Told<'_>> {
 fn abuse(text: &str) -> Option<Told<'_>> {
     let told = |address| Some(Told::new(ProtocolAbuse, address));
     if text.starts_with("Bad protocol version identification ") {
-        let (_, client) = rsplit(text, "' from ")?;
-        return told(leading(client)?.0);
+        let client = |mark| {
+            let (address, rest) = leading(rsplit(text, mark)?.1)?;
+            matches!(rest, "" | " [preauth]").then_some(address)
+        };
+        return told(client("' from ").or_else(|| client("' "))?);
     }
     if let Some(rest) = text.strip_prefix("Unable to negotiate with ") {
         let (address, rest) = leading(rest)?;
@@ -306,6 +333,11 @@ fn abuse(text: &str) -> Option<Told<'_>> {
     }
     if let Some(rest) = text.strip_prefix("Protocol major versions differ for ") {
         return told(leading(rest)?.0);
+    }
+    let scans = ["scanned from ", "probed from "];
+    if let Some(rest) = scans.iter().find_map(|scan| text.strip_prefix(scan)) {
+        let (address, rest) = leading(rest)?;
+        return if rest.starts_with(" with ") { told(address) } else { None };
     }
     let beginnings = ["banner exchange: Connection from ", "ssh_dispatch_run_fatal: Connection from "];
     if let Some(rest) = beginnings.iter().find_map(|beginning| text.strip_prefix(beginning)) {

@@ -39,7 +39,8 @@ fn told(text: &str) -> Option<Told<'_>> {
     };
     let (before, address) = ending_bracket(text)?;
     if let Some(rest) = REFUSALS.iter().find_map(|refusal| before.strip_prefix(refusal)) {
-        let (login, _) = split(rest, " auth=")?;
+        // `ipop3d` writes no `auth=` for some.
+        let (login, _) = split(rest, " auth=").or_else(|| rsplit(rest, " host="))?;
         return Some(Told::new(LoginFailed, address).by(login));
     }
     if before.starts_with("Failed ") && contains(before, " override of user=")

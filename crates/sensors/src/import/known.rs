@@ -23,11 +23,30 @@ const KNOWN: &[(&str, &str, &str)] = &[
 const COMMANDS_AFTER: &str = "(?:improper command pipelining|too many errors) after \
     (?:CONNECT|EHLO|HELO|STARTTLS|AUTH|MAIL|RCPT|DATA|BDAT|END-OF-MESSAGE|RSET|NOOP|VRFY|ETRN|HELP|QUIT|XCLIENT|XFORWARD|UNKNOWN)";
 
+/// The same of what stands in the filter itself, where a guard has to be put otherwise to be safe.
+const GUARDS: &[(&str, &str, &str)] = &[
+    // The first `ip=` is not Courier's if the login holds another: the one that ends the line is.
+    (
+        "courier-auth",
+        r"(?:(?!ip=)(?:user=<F-USER>[^,]*</F-USER>|\w+=[^,]*), )*ip=\[<HOST>\]",
+        r"(?:user=<F-USER>.*</F-USER>, )?(?:method=[A-Z0-9-]+, )?ip=\[<HOST>\](?:, port=\[\d+\])?$",
+    ),
+    ("courier-auth", r"user=[^,]+, ip=\[<HOST>\]$", r"user=<F-USER>.*</F-USER>, ip=\[<HOST>\]$"),
+    // What stands behind a comma may be more of the login.
+    ("vsftpd", r#"FAIL LOGIN: Client "<HOST>"(?:\s*$|,)"#, r#"FAIL LOGIN: Client "<HOST>"\s*$"#),
+];
+
 /// The expression of the filter at `path`, with what its daemon writes.
 pub(super) fn narrowed(regex: String, path: &str) -> String {
+    replaced(KNOWN, regex, path)
+}
+
+/// The text of the filter at `path`, with guards that an expression of linear time has.
+pub(super) fn unguarded(text: String, path: &str) -> String {
+    replaced(GUARDS, text, path)
+}
+
+fn replaced(table: &[(&str, &str, &str)], text: String, path: &str) -> String {
     let name = super::stem(path);
-    KNOWN
-        .iter()
-        .filter(|(filter, ..)| *filter == name)
-        .fold(regex, |regex, (_, theirs, ours)| regex.replace(theirs, ours))
+    table.iter().filter(|(filter, ..)| *filter == name).fold(text, |text, (_, theirs, ours)| text.replace(theirs, ours))
 }

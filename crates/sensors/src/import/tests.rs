@@ -13,7 +13,7 @@ fn import(text: &str) -> Import {
         "f/common.conf" => Some(COMMON.to_owned()),
         _ => None,
     };
-    fail2ban("f/my.conf", EventKind::LoginFailed, &mut read).unwrap()
+    fail2ban("f/my.conf", Some(EventKind::LoginFailed), &mut read).unwrap()
 }
 
 /// What becomes of one line of `failregex`: `PROGRAM REGEX`, or the reason why not.
@@ -115,7 +115,7 @@ fn options_and_what_a_filter_adds_to_the_prefix() {
             "f/common.conf" => Some(COMMON.to_owned()),
             _ => None,
         };
-        fail2ban(path, EventKind::LoginFailed, &mut read).map(|import| import.patterns[0].regex.clone())
+        fail2ban(path, Some(EventKind::LoginFailed), &mut read).map(|import| import.patterns[0].regex.clone())
     };
     let wanted = |word: &str| Ok(format!(r"^(?:\w{{14}}: )?{word} (?P<address>[0-9A-Fa-f:.]+)$"));
     assert_eq!(regex("f/my.conf"), wanted("one"));
@@ -162,7 +162,7 @@ fn a_whole_filter() {
 #[test]
 fn files_without_sense_are_survived() {
     let mut nothing = |_: &str| None;
-    assert!(fail2ban("a", EventKind::LoginFailed, &mut nothing).is_err());
+    assert!(fail2ban("a", Some(EventKind::LoginFailed), &mut nothing).is_err());
     let loops = [
         "[Definition]\nfailregex = %(a)s <HOST>\na = %(b)s\nb = %(a)s%(a)s\n",
         "[INCLUDES]\nbefore = a\n[Definition]\nfailregex = ^<HOST>$\n",
@@ -173,7 +173,7 @@ fn files_without_sense_are_survived() {
     for text in loops {
         let mut read = |_: &str| Some(text.to_owned());
         // Whatever it says, it says it.
-        drop(fail2ban("a", EventKind::LoginFailed, &mut read));
+        drop(fail2ban("a", Some(EventKind::LoginFailed), &mut read));
     }
 }
 
@@ -182,7 +182,7 @@ proptest::proptest! {
     fn any_filter_is_survived(text in "(\\[[A-Za-z]{0,12}\\]\n|(failregex|prefregex|a|b) = [ -~]{0,40}\n| [ -~]{0,30}\n|(%\\(a\\)s|<HOST>|<F-USER>|</F-USER>|<b>|\\^|\\$|\n|\\\\)){0,12}") {
         let text = format!("[Definition]\nfailregex = {text}");
         let mut read = |_: &str| Some(text.clone());
-        drop(fail2ban("a", EventKind::LoginFailed, &mut read));
+        drop(fail2ban("a", Some(EventKind::LoginFailed), &mut read));
     }
 }
 
@@ -196,7 +196,7 @@ fn what_daemons_are_known_to_write() {
             _ => (asked == path)
                 .then(|| format!("[INCLUDES]\nbefore = common.conf\n[Definition]\n_daemon = x\n{text}\n")),
         };
-        fail2ban(&path, EventKind::LoginFailed, &mut read).unwrap()
+        fail2ban(&path, Some(EventKind::LoginFailed), &mut read).unwrap()
     };
     let reject = "prefregex = ^%(__prefix_line)s(?:\\w+: (?:milter-)?reject:|(?:improper command pipelining|too many errors) after \\S+) <F-CONTENT>.+</F-CONTENT>$\n\
         failregex = ^[A-Z]{4} from [^[]*\\[<HOST>\\](?::\\d+)?: 5";
@@ -215,4 +215,48 @@ fn what_daemons_are_known_to_write() {
     let import = translated("dovecot", worker);
     assert!(import.patterns[0].regex.starts_with(r"^auth(?:-worker)?(?:\(\d+\))?: refused "), "{import:?}");
     assert_eq!(import.left_out[0].text, "^%(__prefix_line)s.* <HOST> %(__prefix_line)s");
+}
+
+/// Rejections of mail are no failed logins; one expression may tell of several kinds.
+#[test]
+fn events_are_chosen_by_the_text() {
+    const A: &str = "(?P<address>[0-9A-Fa-f:.]+)";
+    let events = |line: &str| {
+        let text = format!("[Definition]\nfailregex = {line}\n");
+        let mut read = |_: &str| Some(text.clone());
+        let import = fail2ban("f/my.conf", None, &mut read).unwrap();
+        assert_eq!(import.left_out, [], "{line}");
+        import.patterns.iter().map(|one| format!("{} {}", one.kind, one.regex)).collect::<Vec<_>>()
+    };
+    let cases = [
+        ("^login failed from <HOST>$", vec!["login-failed ^login failed from A$"]),
+        ("^<HOST> unknown user, password$", vec!["login-failed ^A unknown user, password$"]),
+        ("^odd from <HOST>$", vec!["login-failed ^odd from A$"]),
+        ("^<HOST> Relay access denied$", vec!["relay-denied ^A Relay access denied$"]),
+        ("^<HOST> no MAIL in SMTP connection$", vec!["connect ^A no MAIL in SMTP connection$"]),
+        (
+            "^(?:reject:|too many errors) <HOST> x: (?:Service unavailable|(?:Client host|Command) rejected|Relay access denied|match|[Uu](?:ser unknown|ndeliverable address))\\b",
+            vec![
+                "spam-seen ^(?:reject:|too many errors) A x: (?:Service unavailable)\\b",
+                "protocol-abuse ^(?:reject:|too many errors) A x: (?:(?:Client host|Command) rejected|match)\\b",
+                "relay-denied ^(?:reject:|too many errors) A x: (?:Relay access denied)\\b",
+                "unknown-recipient ^(?:reject:|too many errors) A x: (?:[Uu](?:ser unknown|ndeliverable address))\\b",
+            ],
+        ),
+        (
+            "^<HOST> rejected RCPT (relay not permitted|[|)]Unknown user)$",
+            vec![
+                "relay-denied ^A rejected RCPT (relay not permitted)$",
+                "unknown-recipient ^A rejected RCPT ([|)]Unknown user)$",
+            ],
+        ),
+        (
+            "^<HOST> rejected(?: relay not permitted| Unknown user)?$",
+            vec!["relay-denied ^A rejected(?: relay not permitted| Unknown user)?$"],
+        ),
+    ];
+    for (line, wanted) in cases {
+        let wanted: Vec<String> = wanted.iter().map(|text| text.replacen('A', A, 1)).collect();
+        assert_eq!(events(line), wanted, "{line}");
+    }
 }

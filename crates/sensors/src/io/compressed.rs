@@ -6,7 +6,7 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
-use ruzstd::decoding::StreamingDecoder;
+use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder, StreamingDecoder};
 
 /// The text of an opened file: what `.gz`, `.xz` and `.zst` hold, told by the first bytes and not by the name; of any other
 /// file the bytes as they are.
@@ -15,8 +15,8 @@ pub fn decompressed(file: File) -> io::Result<Box<dyn Read + Send>> {
     Ok(match form(io::BufRead::fill_buf(&mut file)?) {
         Form::Plain => Box::new(file),
         Form::Gzip => Box::new(MultiGzDecoder::new(file)),
-        Form::Xz => Box::new(XzReader::new(file, true)),
-        Form::Zstd => Box::new(Frames { file: Some(file), decoder: None }),
+        Form::Xz => Box::new(ByPieces { from: XzReader::new(file, true), fault: None }),
+        Form::Zstd => Box::new(Frames { file: Some(file), decoder: None, broken: None }),
     })
 }
 
@@ -42,21 +42,76 @@ fn form(head: &[u8]) -> Form {
     }
 }
 
+/// Reads by small pieces, for a decoder that forgets what it has unpacked when it comes upon the cut within one call.
+struct ByPieces<R> {
+    from: R,
+    /// Why no more can be read.
+    fault: Option<io::Error>,
+}
+
+impl<R: Read> Read for ByPieces<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        const PIECE_BYTES: usize = 4096;
+        let mut filled = 0;
+        for piece in into.chunks_mut(PIECE_BYTES) {
+            if let Some(fault) = self.fault.take() {
+                return Err(fault);
+            }
+            match self.from.read(piece) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if filled == 0 => return Err(error),
+                Err(error) => self.fault = Some(error),
+            }
+            // The next piece would not follow this one.
+            if filled % PIECE_BYTES != 0 || self.fault.is_some() {
+                break;
+            }
+        }
+        Ok(filled)
+    }
+}
+
 /// All frames of a `.zst` file one after the other, as `zstd` and `cat` write them; a decoder reads one.
 struct Frames {
     file: Option<BufReader<File>>,
     decoder: Option<Decoder>,
+    /// What was unpacked of a frame that is broken, and why it is.
+    broken: Option<(Box<FrameDecoder>, io::Error)>,
 }
 
-type Decoder = Box<StreamingDecoder<BufReader<File>, ruzstd::decoding::FrameDecoder>>;
+type Decoder = Box<StreamingDecoder<BufReader<File>, FrameDecoder>>;
+
+/// An empty last block and a checksum, which nobody compares: the end of any frame (RFC 8878, section 3.1.1.2).
+const FRAME_END: [u8; 7] = [1, 0, 0, 0, 0, 0, 0];
 
 impl Read for Frames {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         loop {
-            if let Some(decoder) = &mut self.decoder {
+            if let Some((decoder, _)) = &mut self.broken {
                 let count = decoder.read(into)?;
                 if count > 0 || into.is_empty() {
                     return Ok(count);
+                }
+                return self.broken.take().map_or(Ok(0), |(_, error)| Err(error));
+            }
+            if let Some(decoder) = &mut self.decoder {
+                match decoder.read(into) {
+                    Ok(0) if !into.is_empty() => {}
+                    Ok(count) => return Ok(count),
+                    Err(error) => {
+                        // Up to the frame's end the decoder keeps what later blocks may refer to, often megabytes.
+                        let Some(decoder) = self.decoder.take() else { return Err(error) };
+                        let (_, mut decoder) = decoder.into_parts();
+                        if decoder.decode_blocks(&FRAME_END[..], BlockDecodingStrategy::UptoBlocks(1)).is_err() {
+                            return Err(error);
+                        }
+                        // The decoder's own words for it are long.
+                        let error =
+                            io::Error::new(io::ErrorKind::InvalidData, "the compressed file is cut off or broken");
+                        self.broken = Some((Box::new(decoder), error));
+                        continue;
+                    }
                 }
                 self.file = self.decoder.take().map(|decoder| decoder.into_inner());
             }
@@ -77,12 +132,18 @@ mod tests {
 
     /// The text that comes out of a file with `bytes`.
     fn through(bytes: &[u8]) -> io::Result<Vec<u8>> {
+        let (text, end) = up_to_the_end(bytes);
+        end.map(|()| text)
+    }
+
+    /// What comes out, and how that ends.
+    fn up_to_the_end(bytes: &[u8]) -> (Vec<u8>, io::Result<()>) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mail.log.1");
         std::fs::write(&path, bytes).unwrap();
         let mut text = Vec::new();
-        decompressed(File::open(path).unwrap())?.read_to_end(&mut text)?;
-        Ok(text)
+        let end = decompressed(File::open(path).unwrap()).and_then(|mut from| from.read_to_end(&mut text));
+        (text, end.map(|_| ()))
     }
 
     /// What the real program makes of `text`.
@@ -111,6 +172,20 @@ mod tests {
             assert!(through(&twice).unwrap() == [text.clone(), text.clone()].concat(), "{program} twice");
             // What was cut off is an error, and what came before it was there.
             assert!(through(&once[..once.len() / 2]).is_err(), "{program} cut");
+            assert!(through(&once[..once.len() - 1]).is_err(), "{program} cut at its end");
+        }
+    }
+
+    /// Text that does not repeat, so that half of the file holds half of it.
+    #[test]
+    fn what_stands_before_a_cut_is_unpacked() {
+        let line = |at: u64| format!("{at} {:x}\n", at.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let text: String = (0..50_000).map(line).collect();
+        for program in ["gzip", "xz", "zstd"] {
+            let packed = packed(program, text.as_bytes());
+            let (half, end) = up_to_the_end(&packed[..packed.len() / 2]);
+            assert!(end.is_err() && text.as_bytes().starts_with(&half), "{program}");
+            assert!(half.len() > text.len() / 3, "{program}: {} of {}", half.len(), text.len());
         }
     }
 }

@@ -10,34 +10,42 @@ pub struct LineReader<R> {
     from: R,
     buffer: LineBuffer,
     is_over: bool,
+    given: u64,
 }
 
 impl<R: Read> LineReader<R> {
     /// The lines of `from`.
     pub fn new(from: R) -> Self {
-        Self { from, buffer: LineBuffer::new(), is_over: false }
+        Self { from, buffer: LineBuffer::new(), is_over: false, given: 0 }
     }
 
     /// The next lines, as many as are there; none at the end. The last line may lack its newline.
+    ///
+    /// # Errors
+    ///
+    /// If no more can be read. All whole lines before were given; the beginning of a line is none.
     pub fn next_lines(&mut self) -> io::Result<Option<Lines<'_>>> {
         while !self.is_over {
-            match self.from.read(self.buffer.space()) {
+            let has_lines = match self.from.read(self.buffer.space()) {
                 Ok(0) => {
                     self.is_over = true;
-                    if self.buffer.finish() {
-                        return Ok(Some(self.buffer.lines()));
-                    }
+                    self.buffer.finish()
                 }
-                Ok(count) => {
-                    if self.buffer.take(count) {
-                        return Ok(Some(self.buffer.lines()));
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(count) => self.buffer.take(count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => false,
                 Err(error) => return Err(error),
+            };
+            if has_lines {
+                self.given += self.buffer.count();
+                return Ok(Some(self.buffer.lines()));
             }
         }
         Ok(None)
+    }
+
+    /// How many lines were given.
+    pub const fn given(&self) -> u64 {
+        self.given
     }
 }
 
@@ -56,6 +64,7 @@ mod tests {
                 got.extend(lines.map(|line| String::from_utf8_lossy(line).into_owned()));
             }
             assert_eq!(got, wanted, "{text:?}");
+            assert_eq!(reader.given(), wanted.len() as u64, "{text:?}");
         }
     }
 }

@@ -6,11 +6,12 @@ mod text;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use gates::io::Place;
 
-use super::{Asked, Planned, Recipe, heading};
+use super::{Asked, Planned, Recipe, Wait, heading};
 use crate::cli::Failure;
 use crate::config::DovecotGate;
 use crate::node::random_octets;
@@ -40,6 +41,9 @@ pub(super) struct Arguments {
     /// Where `ratter-checkpassword` and `ratter-postlogin` are [default: beside this program]
     #[arg(long, value_name = "FOLDER")]
     helpers: Option<PathBuf>,
+
+    #[command(flatten)]
+    wait: Wait,
 }
 
 /// The syntax of Dovecot's configuration.
@@ -64,6 +68,10 @@ struct Parts<'a> {
     post_login: bool,
     checkpassword: Option<&'a Path>,
     lua: Option<PathBuf>,
+    /// How long Dovecot waits for an answer by its auth policy.
+    policy_wait: Duration,
+    /// How long the helpers wait.
+    helper_wait: Duration,
 }
 
 /// The recipe for the Dovecot that is installed, or for the one that was asked for.
@@ -77,8 +85,8 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
         let hint = "its successor is Lua: --lua";
         return Err(Failure::Usage(format!("ratter: Dovecot 2.4 has no checkpassword any more; {hint}")));
     }
-    let line = asked.config.gates.line.as_ref().map(|line| line.listen.as_slice()).unwrap_or_default();
-    let line = line_place(arguments, line)?;
+    let line_gate = asked.config.gates.line.as_ref();
+    let line = line_place(arguments, line_gate.map(|line| line.listen.as_slice()).unwrap_or_default())?;
     let folder = std::path::absolute(&arguments.folder).map_err(anyhow::Error::from)?;
     let helpers = match &arguments.helpers {
         Some(helpers) => std::path::absolute(helpers),
@@ -94,6 +102,8 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
         post_login: arguments.post_login,
         checkpassword: arguments.checkpassword.as_deref(),
         lua: arguments.lua.then(|| folder.join("ratter.lua")),
+        policy_wait: arguments.wait.of(gate.ask.as_ref()),
+        helper_wait: arguments.wait.of(line_gate.and_then(|line| line.ask.as_ref())),
     };
     let main = folder.join("dovecot.conf");
     Ok(Recipe {
@@ -119,7 +129,10 @@ fn files(parts: &Parts<'_>, folder: &Path) -> Vec<Planned> {
             mode: 0o644,
             text: ours("#") + &text::lua_passdb(parts.syntax, lua),
         };
-        files.extend([first, Planned { path: lua.clone(), mode: 0o644, text: ours("--") + &text::lua_script(*place) }]);
+        files.extend([
+            first,
+            Planned { path: lua.clone(), mode: 0o644, text: ours("--") + &text::lua_script(parts, *place) },
+        ]);
     }
     files
 }

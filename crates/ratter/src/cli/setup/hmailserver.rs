@@ -6,7 +6,7 @@ use anyhow::bail;
 use base::base64;
 use gates::io::Place;
 
-use super::{Asked, MARK, Planned, Recipe};
+use super::{Asked, MARK, Planned, Recipe, Wait};
 use crate::cli::Failure;
 
 #[derive(clap::Args)]
@@ -26,6 +26,9 @@ pub(super) struct Arguments {
     /// The file that is written
     #[arg(long, value_name = "FILE", default_value = "EventHandlers.vbs")]
     file: PathBuf,
+
+    #[command(flatten)]
+    wait: Wait,
 }
 
 pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe, Failure> {
@@ -76,7 +79,8 @@ fn over_http(arguments: &Arguments, asked: &Asked<'_>) -> Result<String, Failure
         }
         (None, None) => String::new(),
     };
-    Ok(HTTP.replace("@URL@", url.trim_end_matches('/')).replace("    @KEY@\n", &key))
+    let wait = arguments.wait.of(gate.ask.as_ref()).as_millis().to_string();
+    Ok(HTTP.replace("@WAIT@", &wait).replace("@URL@", url.trim_end_matches('/')).replace("    @KEY@\n", &key))
 }
 
 /// The script that asks by DNS. A code that the zone never answers with would let everybody in, and nobody would notice.
@@ -139,7 +143,8 @@ Function RatterAsks(method, path)
     On Error Resume Next
     Dim http
     Set http = CreateObject("MSXML2.ServerXMLHTTP.6.0")
-    http.setTimeouts 500, 500, 500, 1000
+    ' In milliseconds: to find the address, to connect, to send, and for the answer.
+    http.setTimeouts @WAIT@, @WAIT@, @WAIT@, @WAIT@
     http.open method, "@URL@" & path & "&format=text", False
     @KEY@
     http.send
@@ -164,7 +169,8 @@ Function RatterEscaped(text)
 End Function
 
 Sub OnClientConnect(oClient)
-    If RatterAsks("GET", "/v1/check?address=" & RatterEscaped(oClient.IPAddress)) = "-1" Then Result.Value = 1
+    ' Below zero is refused, for good or for now: dropping the connection is all that there is here.
+    If Left(RatterAsks("GET", "/v1/check?address=" & RatterEscaped(oClient.IPAddress)), 1) = "-" Then Result.Value = 1
 End Sub
 
 Sub OnClientLogon(oClient)
@@ -208,7 +214,7 @@ mod tests {
 
     #[test]
     fn no_place_is_left_open() {
-        for (script, places) in [(HTTP, &["@URL@", "@KEY@"][..]), (DNS, &["@ZONE@", "@CODE@"])] {
+        for (script, places) in [(HTTP, &["@URL@", "@KEY@", "@WAIT@"][..]), (DNS, &["@ZONE@", "@CODE@"])] {
             let filled = places.iter().fold(script.to_owned(), |text, place| text.replace(place, "x"));
             assert!(!filled.contains('@'), "{filled}");
             assert!(places.iter().all(|place| script.contains(place)));

@@ -13,6 +13,7 @@ mod postfix;
 mod rspamd;
 mod scored;
 mod spamassassin;
+mod wait;
 
 use std::path::{Path, PathBuf};
 
@@ -23,6 +24,7 @@ use super::show::Show;
 use super::{Failure, Outcome};
 use crate::config::{self, Config};
 use install::Change;
+use wait::Wait;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {

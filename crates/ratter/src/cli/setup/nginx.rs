@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::bail;
 use gates::io::Place;
 
-use super::{Asked, Planned, Recipe, asked, heading};
+use super::{Asked, Planned, Recipe, Wait, asked, heading};
 use crate::cli::Failure;
 use crate::config::{Fail, HttpGate};
 
@@ -28,6 +28,9 @@ pub(super) struct Arguments {
     /// Where nginx listens for IMAP, for the probe
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:143")]
     imap: SocketAddr,
+
+    #[command(flatten)]
+    wait: Wait,
 }
 
 pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe, Failure> {
@@ -66,7 +69,7 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
     files.extend(front.map(|front| Planned {
         path: http_file,
         mode: 0o644,
-        text: heading("#", "nginx") + &front_server(gate, front),
+        text: heading("#", "nginx") + &front_server(gate, front, arguments.wait.of(gate.ask.as_ref())),
     }));
     Ok(Recipe {
         name: "nginx",
@@ -89,14 +92,15 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
 }
 
 /// The server between nginx' mail proxy and Ratter. A request holds a client's password: nothing of it is logged.
-fn front_server(gate: &HttpGate, front: SocketAddr) -> String {
+fn front_server(gate: &HttpGate, front: SocketAddr, wait: Duration) -> String {
     let backends = [("imap", gate.backends.imap), ("pop3", gate.backends.pop3), ("smtp", gate.backends.smtp)];
     let map = |name: &str, part: fn(SocketAddr) -> String| {
         let lines =
             backends.iter().filter_map(|(protocol, server)| Some(format!("    {protocol} {};\n", part((*server)?))));
         format!("map $http_auth_protocol ${name} {{\n{}}}\n", lines.collect::<String>())
     };
-    let wait = gate.ask.map_or(Duration::ZERO, |policy| policy.wait) + PATIENCE;
+    // Connecting and sending is done by the kernel, also for a process that hangs; what is left is for the answer.
+    let step = wait / 5;
     let place = match gate.listen.first() {
         Some(Place::Unix(path)) => format!("unix:{}:", path.display()),
         Some(Place::Tcp(address)) => address.to_string(),
@@ -107,20 +111,18 @@ fn front_server(gate: &HttpGate, front: SocketAddr) -> String {
         + &FRONT
             .replace("@FRONT@", &front.to_string())
             .replace("@RATTER@", &place)
-            .replace("@WAIT@", &wait.as_millis().to_string())
+            .replace("@STEP@", &step.as_millis().max(1).to_string())
+            .replace("@ANSWER@", &(3 * step).as_millis().max(1).to_string())
 }
-
-/// How long Ratter may take for an answer that waits for nobody else.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 const FRONT: &str = r#"server {
     listen @FRONT@;
     access_log off;
     location = /v1/nginx {
         proxy_pass http://@RATTER@/v1/nginx;
-        proxy_connect_timeout 200ms;
-        proxy_send_timeout 200ms;
-        proxy_read_timeout @WAIT@ms;
+        proxy_connect_timeout @STEP@ms;
+        proxy_send_timeout @STEP@ms;
+        proxy_read_timeout @ANSWER@ms;
         proxy_intercept_errors on;
         error_page 500 502 503 504 = @open;
     }

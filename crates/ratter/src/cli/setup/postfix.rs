@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use gates::io::Place;
 
 use super::{Asked, Recipe, asked};
 use crate::cli::Failure;
+use crate::config::AskPolicy;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -32,22 +34,22 @@ const POLICY: [&str; 3] =
 struct Wanted {
     parameter: &'static str,
     place: String,
-    around: [&'static str; 2],
+    around: [String; 2],
 }
 
 impl Wanted {
     fn check(&self) -> String {
-        [self.around[0], &self.place, self.around[1]].concat()
+        [&*self.around[0], &self.place, &self.around[1]].concat()
     }
 
     /// A value without our checks, also those with another place, where a gate was before.
     fn taken_out(&self, value: &str) -> String {
-        let [before, after] = self.around;
+        let [before, after] = &self.around;
         let (mut kept, mut rest) = (String::new(), value);
-        while let Some((head, tail)) = rest.split_once(before) {
+        while let Some((head, tail)) = rest.split_once(before.as_str()) {
             let place = tail.split([',', ' ', '}']).next().unwrap_or_default();
             if !place.is_empty()
-                && let Some(behind) = tail[place.len()..].strip_prefix(after)
+                && let Some(behind) = tail[place.len()..].strip_prefix(after.as_str())
             {
                 kept.push_str(head);
                 rest = behind.trim_start_matches([',', ' ']);
@@ -62,11 +64,28 @@ impl Wanted {
     }
 }
 
-/// What stands around the policy gate's place, the table's, and the milter's.
-const POLICY_CHECK: [&str; 2] = ["check_policy_service { ", ", default_action=DUNNO, timeout=2s }"];
-const TABLE_CHECK: [&str; 2] = ["check_client_access socketmap:", ":clients"];
-const MILTER: [&str; 2] =
-    ["{ ", ", default_action=accept, connect_timeout=2s, command_timeout=5s, content_timeout=5s }"];
+/// What stands around the policy gate's place, which may be waited for so many seconds.
+fn policy_check(seconds: u64) -> [String; 2] {
+    ["check_policy_service { ".to_owned(), format!(", default_action=DUNNO, timeout={seconds}s }}")]
+}
+
+/// What stands around the milter's place.
+fn milter_service(seconds: u64) -> [String; 2] {
+    let timeouts = format!("connect_timeout=1s, command_timeout={seconds}s, content_timeout={seconds}s");
+    ["{ ".to_owned(), format!(", default_action=accept, {timeouts} }}")]
+}
+
+/// What stands around the table's place.
+fn table_check() -> [String; 2] {
+    ["check_client_access socketmap:".to_owned(), ":clients".to_owned()]
+}
+
+/// How long Postfix waits: it counts in whole seconds, so one is the least, and a gate that waits for other people's lists has
+/// as many more.
+fn seconds(ask: Option<&AskPolicy>) -> u64 {
+    let wait = ask.map_or(Duration::ZERO, |policy| policy.wait);
+    1 + wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
 
 pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe, Failure> {
     let gates = &asked.config.gates;
@@ -75,13 +94,15 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
     let map = gates.map.as_ref().and_then(|gate| gate.socketmap.first());
     let mut wanted = Vec::new();
     if let Some(place) = policy {
-        wanted.extend(POLICY.map(|parameter| Wanted { parameter, place: inet(place), around: POLICY_CHECK }));
+        let around = policy_check(seconds(gates.postfix.as_ref().and_then(|gate| gate.ask.as_ref())));
+        wanted.extend(POLICY.map(|parameter| Wanted { parameter, place: inet(place), around: around.clone() }));
     } else if let Some(place) = map {
         let (parameter, place) = ("smtpd_client_restrictions", inet(place));
-        wanted.push(Wanted { parameter, place, around: TABLE_CHECK });
+        wanted.push(Wanted { parameter, place, around: table_check() });
     }
     if let Some(place) = milter {
-        wanted.push(Wanted { parameter: "smtpd_milters", place: inet(place), around: MILTER });
+        let around = milter_service(seconds(gates.milter.as_ref().and_then(|gate| gate.ask.as_ref())));
+        wanted.push(Wanted { parameter: "smtpd_milters", place: inet(place), around });
     }
     let Some(gate) =
         (if policy.is_some() { Some("postfix") } else { milter.map(|_| "milter").or_else(|| map.map(|_| "map")) })
@@ -185,9 +206,9 @@ mod tests {
     #[test]
     fn checks_of_a_place_where_a_gate_was_are_taken_out() {
         let service =
-            |port| format!("check_policy_service {{ inet:127.0.0.1:{port}, default_action=DUNNO, timeout=2s }}");
+            |port| format!("check_policy_service {{ inet:127.0.0.1:{port}, default_action=DUNNO, timeout=1s }}");
         let other = "check_policy_service { inet:127.0.0.1:10031, default_action=DUNNO }";
-        let wanted = Wanted { parameter: "p", place: "inet:127.0.0.1:2".into(), around: POLICY_CHECK };
+        let wanted = Wanted { parameter: "p", place: "inet:127.0.0.1:2".into(), around: policy_check(1) };
         assert_eq!(wanted.check(), service(2));
         for (value, kept) in [
             (service(1), String::new()),
@@ -200,9 +221,9 @@ mod tests {
         ] {
             assert_eq!(wanted.taken_out(&value), kept, "{value}");
         }
-        let milter = Wanted { parameter: "smtpd_milters", place: "inet:127.0.0.1:2".into(), around: MILTER };
-        let old = milter.check().replace(":2,", ":1,");
+        let ours = Wanted { parameter: "smtpd_milters", place: "inet:127.0.0.1:2".into(), around: milter_service(1) };
+        let old = ours.check().replace(":2,", ":1,");
         let theirs = "{ inet:127.0.0.1:11332, default_action=tempfail }, unix:/spamass/spamass.sock";
-        assert_eq!(milter.taken_out(&format!("{old}, {theirs}")), theirs);
+        assert_eq!(ours.taken_out(&format!("{old}, {theirs}")), theirs);
     }
 }

@@ -27,11 +27,11 @@ use crate::text::{address, contains, digits, filled, find, is_name_byte, rsplit_
 /// Reads what `auth` or `auth-worker` wrote: the text after its `: `, or from its parenthesis on.
 pub(super) fn read(text: &str, time: Timestamp, out: Sink<'_>) {
     let Some((who, message)) = split_request(text.trim_end()) else { return };
-    let Some((tally, password)) = refusal(message) else { return };
+    let Some((tally, password)) = refusal(who.driver, message) else { return };
     out(Event {
         address: Some(who.address),
         // Dovecot writes a question mark where there is no user yet.
-        login: filled(who.user).filter(|user| *user != "?"),
+        login: filled(who.user).filter(|user| *user != "?").or_else(|| impossible_user(message)),
         session: filled(who.session),
         password,
         tally,
@@ -44,6 +44,8 @@ struct Who<'a> {
     user: &'a str,
     address: Address,
     session: &'a str,
+    /// The password database, or the mechanism.
+    driver: &'a str,
 }
 
 /// The request and the message about it.
@@ -78,7 +80,7 @@ fn to_2_3(text: &str) -> Option<(Who<'_>, &str)> {
     };
     let prefix = prefix.strip_suffix(",master").unwrap_or(prefix);
     let (user, address_text) = rsplit_byte(prefix, b',')?;
-    Some((Who { user, address: address(address_text)?, session }, message))
+    Some((Who { user, address: address(address_text)?, session, driver }, message))
 }
 
 /// What stands before the last `,<`, and after.
@@ -102,18 +104,21 @@ fn from_2_4(text: &str) -> Option<(Who<'_>, &str)> {
     };
     let (user, last) = rsplit_byte(inner, b',')?;
     let who = match address(last) {
-        Some(address) => Who { user, address, session },
+        Some(address) => Who { user, address, session, driver: "" },
         // What the request is for stands last: `sasl:plain`.
         None if last.bytes().all(|byte| is_name_byte(byte) || byte == b':') => {
             let (user, address_text) = rsplit_byte(user, b',')?;
-            Who { user, address: address(address_text)?, session }
+            Who { user, address: address(address_text)?, session, driver: "" }
         }
         None => return None,
     };
     let rest = without_request(without_level(rest)?);
     // Mechanisms that check the password themselves name no driver.
     let (driver, message) = take_while(rest, is_name_byte);
-    Some((who, message.strip_prefix(": ").filter(|_| !driver.is_empty()).unwrap_or(rest)))
+    Some(match message.strip_prefix(": ").filter(|_| !driver.is_empty()) {
+        Some(message) => (Who { driver, ..who }, message),
+        None => (who, rest),
+    })
 }
 
 /// The text without `request [7]: `, by which a worker of 2.4 numbers what it is asked.
@@ -124,13 +129,33 @@ fn without_request(text: &str) -> &str {
 
 /// Whether `message` says that the password was wrong or the login unknown, how it counts, and what it tells of the password.
 /// Each message is known as a whole.
-fn refusal(message: &str) -> Option<(Tally, Option<PasswordTag>)> {
+fn refusal(driver: &str, message: &str) -> Option<(Tally, Option<PasswordTag>)> {
     if let Some(rest) = message.strip_prefix("Authentication failure due to policy server refusal") {
         // The policy server, which is Ratter, may add its own words.
         return (rest.is_empty() || rest.starts_with(": ")).then_some((Tally::Refused, None));
     }
     let (message, password) = without_password(message)?;
-    is_refusal(message).then_some((Tally::One, password))
+    (is_refusal(message) || driver == "imap" && is_imap_refusal(message)).then_some((Tally::One, password))
+}
+
+/// What no password database is asked about: the login cannot be one.
+const IMPOSSIBLE: [&str; 2] =
+    ["Username character disallowed by auth_username_chars: 0x", "Username contains disallowed character: 0x"];
+
+/// The login in `Username character disallowed by auth_username_chars: 0x27 (username: LOGIN)`, where none stands before.
+fn impossible_user(message: &str) -> Option<&str> {
+    let rest = IMPOSSIBLE.iter().find_map(|text| message.strip_prefix(text))?;
+    filled(split(rest, " (username: ")?.1.strip_suffix(')')?)
+}
+
+/// What the server behind `passdb imap` says when it refuses, with the code of RFC 5530 or without one (`passdb-imap.c`).
+/// Any other code tells that it is broken, or the password expired.
+fn is_imap_refusal(message: &str) -> bool {
+    if let Some(code) = message.strip_prefix('[') {
+        return ["AUTHENTICATIONFAILED] ", "AUTHORIZATIONFAILED] "].iter().any(|known| code.starts_with(known));
+    }
+    let message = message.to_ascii_lowercase();
+    ["failed", "invalid", "incorrect", "wrong", "denied"].iter().any(|word| contains(&message, word))
 }
 
 /// The message without what `auth_verbose_passwords` adds, and the tag of the password if it is a hash. A password itself is
@@ -172,8 +197,14 @@ fn is_refusal(message: &str) -> bool {
     known.iter().any(|known| message.eq_ignore_ascii_case(known))
         || matches!(
             message,
-            "Password mismatch (for LDAP bind)" | "Login failed (status=1)" | "Login attempt with empty password"
+            "Password mismatch (for LDAP bind)"
+                | "Login failed (status=1)"
+                | "Login attempt with empty password"
+                | "Attempted login with password having NULs"
+                | "Empty username"
+                | "User found from deny passdb"
         )
+        || IMPOSSIBLE.iter().any(|text| message.starts_with(text))
         // What the server behind `passdb imap` says, and Samba's `ntlm_auth`.
         || message.starts_with("[AUTHENTICATIONFAILED] ")
         || message.starts_with("user not authenticated: NT_STATUS_")
@@ -182,8 +213,26 @@ fn is_refusal(message: &str) -> bool {
 /// Whether the token was not one of this login, and not the server that was asked about it broken (`db-oauth2.c`).
 fn is_token_refusal(reason: &str) -> bool {
     let reason = reason.strip_prefix("oauth2: ").unwrap_or(reason);
-    matches!(reason, "Invalid token" | "invalid_grant" | "Not a JWT token" | "Provided token is not valid")
-        || reason.starts_with("Username '") && contains(reason, "' did not match '")
+    let reason = reason.strip_prefix("Local validation failed: ").unwrap_or(reason);
+    // A token that has expired, or is not for this scope, was good once.
+    matches!(
+        reason,
+        "Invalid token"
+            | "invalid_grant"
+            | "Not a JWT token"
+            | "Provided token is not valid"
+            | "Incorrect JWT signature"
+            | "Bad signature"
+            | "Token is issued in future"
+            | "Token is not valid yet"
+            | "Token time values are conflicting"
+            | "client_id not found in aud field"
+    ) || reason.starts_with("Username '") && contains(reason, "' did not match '")
+        || reason.starts_with("Issuer '") && reason.ends_with("' is not allowed")
+        || reason.starts_with("Unsupported algorithm '")
+        || reason.starts_with("unsupported algorithm '")
+        || (reason.starts_with("Missing '") || reason.starts_with("Malformed '") || reason.starts_with("Cannot find '"))
+            && reason.ends_with("' field")
 }
 
 /// Whether PAM's text says that the login or password was refused, and not that something is broken: the texts of

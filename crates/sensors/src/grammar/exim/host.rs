@@ -7,7 +7,7 @@
 
 use base::Address;
 
-use crate::text::{bracketed, digits, find_byte, split, take_while};
+use crate::text::{bracketed, digits, find_byte, steps, take_while};
 
 /// A client's address and what follows it, behind ports, the local address and what an ident server said.
 pub(super) struct Client<'a> {
@@ -59,14 +59,13 @@ pub(super) fn has_another(text: &str) -> bool {
 
 /// The place of the first address that follows a parenthesis: `) [ADDRESS]`.
 fn behind_parenthesis(text: &str) -> Option<usize> {
-    let mut at = 0;
-    while let Some((before, after)) = text.get(at..).and_then(|rest| split(rest, ") ")) {
-        at += before.len() + ") ".len();
-        if bracketed(after).is_some() {
-            return Some(at);
-        }
-    }
-    None
+    steps::add(text.len());
+    // Byte by byte from one parenthesis to the next: a text may be full of them.
+    let mut closing = memchr::memchr_iter(b')', text.as_bytes());
+    closing.find_map(|at| {
+        let rest = text.get(at..)?.strip_prefix(") ").filter(|rest| rest.starts_with('['))?;
+        bracketed(rest).map(|_| at + ") ".len())
+    })
 }
 
 /// The text without `:PORT`.

@@ -23,7 +23,10 @@ pub(super) fn told(text: &str) -> Option<Told<'_>> {
     // A proxy in front of the queue judges messages as a milter does.
     let (rest, is_filter) = match text.strip_prefix("reject: ") {
         Some(rest) => (rest, false),
-        None => (text.strip_prefix("milter-reject: ").or_else(|| text.strip_prefix("proxy-reject: "))?, true),
+        None => {
+            let filters = ["milter-reject: ", "milter-discard: ", "proxy-reject: "];
+            (filters.iter().find_map(|filter| text.strip_prefix(filter))?, true)
+        }
     };
     let (command, rest) = word(rest);
     if !command.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-') {
@@ -33,7 +36,13 @@ pub(super) fn told(text: &str) -> Option<Told<'_>> {
     let rest = rest.strip_prefix("content ").unwrap_or(rest);
     let (address, rest) = client(rest.strip_prefix("from ")?)?;
     let answer = rest.strip_prefix(": ")?;
-    let kind = if is_filter { of_filter(answer) } else { of_postfix(answer) };
+    let kind = if answer.starts_with("milter triggers DISCARD action") {
+        Some(SpamSeen)
+    } else if is_filter {
+        of_filter(answer)
+    } else {
+        of_postfix(answer)
+    };
     Some(Told::new(kind?, address))
 }
 
@@ -81,7 +90,8 @@ fn of_postfix(answer: &str) -> Option<EventKind> {
         return Some(RateExceeded);
     }
     if has(UNKNOWN) {
-        return Some(UnknownRecipient);
+        // A sender that does not exist is no recipient.
+        return Some(if has(SENDER) { ProtocolAbuse } else { UnknownRecipient });
     }
     // Ours or the recipient's: a full disk, a full mailbox, a message that is too large.
     let is_ours = |class: &str| status.get(1..).is_some_and(|rest| rest.starts_with(class));
@@ -108,9 +118,11 @@ const UNKNOWN: u8 = 1 << 4;
 const PLAIN: u8 = 1 << 5;
 /// What an honest server does not do.
 const FAULT: u8 = 1 << 6;
+/// It is about the sender; a fault, too.
+const SENDER: u8 = 1 << 7;
 
 /// The wordings that tell why; the first letters differ by who wrote them.
-const WORDINGS: [(&str, u8); 26] = [
+const WORDINGS: [(&str, u8); 28] = [
     ("reylist", LATER),
     ("ailbox full", LATER),
     ("ailbox is full", LATER),
@@ -134,8 +146,11 @@ const WORDINGS: [(&str, u8); 26] = [
     ("cannot find your", FAULT),
     ("Data command rejected", FAULT),
     ("Client host rejected", FAULT),
-    ("Sender address rejected", FAULT),
+    ("Sender address rejected", FAULT | SENDER),
     ("Command rejected", FAULT),
+    ("Access denied", FAULT),
+    // Of a table, as one of the operator's says.
+    ("address rejected: match", FAULT),
     ("Service unavailable", FAULT),
 ];
 

@@ -45,6 +45,21 @@ pub(super) fn origin(text: &str, behind: Behind) -> Option<(&str, Address)> {
     }
 }
 
+/// The login and the address of `LOGIN ADDRESS[ port N][ ssh2]`, as some builds write without ` from `. A line with that
+/// word is none of theirs.
+pub(super) fn beside(text: &str) -> Option<(&str, Address)> {
+    if contains(text, " from ") || text.starts_with("from ") {
+        return None;
+    }
+    let text = text.strip_suffix(" ssh2").unwrap_or(text);
+    let before = match rsplit(text, " port ") {
+        Some((before, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => before,
+        _ => text,
+    };
+    let (login, client) = rsplit(before, " ")?;
+    Some((login, address(client)?))
+}
+
 /// What stands behind ` from `.
 struct Found {
     address: Address,

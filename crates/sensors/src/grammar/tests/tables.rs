@@ -262,7 +262,7 @@ fn dovecot_databases_that_tell_nothing() {
         ("dovecot: auth: Error: sql(alice,198.51.100.7,<S>): Password query failed: timeout", ""),
         (
             "dovecot: auth: plain(?,198.51.100.7,<S>): Username character disallowed by auth_username_chars: 0x2c (username: a, b)",
-            "",
+            "login-failed dovecot auth 1 198.51.100.7 a, b S",
         ),
         ("dovecot: auth: Error: auth client 0 disconnected with 1 pending requests: EOF", ""),
         ("dovecot: auth: ", ""),

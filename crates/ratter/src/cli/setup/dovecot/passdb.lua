@@ -5,8 +5,8 @@
 local socket = require "socket"
 
 local HOST, PORT = "@HOST@", @PORT@
--- A login waits this long for Ratter at most, in seconds, and then goes on.
-local PATIENCE = 0.2
+-- A login waits this long for Ratter in all, in seconds, and then goes on.
+local PATIENCE = @WAIT@
 
 -- The line gate wants odd bytes as %XX, so that no login can end a word or the line.
 local function escaped(value)
@@ -21,10 +21,15 @@ local function ask(line)
   if not connection then
     return nil
   end
-  connection:settimeout(PATIENCE)
+  local began = socket.gettime()
+  -- Each step has what is left; nobody waits longer when the clock is set back meanwhile.
+  local function patient(step, ...)
+    connection:settimeout(math.min(PATIENCE, math.max(0, PATIENCE - (socket.gettime() - began))), "t")
+    return connection[step](connection, ...)
+  end
   local number
-  if connection:connect(HOST, PORT) and connection:send(line) then
-    local answer = connection:receive("*l")
+  if patient("connect", HOST, PORT) and patient("send", line) then
+    local answer = patient("receive", "*l")
     number = answer and tonumber(answer:match("^(%-?%d+) "))
   end
   connection:close()

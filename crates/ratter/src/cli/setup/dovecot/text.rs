@@ -8,6 +8,7 @@ use base::base64;
 use gates::io::Place;
 
 use super::{Parts, Syntax};
+use crate::cli::setup::wait;
 
 /// What only root may read: with whom the logins are discussed, and the secrets for it. A program that cannot read it,
 /// such as dovecot-lda, has no auth policy, and needs none.
@@ -70,6 +71,7 @@ pub(super) fn settings(parts: &Parts<'_>) -> String {
         Syntax::V24 => SETTINGS_24,
     });
     text.push_str(SETTINGS);
+    text.push_str(&patience(parts));
     if let (true, Some(place)) = (parts.post_login, parts.line) {
         for (service, protocol) in [("imap", "imap"), ("pop3", "pop3")] {
             text.push_str(&post_login(parts, service, protocol, place));
@@ -80,14 +82,24 @@ pub(super) fn settings(parts: &Parts<'_>) -> String {
         add(
             &mut text,
             format_args!(
-                "\npassdb {{\n  driver = checkpassword\n  args = {} {} {}\n  default_fields = ag_stage=after\n}}",
+                "\npassdb {{\n  driver = checkpassword\n  args = {} {}{} {}\n  default_fields = ag_stage=after\n}}",
                 helper.display(),
+                wait::word(parts.helper_wait),
                 socket(place),
                 program.display()
             ),
         );
     }
     text
+}
+
+/// How long Dovecot waits for an answer. Its own two seconds would hold every login twice as long while Ratter hangs.
+fn patience(parts: &Parts<'_>) -> String {
+    let wait = parts.policy_wait.as_millis();
+    match parts.syntax {
+        Syntax::V23 => format!("auth_policy_server_timeout_msecs = {wait}\n"),
+        Syntax::V24 => format!("auth_policy {{\n  http_client_request_absolute_timeout = {wait}ms\n}}\n"),
+    }
 }
 
 /// The helper between the login and the service, which may say `* BYE`.
@@ -99,8 +111,9 @@ fn post_login(parts: &Parts<'_>, service: &str, protocol: &str, place: &Place) -
     let helper = parts.helpers.join("ratter-postlogin");
     format!(
         "\nservice {service} {{\n  executable = {service} ratter-{service}\n}}\nservice ratter-{service} {{\n  \
-         executable = script-login {} {protocol} {}\n  user = {user}\n  unix_listener ratter-{service} {{\n  }}\n}}\n",
+         executable = script-login {} {}{protocol} {}\n  user = {user}\n  unix_listener ratter-{service} {{\n  }}\n}}\n",
         helper.display(),
+        wait::word(parts.helper_wait),
         socket(place)
     )
 }
@@ -118,9 +131,12 @@ pub(super) fn lua_passdb(syntax: Syntax, script: &Path) -> String {
 }
 
 /// The script itself, asking there.
-pub(super) fn lua_script(place: SocketAddr) -> String {
+pub(super) fn lua_script(parts: &Parts<'_>, place: SocketAddr) -> String {
     let place = reachable(place);
-    include_str!("passdb.lua").replace("@HOST@", &place.ip().to_string()).replace("@PORT@", &place.port().to_string())
+    include_str!("passdb.lua")
+        .replace("@HOST@", &place.ip().to_string())
+        .replace("@PORT@", &place.port().to_string())
+        .replace("@WAIT@", &parts.helper_wait.as_secs_f64().to_string())
 }
 
 /// What is left to the admin.
