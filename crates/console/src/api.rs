@@ -359,6 +359,9 @@ pub struct ListingView {
     /// Whether it was none, but a suspicion that was forgotten.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub forgiven: bool,
+    /// Whether a person's change of it is in force, and not in the file yet: the end of the process would undo it.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub unsaved: bool,
 }
 
 /// How near a subject is to a rule.

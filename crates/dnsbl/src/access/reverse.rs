@@ -5,6 +5,7 @@
 
 use core::hash::Hasher as _;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use core::time::Duration;
 
 use base::{Address, Timestamp};
 use siphasher::sip::SipHasher24;
@@ -25,6 +26,9 @@ const FOUND_MINUTES: u32 = 60;
 
 /// For how many minutes nobody is looked up again who was just noted, or of whom nothing could be found.
 const UNKNOWN_MINUTES: u32 = 5;
+
+/// For how many minutes, while he is looked up again, a client who asks on is taken for what he was.
+const STALE_MINUTES: u32 = 2 * FOUND_MINUTES;
 
 /// Bits of an entry that say when it was written, in minutes; before those stand two for what was found, the rest says who.
 const MINUTE_BITS: u32 = 20;
@@ -95,21 +99,26 @@ impl Names {
         }
     }
 
-    /// What is known of the client's name. If that is nothing, it is noted.
+    /// What is known of the client's name. If that is nothing, or long ago, he is noted.
     fn name(&self, client: Address, now: Timestamp) -> ClientName {
-        let hash = self.hash(client);
+        let (hash, mut before) = (self.hash(client), ClientName::Unknown);
         let mut known = self.row(hash).iter().map(|entry| entry.load(Ordering::Relaxed));
         if let Some(entry) = known.find(|entry| entry & TAG_MASK == hash & TAG_MASK) {
             let name = NAMES[(entry >> MINUTE_BITS) as usize % NAMES.len()];
             let holds = if name == ClientName::Unknown { UNKNOWN_MINUTES } else { FOUND_MINUTES };
-            if age(entry, now) < holds {
+            let age = age(entry, now);
+            if age < holds {
                 return name;
+            }
+            if age < STALE_MINUTES {
+                before = name;
             }
         }
         if self.wanted[hash as usize % UNNAMED_MAX].take(client) {
-            self.set(hash, ClientName::Unknown, now);
+            let over_soon = if before == ClientName::Unknown { 0 } else { FOUND_MINUTES - UNKNOWN_MINUTES };
+            self.set(hash, before, now.minus(Duration::from_mins(over_soon.into())));
         }
-        ClientName::Unknown
+        before
     }
 
     /// Remembers the name of a client.
@@ -222,10 +231,17 @@ mod tests {
             assert_eq!((names.poll(), names.poll()), (Some(client), None));
             names.tell(client, ClientName::Missing, at(0));
             assert_eq!(asks(client, 59), Some(Reason::NoName));
-            assert_eq!((asks(client, 60), names.poll()), (None, Some(client)));
-            // Nobody answers: it is tried again after some minutes.
-            assert_eq!((asks(client, 64), names.poll()), (None, None));
-            assert_eq!((asks(client, 65), names.poll()), (None, Some(client)));
+            // He is what he was until that is known again; nobody answers, and it is tried again after some minutes.
+            assert_eq!((asks(client, 60), names.poll()), (Some(Reason::NoName), Some(client)));
+            assert_eq!((asks(client, 64), names.poll()), (Some(Reason::NoName), None));
+            assert_eq!((asks(client, 65), names.poll()), (Some(Reason::NoName), Some(client)));
+            names.tell(client, ClientName::Unknown, at(66));
+            assert_eq!((asks(client, 66), names.poll()), (None, None));
+            assert_eq!((asks(client, 71), names.poll()), (None, Some(client)));
+            // Who comes back after a long time is answered like a new one.
+            names.tell(client, ClientName::Missing, at(72));
+            assert_eq!((asks(client, 191), names.poll()), (Some(Reason::NoName), Some(client)));
+            assert_eq!((asks(client, 400), names.poll()), (None, Some(client)));
         }
     }
 

@@ -80,10 +80,14 @@ pub(crate) fn list(config: Option<&Path>, arguments: &ListArguments, show: &Show
     let Some(listing) = client.post::<ListingView>("/v1/list", &wish)? else { return Ok(Outcome::NothingFound) };
     show.value(&listing, |l| {
         let end = l.until.as_deref().unwrap_or("somebody takes it off");
-        format!("{} is on {} until {end}", printable(&l.subject), l.list)
+        let told = format!("{} is on {} until {end}", printable(&l.subject), l.list);
+        if l.unsaved { format!("{told}\n{UNSAVED}") } else { told }
     })?;
-    Ok(Outcome::Done)
+    Ok(if listing.unsaved { Outcome::Unsaved } else { Outcome::Done })
 }
+
+/// What is said of a change that the store could not write within two seconds.
+const UNSAVED: &str = "it is in force, and not yet in the file: a restart would undo it; see `ratter status`";
 
 /// `ratter unlist SUBJECT`: takes it off a list or all lists.
 pub(crate) fn unlist(config: Option<&Path>, arguments: &UnlistArguments, show: &Show) -> Result<Outcome, Failure> {
@@ -101,9 +105,17 @@ pub(crate) fn unlist(config: Option<&Path>, arguments: &UnlistArguments, show: &
         let still = |l: &ListingView| format!("{} is on {} still, and holds {subject}", printable(&l.subject), l.list);
         lines.extend(around.iter().map(still));
         lines.extend(excepted.iter().map(super::why::exception_line));
+        lines.extend(gone.iter().any(|l| l.unsaved).then(|| UNSAVED.to_owned()));
         lines.join("\n")
     })?;
-    Ok(if gone.is_empty() { Outcome::NothingFound } else { Outcome::Done })
+    let is_saved = gone.iter().all(|l| !l.unsaved);
+    Ok(if gone.is_empty() {
+        Outcome::NothingFound
+    } else if is_saved {
+        Outcome::Done
+    } else {
+        Outcome::Unsaved
+    })
 }
 
 /// What became of a listing that was taken back.

@@ -120,6 +120,8 @@ pub(crate) enum Outcome {
     NothingFound,
     /// What was asked about is refused, and the output says why.
     Refused,
+    /// It is done, but not in the file yet, and the output says so.
+    Unsaved,
     /// Some of what was to be read could not be read, and was told of; the rest was.
     NotWhole,
 }
@@ -182,7 +184,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::NothingFound) => ExitCode::from(3),
-        Ok(Outcome::Refused | Outcome::NotWhole) => ExitCode::FAILURE,
+        Ok(Outcome::Refused | Outcome::NotWhole | Outcome::Unsaved) => ExitCode::FAILURE,
         Err(Failure::Usage(text)) => {
             show::complain(&text);
             ExitCode::from(2)

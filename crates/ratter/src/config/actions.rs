@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use ::actions::io::Kernel;
@@ -162,6 +163,10 @@ fn map_file(section: &Section<'_>, lists: &Lists) -> Option<MapFile> {
 
 /// The new file is made beside the old one, so it is the folder that must be writable.
 pub(super) fn check_path(section: &Section<'_>, path: &Path) {
+    if section.desk.probe.can_follow(path).is_err_and(|error| error.kind() == ErrorKind::IsADirectory) {
+        let fault = section.wrong("path", format!("`{}` is a folder", path.display()));
+        return section.desk.report(fault.label("a file is wanted").hint("name a file in it".to_owned()));
+    }
     let Some(folder) = path.parent() else { return };
     if let Err(error) = section.desk.probe.can_write_in(folder) {
         let fault = section.wrong("path", format!("no map can be made in `{}`", folder.display()));

@@ -80,10 +80,10 @@ impl ::console::Node for Node {
         let result = self.book.list(now, Wish { subject: subject.clone(), list, until, maker, evidence });
         result.map_err(|refusal| refused(refusal, &subject))?;
         self.store.audit(&wish.person, &format!("list {subject} on {}: {reason}", info.name));
-        self.save();
+        let unsaved = !self.save();
         let listing = self.book.about(&subject).into_iter().find(|l| l.list == list && l.subject == subject);
         listing
-            .map(|listing| views::listing(&self.names, &listing))
+            .map(|listing| ListingView { unsaved, ..views::listing(&self.names, &listing) })
             .ok_or_else(|| Fault::refused(format!("{subject} was taken off {} again at the same moment", info.name)))
     }
 
@@ -98,13 +98,14 @@ impl ::console::Node for Node {
             let names: Vec<&str> = dropped.iter().map(|wish| self.names.list(wish.list)).collect();
             self.store.audit(&wish.person, &format!("unlist {subject}, which waited for {}", names.join(", ")));
         }
+        let mut unsaved = false;
         if !gone.is_empty() {
             if let Subject::Network(network) = subject {
                 self.engine.reports_refuted(now, network);
                 self.engine.taken_back(network);
             }
             self.store.audit(&wish.person, &format!("unlist {subject}"));
-            self.save();
+            unsaved = !self.save();
         }
         let forgiven = self.forgive(now, &subject, &wish.person);
         let waited = dropped.into_iter().map(|wish| {
@@ -112,7 +113,7 @@ impl ::console::Node for Node {
             let listing = Listing { subject, list, since: now, until, maker, evidence };
             ListingView { waited: true, ..views::listing(&self.names, &listing) }
         });
-        let gone = gone.iter().map(|listing| views::listing(&self.names, listing));
+        let gone = gone.iter().map(|listing| ListingView { unsaved, ..views::listing(&self.names, listing) });
         Ok(gone.chain(waited).chain(forgiven).collect())
     }
 
@@ -196,12 +197,11 @@ impl Node {
         self.names.list_named(name).ok_or_else(unknown)
     }
 
-    /// Waits until a person's change is in the file, so that what was said to be done stays done.
-    pub(super) fn save(&self) {
+    /// Waits until a person's change is in the file, so that what was said to be done stays done; whether it is.
+    pub(super) fn save(&self) -> bool {
         self.store.wake();
-        if let Err(error) = self.store.flush(SAVE_PATIENCE) {
-            tracing::warn!(%error, "a change is in force, and not yet in the file");
-        }
+        let saved = self.store.flush(SAVE_PATIENCE);
+        saved.inspect_err(|error| tracing::warn!(%error, "a change is in force, and not yet in the file")).is_ok()
     }
 
     fn list_status(&self, id: ListId, info: &ListInfo) -> ListStatus {
