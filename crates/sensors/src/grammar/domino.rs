@@ -22,7 +22,7 @@ pub(super) const DOMINO: Lines =
 
 fn told(text: &str) -> Option<Told<'_>> {
     if let Some((before, why)) = rsplit(text, " authentication failure using internet password")
-        && (why.is_empty() || why.trim_start().starts_with(':'))
+        && (why.is_empty() || why.trim_ascii_start().starts_with(':'))
     {
         let protocols = ["smtp: ", "pop3: ", "imap: ", "http: ", "ldap: "];
         let before = protocols.iter().find_map(|protocol| before.strip_prefix(protocol))?;
@@ -33,7 +33,7 @@ fn told(text: &str) -> Option<Told<'_>> {
     let rest = without_process(servers.iter().find_map(|server| text.strip_prefix(server))?)?;
     if let Some(rest) = rest.strip_prefix("Authentication failed for user ") {
         let (login, client) = rsplit(rest, " connecting host ")?;
-        let login = login.trim_end().trim_end_matches(';').trim_end();
+        let login = login.trim_ascii_end().trim_end_matches(';').trim_ascii_end();
         return Some(Told::new(LoginFailed, in_brackets(client)?).by(login));
     }
     if let Some(rest) = rest.strip_prefix("Message for ") {

@@ -81,7 +81,7 @@ fn exit(text: &str) -> Option<Told<'_>> {
         (client_of(client)?, rest)
     } else {
         let (before, client) = rsplit(text, " from ")?;
-        (client_of(client)?, before.trim_start())
+        (client_of(client)?, before.trim_ascii_start())
     };
     let Some(rest) = rest.strip_prefix("(user '") else { return Some(Told::new(Connect, client)) };
     let (login, rest) = split(rest, "', ")?;

@@ -62,7 +62,7 @@ impl Grammar for Exim {
     }
 
     fn read(&mut self, frame: &Frame<'_>, time: Timestamp, out: Sink<'_>) {
-        let text = without_pid(frame.message.trim_end());
+        let text = without_pid(frame.message.trim_ascii_end());
         let rest = without_message_id(text);
         if let Some(rest) = rest.strip_prefix("<= ") {
             if let Some(told) = sent(rest) {
@@ -425,8 +425,8 @@ fn smtp(text: &str) -> Option<Told<'_>> {
         return rest.starts_with(' ').then(|| Told::new(ProtocolAbuse, address));
     }
     let Client { address, rest } = client(rsplit(text, "\" H=")?.1)?;
-    let (mechanism, message) = word(rest.trim_start());
-    let is_known = COMMAND_FAULTS.contains(&rest.trim_start())
+    let (mechanism, message) = word(rest.trim_ascii_start());
+    let is_known = COMMAND_FAULTS.contains(&rest.trim_ascii_start())
         || message == "authentication mechanism not supported"
             && mechanism.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     is_known.then(|| Told::new(ProtocolAbuse, address))

@@ -30,7 +30,7 @@ pub(super) const WU_FTPD: Lines = Lines {
     service: "ftp",
     speaks: |program| program == "wu-ftpd",
     hinted: Hinted::Nothing,
-    told: |text| Some(Told::new(LoginFailed, named(text.trim_start().strip_prefix("failed login from ")?)?.0)),
+    told: |text| Some(Told::new(LoginFailed, named(text.trim_ascii_start().strip_prefix("failed login from ")?)?.0)),
 };
 
 pub(super) const GSS_FTPD: Lines = Lines {

@@ -59,7 +59,7 @@ impl Grammar for Haraka {
     }
 
     fn read(&mut self, frame: &Frame<'_>, time: Timestamp, out: Sink<'_>) {
-        if let Some(told) = self.told(frame.host, frame.message.trim_end()) {
+        if let Some(told) = self.told(frame.host, frame.message.trim_ascii_end()) {
             out(told.event(time, "smtp"));
         }
     }

@@ -60,7 +60,7 @@ impl Grammar for HMailServer {
     }
 
     fn read(&mut self, frame: &Frame<'_>, time: Timestamp, out: Sink<'_>) {
-        let Some(line) = Line::of(frame.message.trim_end()) else { return };
+        let Some(line) = Line::of(frame.message.trim_ascii_end()) else { return };
         let key = Recent::<Session>::key(line.protocol, line.session, 0);
         if let Some(received) = line.conversation.strip_prefix("RECEIVED: ") {
             self.received(key, &line, received);

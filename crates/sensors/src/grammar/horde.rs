@@ -42,14 +42,15 @@ fn told(text: &str) -> Option<Told<'_>> {
     // Behind a proxy, which Horde trusts as it is configured.
     if let Some((before, after)) = split_only(rest, "](forwarded for [") {
         let (login, client) = rsplit_byte(before, b'[')?;
-        return contains(after, "]) to ").then(|| Some(Told::new(kind, address(client)?).by(login.trim_end())))?;
+        return contains(after, "]) to ")
+            .then(|| Some(Told::new(kind, address(client)?).by(login.trim_ascii_end())))?;
     }
     let marks = [("] to ", b'['), (") to ", b'('), (") [", b'(')];
     let mut found = marks.iter().filter(|(mark, _)| contains(rest, mark));
     let ((mark, open), None) = (found.next()?, found.next()) else { return None };
     let (before, _) = split_only(rest, mark)?;
     let (login, client) = rsplit_byte(before, *open)?;
-    let login = login.trim_end();
+    let login = login.trim_ascii_end();
     let login = if *mark == ") [" { rsplit(login, " to ").map_or(login, |(login, _)| login) } else { login };
     Some(Told::new(kind, address(client)?).by(login))
 }

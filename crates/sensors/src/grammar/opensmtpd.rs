@@ -52,7 +52,7 @@ impl Grammar for OpenSmtpd {
     }
 
     fn read(&mut self, frame: &Frame<'_>, time: Timestamp, out: Sink<'_>) {
-        let text = frame.message.trim_end();
+        let text = frame.message.trim_ascii_end();
         let told = match text.strip_prefix("smtp-in: ") {
             Some(text) => self.worded(frame.host, text),
             None => self.keyed(frame.host, text),

@@ -40,7 +40,7 @@ impl Grammar for Pam {
     }
 
     fn read(&mut self, frame: &Frame<'_>, time: Timestamp, out: Sink<'_>) {
-        if let Some(told) = told(frame.message.trim_end()) {
+        if let Some(told) = told(frame.message.trim_ascii_end()) {
             out(Event { channel: Channel::Auth, ..told.event(time, frame.program) });
         }
     }
@@ -60,15 +60,15 @@ pub(super) fn told(text: &str) -> Option<Told<'_>> {
             split(rest.strip_prefix('(')?, "): ")?.1
         }
     };
-    let (head, rest) = split_only(rest.trim_start().strip_prefix("authentication failure; ")?, "rhost=")?;
+    let (head, rest) = split_only(rest.trim_ascii_start().strip_prefix("authentication failure; ")?, "rhost=")?;
     let (_, remote_user) = split(head, " ruser=")?;
     let (client, rest) = word(rest);
-    let rest = rest.trim_start();
+    let rest = rest.trim_ascii_start();
     // sshd's monitor adds where it was.
-    let rest = rest.strip_suffix("[preauth]").unwrap_or(rest).trim_end();
+    let rest = rest.strip_suffix("[preauth]").unwrap_or(rest).trim_ascii_end();
     if !(rest.is_empty() || rest.starts_with("user=")) || contains(rest, " ruser=") {
         return None;
     }
     let user = rest.strip_prefix("user=").unwrap_or(remote_user);
-    Some(Told::new(EventKind::LoginFailed, address(client)?).by(user.trim_end()))
+    Some(Told::new(EventKind::LoginFailed, address(client)?).by(user.trim_ascii_end()))
 }

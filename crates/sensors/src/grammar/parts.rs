@@ -93,7 +93,7 @@ impl Grammar for Lines {
     }
 
     fn read(&mut self, frame: &Frame<'_>, time: Timestamp, out: Sink<'_>) {
-        if let Some(told) = (self.told)(frame.message.trim_end()) {
+        if let Some(told) = (self.told)(frame.message.trim_ascii_end()) {
             out(told.event(time, self.service));
         }
     }

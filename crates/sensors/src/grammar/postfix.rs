@@ -122,7 +122,7 @@ impl Grammar for Postfix {
     }
 
     fn read(&mut self, frame: &Frame<'_>, time: Timestamp, out: Sink<'_>) {
-        let text = frame.message.trim_end();
+        let text = frame.message.trim_ascii_end();
         let (name, process) = split_process(frame.program);
         match process {
             "smtpd" => self.smtpd(frame, service(name), text, time, out),

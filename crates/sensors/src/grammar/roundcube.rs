@@ -80,14 +80,17 @@ fn only(text: &str) -> Option<(&str, Address, &str)> {
     // How many words there were, and which of them was the last of these two.
     let (mut count, mut from, mut against) = (0, None::<usize>, None::<usize>);
     let mut start = 0;
-    let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b' ').map(|(at, _)| at).chain([text.len()]);
-    for end in ends {
-        let word = text.get(start..end)?;
+    while start <= text.len() {
+        let rest = text.get(start..)?;
+        let word = rest.get(..rest.bytes().position(|byte| byte == b' ').unwrap_or(rest.len()))?;
+        let end = start + word.len();
         count += 1;
         if from == Some(count - 1) && start >= MARK.len() {
             let before = start - MARK.len();
-            match leading(text.get(start..)?).filter(|(_, behind)| !behind.starts_with(MARK)) {
-                None if against.is_some_and(|at| at + 3 == count) || contains(word, "(X-") => {
+            let is_address = word.starts_with(|first: char| first.is_ascii_hexdigit() || first == ':');
+            let client = if is_address { leading(text.get(start..)?) } else { None };
+            match client.filter(|(_, behind)| !behind.starts_with(MARK)) {
+                None if against.is_some_and(|at| at + 3 == count) || !word.is_empty() && contains(word, "(X-") => {
                     // Roundcube's own mark, behind the server or before what a proxy said of the client, and no address
                     // behind it: what stood before was the login's.
                     return None;

@@ -59,7 +59,7 @@ impl Grammar for Sendmail {
     }
 
     fn read(&mut self, frame: &Frame<'_>, time: Timestamp, out: Sink<'_>) {
-        let text = frame.message.trim_end();
+        let text = frame.message.trim_ascii_end();
         let (id, rest) = take_while(text, |byte| byte.is_ascii_alphanumeric());
         let (id, text) = match rest.strip_prefix(": ") {
             Some(rest) if id.len() >= 7 => (id, rest),

@@ -25,7 +25,7 @@ pub(super) const SQUIRRELMAIL: Lines = Lines {
 fn told(text: &str) -> Option<Told<'_>> {
     let (kind, rest) = match text.strip_prefix("[LOGIN_ERROR] ") {
         Some(rest) => (LoginFailed, rest.strip_suffix(": Unknown user or password incorrect.")?),
-        None => (LoginOk, text.strip_prefix("[LOGIN] ")?.trim_end().strip_suffix(':')?),
+        None => (LoginOk, text.strip_prefix("[LOGIN] ")?.trim_ascii_end().strip_suffix(':')?),
     };
     let (login, client) = rsplit(rest, " from ")?;
     let login = match rsplit(login, " (") {

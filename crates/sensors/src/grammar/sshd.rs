@@ -70,7 +70,7 @@ impl Grammar for Sshd {
     }
 
     fn read(&mut self, frame: &Frame<'_>, time: Timestamp, out: Sink<'_>) {
-        let text = frame.message.trim_end();
+        let text = frame.message.trim_ascii_end();
         let text = without_kernel(text);
         let pid = frame.pid.map(|pid| Recent::<Connection>::key(frame.host, "", pid));
         if text.starts_with("pam_") {
@@ -190,7 +190,7 @@ fn is_nonsense(text: &str) -> bool {
 fn without_kernel(text: &str) -> &str {
     let rest = text.strip_prefix("kernel:[").map(|rest| {
         let (_, rest) = take_while(rest, |byte| byte.is_ascii_digit() || matches!(byte, b' ' | b'.'));
-        rest.strip_prefix(']').map(|rest| rest.strip_prefix(':').unwrap_or(rest).trim_start())
+        rest.strip_prefix(']').map(|rest| rest.strip_prefix(':').unwrap_or(rest).trim_ascii_start())
     });
     rest.flatten().unwrap_or(text)
 }
@@ -213,8 +213,8 @@ fn pam_error(text: &str) -> Option<Told<'_>> {
         _ => rest,
     };
     let (user, address) = match rsplit(rest, " from ") {
-        Some((user, client)) => (user, address(client.trim_end())?),
-        None => beside(rest.trim_end())?,
+        Some((user, client)) => (user, address(client.trim_ascii_end())?),
+        None => beside(rest.trim_ascii_end())?,
     };
     Some(Told::new(LoginFailed, address).by(login(user)))
 }
@@ -313,7 +313,8 @@ fn refused(text: &str) -> Option<Told<'_>> {
     }
     let rest = without.strip_prefix("Received disconnect from ")?;
     let (address, rest) = leading(rest)?;
-    let is_refusal = rest.trim_start_matches(':').trim_start().starts_with("3: ") && rest.ends_with(": Auth fail");
+    let is_refusal =
+        rest.trim_start_matches(':').trim_ascii_start().starts_with("3: ") && rest.ends_with(": Auth fail");
     is_refusal.then(|| Told::new(LoginFailed, address))
 }
 

@@ -26,7 +26,7 @@ use crate::text::{address, contains, digits, filled, find, is_name_byte, rsplit_
 
 /// Reads what `auth` or `auth-worker` wrote: the text after its `: `, or from its parenthesis on.
 pub(super) fn read(text: &str, time: Timestamp, out: Sink<'_>) {
-    let Some((who, message)) = split_request(text.trim_end()) else { return };
+    let Some((who, message)) = split_request(text.trim_ascii_end()) else { return };
     let Some((tally, password)) = refusal(who.driver, message) else { return };
     out(Event {
         address: Some(who.address),

@@ -62,9 +62,9 @@ fn split_client(text: &str) -> Option<(&str, Client<'_>)> {
         // Dovecot 2.0 left the user out where none was given yet: `Aborted login (…): rip=…`. No client text stands before.
         None => {
             let (message, rest) = split(text, ": rip=")?;
-            let end = find_byte(rest, b',').unwrap_or_else(|| rest.trim_end().len());
+            let end = find_byte(rest, b',').unwrap_or_else(|| rest.trim_ascii_end().len());
             let address = address(rest.get(..end)?)?;
-            let session = session(rest.trim_end()).map_or("", |(_, session)| session);
+            let session = session(rest.trim_ascii_end()).map_or("", |(_, session)| session);
             Some((message, Client { user: "", address, session }))
         }
     }
@@ -86,7 +86,7 @@ fn user_field(text: &str) -> Option<usize> {
 
 /// The client of the elements that follow `user=<`; see the head of this file for why this is safe.
 fn client(elements: &str) -> Option<Client<'_>> {
-    let elements = elements.trim_end();
+    let elements = elements.trim_ascii_end();
     if let Some(client) = usual_client(elements) {
         return Some(client);
     }

@@ -60,12 +60,9 @@ pub(super) fn has_another(text: &str) -> bool {
 /// The place of the first address that follows a parenthesis: `) [ADDRESS]`.
 fn behind_parenthesis(text: &str) -> Option<usize> {
     steps::add(text.len());
-    // Byte by byte from one parenthesis to the next: a text may be full of them.
-    let mut closing = memchr::memchr_iter(b')', text.as_bytes());
-    closing.find_map(|at| {
-        let rest = text.get(at..)?.strip_prefix(") ").filter(|rest| rest.starts_with('['))?;
-        bracketed(rest).map(|_| at + ") ".len())
-    })
+    // Place by place, since a text may be full of them.
+    let places = text.as_bytes().windows(3).enumerate().filter(|(_, place)| *place == b") [");
+    places.map(|(at, _)| at + ") ".len()).find(|at| text.get(*at..).and_then(bracketed).is_some())
 }
 
 /// The text without `:PORT`.

@@ -49,7 +49,7 @@ pub(super) fn told(text: &str) -> Option<Told<'_>> {
 /// The three digits, which milters leave out, the enhanced status, and the text.
 fn parts(answer: &str) -> (&str, &str, &str) {
     let (code, rest) = match digits(answer) {
-        Some((code, rest)) if code.len() == 3 => (code, rest.trim_start()),
+        Some((code, rest)) if code.len() == 3 => (code, rest.trim_ascii_start()),
         _ => ("", answer),
     };
     let (status, text) = word(rest);
