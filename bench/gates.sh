@@ -123,7 +123,7 @@ pidfile: $work/policyd.pid
 mysql_config: {}
 sqlite_config: {database: $work/policyd.sqlite}
 pgsql_config: {}
-backend: sqlite
+backend: 0
 SOCKET: ["127.0.0.1", 10993]
 socket_permission: "0666"
 limits: [[1000000, 60], [10000000, 3600]]
