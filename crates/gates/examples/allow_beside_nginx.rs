@@ -6,7 +6,7 @@
 //!
 //! Both servers are pinned to one processor and the load to another; it is a closed loop on 1 and on 16 keep-alive
 //! connections with a question as Dovecot sends it. Rounds alternate between the two, the figures are medians, and the CPU
-//! time is what the scheduler says of the server's threads (`/proc/PID/task/*/schedstat`). Then each is asked at half of the
+//! time is what the system says of the server (`/proc/PID/stat`). Then each is asked at half of the
 //! rate that it reached, evenly, and the time of an answer is told from the moment it was asked for. Needs nginx and taskset.
 
 #![expect(clippy::disallowed_methods, reason = "a measurement reads clocks and files")]
@@ -106,14 +106,15 @@ fn nginx(folder: &Path) -> io::Result<Server> {
     Err(io::Error::other("nginx has no worker"))
 }
 
-/// CPU time of all threads of a process, in nanoseconds.
+/// What `/proc/PID/stat` counts in: a hundredth of a second (`USER_HZ`).
+const TICK_NS: u64 = 10_000_000;
+
+/// CPU time of a process, in nanoseconds, with that of its threads that have ended: each connection has one of its own.
 fn cpu_ns(process: u32) -> io::Result<u64> {
-    let mut sum = 0;
-    for task in fs::read_dir(format!("/proc/{process}/task"))? {
-        let stat = fs::read_to_string(task?.path().join("schedstat"))?;
-        sum += stat.split_whitespace().next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or_default();
-    }
-    Ok(sum)
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let fields = stat.rsplit_once(") ").map(|(_, fields)| fields).unwrap_or_default();
+    let ticks = fields.split(' ').skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok());
+    Ok(ticks.sum::<u64>() * TICK_NS)
 }
 
 /// A question as Dovecot sends it.

@@ -42,14 +42,14 @@ impl Wanted {
         [&*self.around[0], &self.place, &self.around[1]].concat()
     }
 
-    /// A value without our checks, also those with another place, where a gate was before.
+    /// A value without our checks, also those with another place or other times, where a gate was before.
     fn taken_out(&self, value: &str) -> String {
         let [before, after] = &self.around;
         let (mut kept, mut rest) = (String::new(), value);
         while let Some((head, tail)) = rest.split_once(before.as_str()) {
             let place = tail.split([',', ' ', '}']).next().unwrap_or_default();
             if !place.is_empty()
-                && let Some(behind) = tail[place.len()..].strip_prefix(after.as_str())
+                && let Some(behind) = strip_but_numbers(&tail[place.len()..], after)
             {
                 kept.push_str(head);
                 rest = behind.trim_start_matches([',', ' ']);
@@ -78,6 +78,14 @@ fn milter_service(seconds: u64) -> [String; 2] {
 /// What stands around the table's place.
 fn table_check() -> [String; 2] {
     ["check_client_access socketmap:".to_owned(), ":clients".to_owned()]
+}
+
+/// What stands behind `prefix` in a text that begins with it, but for the numbers in it.
+fn strip_but_numbers<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let mut parts = prefix.split(is_digit).filter(|part| !part.is_empty());
+    let first = text.strip_prefix(parts.next()?)?;
+    parts.try_fold(first, |text, part| text.trim_start_matches(is_digit).strip_prefix(part))
 }
 
 /// How long Postfix waits: it counts in whole seconds, so one is the least, and a gate that waits for other people's lists has
@@ -217,6 +225,7 @@ mod tests {
             (format!("a, {}, {}, b", service(1), service(3)), "a, b".into()),
             (other.to_owned(), other.to_owned()),
             (format!("{other}, {}", service(1)), other.to_owned()),
+            (format!("{}, b", service(1).replace("=1s", "=12s")), "b".into()),
             ("permit_mynetworks".into(), "permit_mynetworks".into()),
         ] {
             assert_eq!(wanted.taken_out(&value), kept, "{value}");
@@ -225,5 +234,7 @@ mod tests {
         let old = ours.check().replace(":2,", ":1,");
         let theirs = "{ inet:127.0.0.1:11332, default_action=tempfail }, unix:/spamass/spamass.sock";
         assert_eq!(ours.taken_out(&format!("{old}, {theirs}")), theirs);
+        let slower = Wanted { around: milter_service(3), place: "inet:127.0.0.1:2".into(), parameter: "smtpd_milters" };
+        assert_eq!(ours.taken_out(&format!("{theirs}, {}", slower.check())), theirs);
     }
 }
