@@ -155,12 +155,13 @@ impl Node {
         let Standing { score, step, mut signs, is_grown_up } = self.accounts.accounts.explain(now, login.as_str())?;
         signs.sort_by(|(_, one), (_, other)| other.total_cmp(one));
         let ladder = self.accounts.accounts.ladder();
-        let steps =
-            Step::ALL.into_iter().filter_map(|step| Some(format!("{} from {}", step.name(), ladder.from(step)?)));
+        let is_never = self.book.never_list().covers_login(login.as_str());
+        let steps = Step::ALL.into_iter().filter(|_| !is_never);
+        let steps = steps.filter_map(|step| Some(format!("{} from {}", step.name(), ladder.from(step)?)));
         let done = self.store.audits_about(BY, subject, DONE_MAX).unwrap_or_default();
         Some(AccountView {
             points: tenths(score),
-            step: step.name().to_owned(),
+            step: if is_never { "on the never-list".to_owned() } else { step.name().to_owned() },
             steps: steps.collect(),
             signs: signs
                 .iter()
