@@ -26,7 +26,7 @@ fn socketmap() -> Target {
     })
 }
 
-/// Each line has one answer.
+/// Each line has one answer, also a last one that is too long to be waited for.
 fn tcp() -> Target {
     let seeds = ["get 203.0.113.7\nget mail.example.org\n", "get%20\nput a b\nget 203%2e0.113.7\r\n"];
     let (node, settings) = node();
@@ -34,7 +34,7 @@ fn tcp() -> Target {
     Target::new("gate-tcp-table", seeds.map(|seed| seed.as_bytes().to_vec()).into(), move |input| {
         let output = answers(&tables, input);
         let lines = |text: &[u8]| text.split(|&byte| byte == b'\n').count() - 1;
-        assert!(lines(&output) <= lines(input), "more answers than questions");
+        assert!(lines(&output) <= lines(input) + 1, "more answers than questions");
     })
 }
 

@@ -28,6 +28,28 @@ fn hmac(secret: &str, text: &str, place: &Place) -> String {
 }
 
 #[test]
+fn the_owner_of_a_locked_login_is_written_to_and_nobody_else() {
+    let mut sink = Sink::smtp();
+    let mail = format!(
+        "[[action.mail]]\nname = \"owners\"\nform = \"owner\"\ndomains = [\"Example.org\"]\n\
+         from = \"ratter@example.org\"\nsmtp = \"{}\"\n",
+        sink.address
+    );
+    let node = Node::start(&Config::new().with(&mail));
+    for subject in ["login:eve@example.net", "login:bob", "192.0.2.1", "login:Alice@example.org"] {
+        list(&node, subject);
+    }
+    let mails = sink.wait_for(1);
+    assert_eq!(mails[0]["to"], serde_json::json!(["alice@example.org"]));
+    let data = mails[0]["data"].as_str().expect("text");
+    assert!(data.contains("The account is locked") && data.contains("change its password"), "{data}");
+    // The next letter is the next owner's: nothing was written to the others in between.
+    list(&node, "login:carol@example.org");
+    let mails = sink.wait_for(2);
+    assert_eq!(mails[1]["to"], serde_json::json!(["carol@example.org"]));
+}
+
+#[test]
 fn mail_comes_at_once_then_in_a_digest_and_survives_a_crash() {
     let mut sink = Sink::smtp();
     let mail = format!(

@@ -9,7 +9,9 @@ use listings::Entry;
 
 use super::told::Told;
 use super::{program, smtp};
-use crate::notice::{Desk, Interest, LetterPace, Notice, Reporter, Sender, arf, compose, xarf_mail};
+use crate::notice::{
+    Desk, Interest, Letter, LetterPace, Notice, Reporter, Sender, arf, compose, letter_to_owner, owner_of, xarf_mail,
+};
 use crate::{Action, Failure, Pace, Words};
 
 /// How long `sendmail` may take.
@@ -32,6 +34,11 @@ pub enum Via {
 pub enum Form {
     /// For people.
     Notice,
+    /// For the owner of each login that is told of.
+    Owner {
+        /// The domains whose logins are mailboxes of their owners, in lower case.
+        domains: Vec<String>,
+    },
     /// Reports of abuse (RFC 5965).
     Arf(Reporter),
     /// Reports of abuse (X-ARF version 4).
@@ -71,6 +78,7 @@ impl MailAction {
     fn push(&mut self, notice: Notice) {
         let is_wanted = match &self.mailing.form {
             Form::Notice => true,
+            Form::Owner { domains } => owner_of(&notice, domains).is_some(),
             Form::Arf(reporter) | Form::Xarf(reporter) => reporter.can_report(&notice),
         };
         if is_wanted {
@@ -78,8 +86,14 @@ impl MailAction {
         }
     }
 
-    fn send(&self, letter: &str) -> Result<(), Failure> {
-        let Sender { node, to, .. } = &self.mailing.sender;
+    /// The letter to the owner of the login that it is about; none if it is about no such login.
+    fn send_to_owner(&self, letter: &Letter, domains: &[String], now: Timestamp) -> Result<(), Failure> {
+        let Some(owner) = letter.notices.first().and_then(|notice| owner_of(notice, domains)) else { return Ok(()) };
+        let sender = Sender { to: vec![owner.to_owned()], ..self.mailing.sender.clone() };
+        self.send(&sender.to, &letter_to_owner(&sender, letter, now))
+    }
+
+    fn send(&self, to: &[String], letter: &str) -> Result<(), Failure> {
         match &self.mailing.via {
             Via::Sendmail(path) => {
                 // Without `--` an address that begins with a hyphen would be an option.
@@ -87,7 +101,7 @@ impl MailAction {
                 arguments.extend(to.iter().map(OsString::from));
                 program::run(path, &arguments, letter.replace("\r\n", "\n").as_bytes(), SENDMAIL_PATIENCE)
             }
-            Via::Smtp(server) => smtp::deliver(*server, node, to, letter).map_err(Failure),
+            Via::Smtp(server) => smtp::deliver(*server, &self.mailing.sender.node, to, letter).map_err(Failure),
         }
     }
 }
@@ -108,8 +122,9 @@ impl Action for MailAction {
     }
 
     fn tell(&mut self, notice: &Notice) {
-        if self.mailing.form == Form::Notice && self.mailing.interest.covers(&notice.listing) {
-            self.desk.push(notice.clone());
+        let is_for_people = matches!(self.mailing.form, Form::Notice | Form::Owner { .. });
+        if is_for_people && self.mailing.interest.covers(&notice.listing) {
+            self.push(notice.clone());
         }
     }
 
@@ -120,12 +135,14 @@ impl Action for MailAction {
     fn carry_out(&mut self, now: Timestamp) -> Result<(), Failure> {
         while let Some(letter) = self.desk.next(now) {
             let Mailing { form, sender, .. } = &self.mailing;
-            let text = match (form, letter.notices.first()) {
-                (Form::Arf(reporter), Some(notice)) => arf(sender, reporter, notice, now),
-                (Form::Xarf(reporter), Some(notice)) => xarf_mail(sender, reporter, notice, now),
-                (_, _) => compose(sender, &letter, &self.words, now),
-            };
-            self.send(&text)?;
+            match (form, letter.notices.first()) {
+                (Form::Owner { domains }, _) => self.send_to_owner(&letter, domains, now)?,
+                (Form::Arf(reporter), Some(notice)) => self.send(&sender.to, &arf(sender, reporter, notice, now))?,
+                (Form::Xarf(reporter), Some(notice)) => {
+                    self.send(&sender.to, &xarf_mail(sender, reporter, notice, now))?;
+                }
+                (_, _) => self.send(&sender.to, &compose(sender, &letter, &self.words, now))?,
+            }
             let told = self.desk.sent(now, &letter);
             let kept = self.told.keep(&told, self.desk.waiting(), now);
             kept.map_err(|error| Failure(error.to_string()))?;

@@ -9,8 +9,9 @@ use ::actions::notice::{Interest, LetterPace, Preset, Reporter, Sender, Target};
 use base::{ListId, ListSet};
 
 use super::actions::any_list;
+use super::diagnose::Fault;
 use super::dovecot::secret_file;
-use super::forms::{Form, Mismatch, duration, mail_address, name, number, socket, text, word};
+use super::forms::{Form, Mismatch, domain, duration, mail_address, name, number, socket, text, word};
 use super::lists::Lists;
 use super::reader::Section;
 
@@ -108,6 +109,7 @@ impl About<'_> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Notice(Preset),
+    Owner,
     Arf,
     Xarf,
 }
@@ -122,12 +124,13 @@ enum Matter {
 
 pub(super) fn mail(section: &Section<'_>, lists: &Lists, about: About<'_>) -> Option<Mail> {
     let name = section.required("name", &name());
-    let to = section.required_each("to", &mail_address());
     let from = section.optional("from", &mail_address());
     let sendmail = section.optional("sendmail", &section.desk.path(SENDMAIL));
     let smtp = section.optional("smtp", &socket());
-    let kinds = [("notice", Kind::Notice(Preset::Generic)), ("arf", Kind::Arf), ("xarf", Kind::Xarf)];
-    let kind = section.optional("form", &word(kinds)).unwrap_or(Kind::Notice(Preset::Generic));
+    let notice = Kind::Notice(Preset::Generic);
+    let kinds = [("notice", notice), ("owner", Kind::Owner), ("arf", Kind::Arf), ("xarf", Kind::Xarf)];
+    let kind = section.optional("form", &word(kinds)).unwrap_or(notice);
+    let (to, domains) = recipients(section, kind);
     let org = organisation(section, kind);
     let digest = section.optional("digest", &duration(DIGESTS));
     let hourly = section.optional("hourly", &number(2..=HOURLY_MAX));
@@ -136,14 +139,10 @@ pub(super) fn mail(section: &Section<'_>, lists: &Lists, about: About<'_>) -> Op
         let fault = section.wrong("smtp", "a mail leaves by one way").label("the other is `sendmail`");
         section.desk.report(fault.hint("keep one of them".to_owned()));
     }
-    if to.len() > TO_MAX {
-        section
-            .desk
-            .report(section.wrong("to", format!("more than {TO_MAX} people")).hint("write to a list".to_owned()));
-    }
     let from = from.unwrap_or_else(|| format!("ratter@{}", about.node));
     let form = match kind {
         Kind::Notice(_) => MailForm::Notice,
+        Kind::Owner => MailForm::Owner { domains },
         Kind::Arf => MailForm::Arf(about.reporter(org, &from)),
         Kind::Xarf => MailForm::Xarf(about.reporter(org, &from)),
     };
@@ -153,9 +152,33 @@ pub(super) fn mail(section: &Section<'_>, lists: &Lists, about: About<'_>) -> Op
         hourly_max: hourly.unwrap_or(HOURLY),
         has_digests: form == MailForm::Notice,
     };
-    let to = to.into_iter().map(|to| to.value).collect();
     let sender = Sender { node: about.node.to_owned(), from, to };
     Some(Mail { name: name?, mailing: Mailing { interest, pace, form, sender, via } })
+}
+
+/// To whom mail goes: to those that are named, or to the owners of logins in the domains that are.
+fn recipients(section: &Section<'_>, kind: Kind) -> (Vec<String>, Vec<String>) {
+    let useless = |key, label: &str| {
+        if section.has(key) {
+            let fault = Fault::error(section.key_place(key), format!("`{key}` has no effect"));
+            section.desk.report(fault.label(label));
+        }
+    };
+    if kind == Kind::Owner {
+        let domains = section.required_each("domains", &domain()).into_iter();
+        let domains = domains.map(|domain| domain.value.to_ascii_lowercase()).collect();
+        drop(section.optional_each("to", &mail_address()));
+        useless("to", "owners are written to, and nobody else");
+        return (Vec::new(), domains);
+    }
+    let to: Vec<String> = section.required_each("to", &mail_address()).into_iter().map(|to| to.value).collect();
+    drop(section.optional_each("domains", &domain()));
+    useless("domains", "only owners are told apart by domain");
+    if to.len() > TO_MAX {
+        let fault = section.wrong("to", format!("more than {TO_MAX} people"));
+        section.desk.report(fault.hint("write to a list".to_owned()));
+    }
+    (to, Vec::new())
 }
 
 pub(super) fn webhook(section: &Section<'_>, lists: &Lists, about: About<'_>) -> Option<Hook> {
@@ -173,7 +196,7 @@ pub(super) fn webhook(section: &Section<'_>, lists: &Lists, about: About<'_>) ->
     let contact = contact.unwrap_or_else(|| format!("abuse@{}", about.node));
     let form = match kind {
         Kind::Notice(preset) => HookForm::Notice(preset),
-        Kind::Arf | Kind::Xarf => HookForm::Xarf(about.reporter(org, &contact)),
+        Kind::Owner | Kind::Arf | Kind::Xarf => HookForm::Xarf(about.reporter(org, &contact)),
     };
     let exposed = |secret: Option<super::Secret>| secret.map(|secret| secret.expose().to_owned());
     let (secret, token) = (exposed(secret), exposed(token));
@@ -221,13 +244,20 @@ fn interest(section: &Section<'_>, lists: &Lists, kind: Kind) -> Interest {
     }
     let wants =
         |matter| on.as_ref().map_or(matter != Matter::Address, |on| on.iter().any(|placed| placed.value == matter));
+    if kind == Kind::Owner {
+        if section.has("on") {
+            let fault = section.wrong("on", "owners are told of their logins, and of nothing else");
+            section.desk.report(fault.label("not with this `form`"));
+        }
+        return Interest { lists, logins: true, endless: false, addresses: false };
+    }
     let (logins, endless, addresses) = (wants(Matter::Login), wants(Matter::Permanent), wants(Matter::Address));
     Interest { lists, logins, endless, addresses }
 }
 
 fn organisation(section: &Section<'_>, kind: Kind) -> Option<String> {
     let org = section.optional("org", &text("the name of an organisation", TEXT_BYTES_MAX));
-    if org.is_some() && matches!(kind, Kind::Notice(_)) {
+    if org.is_some() && matches!(kind, Kind::Notice(_) | Kind::Owner) {
         let fault = section.wrong("org", "`org` has no effect").label("only reports name an organisation");
         section.desk.report(fault.hint("it goes with `form = \"xarf\"`".to_owned()));
     }
