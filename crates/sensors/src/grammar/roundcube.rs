@@ -81,6 +81,13 @@ fn only(text: &str) -> Option<(&str, Address, &str)> {
     let (mut count, mut from, mut against) = (0, None::<usize>, None::<usize>);
     let mut start = 0;
     while start <= text.len() {
+        // A word that is neither of the two, and stands behind no ` from `, matters by its number alone.
+        let next = text.as_bytes().get(start..)?;
+        if from != Some(count) && !matches!(next.first(), Some(b'f' | b'a')) {
+            start += next.iter().position(|&byte| byte == b' ').unwrap_or(next.len()) + 1;
+            count += 1;
+            continue;
+        }
         let rest = text.get(start..)?;
         let word = rest.get(..rest.bytes().position(|byte| byte == b' ').unwrap_or(rest.len()))?;
         let end = start + word.len();
@@ -88,8 +95,10 @@ fn only(text: &str) -> Option<(&str, Address, &str)> {
         if from == Some(count - 1) && start >= MARK.len() {
             let before = start - MARK.len();
             let is_address = word.starts_with(|first: char| first.is_ascii_hexdigit() || first == ':');
-            let client = if is_address { leading(text.get(start..)?) } else { None };
-            match client.filter(|(_, behind)| !behind.starts_with(MARK)) {
+            // Another mark follows at once.
+            let is_of_login = text.get(end..)?.starts_with(MARK) && word.bytes().all(is_of_address);
+            let client = if is_address && !is_of_login { leading(text.get(start..)?) } else { None };
+            match client {
                 None if against.is_some_and(|at| at + 3 == count) || !word.is_empty() && contains(word, "(X-") => {
                     // Roundcube's own mark, behind the server or before what a proxy said of the client, and no address
                     // behind it: what stood before was the login's.
@@ -113,9 +122,13 @@ fn only(text: &str) -> Option<(&str, Address, &str)> {
     found
 }
 
+const fn is_of_address(byte: u8) -> bool {
+    byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':')
+}
+
 /// The address that `text` begins with and that something other than a letter ends, and what follows.
 fn leading(text: &str) -> Option<(Address, &str)> {
-    let (client, rest) = take_while(text, |byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':'));
+    let (client, rest) = take_while(text, is_of_address);
     if rest.starts_with(|next: char| next.is_alphanumeric() || next == '%') {
         return None;
     }
