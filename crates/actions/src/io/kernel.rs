@@ -77,7 +77,7 @@ impl KernelAction {
         }
         // To look through all connections takes ten times as long as a block: those of the last time are ended after the
         // blocks of this time are in force.
-        let mut before = core::mem::take(&mut self.added);
+        let before = self.added.len();
         while self.plan.has_work() {
             self.make_missing_sets()?;
             let changes = self.plan.next(now, CHANGES_MAX);
@@ -89,6 +89,7 @@ impl KernelAction {
             }));
         }
         self.plan.fade(now);
+        let mut before: Vec<Element> = self.added.drain(..before).collect();
         before.sort_unstable();
         self.end_connections(&before);
         Ok(())
