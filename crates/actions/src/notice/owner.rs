@@ -9,11 +9,13 @@ use super::{Letter, Notice, What};
 const LOCAL_BYTES_MAX: usize = 64;
 
 /// The mail address of the owner whom a notice concerns: a login that is an address in one of `domains`, which are in lower case.
-/// None of another login, since nobody else's mailbox may get such a letter, and none when a lock has ended.
+/// None of another login, since nobody else's mailbox may get such a letter, and none of a block that ends by itself: whoever
+/// guesses passwords could have letters written to everybody, and to mailboxes that he invents.
 pub fn owner_of<'a>(notice: &'a Notice, domains: &[String]) -> Option<&'a str> {
-    let (Subject::Login(login), What::Listed | What::Noted { .. }) = (&notice.listing.subject, &notice.what) else {
+    let Subject::Login(login) = &notice.listing.subject else { return None };
+    if !notice.is_urgent() {
         return None;
-    };
+    }
     let (local, domain) = login.as_str().split_once('@')?;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".!#$%&'*+-/=?^_`{|}~".contains(&byte);
     let is_address = (1..=LOCAL_BYTES_MAX).contains(&local.len()) && local.bytes().all(is_plain);
@@ -76,6 +78,10 @@ mod tests {
         }
         let ended = Notice { what: What::Ended, ..notice("login:alice@example.org", BEGIN) };
         assert_eq!(owner_of(&ended, &domains), None);
+        let mut passing = notice("login:alice@example.org", BEGIN);
+        assert!(owner_of(&passing, &domains).is_some());
+        passing.listing.until = base::Until::At(BEGIN.plus(core::time::Duration::from_mins(10)));
+        assert_eq!(owner_of(&passing, &domains), None);
     }
 
     #[test]
