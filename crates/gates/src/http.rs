@@ -29,7 +29,7 @@ pub(crate) use reply::{write_decimal, write_failure};
 
 /// Longest request line and headers together, in bytes.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
-/// Longest body after decoding, in bytes.
+/// Longest body after decoding, in bytes, of a service that wants no longer ones ([`Http::with_bodies`]).
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Most headers of one request.
 pub const HEADERS_MAX: usize = 64;
@@ -40,6 +40,9 @@ pub const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 pub trait Service: Send + Sync {
     /// Answers one request by filling `reply`, which is an empty `200` at first.
     fn answer(&self, now: Timestamp, request: &Request<'_>, reply: &mut Reply<'_>);
+
+    /// A request was none, or too long, and was answered with that.
+    fn failed(&self, _fault: Fault) {}
 }
 
 /// Why a connection is closed after its last reply: what the peer did.
@@ -51,7 +54,7 @@ pub enum Fault {
     /// Request line and headers are longer than [`HEAD_BYTES_MAX`] or more than [`HEADERS_MAX`].
     #[error("header too large")]
     HeadTooLarge,
-    /// The body is longer than [`BODY_BYTES_MAX`].
+    /// The body is longer than the service takes.
     #[error("body too large")]
     BodyTooLarge,
     /// A transfer coding other than `chunked`.

@@ -231,6 +231,24 @@ fn what_is_kept_counts_on_after_a_restart() {
     assert_eq!(after.explain(at, "alice"), None);
 }
 
+/// A message that is rejected each time it is tried is one; another one is another.
+#[test]
+fn spam_counts_once_for_each_message() {
+    let (accounts, at) = lived_in(100);
+    let there = Some(address("198.51.100.9"));
+    for _ in 0..12 {
+        accounts.found_spam(at, "alice", there, Some("m1"));
+    }
+    assert!((score(&accounts, at) - 2.0).abs() < 0.01, "{}", score(&accounts, at));
+    accounts.found_spam(at, "alice", there, Some("m2"));
+    accounts.found_spam(at, "alice", there, Some("m1"));
+    assert!((score(&accounts, at) - 4.0).abs() < 0.01, "{}", score(&accounts, at));
+    // Where nobody names messages each counts.
+    accounts.found_spam(at, "alice", there, None);
+    accounts.found_spam(at, "alice", there, None);
+    assert!((score(&accounts, at) - 8.0).abs() < 0.01, "{}", score(&accounts, at));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 

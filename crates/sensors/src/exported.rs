@@ -3,13 +3,19 @@
 //! is configured so (`info_symbol`); without it no reason of a soft reject is told.
 
 use base::{Address, EventKind};
+use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::text::address;
 
-/// Longest body, in bytes: as much as the HTTP of this node takes.
-pub const EXPORT_BYTES_MAX: usize = 64 * 1024;
+/// Longest body, in bytes. rspamd puts subject, `To:` and `From:` into it as long as the client wrote them, each of them twice, and
+/// a client who exceeds a limit must not escape by writing much there.
+pub const EXPORT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// From this score on a message is spam. rspamd begins to be suspicious at 4 (`greylist`). Whoever is rejected with less was not
+/// found to be a spammer: a map names his address, which may be one of Ratter's own.
+pub(crate) const SPAM_SCORE_MIN: f64 = 4.0;
 
 /// How the names of symbols begin that say that a limit was exceeded.
 const LIMIT_SYMBOL: &str = "RATELIMIT";
@@ -59,41 +65,69 @@ impl core::fmt::Display for ExportFault {
 
 impl core::error::Error for ExportFault {}
 
+/// The fields of an export that say something. The others are passed over, however long they are.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Fields {
+    action: Value,
+    ip: Value,
+    user: Value,
+    score: Value,
+    symbols: Value,
+    from: Value,
+    rcpt: Value,
+    message_id: Value,
+    size: Value,
+    subject: Value,
+}
+
 /// Reads one export. Most mails say nothing against anybody.
 ///
 /// # Errors
 /// It is no export in JSON.
 pub fn read(body: &[u8]) -> Result<Option<Exported>, ExportFault> {
-    let value: Value = serde_json::from_slice(body).map_err(|_| ExportFault::Json)?;
-    let fields = value.as_object().ok_or(ExportFault::Json)?;
-    let text = |key: &str| fields.get(key).and_then(Value::as_str).filter(|text| !text.is_empty() && *text != UNKNOWN);
-    let action = text("action").ok_or(ExportFault::Action)?;
-    let symbols = fields.get("symbols").and_then(Value::as_array).into_iter().flatten();
-    let names = symbols.filter_map(|symbol| symbol.get("name").and_then(Value::as_str));
+    // Bytes that are no text stand where a client wrote them, and rspamd passes them on.
+    let body = String::from_utf8_lossy(body);
+    let fields = body.trim_start().starts_with('{').then(|| serde_json::from_str::<Fields>(&body));
+    let fields = fields.and_then(Result::ok).ok_or(ExportFault::Json)?;
+    let action = known(&fields.action).ok_or(ExportFault::Action)?;
+    let symbols = fields.symbols.as_array().into_iter().flatten();
+    let mut names = symbols.filter_map(|symbol| symbol.get("name").and_then(Value::as_str));
     let kind = match action {
-        "soft reject" if names.into_iter().any(|name| name.starts_with(LIMIT_SYMBOL)) => EventKind::RateExceeded,
-        "reject" | "add header" | "rewrite subject" => EventKind::SpamSeen,
+        "soft reject" if names.any(|name| name.starts_with(LIMIT_SYMBOL)) => EventKind::RateExceeded,
+        "reject" | "add header" | "rewrite subject" if is_spam(&fields.score) => EventKind::SpamSeen,
         _ => return Ok(None),
     };
-    let Some(address) = text("ip").and_then(address) else { return Ok(None) };
-    let login = text("user").map(str::to_owned);
-    Ok(Some(Exported { kind, address, login, message: name_of(fields) }))
+    let Some(address) = known(&fields.ip).and_then(address) else { return Ok(None) };
+    let login = known(&fields.user).map(str::to_owned);
+    Ok(Some(Exported { kind, address, login, message: name_of(&fields) }))
+}
+
+/// The text of a field in which something stands.
+fn known(field: &Value) -> Option<&str> {
+    field.as_str().filter(|text| !text.is_empty() && *text != UNKNOWN)
+}
+
+/// Whether the score is that of spam; it is a number, in older versions as text.
+fn is_spam(score: &Value) -> bool {
+    let score = score.as_f64().or_else(|| score.as_str()?.parse().ok());
+    score.is_some_and(|score| score >= SPAM_SCORE_MIN)
 }
 
 /// See [`Exported::message`].
-fn name_of(fields: &serde_json::Map<String, Value>) -> String {
-    let text = |key: &str| fields.get(key).and_then(Value::as_str).unwrap_or_default();
-    let mut recipients: Vec<String> = match fields.get("rcpt") {
-        Some(Value::Array(recipients)) => recipients.iter().filter_map(Value::as_str).map(str::to_lowercase).collect(),
-        Some(Value::String(recipient)) => vec![recipient.to_lowercase()],
-        _ => Vec::new(),
+fn name_of(fields: &Fields) -> String {
+    let text = |field: &Value| field.as_str().unwrap_or_default().to_owned();
+    let mut recipients: Vec<String> = match &fields.rcpt {
+        Value::Array(recipients) => recipients.iter().filter_map(Value::as_str).map(str::to_lowercase).collect(),
+        Value::String(recipient) => vec![recipient.to_lowercase()],
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => Vec::new(),
     };
     recipients.sort_unstable();
-    let id = text("message_id");
-    let size = fields.get("size").map(ToString::to_string).unwrap_or_default();
+    let id = text(&fields.message_id);
+    let size = if fields.size.is_null() { String::new() } else { fields.size.to_string() };
     // What has no id is known by how large it is, and by what it is about.
-    let own = if is_own_id(id) { id.to_owned() } else { format!("{size} {}", text("subject")) };
-    let mut parts = vec![own, text("from").to_lowercase(), text("user").to_lowercase(), text("ip").to_owned()];
+    let own = if is_own_id(&id) { id } else { format!("{size} {}", text(&fields.subject)) };
+    let mut parts = vec![own, text(&fields.from).to_lowercase(), text(&fields.user).to_lowercase(), text(&fields.ip)];
     parts.append(&mut recipients);
     name_of_parts(&parts)
 }
@@ -134,9 +168,20 @@ mod tests {
             ),
             (r#"{"action":"soft reject","ip":"203.0.113.7","symbols":[{"name":"GREYLIST"}]}"#.to_owned(), Ok(None)),
             (
-                r#"{"action":"reject","ip":"2001:db8::7","user":"unknown","symbols":[]}"#.to_owned(),
+                r#"{"action":"reject","ip":"2001:db8::7","user":"unknown","score":15.2,"symbols":[]}"#.to_owned(),
                 Ok(Some("spam-seen 2001:db8::7 ")),
             ),
+            (
+                r#"{"action":"add header","ip":"2001:db8::7","score":"6.40","symbols":[]}"#.to_owned(),
+                Ok(Some("spam-seen 2001:db8::7 ")),
+            ),
+            // A map names the address, such as Ratter's own: nobody has found any spam.
+            (
+                r#"{"action":"reject","ip":"203.0.113.7","user":"alice","score":2.0,"symbols":[{"name":"RATTER_BLOCKED","score":0}]}"#
+                    .to_owned(),
+                Ok(None),
+            ),
+            (r#"{"action":"reject","ip":"203.0.113.7","user":"alice"}"#.to_owned(), Ok(None)),
             (format!(r#"{{"action":"soft reject","ip":"unknown",{LIMITED}}}"#), Ok(None)),
             // What a client writes stands in fields of its own, and says nothing.
             (
@@ -145,6 +190,7 @@ mod tests {
             ),
             (r#"{"ip":"203.0.113.7"}"#.to_owned(), Err(ExportFault::Action)),
             ("[]".to_owned(), Err(ExportFault::Json)),
+            (r#"["reject","203.0.113.7"]"#.to_owned(), Err(ExportFault::Json)),
             ("{".to_owned(), Err(ExportFault::Json)),
         ];
         for (body, wanted) in cases {
@@ -153,10 +199,23 @@ mod tests {
     }
 
     #[test]
+    fn a_long_header_and_bytes_that_are_no_text_hide_nothing() {
+        let mut body = br#"{"subject":""#.to_vec();
+        body.extend([b'x'; 70_000]);
+        body.extend(br#"","header_to":["a\"b",""#.iter().chain(b"\xff\xfe\"]"));
+        body.extend(
+            br#","action":"soft reject","ip":"203.0.113.7","user":"alice","symbols":[{"name":"RATELIMITED"}]}"#,
+        );
+        assert!(body.len() < EXPORT_BYTES_MAX);
+        let export = read(&body).unwrap().unwrap();
+        assert_eq!((export.kind, export.login.as_deref()), (EventKind::RateExceeded, Some("alice")));
+    }
+
+    #[test]
     fn a_message_is_one_by_what_its_sender_cannot_choose_freely() {
         let name = |id: &str, to: &str, more: &str| {
             let body = format!(
-                r#"{{"action":"reject","ip":"203.0.113.7","from":"a@example.org","message_id":"{id}","rcpt":{to}{more}}}"#
+                r#"{{"action":"reject","score":20,"ip":"203.0.113.7","from":"a@example.org","message_id":"{id}","rcpt":{to}{more}}}"#
             );
             read(body.as_bytes()).unwrap().unwrap().message
         };

@@ -118,7 +118,7 @@ pub(crate) fn all() -> Vec<Box<dyn Grammar>> {
         Box::new(Dovecot::default()),
         Box::new(Postfix::default()),
         Box::new(exim::Exim::default()),
-        Box::new(rspamd::Rspamd),
+        Box::new(rspamd::Rspamd::default()),
         Box::new(sendmail::Sendmail::default()),
         Box::new(opensmtpd::OpenSmtpd::default()),
         Box::new(courier::COURIER),

@@ -1,4 +1,4 @@
-use super::{BODY_BYTES_MAX, Fault};
+use super::Fault;
 
 /// Longest line with a chunk's size and its extensions, or of a trailer, in bytes.
 const LINE_BYTES_MAX: usize = 1024;
@@ -17,6 +17,8 @@ pub(super) struct Chunked {
     searched: usize,
     /// Bytes of trailers that were read and dropped.
     trailers: usize,
+    /// Longest body after decoding, in bytes.
+    max: usize,
     part: Part,
 }
 
@@ -34,8 +36,8 @@ enum Part {
 }
 
 impl Chunked {
-    pub(super) const fn new(begin: usize) -> Self {
-        Self { begin, end: begin, searched: 0, trailers: 0, part: Part::Size }
+    pub(super) const fn new(begin: usize, max: usize) -> Self {
+        Self { begin, end: begin, searched: 0, trailers: 0, max, part: Part::Size }
     }
 
     /// Decodes what is there of `bytes`, which begin with the head.
@@ -90,7 +92,7 @@ impl Chunked {
         match self.part {
             Part::Size => {
                 let size = chunk_size(text)?;
-                if size > BODY_BYTES_MAX - (self.end - self.begin) {
+                if size > self.max - (self.end - self.begin) {
                     return Err(Fault::BodyTooLarge);
                 }
                 self.part = if size == 0 { Part::Trailer } else { Part::Data(size) };

@@ -11,28 +11,34 @@ use super::head::{self, Framing, Head, Request, Slots};
 use super::reply::{self, After, Kind, Reply, Status, Written};
 use super::{BODY_BYTES_MAX, Fault, HEAD_BYTES_MAX, HEADERS_MAX, OUTPUT_BYTES_MAX, Service};
 
-/// HTTP in front of one service, as a protocol of the shell.
+/// HTTP in front of one service, as a protocol of the shell; with bodies of at most so many bytes.
 #[derive(Clone)]
-pub struct Http(Arc<dyn Service>);
+pub struct Http<const BODY_MAX: usize = BODY_BYTES_MAX>(Arc<dyn Service>);
 
 impl Http {
     /// Has `service` answer.
     pub fn new(service: Arc<dyn Service>) -> Self {
         Self(service)
     }
+
+    /// The same with longer bodies.
+    #[must_use]
+    pub fn with_bodies<const BODY_MAX: usize>(self) -> Http<BODY_MAX> {
+        Http(self.0)
+    }
 }
 
-impl Protocol for Http {
-    type Dialogue = Connection;
+impl<const BODY_MAX: usize> Protocol for Http<BODY_MAX> {
+    type Dialogue = Connection<BODY_MAX>;
 
-    fn open(&self, peer: Option<IpAddr>) -> Connection {
+    fn open(&self, peer: Option<IpAddr>) -> Connection<BODY_MAX> {
         let reading = Reading::Head { searched: 0 };
         Connection { service: self.0.clone(), reading, memory: Memory::default(), waits_since: None, peer }
     }
 }
 
 /// One client's connection: where in a request it stands, and what answers it.
-pub struct Connection {
+pub struct Connection<const BODY_MAX: usize = BODY_BYTES_MAX> {
     service: Arc<dyn Service>,
     reading: Reading,
     memory: Memory,
@@ -57,10 +63,10 @@ enum Reading {
     Body(Head),
 }
 
-impl Dialogue for Connection {
+impl<const BODY_MAX: usize> Dialogue for Connection<BODY_MAX> {
     /// Several whole questions of a mail server.
     const INPUT_BYTES: usize = 4 * 1024;
-    const REQUEST_BYTES_MAX: usize = HEAD_BYTES_MAX + BODY_BYTES_MAX;
+    const REQUEST_BYTES_MAX: usize = HEAD_BYTES_MAX + BODY_MAX;
     const OUTPUT_BYTES_MAX: usize = OUTPUT_BYTES_MAX;
 
     fn step(&mut self, now: Timestamp, input: &mut Input, output: &mut Vec<u8>) -> Step {
@@ -72,7 +78,7 @@ impl Dialogue for Connection {
     }
 }
 
-impl Connection {
+impl<const BODY_MAX: usize> Connection<BODY_MAX> {
     fn step_head(
         &mut self,
         searched: usize,
@@ -95,7 +101,7 @@ impl Connection {
             return if unread.len() > HEAD_BYTES_MAX { Err(Fault::HeadTooLarge) } else { Ok(Step::Part) };
         }
         let mut slots: Slots<'_> = [const { MaybeUninit::uninit() }; HEADERS_MAX];
-        let Some((head, request)) = head::parse(unread, &mut slots)? else {
+        let Some((head, request)) = head::parse(unread, &mut slots, BODY_MAX)? else {
             self.reading = Reading::Head { searched: unread.len() };
             return Ok(Step::Part);
         };
@@ -135,7 +141,7 @@ impl Connection {
         let unread = input.unread();
         let mut slots: Slots<'_> = [const { MaybeUninit::uninit() }; HEADERS_MAX];
         // The head was read before, so that reading it again finds it; only its borrows are new.
-        let (_, request) = head::parse(&unread[..head.length], &mut slots)?.ok_or(Fault::Malformed)?;
+        let (_, request) = head::parse(&unread[..head.length], &mut slots, BODY_MAX)?.ok_or(Fault::Malformed)?;
         let request = Request::new(&request, &unread[head.length..body_end], self.peer);
         let is_answered = self.answer(now, &head, &request, output);
         Ok(self.finish(now, &head, body_end, is_answered, input))
@@ -171,6 +177,7 @@ impl Connection {
     }
 
     fn fail(&mut self, fault: Fault, output: &mut Vec<u8>) -> Step {
+        self.service.failed(fault);
         let body = &mut self.memory.body;
         body.clear();
         reply::write_failure(body, &fault.to_string());

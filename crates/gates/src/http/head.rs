@@ -3,7 +3,7 @@ use core::net::IpAddr;
 
 use super::body::Chunked;
 use super::reply::After;
-use super::{BODY_BYTES_MAX, Fault, HEAD_BYTES_MAX, HEADERS_MAX};
+use super::{Fault, HEAD_BYTES_MAX, HEADERS_MAX};
 
 /// One whole request, borrowed from the connection's input.
 #[derive(Debug)]
@@ -93,10 +93,11 @@ pub(super) enum Framing {
     Chunked(Chunked),
 }
 
-/// Reads a head from the beginning of `bytes`; none if it is not there whole yet.
+/// Reads a head from the beginning of `bytes`, before a body of at most `body_max`; none if it is not there whole yet.
 pub(super) fn parse<'s, 'a>(
     bytes: &'a [u8],
     slots: &'s mut Slots<'a>,
+    body_max: usize,
 ) -> Result<Option<(Head, httparse::Request<'s, 'a>)>, Fault> {
     let mut request = httparse::Request::new(&mut []);
     let length = match request.parse_with_uninit_headers(bytes, slots) {
@@ -105,12 +106,12 @@ pub(super) fn parse<'s, 'a>(
         Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err(Fault::HeadTooLarge),
         Err(_) => return Err(Fault::Malformed),
     };
-    let head = read_headers(&request, length)?;
+    let head = read_headers(&request, length, body_max)?;
     Ok(Some((head, request)))
 }
 
 /// Draws from the headers what decides about framing and persistence (RFC 9112 sections 6 and 9.3).
-fn read_headers(request: &httparse::Request<'_, '_>, length: usize) -> Result<Head, Fault> {
+fn read_headers(request: &httparse::Request<'_, '_>, length: usize, body_max: usize) -> Result<Head, Fault> {
     let is_1_1 = request.version == Some(1);
     let (mut size, mut chunked, mut expects) = (None, false, false);
     let (mut says_close, mut says_keep) = (false, false);
@@ -148,8 +149,8 @@ fn read_headers(request: &httparse::Request<'_, '_>, length: usize) -> Result<He
     let framing = match (size, chunked) {
         // Both at once is how requests are smuggled past a proxy; an honest client never sends both.
         (Some(_), true) => return Err(Fault::Malformed),
-        (None, true) => Framing::Chunked(Chunked::new(length)),
-        (Some(size), false) if size > BODY_BYTES_MAX => return Err(Fault::BodyTooLarge),
+        (None, true) => Framing::Chunked(Chunked::new(length, body_max)),
+        (Some(size), false) if size > body_max => return Err(Fault::BodyTooLarge),
         (size, false) => Framing::Sized(size.unwrap_or(0)),
     };
     let after = match (is_1_1, says_close, says_keep) {

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
 
@@ -166,6 +167,41 @@ fn limits_hold_exactly() {
         let said = bodies(&output);
         assert_eq!((said.len(), connection.is_faulty()), (1, fault.is_some()), "{what} … {}", input.len());
         assert!(fault.is_none_or(|fault| said[0] == fault), "{what} … {}", input.len());
+    }
+}
+
+/// A service that wants longer bodies gets them, and hears of those that are longer still.
+#[test]
+fn a_service_may_take_longer_bodies() {
+    const MAX: usize = 4 * BODY_BYTES_MAX;
+    #[derive(Default)]
+    struct Taker {
+        taken: AtomicUsize,
+        failed: AtomicUsize,
+    }
+    impl Service for Taker {
+        fn answer(&self, _: Timestamp, request: &Request<'_>, _: &mut Reply<'_>) {
+            self.taken.fetch_add(request.body().len(), Ordering::Relaxed);
+        }
+
+        fn failed(&self, fault: Fault) {
+            assert_eq!(fault, Fault::BodyTooLarge);
+            self.failed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let sized = |length: usize| format!("POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{}", "x".repeat(length));
+    let chunks = |count: usize| {
+        let chunk = "1000\r\n".to_owned() + &"x".repeat(0x1000) + "\r\n";
+        format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{}0\r\n\r\n", chunk.repeat(count))
+    };
+    for (input, taken, failed) in
+        [(sized(MAX), MAX, 0), (sized(MAX + 1), 0, 1), (chunks(MAX / 0x1000), MAX, 0), (chunks(MAX / 0x1000 + 1), 0, 1)]
+    {
+        let taker = Arc::new(Taker::default());
+        let mut session = Http::new(taker.clone()).with_bodies::<MAX>().session(None);
+        session.converse(Timestamp::EPOCH, input.as_bytes(), 65_536);
+        let count = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+        assert_eq!((count(&taker.taken), count(&taker.failed)), (taken, failed), "{} bytes", input.len());
     }
 }
 

@@ -106,19 +106,22 @@ impl Node {
     pub(super) fn hear_of_account(&self, event: &Event<'_>) {
         let Some(login) = event.login.filter(|_| event.reporter.is_none()) else { return };
         let at = event.time;
-        let sign = match (event.kind, event.channel) {
+        let opinion = match (event.kind, event.channel) {
             (EventKind::LoginOk, _) => {
                 if let Some(address) = event.address.filter(|_| event.tally != Tally::Refused) {
                     self.accounts.accounts.seen(at, login, address);
                 }
                 return;
             }
-            (EventKind::UnknownRecipient | EventKind::RelayDenied, Channel::Gate) => Sign::Refused,
-            (EventKind::UnknownRecipient, Channel::Front | Channel::Auth) => Sign::Bounced,
-            (EventKind::SpamSeen, _) => Sign::Spam,
+            (EventKind::UnknownRecipient | EventKind::RelayDenied, Channel::Gate) => {
+                self.accounts.accounts.failed(at, login, Sign::Refused, event.address)
+            }
+            (EventKind::UnknownRecipient, Channel::Front | Channel::Auth) => {
+                self.accounts.accounts.failed(at, login, Sign::Bounced, event.address)
+            }
+            (EventKind::SpamSeen, _) => self.accounts.accounts.found_spam(at, login, event.address, event.session),
             _ => return,
         };
-        let opinion = self.accounts.accounts.failed(at, login, sign, event.address);
         self.heed(at, login, opinion);
     }
 

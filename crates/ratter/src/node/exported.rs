@@ -5,18 +5,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ::console::api::GateStatus;
+use ::console::metrics::Metric;
 use anyhow::Context;
 use base::{Channel, Event, Tally, Timestamp};
 use gates::dovecot::Access;
-use gates::http::{Http, Reply, Request, Service, Status};
+use gates::http::{Fault, Http, Reply, Request, Service, Status};
 use gates::io::{Limits, Listener, Server};
 use rules::Door;
-use sensors::exported;
-use tracing::info;
+use sensors::exported::{self, EXPORT_BYTES_MAX};
+use tracing::{info, warn};
 
 use super::Node;
 use crate::clock;
 use crate::config::{Config, RspamdSensor};
+
+/// Most connections at once: one export each, and they bound the memory that long ones take.
+const CONNECTIONS_MAX: usize = 64;
 
 /// The listener for exports. Dropping it stops it.
 pub(crate) struct ExportsOutlet {
@@ -32,6 +36,7 @@ struct ExportDoor {
     told: AtomicU64,
     malformed: AtomicU64,
     denied: AtomicU64,
+    too_long: AtomicU64,
 }
 
 impl ExportsOutlet {
@@ -41,13 +46,13 @@ impl ExportsOutlet {
         let listener =
             TcpListener::bind(listen).with_context(|| format!("rspamd cannot export: cannot listen at {listen}"))?;
         let count = || AtomicU64::new(0);
-        let (taken, told, malformed, denied) = (count(), count(), count(), count());
+        let (taken, told, malformed, denied, too_long) = (count(), count(), count(), count(), count());
         let access = sensor.password.as_ref().map_or_else(Access::open, |it| Access::open().with_password(it.expose()));
-        let door = Arc::new(ExportDoor { node: Arc::clone(node), access, taken, told, malformed, denied });
-        let limits = Limits { connections_max: config.limits.connections, ..Limits::default() };
+        let door = Arc::new(ExportDoor { node: Arc::clone(node), access, taken, told, malformed, denied, too_long });
+        let limits = Limits { connections_max: config.limits.connections.min(CONNECTIONS_MAX), ..Limits::default() };
         let service: Arc<dyn Service> = door.clone();
         let local_addr = listener.local_addr()?;
-        let spoken = vec![(Http::new(service), vec![Listener::Tcp(listener)])];
+        let spoken = vec![(Http::new(service).with_bodies::<EXPORT_BYTES_MAX>(), vec![Listener::Tcp(listener)])];
         let server = Server::start("rspamd", spoken, clock::now, limits)?;
         info!(listen = %local_addr, "taking rspamd's exports");
         Ok(Self { _server: server, local_addr, door })
@@ -60,8 +65,16 @@ impl ExportsOutlet {
             listen: self.local_addr.to_string(),
             asked: load(&self.door.taken),
             reported: load(&self.door.told),
-            malformed: load(&self.door.malformed) + load(&self.door.denied),
+            malformed: load(&self.door.malformed) + load(&self.door.denied) + load(&self.door.too_long),
         }
+    }
+
+    pub(super) fn metric(&self) -> Metric {
+        let ExportDoor { taken, told, malformed, denied, too_long, .. } = &*self.door;
+        let counts =
+            [("taken", taken), ("told", told), ("malformed", malformed), ("denied", denied), ("too_long", too_long)];
+        let counts = counts.map(|(name, count)| (name, count.load(Ordering::Relaxed)));
+        Metric::counter("exports", "Exports of rspamd, by what became of them", 0).by("count", counts)
     }
 }
 
@@ -99,6 +112,15 @@ impl Service for ExportDoor {
                 reply.status = Status::BadRequest;
                 reply.body.extend_from_slice(fault.to_string().as_bytes());
             }
+        }
+    }
+
+    fn failed(&self, fault: Fault) {
+        let count = if fault == Fault::BodyTooLarge { &self.too_long } else { &self.malformed };
+        let lost = count.fetch_add(1, Ordering::Relaxed) + 1;
+        // Whoever sends such mails writes as many lines as he likes, otherwise.
+        if lost.is_power_of_two() {
+            warn!(%fault, lost, "an export of rspamd is lost: what it tells of its sender is not known");
         }
     }
 }

@@ -166,6 +166,7 @@ impl Node {
         let Some(outlets) = self.outlets.get() else { return Vec::new() };
         let mut metrics = outlets.gates.metrics();
         metrics.extend(outlets.reports.iter().flat_map(super::reports::ReportsOutlet::metrics));
+        metrics.extend(outlets.exports.iter().map(super::exported::ExportsOutlet::metric));
         metrics.extend(outlets.dnsbl.iter().flat_map(|outlet| outlet.metrics(self)));
         metrics
     }

@@ -35,6 +35,8 @@ const ASKED_MAX: usize = 16;
 const SAME_BODY: f32 = 4.0;
 /// Texts that are remembered, to know one that is sent again.
 const BODIES_MAX: usize = 4;
+/// Messages found to be spam that are remembered, to know one that is tried again.
+const SPAM_MAX: usize = 16;
 /// So often a recipient is let through of an account that was made slower.
 const SLOW_EVERY: Duration = Duration::from_mins(1);
 
@@ -85,6 +87,9 @@ pub(super) struct Account {
     /// Texts lately sent to strangers from strange places, each with its first message.
     bodies: [(u64, u64); BODIES_MAX],
     bodies_next: usize,
+    /// Messages lately found to be spam.
+    spam: [u64; SPAM_MAX],
+    spam_next: usize,
     /// When the last recipient was let through while it was slow.
     slow_last: Timestamp,
 }
@@ -110,6 +115,8 @@ impl Account {
             asked_next: 0,
             bodies: [(0, 0); BODIES_MAX],
             bodies_next: 0,
+            spam: [0; SPAM_MAX],
+            spam_next: 0,
             slow_last: Timestamp::EPOCH,
         }
     }
@@ -265,6 +272,18 @@ impl Account {
             self.hours = self.hours.map(|count| count / 2);
         }
         self.hours[hour] += 1;
+    }
+
+    /// A message was found to be spam.
+    pub(super) fn found_spam(&mut self, at: Timestamp, network: Option<u64>, message: Option<u64>) {
+        if let Some(message) = message {
+            if self.spam.contains(&message) {
+                return;
+            }
+            self.spam[self.spam_next] = message;
+            self.spam_next = (self.spam_next + 1) % SPAM_MAX;
+        }
+        self.failed(at, Sign::Spam, network);
     }
 
     /// A recipient was refused, a message came back, or it was found to be spam. From home that is what old address books do.

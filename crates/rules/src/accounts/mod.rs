@@ -126,6 +126,12 @@ struct Counts {
 
 type Shard = HashMap<u64, Box<Account>, FixedState>;
 
+/// The place that an address is in: a /16 of IPv4, a /32 of IPv6.
+pub(crate) fn place_of(address: Address) -> Network {
+    let length = if address.ip().is_ipv4() { V4_BITS } else { V6_BITS };
+    Network::containing(address, length)
+}
+
 /// All accounts.
 pub struct Accounts {
     ladder: Ladder,
@@ -196,13 +202,24 @@ impl Accounts {
         account.seen(at, &self.place(address));
     }
 
-    /// A recipient was refused, a message came back, or it was spam: what is to be done.
+    /// A recipient was refused, or a message came back: what is to be done.
     pub fn failed(&self, at: Timestamp, login: &str, sign: Sign, address: Option<Address>) -> Opinion {
         let Some(key) = self.login(login) else { return Opinion::default() };
         let network = address.map(|address| self.network(address));
         let mut shard = self.shard(key);
         let Some(account) = shard.get_mut(&key.get()) else { return Opinion::default() };
         account.failed(at, sign, network);
+        self.opinion(at, account)
+    }
+
+    /// A message was found to be spam: what is to be done. One of the same name, which is tried again, adds nothing.
+    pub fn found_spam(&self, at: Timestamp, login: &str, address: Option<Address>, message: Option<&str>) -> Opinion {
+        let Some(key) = self.login(login) else { return Opinion::default() };
+        let network = address.map(|address| self.network(address));
+        let message = message.map(|message| self.keys.session(message).get());
+        let mut shard = self.shard(key);
+        let Some(account) = shard.get_mut(&key.get()) else { return Opinion::default() };
+        account.found_spam(at, network, message);
         self.opinion(at, account)
     }
 
@@ -313,8 +330,7 @@ impl Accounts {
     }
 
     fn network(&self, address: Address) -> u64 {
-        let length = if address.ip().is_ipv4() { V4_BITS } else { V6_BITS };
-        self.keys.network(Network::containing(address, length)).get()
+        self.keys.network(place_of(address)).get()
     }
 
     fn shard(&self, key: Key) -> MutexGuard<'_, Shard> {

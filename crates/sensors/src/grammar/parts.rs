@@ -31,11 +31,6 @@ impl<'a> Told<'a> {
         Self { login: crate::text::filled(login), ..self }
     }
 
-    /// The same about the message of that name.
-    pub(super) fn about(self, message: &'a str) -> Self {
-        Self { session: crate::text::filled(message), ..self }
-    }
-
     /// The same without the login where that is `placeholder`.
     pub(super) fn without(self, placeholder: &str) -> Self {
         Self { login: self.login.filter(|login| *login != placeholder), ..self }
