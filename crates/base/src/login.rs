@@ -4,7 +4,8 @@ use core::hash::{Hash, Hasher};
 use crate::limits::LOGIN_BYTES_MAX;
 
 /// A login in its canonical form, without allocation: ASCII letters lower-case, no white space around, no NUL or other
-/// control characters inside, at most [`LOGIN_BYTES_MAX`] bytes (a longer one is cut at a character).
+/// control characters inside, at most [`LOGIN_BYTES_MAX`] bytes (a longer one is cut at a character), no quotes around a local part
+/// that needs none (RFC 5321 section 4.1.2), no dot behind the domain.
 ///
 /// Dovecot's own `auth_username_format` is `%Lu` by default, so that one person has one login here and there.
 #[derive(Clone, Copy)]
@@ -25,7 +26,7 @@ impl CanonicalLogin {
         {
             room.copy_from_slice(raw.as_bytes());
             room.make_ascii_lowercase();
-            return (!raw.is_empty()).then_some(Self { bytes, length: raw.len() as u8 });
+            return (!raw.is_empty()).then(|| Self { bytes, length: raw.len() as u8 }.as_one_mailbox());
         }
         // White space is dropped where it stands at an end of what is left, so that the canonical form of a canonical
         // form is itself: control characters do not hide it.
@@ -41,7 +42,29 @@ impl CanonicalLogin {
         }
         let kept = core::str::from_utf8(&bytes[..length]).unwrap_or_default();
         let length = kept.trim_end().len();
-        (length > 0).then_some(Self { bytes, length: length as u8 })
+        (length > 0).then(|| Self { bytes, length: length as u8 }.as_one_mailbox())
+    }
+
+    /// `"alice"@example.org` and `alice@example.org.` are the mailbox `alice@example.org`: a server that lets both in must not
+    /// give each limits and a lock of its own.
+    #[inline]
+    fn as_one_mailbox(self) -> Self {
+        let text = self.as_str();
+        if text.starts_with('"') || text.ends_with('.') { self.plain() } else { self }
+    }
+
+    #[cold]
+    fn plain(self) -> Self {
+        let Some((local, domain)) = self.as_str().rsplit_once('@') else { return self };
+        let inside = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        let local = inside.filter(|inside| needs_no_quotes(inside)).unwrap_or(local);
+        let domain = Some(domain.trim_end_matches('.')).filter(|domain| !domain.is_empty()).unwrap_or(domain);
+        let (mut bytes, mut length) = ([0; LOGIN_BYTES_MAX], 0);
+        for part in [local, "@", domain] {
+            bytes[length..length + part.len()].copy_from_slice(part.as_bytes());
+            length += part.len();
+        }
+        Self { bytes, length: length as u8 }
     }
 
     /// The login as text.
@@ -49,6 +72,13 @@ impl CanonicalLogin {
         // Whole characters were put in and taken out, so that this never fails.
         core::str::from_utf8(&self.bytes[..usize::from(self.length)]).unwrap_or_default()
     }
+}
+
+/// Whether a local part is one without quotes around it, too.
+fn needs_no_quotes(local: &str) -> bool {
+    let is_plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&byte) || !byte.is_ascii();
+    !local.is_empty() && local.bytes().all(is_plain)
 }
 
 impl PartialEq for CanonicalLogin {
@@ -114,6 +144,19 @@ mod tests {
             (" \t", None),
             ("\u{1}", None),
             ("\u{1} alice \u{2}", Some("alice")),
+            ("\"Fay\"@example.org", Some("fay@example.org")),
+            ("fay@example.org.", Some("fay@example.org")),
+            (" \"fay.b+x\"@Example.ORG.. ", Some("fay.b+x@example.org")),
+            // Without the quotes it would be another one, or none.
+            ("\"a@b\"@example.org", Some("\"a@b\"@example.org")),
+            ("\"a b\"@example.org.", Some("\"a b\"@example.org")),
+            ("\"a\\b\"@example.org", Some("\"a\\b\"@example.org")),
+            ("\"\"@example.org", Some("\"\"@example.org")),
+            ("\"@example.org", Some("\"@example.org")),
+            // A name on its own is what the system calls it.
+            ("fay.", Some("fay.")),
+            ("\"fay\"", Some("\"fay\"")),
+            ("fay@.", Some("fay@.")),
         ];
         for (raw, wanted) in cases {
             let login = CanonicalLogin::new(raw);
