@@ -22,7 +22,7 @@ mod session;
 mod shown;
 
 pub(crate) use gate::SESSION;
-pub use gate::{Action, Count, Counters, Gate};
+pub use gate::{Action, Count, Counters, Gate, UNNAMED};
 pub use request::{Malformed, Request, State};
 pub use session::{Open, PolicyDialogue};
 

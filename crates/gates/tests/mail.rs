@@ -200,6 +200,38 @@ fn what_is_given_up_is_given_back() {
     assert_eq!(world.charged("alice"), 0);
 }
 
+/// A client that names no messages is limited like others: by the message on its way on the connection.
+#[test]
+fn who_does_not_say_which_message_it_is_about_is_limited_too() {
+    let (world, node, settings) = world(LimitEffect::Refuse, Refusal::Reject);
+    let gate = Arc::new(postfix::Gate::new(node, settings));
+    let reached = format!("REJECT 5.7.1 {REACHED}");
+    // Only at recipients, and always for the same one.
+    let mut session = gate.session(None);
+    let actions: Vec<String> = (0..12).map(|_| ask(&mut session, &mail("", 1, "bob")[1])).collect();
+    assert_eq!(actions.iter().filter(|action| **action == "DUNNO").count(), 10, "{actions:?}");
+    session.ended(Timestamp::from_secs(1));
+    assert_eq!((world.told(), world.charged("bob")), (Vec::new(), 10));
+    // Each recipient on a connection of its own, as Exim asks.
+    let actions: Vec<String> = (0..12).filter_map(|_| policy(&gate, &mail("", 1, "dora")[1..2]).pop()).collect();
+    assert_eq!(actions.iter().filter(|action| **action == "DUNNO").count(), 10, "{actions:?}");
+
+    // Whole messages, on one connection and on several.
+    let mut session = gate.session(None);
+    for recipients in [3, 2] {
+        for line in mail("", recipients, "alice") {
+            assert_eq!(ask(&mut session, &line), "DUNNO", "{line}");
+        }
+    }
+    assert_eq!(world.charged("alice"), 5);
+    assert!(policy(&gate, &mail("", 5, "alice")).iter().all(|action| action == "DUNNO"));
+    assert_eq!(world.charged("alice"), 10);
+    assert_eq!(ask(&mut session, &mail("", 1, "alice")[1]), reached);
+    // At the end of messages alone.
+    let end = |login: &str| mail("", 6, login).pop().expect("a message ends");
+    assert_eq!(policy(&gate, &[end("carol"), end("carol")]), ["DUNNO".to_owned(), reached]);
+}
+
 #[test]
 fn clients_are_refused_marked_or_left_alone() {
     let rcpt = "protocol_state=RCPT instance=i recipient=a@b";

@@ -1,4 +1,5 @@
 use core::net::IpAddr;
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -16,11 +17,19 @@ use crate::session::Protocol;
 /// its `instance` is unique.
 pub(crate) const SESSION: &str = "";
 
+/// How the names of messages begin, and of connections, whose client has none for them.
+pub const UNNAMED: &str = "unnamed ";
+
+/// What such a client sends within this time is one message to those who tell messages apart.
+const UNNAMED_WITHIN: Duration = Duration::from_mins(10);
+
 /// The gate: one action for each request.
 pub struct Gate {
     node: Node,
     settings: Settings,
     counters: Counters,
+    /// Messages that had to be given a name here.
+    unnamed: AtomicU64,
 }
 
 /// What Postfix shall do: an action of access(5).
@@ -64,7 +73,7 @@ counts! {
 impl Gate {
     /// A gate in front of `node`.
     pub fn new(node: Node, settings: Settings) -> Self {
-        Self { node, settings, counters: Counters::default() }
+        Self { node, settings, counters: Counters::default(), unnamed: AtomicU64::new(0) }
     }
 
     /// What was counted so far.
@@ -112,7 +121,12 @@ impl Gate {
             self.counters.add(Count::Refused);
             return Ok(self.refusal(request.state, cause));
         }
-        if let Some(beyond) = self.count(request, open)? {
+        let beyond = if request.instance.is_empty() {
+            self.count_unnamed(now, request, open)?
+        } else {
+            self.count(request, open)?
+        };
+        if let Some(beyond) = beyond {
             return Ok(self.beyond(request.state, beyond));
         }
         Ok(self.mark(request, open))
@@ -121,9 +135,6 @@ impl Gate {
     /// Reserves room for a recipient, or charges a message at its end.
     fn count(&self, request: &Request<'_>, open: &mut Open) -> Result<Option<Beyond>, Panicked> {
         let Request { queue_id, instance, address, .. } = *request;
-        if instance.is_empty() {
-            return Ok(None);
-        }
         if let Some(messages) = &self.node.messages
             && !queue_id.is_empty()
             && open.is_new_in_queue()
@@ -172,6 +183,47 @@ impl Gate {
             }
             State::Connect | State::Hello | State::Mail | State::Data | State::Other => Ok(None),
         }
+    }
+
+    /// Charges what a client asks for that does not say which message it is about, such as Exim's `${readsocket…}`: each recipient
+    /// at once, because nobody tells what becomes of it.
+    fn count_unnamed(
+        &self,
+        now: Timestamp,
+        request: &Request<'_>,
+        open: &mut Open,
+    ) -> Result<Option<Beyond>, Panicked> {
+        let recipients = match request.state {
+            State::Recipient => 1,
+            // Its recipients were charged, unless only this is asked about.
+            State::Data if open.charged == 0 => request.recipients,
+            State::EndOfMessage if core::mem::take(&mut open.charged) == 0 => request.recipients.max(1),
+            State::Connect | State::Hello | State::Mail | State::Data | State::EndOfMessage | State::Other => 0,
+        };
+        if recipients == 0 {
+            return Ok(None);
+        }
+        let session = format!("{UNNAMED}{} {}", now.as_millis(), self.unnamed.fetch_add(1, Ordering::Relaxed));
+        // For those who look at messages, what comes within minutes is one.
+        let instance = format!("{UNNAMED}{}", now.as_secs() / UNNAMED_WITHIN.as_secs());
+        let to = [request.recipient];
+        let mut shown = Shown::default();
+        let beyond = self.node.settle(&Sending {
+            session: &session,
+            instance: &instance,
+            to: if request.recipient.is_empty() { &[] } else { &to },
+            size: request.size,
+            login: request.login,
+            address: request.address,
+            sender: Some(request.sender).filter(|sender| !sender.is_empty()),
+            client: if request.login.is_some() { shown.of(request) } else { "" },
+            body: 0,
+            recipients,
+        })?;
+        if request.state != State::EndOfMessage && beyond.is_none() {
+            open.charged = open.charged.saturating_add(recipients);
+        }
+        Ok(beyond)
     }
 
     fn refusal(&self, state: State, cause: Cause) -> Action {

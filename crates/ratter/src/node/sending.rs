@@ -8,6 +8,7 @@ use std::time::Duration;
 use ::console::api::LimitView;
 use anyhow::Context;
 use base::{Address, Channel, Event, EventKind, Subject, Tally, Timestamp};
+use gates::postfix::UNNAMED;
 use rules::Door;
 use rules::limits::{Exceeded, Fill, LimitEffect, Limiter, Outcome, Sending, SendingDoor};
 use store::ChargeLog;
@@ -175,8 +176,11 @@ impl Node {
         // What a limit only notes while it is tried out is shown, and held against nobody.
         let tally = if matches!(outcome, Outcome::Noted(_)) { Tally::Total(0) } else { Tally::One };
         let shown = |exceeded: Exceeded| {
+            // Where the client names no messages, each of its recipients comes alone: they are taken together.
+            let is_unnamed = sending.session.starts_with(UNNAMED);
+            let whole = if is_unnamed { &Sending { session: "", to: &[], ..*sending } } else { sending };
             // Each recipient is remembered, and told of is the message.
-            let message = format!("{:016x}", self.retries.name(now, sending));
+            let message = format!("{:016x}", self.retries.name(now, whole));
             if exceeded.is_new {
                 self.observe(&Event {
                     time: now,
