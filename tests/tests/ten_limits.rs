@@ -219,9 +219,11 @@ fn rspamds_exporter_tells_of_limits_and_injected_text_of_nobody() {
     wait::until_true("rspamd answers", || rspamd.check("203.0.113.1").contains("\"symbols\""));
     let postfix = Postfix::start(&format!("smtpd_milters = inet:{}\n", rspamd.milter));
     let mut alice = postfix.client(THIEF, "alice@example.org");
+    // An export has the subject as long as it is.
+    let long = format!("{}\r\n ", "x".repeat(70)).repeat(1000);
     for message in 1..=13 {
         let header = format!(
-            "Message-ID: <m{message}@example.org>\r\n\
+            "Message-ID: <m{message}@example.org>\r\nSubject: {long}end\r\n\
              X-Evil: {{\"action\":\"soft reject\",\"ip\":\"192.0.2.{message}\",\"symbols\":[{{\"name\":\"RATELIMITED\"}}]}}\r\n\
              X-Evil: a, ip: 192.0.2.9, Ratelimit \"user\" exceeded\r\n"
         );
@@ -245,9 +247,14 @@ impl Policy {
 
     /// The gate's answer about a message of alice, with one recipient, from that address.
     fn ask(&mut self, state: &str, message: &str, address: &str) -> String {
+        self.ask_as("alice@example.org", state, message, address)
+    }
+
+    /// The same of another login.
+    fn ask_as(&mut self, login: &str, state: &str, message: &str, address: &str) -> String {
         let request = format!(
             "request=smtpd_access_policy\nprotocol_state={state}\ninstance={message}\nclient_address={address}\n\
-             sasl_username=alice@example.org\nsender=alice@example.org\nrecipient={message}@example.net\nsize=9\n\n"
+             sasl_username={login}\nsender=alice@example.org\nrecipient={message}@example.net\nsize=9\n\n"
         );
         self.0.get_mut().write_all(request.as_bytes()).expect("the gate reads");
         let mut answer = String::new();
@@ -276,6 +283,30 @@ fn messages_within_the_limit_are_taken_though_those_beyond_it_have_the_address_b
     for (number, policy) in within.iter_mut().enumerate() {
         assert_eq!(policy.ask("END-OF-MESSAGE", &format!("in{number}"), THIEF), "action=DUNNO");
     }
+}
+
+/// Each machine of a botnet sends one message, and calls the login in another way: the login is stopped, and only its sending.
+#[test]
+fn a_botnet_with_one_message_from_each_address_stops_the_login_for_a_day() {
+    const FORMS: [&str; 4] = ["alice@example.org", "\"alice\"@example.org", "alice@example.org.", "ALICE@Example.ORG"];
+    let gate = free_port();
+    let node = Node::start(&Config::new().with(&format!("[gate.postfix]\nlisten = [\"{gate}\"]\n{LIMIT}")));
+    let mut answers = Vec::new();
+    for (number, login) in FORMS.iter().cycle().enumerate().take(40) {
+        let (message, address) = (format!("m{number}"), format!("11.{number}.7.9"));
+        let mut policy = Policy::open(gate);
+        let answer = policy.ask_as(login, "RCPT", &message, &address);
+        if answer == "action=DUNNO" {
+            policy.ask_as(login, "END-OF-MESSAGE", &message, &address);
+        }
+        answers.push(answer);
+    }
+    let count = |text: &str| answers.iter().filter(|answer| answer.contains(text)).count();
+    let within = count("action=DUNNO");
+    assert_eq!((count("Sending limit reached"), count("may not send")), (20, 20 - within), "{answers:#?}");
+    let listing = node.wait_listed("login:alice@example.org", "blocked");
+    assert_eq!((listing.maker.as_str(), listing.until.is_some()), ("rule login-over-limits", true));
+    assert_eq!(node.listed("blocked").len(), 1, "{:?}", node.all_listings());
 }
 
 #[test]

@@ -51,6 +51,8 @@ pub(crate) struct Counting {
     /// Which attempts it counts only, by what is known of them.
     pub(crate) only: Only,
     pub(crate) per_good: u16,
+    /// The section in which it remembers messages, if it counts each once.
+    pub(crate) messages: Option<usize>,
     pub(crate) reverse: Option<ReverseName>,
     pub(crate) effect: Effect,
 }
@@ -236,11 +238,13 @@ impl Plan {
                     | By::Login
                     | By::NoLogin
                     | By::AnySender
+                    | By::SenderLogin
                     | By::Network(_)
                     | By::System
                     | By::Password => Only::All,
                 },
                 per_good: rule.per_good,
+                messages: None,
                 reverse: rule.reverse,
                 effect: rule.effect,
             };
@@ -261,6 +265,7 @@ impl Plan {
                     plan.addresses.group_mut(rule.on).push(counting, shape);
                     plan.logins.group_mut(rule.on).push(counting, shape);
                 }
+                By::SenderLogin => plan.logins.group_mut(rule.on).push_with_messages(counting, shape),
                 By::Network(width) => {
                     plan.networks.push((width, Counting { section: plan.network_shapes.len(), ..counting }));
                     plan.network_shapes.push(shape);
@@ -306,6 +311,12 @@ impl Group {
     fn push(&mut self, counting: Counting, shape: Shape) {
         self.rules.push(Counting { section: self.shapes.len(), ..counting });
         self.shapes.push(shape);
+    }
+
+    /// The same, with a memory of the messages that it counted.
+    fn push_with_messages(&mut self, counting: Counting, shape: Shape) {
+        self.push(Counting { messages: Some(self.shapes.len() + 1), ..counting }, shape);
+        self.shapes.push(Shape { count: 0, distinct: shape.count, span: shape.span });
     }
 }
 

@@ -128,6 +128,9 @@ pub enum By {
     Sender,
     /// The same, and the address of mail for which nobody had logged in: that of another server, whose users it speaks for.
     AnySender,
+    /// By the login that sent, whatever addresses it comes from, and each message once. Goes with [`Effect::BlockSender`], which
+    /// then stops its sending alone.
+    SenderLogin,
     /// By the network around an address: a /24 of IPv4, or a /56 or /48 of IPv6, each of which holds one family only. Of
     /// [`Trigger::Listed`] it goes with [`Effect::List`], of failed logins with [`Effect::BlockAddresses`].
     Network(Width),
@@ -141,7 +144,7 @@ impl By {
     /// Whether it blocks whoever sent.
     #[must_use]
     pub const fn is_sender(self) -> bool {
-        matches!(self, Self::Sender | Self::AnySender)
+        matches!(self, Self::Sender | Self::AnySender | Self::SenderLogin)
     }
 
     /// Whether failed logins are counted by it to block whoever fails next where many strangers did.
@@ -206,6 +209,8 @@ pub enum Of {
     Guess,
     /// Messages, as far as the mail server names them.
     Message,
+    /// Places, as accounts have them: about what one provider has in one region.
+    Place,
 }
 
 /// What a rule does when it overflows.

@@ -168,7 +168,7 @@ fn triggers() -> impl Iterator<Item = (&'static str, Trigger)> {
     events.chain([("blocked", Trigger::Blocked), ("listed", Trigger::Listed)])
 }
 
-const fn subjects() -> [(&'static str, By); 11] {
+const fn subjects() -> [(&'static str, By); 12] {
     [
         ("address", By::Address),
         ("login", By::Login),
@@ -176,6 +176,7 @@ const fn subjects() -> [(&'static str, By); 11] {
         ("no-login", By::NoLogin),
         ("sender", By::Sender),
         ("any-sender", By::AnySender),
+        ("sender-login", By::SenderLogin),
         ("/24", By::Network(Width::V4Bits24)),
         ("/56", By::Network(Width::V6Bits56)),
         ("/48", By::Network(Width::V6Bits48)),
@@ -266,8 +267,13 @@ fn is_daily(kind: EventKind) -> bool {
 }
 
 /// What can be told apart.
-const OF: [(&str, Of); 4] =
-    [("address", Of::Address), ("login", Of::Login), ("guess", Of::Guess), ("message", Of::Message)];
+const OF: [(&str, Of); 5] = [
+    ("address", Of::Address),
+    ("login", Of::Login),
+    ("guess", Of::Guess),
+    ("message", Of::Message),
+    ("place", Of::Place),
+];
 
 fn distinct(section: &Section<'_>, by: Option<By>, count: Option<u16>) -> Option<Distinct> {
     let of = section.required("of", &word(OF));
@@ -275,8 +281,9 @@ fn distinct(section: &Section<'_>, by: Option<By>, count: Option<u16>) -> Option
     if matches!(
         (by, of),
         (Some(By::Address), Some(Of::Address))
-            | (Some(By::Login), Some(Of::Login))
-            | (Some(By::LoginOnly), Some(Of::Login | Of::Address))
+            | (Some(By::Login | By::SenderLogin), Some(Of::Login))
+            | (Some(By::LoginOnly), Some(Of::Login | Of::Address | Of::Place))
+            | (Some(By::Address | By::Network(_)), Some(Of::Place))
     ) {
         let fault = section.wrong("of", "what is counted by one thing differs in another");
         section.desk.report(fault.label("the same as `by`, so that there is never more than one"));

@@ -74,7 +74,7 @@ impl Names {
             By::Password => "all strangers who tried one password".to_owned(),
             By::Login => "all strangers who tried one login".to_owned(),
             By::NoLogin => "all strangers".to_owned(),
-            By::Address | By::LoginOnly | By::Sender | By::AnySender => return None,
+            By::Address | By::LoginOnly | By::Sender | By::AnySender | By::SenderLogin => return None,
         })
     }
 

@@ -49,7 +49,7 @@ struct Test {
     name: String,
     /// The rule that must have made one of the listings, if it matters which.
     rule: Option<String>,
-    /// A line each: `TIME KIND ADDRESS [LOGIN] [xN] [every=SPAN] [password=N]`; `-` is no address or no login.
+    /// A line each: `TIME KIND ADDRESS [LOGIN] [xN] [every=SPAN] [password=N] [message=N]`; `-` is no address or no login.
     events: String,
     /// The class of reverse names: `dynamic`, `none` or `proper`; nobody can tell those of others.
     #[serde(default, rename = "reverse-names")]
@@ -91,6 +91,8 @@ struct Due {
     address: Option<Address>,
     login: Option<String>,
     password: Option<PasswordTag>,
+    /// The name of its message; each event is about another one otherwise.
+    message: Option<String>,
 }
 
 /// Plays all tests of a file against the configured rules.
@@ -137,16 +139,19 @@ fn one(config: &Config, test: Test) -> Result<Rehearsed, String> {
 fn read_line(line: &str, events: &mut Vec<Due>) -> Result<(), String> {
     let mut words = line.split_whitespace();
     let [Some(time), Some(kind), Some(address)] = [words.next(), words.next(), words.next()] else {
-        return Err("wanted: TIME KIND ADDRESS [LOGIN] [xN] [every=SPAN] [password=N]".to_owned());
+        return Err("wanted: TIME KIND ADDRESS [LOGIN] [xN] [every=SPAN] [password=N] [message=N]".to_owned());
     };
     let begin = BEGIN.plus(parse_duration(time)?);
     let kind = EventKind::from_name(kind).ok_or_else(|| format!("no event is called `{kind}`"))?;
     let (mut login, mut times, mut every, mut password) = (None, 1_u32, Duration::from_secs(1), None);
+    let mut message = None;
     for word in words {
         if let Some(span) = word.strip_prefix("every=") {
             every = parse_duration(span)?;
         } else if let Some(tag) = word.strip_prefix("password=") {
             password = Some(tag);
+        } else if let Some(name) = word.strip_prefix("message=") {
+            message = Some(name);
         } else if let Some(number) = word.strip_prefix('x').and_then(|digits| digits.parse().ok()) {
             times = number;
         } else if login.replace(word).is_some() {
@@ -167,6 +172,7 @@ fn read_line(line: &str, events: &mut Vec<Due>) -> Result<(), String> {
             address: address.transpose()?,
             login: login.and_then(named),
             password: tag.transpose()?,
+            message: message.map(filled),
         });
     }
     Ok(())
@@ -214,7 +220,7 @@ impl Stage {
 
     fn play(&mut self, number: usize, due: &Due) {
         self.catch_up(due.at);
-        let session = number.to_string();
+        let session = due.message.as_ref().map_or_else(|| number.to_string(), |name| format!("message {name}"));
         let event = Event {
             time: due.at,
             kind: due.kind,

@@ -6,6 +6,7 @@ use base::{EventKind, ListId, Listing, Login, PasswordTag, RuleId, Subject, Time
 use listings::Snapshot;
 
 use super::{AddressShard, Engine, LoginShard, Named, Placed, hold};
+use crate::accounts::place_of;
 use crate::keys::tag_of;
 use crate::outage::is_in_pause;
 use crate::owners::{Past, Seen};
@@ -208,7 +209,8 @@ impl Engine {
             let Some(tag) = self.tag_of(attempt, counting) else { continue };
             let is_for_sending = matches!(counting.effect, Effect::BlockSender { .. });
             let is_elsewhere = counting.only == Only::Placeless && attempt.address.is_some();
-            if is_elsewhere || is_for_sending && scene.blames_address {
+            // A rule that counts each message once is about the login wherever it is.
+            if is_elsewhere || is_for_sending && scene.blames_address && counting.messages.is_none() {
                 continue;
             }
             // Whether a login is on another list the book knows, and says so when the rule overflows.
@@ -224,7 +226,13 @@ impl Engine {
             if is_listed || counting.unless_known && scene.is_home {
                 continue;
             }
-            let overflow = shard.tables[group].observe(login.key, counting.section, attempt.at, tag);
+            let table = &mut shard.tables[group];
+            if let (Some(section), Some(message)) = (counting.messages, attempt.session)
+                && !table.remember_after(login.key, section, attempt.at, [tag_of(message)], counting.within)
+            {
+                continue;
+            }
+            let overflow = table.observe(login.key, counting.section, attempt.at, tag);
             overflown.extend(overflow.map(|overflow| Overflown { counting: *counting, overflow, is_login: true }));
         }
     }
@@ -293,6 +301,7 @@ impl Engine {
             Some(Of::Login) => tag_of(attempt.login?.key),
             Some(Of::Guess) => self.keys.guess(attempt.login?.key, attempt.password),
             Some(Of::Message) => tag_of(attempt.session?),
+            Some(Of::Place) => tag_of(self.keys.network(place_of(attempt.address?.address))),
         };
         Some([tag])
     }

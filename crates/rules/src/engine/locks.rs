@@ -4,7 +4,7 @@ use base::{Evidence, ListId, Login, Maker, RuleId, Subject, Timestamp, Until};
 use listings::{Block, Refusal, Wish};
 
 use super::Engine;
-use crate::settings::Effect;
+use crate::settings::{By, Effect, Rule};
 
 /// What a stolen account may do no more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,15 +87,20 @@ impl Engine {
         match self.lock_of(block) {
             Some(Lock::Login) => true,
             Some(Lock::Sending) => SENDING.contains(&service),
-            None => {
-                let rule = block.rule.and_then(|rule| self.settings.rules.get(usize::from(rule.0)));
-                rule.is_some_and(|rule| matches!(rule.effect, Effect::BlockSender { .. }))
-            }
+            None => match self.rule_that_made(block) {
+                Some(Rule { by: By::SenderLogin, .. }) => SENDING.contains(&service),
+                rule => rule.is_some_and(|rule| matches!(rule.effect, Effect::BlockSender { .. })),
+            },
         }
+    }
+
+    fn rule_that_made(&self, block: &Block) -> Option<&Rule> {
+        self.settings.rules.get(usize::from(block.rule?.0))
     }
 
     /// Whether the block lets pass whoever does something else at this service.
     pub(super) fn is_elsewhere(&self, block: &Block, service: &str) -> bool {
-        self.lock_of(block) == Some(Lock::Sending) && !SENDING.contains(&service)
+        let is_of_rule = self.rule_that_made(block).is_some_and(|rule| rule.by == By::SenderLogin);
+        (is_of_rule || self.lock_of(block) == Some(Lock::Sending)) && !SENDING.contains(&service)
     }
 }

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use base::{EventKind, ListId, Maker, RuleId, Subject, Until};
-use rules::{By, Distinct, Effect, Of, Rule, Settings, Trigger};
+use base::{EventKind, ListId, Maker, RuleId, Subject, Until, Verdict};
+use rules::{By, Distinct, Effect, Of, Question, Rule, Settings, Stage, Trigger};
 
 use crate::play::{play_with, settings};
 
@@ -119,6 +119,67 @@ fn who_is_never_listed_is_never_blocked_and_nobody_is_blocked_for_no_login() {
     exceeds(&mut script, 30, 20, "- 192.0.2.3");
     script += "60 before postmaster 203.0.113.1 -> pass\n60 lists 192.0.2.3 -> -\n";
     play_with("never", of_ten(), &script);
+}
+
+/// The rule against botnets, as `default.toml` has it.
+fn of_places() -> Settings {
+    let mut settings = of_ten();
+    settings.rules[0] = Rule {
+        name: "login-over-limits".into(),
+        by: By::SenderLogin,
+        count: 20,
+        distinct: Some(Distinct { of: Of::Place, at_least: 10 }),
+        effect: Effect::BlockSender { span: Some(Duration::from_hours(24)) },
+        ..settings.rules[0].clone()
+    };
+    settings
+}
+
+/// One message too much from each of so many places, a second apart from second `from` on.
+fn roams(script: &mut String, from: u32, places: u32) {
+    for at in from..from + places {
+        writeln!(script, "{at} saw rate-exceeded alice 11.{at}.7.9").expect("a String takes all");
+    }
+}
+
+#[test]
+fn a_botnet_stops_the_sending_of_the_login_for_a_day() {
+    let mut script = String::new();
+    roams(&mut script, 0, 19);
+    script += "19 until login:alice -> -\n";
+    roams(&mut script, 19, 1);
+    script += "20 lists 11.7.7.9 -> -\n20 before alice 11.7.7.9 -> pass\n";
+    // Its owner reads his mail, and sends nothing, wherever he is known.
+    let engine = crate::play::engine(of_places());
+    crate::play::play_on("roams", &engine, &script);
+    let at = |seconds| crate::play::BEGIN.plus(Duration::from_secs(seconds));
+    let verdict = |seconds, service| {
+        let address = Some("203.0.113.7".parse().expect("an address"));
+        engine.ask(at(seconds), &Question { address, login: Some("alice"), stage: Stage::After, service }).verdict
+    };
+    for service in ["submission", "submissions", "smtp", "smtps"] {
+        assert_eq!(verdict(30, service), Verdict::Refuse, "{service}");
+        assert_eq!(verdict(24 * 3600 + 20, service), Verdict::Pass, "{service}");
+    }
+    assert_eq!((verdict(30, "imap"), verdict(30, "sieve")), (Verdict::Pass, Verdict::Pass));
+}
+
+#[test]
+fn many_messages_from_few_places_and_one_message_from_many_are_no_botnet() {
+    let mut script = String::new();
+    exceeds(&mut script, 0, 300, "alice 203.0.113.7");
+    for place in 1..9 {
+        exceeds(&mut script, 300 * place, 10, &format!("alice 11.{place}.7.9"));
+    }
+    script += "5000 until login:alice -> -\n";
+    play_with("few places", of_places(), &script);
+
+    let mut script = String::new();
+    for at in 0..200 {
+        writeln!(script, "{at} saw rate-exceeded alice 11.{at}.7.9 sess=m1").expect("a String takes all");
+    }
+    script += "300 until login:alice -> -\n";
+    play_with("one message", of_places(), &script);
 }
 
 #[test]
