@@ -7,6 +7,14 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     crate::config::parse_duration(text)
 }
 
+/// The same for listings, which may also have no end.
+pub(crate) fn parse_of_listing(text: &str) -> Result<Duration, String> {
+    if matches!(text, "ever" | "forever") {
+        return Err("for a listing without end write `--for-ever`".to_owned());
+    }
+    parse(text)
+}
+
 /// A span for people, in at most two units: `4m 58s`, `6d 23h`.
 pub(crate) fn show(span: Duration) -> String {
     const UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)];
@@ -29,6 +37,12 @@ pub(crate) fn show(span: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_end_is_another_argument() {
+        assert_eq!(parse_of_listing("1h"), Ok(Duration::from_hours(1)));
+        assert!(parse_of_listing("ever").is_err_and(|error| error.contains("`--for-ever`")));
+    }
 
     #[test]
     fn spans_for_people() {

@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
     force: bool,
 
     /// For how long, such as 1h or 7d [default: the list's own lifetime]
-    #[arg(long = "for", value_name = "SPAN", value_parser = duration::parse, conflicts_with = "for_ever")]
+    #[arg(long = "for", value_name = "SPAN", value_parser = duration::parse_of_listing, conflicts_with = "for_ever")]
     span: Option<Duration>,
 
     /// Until somebody takes it off

@@ -27,6 +27,9 @@ use super::words::{enumerate, nearest, shown, with_article};
 /// Longest path, in bytes, as Linux has it (`PATH_MAX`).
 const PATH_BYTES_MAX: usize = 4095;
 
+/// Keys of no section that switch something off that is shipped, such as `limit = []`.
+const FIRST: [&str; 3] = ["limit", "list", "rule"];
+
 /// What all sections of one file write on.
 pub(super) struct Desk<'a> {
     pub(super) probe: &'a dyn Probe,
@@ -353,6 +356,10 @@ impl<'a> Section<'a> {
         let fault = Fault::error(key.span(), format!("unknown key `{typed}` in {}", self.title));
         let fault = fault.label("not known here");
         match meant {
+            // `limit = []` behind a section is a key of that section.
+            _ if FIRST.contains(&&*typed) && !self.path.is_empty() => {
+                fault.hint(format!("write `{typed} = …` before the first section: behind `[…]` it belongs to that"))
+            }
             Some(word) => fault.hint(format!("did you mean `{word}`?")),
             None => fault.hint(format!("known here: {}", enumerate(known.iter().copied()))),
         }

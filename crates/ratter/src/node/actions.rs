@@ -183,7 +183,10 @@ impl Start<'_> {
             Via::Sendmail(path) => path.display().to_string(),
             Via::Smtp(server) => server.to_string(),
         };
-        let what = format!("mail to {} by {via}", mailing.sender.to.join(", "));
+        let to = &mailing.sender.to;
+        // Of letters to owners nobody stands in the configuration.
+        let whom = if to.is_empty() { "owners of logins".to_owned() } else { to.join(", ") };
+        let what = format!("mail to {whom} by {via}");
         let lists = mailing.interest.lists;
         let action = MailAction::new(mailing.clone(), Arc::clone(&self.words), self.kept(name), self.now);
         self.worker(name, what, Box::new(action), lists, MAIL_PACE)

@@ -304,7 +304,9 @@ pub(super) fn until(span: WishedSpan, now: Timestamp, lifetime: Duration) -> Unt
 
 fn refused(refusal: Refusal, subject: &Subject) -> Fault {
     Fault::refused(match refusal {
-        Refusal::NeverListed => format!("{subject} is on the never-list, or overlaps it"),
+        Refusal::NeverListed => {
+            format!("{subject} is on the never-list, or overlaps it; `ratter why {subject}` says what protects it")
+        }
         Refusal::AlreadyListed(_) => format!("{subject} is {}", refused_in_words(refusal)),
         Refusal::Full | Refusal::OverBeforeItBegan | Refusal::EndlessByRule | Refusal::Held => {
             refused_in_words(refusal)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ::console::api::{CountView, Fault, KnownAddress, LevelView, ListingView, ProtectionView, ReverseNameView, Why};
-use base::{ListId, Listing, Login, Maker, Subject, Timestamp};
+use base::{Address, ListId, Listing, Login, Maker, Subject, Timestamp};
 use rules::{BY_REVERSE_NAME, Level};
 use store::{Asked, KeptEvent, Past, PastListing, PastMaker, Then};
 
@@ -22,6 +22,14 @@ const SAMPLES_MAX: usize = 5;
 /// Most protections that are told: a wide network may hold thousands.
 const PROTECTIONS_MAX: usize = 10;
 
+/// What is listed where the subject is.
+fn party_of(subject: &Subject) -> Subject {
+    match subject {
+        Subject::Network(network) if network.is_host() => Address::new(network.base()).aggregate().into(),
+        Subject::Network(_) | Subject::Login(_) => subject.clone(),
+    }
+}
+
 impl Node {
     /// See [`::console::Node::why`].
     pub(super) fn explain(&self, subject: &Subject, at: Option<&str>) -> Result<Why, Fault> {
@@ -39,11 +47,13 @@ impl Node {
             None => self.book.about(subject).iter().map(|listing| self.listing_view(listing)).collect(),
         };
         let never = self.book.never_list();
+        // Listed is the party that an address belongs to, and of that a neighbour may be protected.
+        let party = party_of(subject);
         let mut why = Why {
             subject: subject.to_string(),
             at: moment.map(views::time),
-            never_listed: never.covers(subject),
-            protections: never.protections_of(subject).take(PROTECTIONS_MAX).map(protection).collect(),
+            never_listed: never.covers(&party),
+            protections: never.protections_of(&party).take(PROTECTIONS_MAX).map(protection).collect(),
             listings,
             reverse_names: self.reverse_names(subject, until),
             counts: counts(&events),
