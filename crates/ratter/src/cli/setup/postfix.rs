@@ -3,14 +3,13 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use gates::io::Place;
 
 use super::{Asked, Recipe, asked};
 use crate::cli::Failure;
-use crate::config::AskPolicy;
+use crate::main_cf::{END_OF_DATA, inet, policy_check, seconds};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -27,8 +26,7 @@ pub(super) struct Arguments {
 const TRIES: u32 = 3;
 
 /// The parameters that the policy gate is put into: where room is reserved, and where it is charged.
-const POLICY: [&str; 3] =
-    ["smtpd_client_restrictions", "smtpd_recipient_restrictions", "smtpd_end_of_data_restrictions"];
+const POLICY: [&str; 3] = ["smtpd_client_restrictions", "smtpd_recipient_restrictions", END_OF_DATA];
 
 /// A parameter, and what shall stand at its front: words, a place between them, and words.
 struct Wanted {
@@ -64,11 +62,6 @@ impl Wanted {
     }
 }
 
-/// What stands around the policy gate's place, which may be waited for so many seconds.
-fn policy_check(seconds: u64) -> [String; 2] {
-    ["check_policy_service { ".to_owned(), format!(", default_action=DUNNO, timeout={seconds}s }}")]
-}
-
 /// What stands around the milter's place.
 fn milter_service(seconds: u64) -> [String; 2] {
     let timeouts = format!("connect_timeout=1s, command_timeout={seconds}s, content_timeout={seconds}s");
@@ -86,13 +79,6 @@ fn strip_but_numbers<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {
     let mut parts = prefix.split(is_digit).filter(|part| !part.is_empty());
     let first = text.strip_prefix(parts.next()?)?;
     parts.try_fold(first, |text, part| text.trim_start_matches(is_digit).strip_prefix(part))
-}
-
-/// How long Postfix waits: it counts in whole seconds, so one is the least, and a gate that waits for other people's lists has
-/// as many more.
-fn seconds(ask: Option<&AskPolicy>) -> u64 {
-    let wait = ask.map_or(Duration::ZERO, |policy| policy.wait);
-    1 + wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe, Failure> {
@@ -181,19 +167,6 @@ fn steps(policy: Option<&Place>, map: Option<&Place>, is_set_up: bool) -> Vec<St
         ));
     }
     steps
-}
-
-/// A place as Postfix writes it.
-fn inet(place: &Place) -> String {
-    match place {
-        Place::Tcp(SocketAddr::V6(address)) => format!("inet:[{}]:{}", address.ip(), address.port()),
-        Place::Tcp(address) => format!("inet:{}:{}", address.ip(), address.port()),
-        // smtpd runs below its root, and wants the path from there.
-        Place::Unix(path) => {
-            let below = path.strip_prefix("/var/spool/postfix").unwrap_or(path);
-            format!("unix:{}", below.display())
-        }
-    }
 }
 
 /// The value that a parameter has now, in one line.
