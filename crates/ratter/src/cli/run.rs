@@ -83,8 +83,10 @@ async fn hung_up(path: Option<&Path>) -> anyhow::Result<End> {
         if is_terminal {
             return Ok(End::Stop);
         }
-        match config::find(path, config::Ports::NotTried) {
-            Ok(_) => return Ok(End::Anew),
+        let found = config::find(path, config::Ports::NotTried);
+        let judged = found.and_then(|(config, _)| node::judge_dnsbl(&config).map_err(|fault| format!("{fault:#}")));
+        match judged {
+            Ok(()) => return Ok(End::Anew),
             Err(faults) => error!("the configuration has a fault, and the node goes on with the one it has:\n{faults}"),
         }
     }

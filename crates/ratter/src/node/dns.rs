@@ -16,7 +16,7 @@ use store::KeptKey;
 
 use super::clients::Clients;
 use super::keys::Keys;
-use super::statics::FileZones;
+use super::statics::{FileZones, static_files};
 use super::{Node, convert, random, tls};
 use crate::clock;
 use crate::config::{Config, Dnsbl};
@@ -302,6 +302,19 @@ impl Node {
             self.store.push_keys(counted);
         }
     }
+}
+
+/// What would keep the server from starting although the configuration has no other fault: asked before a running node is
+/// given up for a new one.
+pub(crate) fn judge_dnsbl(config: &Config) -> anyhow::Result<()> {
+    let Some(settings) = &config.dnsbl else { return Ok(()) };
+    let zones = Zones::new(&convert::dnsbl_settings(config, settings)).map_err(|faults| cannot_serve(&faults))?;
+    let files = settings.statics.as_ref().map(|statics| static_files(statics, &zones)).transpose()?;
+    let statics = files.as_ref().map(|files| files.statics().as_ref());
+    let access = AccessSettings { zones: settings.access.clone(), cookie_secrets: Vec::new() };
+    Access::new(&zones, statics, &access, KeySecret::new([0; 16]), [0; 16]).map_err(|faults| cannot_serve(&faults))?;
+    Mirrors::new(settings.mirrors.iter().cloned()).map_err(|fault| cannot_serve(&[fault]))?;
+    Ok(())
 }
 
 /// The faults that the configuration's own checks let through.
