@@ -3,17 +3,20 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ::console::Export;
-use ::console::api::{Fault, ImportWish, Imported};
+use ::console::api::{Fault, ImportWish, Imported, TOLD_END, ToldView};
 use base::{Evidence, ListId, Maker, Network, Subject, Timestamp};
+use dnsbl::datasets::Told;
 use listings::networks::{Decoder, Encoder, Malformed};
 use listings::{Bulk, REFUSED_KEPT_MAX, Refusal, ReplaceError, Wish};
 use tracing::warn;
 
 use super::console::{check_person, check_reason, refused_in_words, until};
+use super::feed::told;
 use super::{Node, image};
 use crate::clock;
 use crate::config::SHRINK_DEFAULT;
@@ -158,10 +161,18 @@ fn add(
                     imported.listed += 1;
                     imported.added += usize::from(is_new);
                 }
+                Err(Refusal::AlreadyListed(_)) => imported.own += 1,
+                Err(Refusal::NeverListed) => {
+                    imported.refused += 1;
+                    if imported.never_listed.len() < REFUSED_KEPT_MAX {
+                        imported.never_listed.push(network.to_string());
+                    }
+                }
                 Err(refusal) => {
                     imported.refused += 1;
-                    if refusal == Refusal::NeverListed && imported.never_listed.len() < REFUSED_KEPT_MAX {
-                        imported.never_listed.push(network.to_string());
+                    let reason = refused_in_words(refusal);
+                    if !imported.reasons.contains(&reason) {
+                        imported.reasons.push(reason);
                     }
                 }
             }
@@ -178,5 +189,20 @@ pub(super) fn export(node: &Node, list: &str) -> Result<Export, Fault> {
         tree.on_list(list).try_for_each(|network| encoder.push(network))?;
         encoder.finish()?;
         Ok(())
+    }))
+}
+
+/// See [`console::Node::export_told`].
+pub(super) fn export_told(node: &Node, list: &str) -> Result<Export, Fault> {
+    let (list, _): (ListId, _) = node.find_list(list)?;
+    let (tree, book, names) = (node.book.snapshot().tree().clone(), Arc::clone(&node.book), Arc::clone(&node.names));
+    Ok(Box::new(move |out: &mut dyn Write| {
+        for network in tree.on_list(list) {
+            let Told { until, reason, .. } = told(&book, |id| names.rule(id), list, network);
+            let view = ToldView { network: network.to_string(), until: until.map(Timestamp::as_millis), reason };
+            serde_json::to_writer(&mut *out, &view)?;
+            out.write_all(b"\n")?;
+        }
+        writeln!(out, "{TOLD_END}")
     }))
 }

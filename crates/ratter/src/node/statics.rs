@@ -136,13 +136,21 @@ impl Shared {
     }
 }
 
-fn static_files(settings: &config::Statics, zones: &Zones) -> anyhow::Result<StaticFiles> {
+/// The zones, of which nothing is read yet.
+pub(super) fn static_files(settings: &config::Statics, zones: &Zones) -> anyhow::Result<StaticFiles> {
     StaticFiles::new(zone_files(settings, zones)?).map_err(|fault| anyhow!("[dnsbl.static]: {fault}"))
 }
 
 /// The zones with their files. One that the book has too is served from both.
 fn zone_files(settings: &config::Statics, zones: &Zones) -> anyhow::Result<Vec<ZoneFiles>> {
-    let options = Options { host_bits: settings.host_bits, may_be_empty: settings.may_be_empty, ..Options::default() };
+    let config::Statics { host_bits, may_be_empty, may_be_wide, .. } = *settings;
+    let options = Options { host_bits, may_be_empty, may_be_wide, ..Options::default() };
+    let gates = Gates {
+        shrink_percent_max: settings.shrink_percent,
+        grow_percent_max: settings.grow_percent,
+        may_be_wide,
+        ..Gates::default()
+    };
     let one = |zone: &config::StaticZone| {
         let name = Name::parse(&zone.name).map_err(|fault| anyhow!("zone `{}` {fault}", zone.name))?;
         let is_of_book = zones.names().any(|known| known.to_string().eq_ignore_ascii_case(&zone.name));
@@ -152,7 +160,7 @@ fn zone_files(settings: &config::Statics, zones: &Zones) -> anyhow::Result<Vec<Z
             sharing: if is_of_book { Sharing::WithBook } else { Sharing::Alone },
             datasets: zone.datasets.iter().map(dataset).collect(),
             defaults: Header::default(),
-            gates: Gates { shrink_percent_max: settings.shrink_percent, ..Gates::default() },
+            gates,
         })
     };
     settings.zones.iter().map(one).collect()
