@@ -17,10 +17,11 @@ use base::limits::LINE_BYTES_MAX;
 use sensors::{Reader, TimeZone, Timing};
 
 /// What every daemon but Dovecot writes around a client's text.
-const FORMS: [&[(&str, &str, &str)]; 3] = [
+const FORMS: [&[(&str, &str, &str)]; 4] = [
     &include!("../src/grammar/tests/forms.in"),
     &include!("../src/grammar/tests/wordings.in"),
     &include!("../src/grammar/tests/sources.in"),
+    &include!("../src/grammar/tests/variants.in"),
 ];
 
 const DOVECOT: &[&str] = &[

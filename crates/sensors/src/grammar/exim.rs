@@ -15,9 +15,10 @@
 //! | `too many recipients: … H=CLIENT`, `rejected MAIL command H=CLIENT: too many messages …` | rate-exceeded |
 //! | `no MAIL in SMTP connection from CLIENT …`, `no host name found for IP address …`, timeouts, TLS errors | connect |
 //!
-//! Why the address found is the true one or none: see `host`.
+//! Why the address found is the true one or none: see `host`. Long lines come in pieces by syslog: see `pieces`.
 
 mod host;
+mod pieces;
 
 use base::EventKind::{
     self, Connect, LoginFailed, LoginOk, MessageReceived, MessageSent, ProtocolAbuse, RateExceeded, RelayDenied,
@@ -34,6 +35,7 @@ use crate::text::{
     take_while, word,
 };
 use host::{Client, client, has_another};
+use pieces::{Piece, Pieces};
 
 /// Before the client, where TLS failed.
 const HANDSHAKE: &str = "TLS error on connection from ";
@@ -42,6 +44,7 @@ const HANDSHAKE: &str = "TLS error on connection from ";
 #[derive(Default)]
 pub(super) struct Exim {
     handshakes: Handshakes,
+    pieces: Pieces,
 }
 
 impl Grammar for Exim {
@@ -62,7 +65,17 @@ impl Grammar for Exim {
     }
 
     fn read(&mut self, frame: &Frame<'_>, time: Timestamp, out: Sink<'_>) {
-        let text = without_pid(frame.message.trim_ascii_end());
+        match self.pieces.take(frame, time) {
+            Piece::None => self.read_line(frame.message, time, out),
+            Piece::Kept => {}
+            Piece::Whole(text) => self.read_line(&text, time, out),
+        }
+    }
+}
+
+impl Exim {
+    fn read_line(&mut self, text: &str, time: Timestamp, out: Sink<'_>) {
+        let text = without_pid(text.trim_ascii_end());
         let rest = without_message_id(text);
         if let Some(rest) = rest.strip_prefix("<= ") {
             if let Some(told) = sent(rest) {
