@@ -44,6 +44,8 @@ pub struct Frame<'a> {
     /// What the program said. Where a parenthesis follows the tag, as in Dovecot's `auth(alice,…): …`, it begins with
     /// that parenthesis.
     pub message: &'a str,
+    /// What its grammar made of the tag, when it was asked whether it reads the line.
+    pub(crate) process: u8,
 }
 
 /// A line taken apart into bytes, before it is known whether anybody reads it.
@@ -71,6 +73,7 @@ pub fn read(line: &str) -> Frame<'_> {
         program: text(parts.program),
         pid: parts.pid,
         message: text(parts.message),
+        process: 0,
     }
 }
 
@@ -295,11 +298,14 @@ fn program<'a>(parts: Parts<'a>, text: &'a [u8]) -> Option<Parts<'a>> {
 }
 
 /// The message without the identifier that Solaris puts before it: `[ID 800047 auth.info] `.
+#[inline]
 fn without_message_id(message: &[u8]) -> &[u8] {
+    if message.starts_with(b"[ID ") { behind_message_id(message) } else { message }
+}
+
+#[inline(never)]
+fn behind_message_id(message: &[u8]) -> &[u8] {
     const ID_BYTES_MAX: usize = 40;
-    if !message.starts_with(b"[ID ") {
-        return message;
-    }
     let end = message.iter().take(ID_BYTES_MAX).position(|byte| *byte == b']');
     end.and_then(|end| message.get(end + 1..)).map_or(message, <[u8]>::trim_ascii_start)
 }

@@ -24,7 +24,7 @@
 use base::{Address, Channel, Event, EventKind, PasswordTag, Tally, Timestamp};
 
 use super::super::Sink;
-use super::{event, process, without_level};
+use super::{event, named, without_level};
 use crate::text::{address, contains, digits, filled, find, is_name_byte, rsplit_byte, split, split_only, take_while};
 
 /// Reads what `auth` or `auth-worker` wrote: the text after its `: `, or from its parenthesis on.
@@ -72,7 +72,7 @@ fn to_2_3(text: &str) -> Option<(Who<'_>, &str)> {
         contains(connection, "): auth-worker<").then_some(())?;
         text = rest;
     }
-    let (driver, rest) = process(text)?;
+    let (driver, rest) = named(text)?;
     let (prefix, message) = split_only(rest.strip_prefix('(')?, "): ")?;
     if driver.is_empty() || contains(rest, ")<") {
         return None;
