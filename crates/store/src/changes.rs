@@ -6,6 +6,7 @@
 use base::{Listing, Timestamp};
 use rusqlite::{CachedStatement, Transaction};
 
+use crate::clock;
 use crate::records::Names;
 use crate::rows::{self, Value, number, optional, text, time};
 use crate::{bulk, serials};
@@ -68,7 +69,7 @@ pub(crate) fn write(transaction: &Transaction<'_>, names: &Names, entries: &[Ent
         };
         rest = &rest[count..];
     }
-    serials::put(transaction, last.serial)
+    serials::put(transaction, last.serial, clock::now())
 }
 
 /// The two tables.

@@ -96,7 +96,9 @@ impl Model {
     }
 
     /// What the store must give back; rows with keys come in any order.
-    fn check(&self, mut restored: Restored) {
+    fn check(&mut self, mut restored: Restored) {
+        assert!(restored.serial >= self.serial, "no number stands for two changes");
+        self.serial = restored.serial;
         restored.listings.sort_by_key(|listing| (listing.list, listing.subject.to_string()));
         assert!(restored.owners.is_sorted_by_key(|owner| owner.at));
         restored.owners.sort_by_key(owner_key);
@@ -205,7 +207,8 @@ fn names_that_are_no_longer_configured() {
     assert!(restored.listings.iter().all(|listing| listing.maker == person));
 
     let (_, restored, _) = given::open(directory.path());
-    assert_eq!((restored.listings.len(), restored.serial), (2, 2), "nothing was lost meanwhile");
+    assert_eq!(restored.listings.len(), 2, "nothing was lost meanwhile");
+    assert!(restored.serial >= 2);
     assert_eq!(restored.listings[0].maker, Maker::Rule(base::RuleId(0)));
 }
 
