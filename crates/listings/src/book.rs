@@ -399,6 +399,11 @@ impl Book {
         }
     }
 
+    /// How many journal entries nobody has fetched yet.
+    pub fn journal_waiting(&self) -> usize {
+        self.writer().outbox.len()
+    }
+
     /// The number of the last change.
     pub fn serial(&self) -> u64 {
         self.writer().view.serial

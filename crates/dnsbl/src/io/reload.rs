@@ -306,6 +306,14 @@ impl StaticFiles {
         });
         zones.collect()
     }
+
+    /// The zones of which the files that are served cannot be copied for the next start, and why.
+    pub fn uncopied(&self) -> impl Iterator<Item = (&Name, &str)> {
+        self.zones.iter().filter_map(|zone| {
+            let fault = zone.places.iter().find_map(|place| self.datasets[*place].copy_fault.as_deref())?;
+            Some((&zone.files.name, fault))
+        })
+    }
 }
 
 impl Zone {

@@ -231,3 +231,20 @@ fn a_damaged_copy_is_told_while_the_files_are_there_and_written_anew() {
         assert!(start().1.errors.is_empty(), "{what}");
     }
 }
+
+#[test]
+fn files_that_cannot_be_copied_are_served_and_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, copies) = (folder.path().join("list"), folder.path().join("zones"));
+    put(&path, &format!("{HEAD}192.0.2.1\n"));
+    // A file stands where the folder of the copies should be.
+    put(&copies, "");
+    let mut files = files(&path).with_copies(copies.clone());
+    files.poll(NOW);
+    assert!(lists(&files, "192.0.2.1"));
+    let uncopied = |files: &StaticFiles| files.uncopied().map(|(zone, _)| zone.to_string()).collect::<Vec<_>>();
+    assert_eq!(uncopied(&files), ["a.test", "b.test"]);
+    std::fs::remove_file(&copies).unwrap();
+    files.poll(NOW);
+    assert!(uncopied(&files).is_empty());
+}

@@ -50,6 +50,8 @@ pub struct Dnsbl {
     pub negative_ttl: Duration,
     /// Threads that answer; one for each processor if not given.
     pub threads: Option<usize>,
+    /// The serial that the zones have at least; 0: whatever comes.
+    pub serial_min: u64,
     /// What names this server to those who ask for it (RFC 5001).
     pub nsid: Option<String>,
     /// The secrets of DNS cookies; none: the node makes one for itself at each start.
@@ -101,6 +103,7 @@ pub(super) fn read(section: &Section<'_>, node_name: Option<&str>, lists: &Lists
     let ttl = section.setting("ttl", &duration(TTL));
     let negative_ttl = section.setting("negative-ttl", &duration(TTL));
     let threads = section.optional("threads", &number(1..=THREADS_MAX));
+    let serial_min = section.optional("serial-min", &number(1..=u64::from(u32::MAX))).unwrap_or_default();
     let nsid = section.optional("nsid", &text("a short text", NSID_BYTES_MAX));
     let cookie_secrets = access::cookie_secrets(section);
     let transfers = section.part("transfer", |section| Some(secondaries::read(section)));
@@ -157,6 +160,7 @@ pub(super) fn read(section: &Section<'_>, node_name: Option<&str>, lists: &Lists
         ttl: ttl?,
         negative_ttl: negative_ttl?,
         threads,
+        serial_min,
         nsid,
         cookie_secrets,
         combined: zones.combined,

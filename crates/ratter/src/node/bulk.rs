@@ -57,6 +57,13 @@ impl Spool {
     }
 }
 
+/// How many changes may wait for the file before an import makes more: what one transaction takes some half a second for.
+/// So an import of millions needs no memory for all of them, and others' changes come into the file meanwhile.
+const CHANGES_WAITING_MAX: usize = 64 * 1024;
+
+/// How long an import rests until it looks again whether the file has caught up.
+const CATCH_UP_PAUSE: Duration = Duration::from_millis(2);
+
 /// See [`console::Node::import`].
 pub(super) fn import(node: &Node, wish: &ImportWish, input: &mut dyn Read) -> Result<Imported, Fault> {
     check_person(&wish.person)?;
@@ -177,6 +184,15 @@ fn add(
                 }
             }
         }
+        wait_for_file(node);
+    }
+}
+
+/// Lets the file catch up. A file that cannot be written holds nobody up.
+fn wait_for_file(node: &Node) {
+    while node.book.journal_waiting() >= CHANGES_WAITING_MAX && node.store.health().failing_since.is_none() {
+        node.store.wake();
+        std::thread::sleep(CATCH_UP_PAUSE);
     }
 }
 

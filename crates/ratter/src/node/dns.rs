@@ -134,12 +134,18 @@ impl DnsblOutlet {
 
     /// What somebody should look at.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let files = self.files.as_ref().map(FileZones::status).unwrap_or_default();
-        let files = files.into_iter().filter_map(|zone| Some(format!("zone {}: {}", zone.name, zone.fault?)));
+        let files = self.files.as_ref().map(FileZones::warnings).unwrap_or_default();
         let mirrors = self.mirrors().into_iter();
         let mirrors = mirrors.filter_map(|mirror| Some(format!("mirrored zone {}: {}", mirror.zone, mirror.fault?)));
         let tls = self.server.identity().and_then(|identity| tls::fault(identity));
-        files.chain(mirrors).chain(tls).collect()
+        let ahead = self.server.statistics().transfers.ahead.map(|theirs| {
+            let (theirs, wanted) = (u64::from(theirs), u64::from(theirs) + 1);
+            format!(
+                "a secondary has the serial {theirs}, which is newer than this node's: it takes no change from here; \
+                 `serial-min = {wanted}` in [dnsbl] and a start go on behind it"
+            )
+        });
+        files.into_iter().chain(mirrors).chain(tls).chain(ahead).collect()
     }
 
     pub(super) fn metrics(&self, node: &Node) -> Vec<Metric> {
@@ -282,7 +288,8 @@ impl Node {
 
     pub(super) fn make_key(&self, wish: &KeyWish) -> Result<NewKey, Fault> {
         super::console::check_person(&wish.person)?;
-        let (made, kept) = self.blocklist()?.keys.make(clock::now(), wish)?;
+        let dnsbl = self.blocklist()?;
+        let (made, kept) = dnsbl.keys.make(clock::now(), &dnsbl.origin, wish)?;
         self.keep_key(kept, &wish.person, &format!("key new {} for {}", wish.name, made.record.owner));
         Ok(made)
     }

@@ -32,6 +32,8 @@ struct Shared {
     is_stopped: Mutex<bool>,
     signal: Condvar,
     status: Mutex<Vec<FileZoneStatus>>,
+    /// What somebody should know of zones that are served as they should be.
+    warnings: Mutex<Vec<String>>,
 }
 
 impl FileZones {
@@ -51,6 +53,12 @@ impl FileZones {
     /// What the responder answers from.
     pub(super) fn statics(&self) -> &Arc<Statics> {
         &self.statics
+    }
+
+    /// What somebody should look at.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let faulty = self.status().into_iter().filter_map(|zone| Some(format!("zone {}: {}", zone.name, zone.fault?)));
+        faulty.chain(self.shared.warnings.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned()).collect()
     }
 
     /// How the zones are.
@@ -77,6 +85,7 @@ impl Shared {
             is_stopped: Mutex::default(),
             signal: Condvar::default(),
             status: Mutex::default(),
+            warnings: Mutex::default(),
         }
     }
 
@@ -132,6 +141,10 @@ impl Shared {
             }
         };
         let status = files.statics().names().map(status).collect();
+        let uncopied = files.uncopied().map(|(zone, fault)| {
+            format!("zone {zone}: served, but its files cannot be copied for the next start: {fault}")
+        });
+        *self.warnings.lock().unwrap_or_else(PoisonError::into_inner) = uncopied.collect();
         *self.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
     }
 }
