@@ -59,11 +59,11 @@ fn a_secondary_follows_through_kills() {
     assert!(serial_of(&ours(&node)) > seen, "the serial never goes back");
     wait::until_true("NSD to have what the node has", || theirs().is_ok_and(|records| records == ours(&node)));
 
-    // In order it goes on with the next number.
+    // In order it goes on with a number for each millisecond since.
     let before = serial_of(&ours(&node));
     node.stop();
     node.start_again();
     node.cli(&["unlist", "198.51.0.7"]).with_code(0);
     wait::until_true("NSD to take the address off", || theirs().is_ok_and(|records| records == ours(&node)));
-    assert!(serial_of(&ours(&node)) - before <= 2, "off two lists, and no jump");
+    assert!(serial_of(&ours(&node)) - before < 1 << 22, "no jump, as after an end that was not in order");
 }

@@ -104,6 +104,17 @@ fn a_file_with_a_fault_changes_nothing() {
     }
     let said = node.cli(&["import", &good, "--list", "nosuch"]).with_code(2);
     assert!(said.err.contains("there is no list `nosuch`"), "{said:?}");
+    for (text, options, wanted) in [
+        ("127.0.0.1\n", &["--for", "1h"][..], "127.0.0.1 is on the never-list"),
+        ("198.51.100.2\n", &["--for", "0s"], "a listing of no time at all is none"),
+    ] {
+        let none = file(&node, "none", text);
+        let said = node.cli(&[&["import", &none, "--list", "imported"], options].concat()).with_code(1);
+        assert!(said.out.contains("1 were refused") && said.out.contains(wanted), "{said:?}");
+        assert!(said.err.contains("nothing was imported"), "{said:?}");
+    }
+    // Who is on the list already is no fault.
+    node.cli(&["import", &good, "--list", "imported", "--for", "1h"]).with_code(0);
     let said = node.cli(&["import", &good, "--list", "blocked", "--replace"]).with_code(2);
     assert!(said.err.contains("without `--replace`"), "{said:?}");
     node.cli(&["import", &good, "--list", "imported", "--format", "dnset"]).with_code(2);
@@ -158,6 +169,9 @@ fn what_is_exported_can_be_imported() {
         assert_eq!(done.listed, networks, "{format}");
         import(&node, &[&list, "--replace", "--force"]);
     }
+    // The option of `list` names a list here too, and the other way round.
+    assert_eq!(node.cli(&["export", "--on", "imported"]).with_code(0).out, text);
+    assert!(node.cli(&["list", "--list", "imported"]).with_code(0).out.contains("203.0.113.0/24"));
     let zone = node.cli(&["export", "--list", "imported", "--format", "rpz"]).with_code(0);
     assert!(zone.out.contains("\n24.0.113.0.203.rpz-client-ip CNAME rpz-drop.\n"), "{zone:?}");
     node.cli(&["export", "--list", "nosuch"]).with_code(2);

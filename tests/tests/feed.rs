@@ -89,8 +89,10 @@ fn a_list_and_its_changes_are_followed() {
     assert_eq!(feed.ask(&feed.key, "auth?format=csv", &["-H", &known]).status, 200, "another form is another file");
 
     for (format, wanted) in [
-        ("csv", "198.51.100.0/24,auth,127.0.0.43,,"),
-        ("ndjson", "\"network\":\"2001:db8::/64\""),
+        ("csv", "198.51.100.0/24,auth,127.0.0.43,20"),
+        ("csv", "Z,a test\n"),
+        ("ndjson", "{\"network\":\"2001:db8::/64\",\"list\":\"auth\",\"code\":\"127.0.0.43\",\"until\":\"20"),
+        ("ndjson", "Z\",\"reason\":\"a test\"}\n"),
         ("ip4set", "192.0.2.76"),
         ("ip6trie", "2001:db8::/64"),
         ("rpz", "32.76.2.0.192.rpz-client-ip"),
@@ -107,6 +109,11 @@ fn a_list_and_its_changes_are_followed() {
     assert_eq!(changes.body, "-192.0.2.76\n+203.0.113.9\n");
     let json = feed.get(&format!("auth?since={since}&format=ndjson")).body;
     assert_eq!(json.lines().next(), Some("{\"network\":\"192.0.2.76\",\"listed\":false}"));
+
+    let added = json.lines().nth(1).unwrap_or_default();
+    assert!(added.contains(",\"until\":\"20") && added.ends_with("\"reason\":\"a test\"}"), "{json}");
+    let table = feed.get(&format!("auth?since={since}&format=csv")).body;
+    assert!(table.starts_with("network,listed,until,reason\r\n192.0.2.76,false,,\r\n203.0.113.9,true,20"), "{table}");
 
     // Nothing new: at once without a wait.
     let now = changes.serial();

@@ -22,6 +22,11 @@ fn a_changed_configuration_is_taken_by_the_same_process_and_a_faulty_one_is_not(
     assert!(node.process().stderr().contains("nonsense"), "{}", node.process().stderr());
     assert_eq!(node.listed("blocked").len(), 1, "the node goes on");
 
+    node.configure(&Config::new().with("[[dnsbl.zone]]\nname = \"policy.other.example\"\nlists = [\"dyna\"]\n"));
+    node.process().signal(Signal::HUP);
+    wait::until_true("this is told too", || node.process().stderr().contains("one label below"));
+    assert_eq!(node.listed("blocked").len(), 1, "the node goes on");
+
     let line = free_port();
     node.configure(&Config::new().with(&format!("[gate.line]\nlisten = [\"{line}\"]\n")));
     node.process().signal(Signal::HUP);

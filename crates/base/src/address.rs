@@ -78,6 +78,9 @@ impl FromStr for Address {
         if let Some(ip) = dotted(text.as_bytes()) {
             return Ok(Self(IpAddr::V4(ip)));
         }
+        if let Some(ip) = grouped(text.as_bytes()) {
+            return Ok(Self::new(IpAddr::V6(ip)));
+        }
         let bare = text.split_once('%').map_or(text, |(address, _zone)| address);
         bare.parse::<Ipv6Addr>().map(|ip| Self::new(IpAddr::V6(ip))).map_err(|_| AddressError)
     }
@@ -122,6 +125,28 @@ fn leading_dotted(text: &[u8]) -> Option<(Ipv4Addr, usize)> {
     Some((Ipv4Addr::from(octets), at))
 }
 
+/// IPv6 as the standard library takes it, if all eight groups are written; a fifth of the work.
+fn grouped(text: &[u8]) -> Option<Ipv6Addr> {
+    const DIGITS_MAX: usize = 4;
+    let (mut groups, mut place, mut digits) = ([0u16; 8], 0, 0);
+    for &byte in text {
+        if byte == b':' && digits > 0 {
+            place += 1;
+            digits = 0;
+            continue;
+        }
+        let value = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' | b'A'..=b'F' => (byte | b' ') - b'a' + 10,
+            _ => return None,
+        };
+        let group = groups.get_mut(place).filter(|_| digits < DIGITS_MAX)?;
+        *group = *group << 4 | u16::from(value);
+        digits += 1;
+    }
+    (place == groups.len() - 1 && digits > 0).then(|| Ipv6Addr::from(groups))
+}
+
 impl From<IpAddr> for Address {
     fn from(ip: IpAddr) -> Self {
         Self::new(ip)
@@ -136,6 +161,16 @@ mod tests {
         #[test]
         fn dotted_addresses_are_those_of_the_standard_library(text in "[0-9]{0,4}(\\.[0-9]{0,4}){0,4}|[0-9.]{0,17}|[ -~]{0,9}") {
             proptest::prop_assert_eq!(dotted(text.as_bytes()), text.parse().ok());
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whole_ipv6_addresses_are_those_of_the_standard_library(text in "([0-9a-fA-F]{0,5}:){5,8}[0-9a-fA-F]{0,5}|([0-9a-f]{1,4}:){7}[0-9a-g]{1,5}|[0-9a-f:]{0,40}") {
+            let wanted: Option<Ipv6Addr> = text.parse().ok();
+            proptest::prop_assert!(grouped(text.as_bytes()).is_none_or(|ip| wanted == Some(ip)));
+            let is_whole = wanted.is_some() && !text.contains("::");
+            proptest::prop_assert_eq!(grouped(text.as_bytes()).is_some(), is_whole);
         }
     }
 

@@ -103,12 +103,15 @@ impl FromStr for Network {
             Some((address, length)) => (address, Some(length)),
             None => (text, None),
         };
+        // An IPv4 network may be written in its mapped form, as an address may.
+        let mapped_bits = if address.contains(':') { 96 } else { 0 };
         let address: Address = address.parse().map_err(|_| NetworkError::Address)?;
-        let longest: u8 = if address.ip().is_ipv4() { 32 } else { 128 };
+        let (mapped_bits, longest) = if address.ip().is_ipv4() { (mapped_bits, 32) } else { (0, 128) };
         let length = match length {
             None => longest,
             Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => {
-                digits.parse().ok().filter(|length| *length <= longest).ok_or(NetworkError::Length)?
+                let length = digits.parse().ok().and_then(|length: u8| length.checked_sub(mapped_bits));
+                length.filter(|length| *length <= longest).ok_or(NetworkError::Length)?
             }
             Some(_) => return Err(NetworkError::Length),
         };
@@ -130,6 +133,10 @@ mod tests {
             ("0.0.0.0/0", Ok("0.0.0.0/0")),
             ("2001:db8::/32", Ok("2001:db8::/32")),
             ("::/0", Ok("::/0")),
+            ("::ffff:192.0.2.0/120", Ok("192.0.2.0/24")),
+            ("::ffff:c000:207", Ok("192.0.2.7")),
+            ("::ffff:192.0.2.7/120", Err("has host bits set; the network is 192.0.2.0/24")),
+            ("::ffff:192.0.2.0/24", Err("has a wrong length after `/`: 0 to 32 for IPv4, 0 to 128 for IPv6")),
             ("192.0.2.7/24", Err("has host bits set; the network is 192.0.2.0/24")),
             ("192.0.2.0/33", Err("has a wrong length after `/`: 0 to 32 for IPv4, 0 to 128 for IPv6")),
             ("192.0.2.0/+8", Err("has a wrong length after `/`: 0 to 32 for IPv4, 0 to 128 for IPv6")),

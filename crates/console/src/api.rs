@@ -4,6 +4,7 @@
 //! added in version 1; none is renamed or removed.
 
 mod accounts;
+mod bulk;
 mod evidence;
 mod keys;
 mod publish;
@@ -14,6 +15,7 @@ mod would_have;
 use serde::{Deserialize, Serialize};
 
 pub use accounts::{AccountView, SignView};
+pub use bulk::{ImportWish, Imported, TOLD_END, ToldView};
 pub use evidence::{CountView, ProtectionView};
 pub use keys::{KeyQuota, KeySpan, KeyView, KeyWish, NewKey, RevokeWish};
 pub use publish::{HeldView, PublishWish, Published};
@@ -494,49 +496,6 @@ pub struct UnlistWish {
     pub list: Option<String>,
     /// Who wants it.
     pub person: String,
-}
-
-/// `wish` in `POST /v1/import?wish=…`, as JSON; the body is a stream of networks as `listings::networks` has it.
-#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct ImportWish {
-    /// To which list.
-    pub list: String,
-    /// Whether what was imported to it before goes; if not, each network becomes a listing of its own.
-    pub replace: bool,
-    /// Whether that is done however much the list shrinks or grows by it.
-    #[serde(default)]
-    pub force: bool,
-    /// For how long.
-    pub span: WishedSpan,
-    /// Why, in the person's words.
-    pub reason: String,
-    /// Who wants it.
-    pub person: String,
-}
-
-/// Answer of `POST /v1/import`.
-#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "kebab-case")]
-pub struct Imported {
-    /// The list.
-    pub list: String,
-    /// How many networks of the import are in force.
-    pub listed: usize,
-    /// How many of them were not on the list before.
-    pub added: usize,
-    /// How many went off the list.
-    pub removed: usize,
-    /// How many kept the listing that a rule or a person had made for themselves.
-    pub own: usize,
-    /// How many were refused by the never-list, or because the book is full.
-    pub refused: usize,
-    /// The first of those that the never-list refused.
-    pub never_listed: Vec<String>,
-    /// The number of the last change to the book.
-    pub serial: u64,
-    /// Whether it is in the file already.
-    pub saved: bool,
 }
 
 /// One line of `GET /v1/watch`: something that just happened.

@@ -19,7 +19,7 @@ pub mod page;
 
 use base::Subject;
 
-/// Writes a list, which may take long and locks nothing.
+/// Writes a list, which may take long and keeps nobody waiting.
 pub type Export = Box<dyn FnOnce(&mut dyn std::io::Write) -> std::io::Result<()> + Send>;
 
 /// A map as it is served.
@@ -73,6 +73,10 @@ pub trait Node: Send + Sync + 'static {
 
     /// What writes the networks of a list as a stream, as they are now.
     fn export(&self, list: &str) -> Result<Export, api::Fault>;
+
+    /// What writes the networks of a list with ends and reasons, each as an [`api::ToldView`] in a line, and behind the last
+    /// [`api::TOLD_END`].
+    fn export_told(&self, list: &str) -> Result<Export, api::Fault>;
 
     /// The keys of the blocklist, those that are revoked among them.
     fn keys(&self) -> Result<Vec<api::KeyView>, api::Fault>;

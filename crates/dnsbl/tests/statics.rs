@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use base::Timestamp;
+use base::{Network, Timestamp};
 use dnsbl::access::{Access, AccessSettings, KeyRecord, KeySecret, Permit, Policy, ZoneAccess, ZoneLabel};
-use dnsbl::datasets::{Header, Kind, Options, Source, read};
-use dnsbl::serve::{Name, Responder, Transport, Zones};
+use dnsbl::datasets::{About, Form, Header, Kind, Options, Source, Told, read};
+use dnsbl::serve::{Name, Responder, Totals, Transport, Zones};
 use dnsbl::statics::{Compiled, Content, ContentError, Sharing, Statics, StaticsError};
 
 use crate::common::{DYNA, World, asker, book, list, query, settings};
@@ -14,7 +14,8 @@ const HEAD: &str = "$SOA 60 ns.test admin.test 7 1h 1h 1w 30\n$NS 60 ns.test\n";
 
 fn compiled(kind: Kind, text: &str) -> Arc<Compiled> {
     let source = Source { name: "list", bytes: text.as_bytes(), modified: 5 };
-    let dataset = read(kind, &[source], Timestamp::from_secs(2_000_000_000), Options::default());
+    let dataset =
+        read(kind, &[source], Timestamp::from_secs(2_000_000_000), Options { may_be_wide: true, ..Options::default() });
     Arc::new(Compiled::new(&dataset.unwrap_or_else(|report| panic!("{report}"))))
 }
 
@@ -111,6 +112,103 @@ fn replies() {
     assert!(length > 12 && out[3] & 15 == 2, "a zone without content is a failure of this server");
     let soa = world.ask("file.test. SOA");
     assert!(soa.contains(" 7 3600 "), "{soa}");
+}
+
+#[test]
+fn a_list_and_a_file_make_one_set_of_records() {
+    let file = |ttl: &str| {
+        let text = format!(
+            "{ttl}:36:{{ip}} $ is on dyna, see https://bl.example.org/?ip=$\n192.0.2.1\n192.0.2.1 :9:own\n127.0.0.2\n"
+        );
+        world_of(&[("dyna.bl.example.org", Sharing::WithBook, &[compiled(Kind::Ip4Set, &text)])])
+    };
+    let cases = [
+        ("$TTL 100\n", "1.2.0.192.dyna A", "1.2.0.192.dyna 100 A 127.0.0.36, 1.2.0.192.dyna 100 A 127.0.0.9"),
+        ("", "1.2.0.192.dyna A", "1.2.0.192.dyna 2036 A 127.0.0.36, 1.2.0.192.dyna 2036 A 127.0.0.9"),
+        ("", "1.2.0.192.dyna ANY", "1.2.0.192.dyna 2036 A 127.0.0.36, 1.2.0.192.dyna 2036 A 127.0.0.9"),
+        ("", "2.0.0.127.dyna A", "2.0.0.127.dyna 2036 A 127.0.0.36"),
+        ("$TTL 7\n", "2.0.0.127.dyna A +tcp", "2.0.0.127.dyna 7 A 127.0.0.36"),
+    ];
+    for (ttl, question, wanted) in cases {
+        assert_eq!(file(ttl).ask(question), format!("NOERROR aa; {wanted}"), "{ttl}");
+    }
+    // Texts that differ stand beside one another, with one time to live.
+    let texts = file("$TTL 100\n").ask("1.2.0.192.dyna TXT +tcp");
+    assert_eq!((texts.matches(" 100 TXT ").count(), texts.matches(" TXT ").count()), (3, 3), "{texts}");
+}
+
+#[test]
+fn exported_files_answer_as_the_list_does() {
+    let about = About {
+        list: "auth".into(),
+        zone: "file.test".into(),
+        servers: vec!["ns.test".into()],
+        contact: "admin.test".into(),
+        code: [127, 0, 0, 43].into(),
+        text: "$ is on auth for $$5".into(),
+        reason: "{ip} is on auth for $5".into(),
+        ttl: 300,
+        negative_ttl: 60,
+    };
+    let networks = ["192.0.2.7", "198.51.100.0/23", "2001:db8:2::/47", "2001:db8:8::1"];
+    let listed4 = ["7.2.0.192", "9.101.51.198"];
+    let listed6 = ["2001:db8:3:ffff::9", "2001:db8:8::1"].map(nibbles);
+    let unlisted =
+        ["8.2.0.192", "9.102.51.198", &nibbles("2001:db8:4::1"), &nibbles("2001:db8:8::2")].map(str::to_owned);
+    // The form, and how many of the listed names it has.
+    let cases = [
+        (Form::Ip4Set, Kind::Ip4Set, 2),
+        (Form::Ip4Trie, Kind::Ip4Trie, 2),
+        (Form::DnSet, Kind::DnSet, 4),
+        (Form::Generic, Kind::Generic, 2),
+        (Form::Combined, Kind::Combined, 4),
+    ];
+    for (form, kind, count) in cases {
+        let mut file = Vec::new();
+        let told = networks.iter().map(|network| Ok(Told::from(network.parse::<Network>().unwrap())));
+        about.write(form, 7, told, &mut file).unwrap();
+        let text = String::from_utf8(file).unwrap();
+        let world = world_of(&[("file.test", Sharing::Alone, &[compiled(kind, &text)])]);
+        let ask = |name: &str, kind: &str| world.ask(&format!("{name}.file.test. {kind}"));
+        let names = listed4.map(str::to_owned).into_iter().chain(listed6.clone());
+        let found: Vec<String> = names.filter(|name| ask(name, "A").contains(" 300 A 127.0.0.43")).collect();
+        assert_eq!(found.len(), count, "{}: {found:?}\n{text}", form.name());
+        for name in &unlisted {
+            assert!(ask(name, "A").starts_with("NXDOMAIN"), "{}: {name}", form.name());
+        }
+        assert!(ask("2.0.0.127", "A").contains("127.0.0.43"), "{}", form.name());
+        let shown = ask(listed4[0], "TXT");
+        let wanted = if form == Form::DnSet { "7.2.0.192 is on auth for $5" } else { "192.0.2.7 is on auth for $5" };
+        assert!(shown.contains(wanted), "{}: {shown}", form.name());
+    }
+}
+
+/// The labels of an IPv6 address.
+fn nibbles(address: &str) -> String {
+    let bits = address.parse::<std::net::Ipv6Addr>().unwrap().to_bits();
+    (0..32).map(|at| format!("{:x}", bits >> (4 * at) & 15)).collect::<Vec<_>>().join(".")
+}
+
+#[test]
+fn codes_of_files_are_counted() {
+    let world = world();
+    for question in [
+        "7.0.51.198.file.test. A",
+        "7.0.51.198.file.test. TXT",
+        "9.0.51.198.file.test. A",
+        "a.ex.names.file.test. ANY",
+        "8.0.51.198.all A",
+        // 127.0.0.36 of the list is counted with the list; a file that has it too adds nothing.
+        "1.2.0.192.all A",
+        "1.2.0.192.dyna A",
+    ] {
+        world.ask(question);
+    }
+    let mut totals = Totals::default();
+    totals.add(&world.counters);
+    let codes: Vec<String> = totals.codes().map(|(code, count)| format!("{code} {count}")).collect();
+    assert_eq!(codes, ["127.0.0.3 1", "127.0.0.4 1", "127.0.0.9 2"]);
+    assert_eq!(totals.list(DYNA), 2);
 }
 
 #[test]

@@ -337,6 +337,13 @@ impl Book {
         }
     }
 
+    /// The listing of exactly this network on one list. For people and files: it takes the writers' lock.
+    pub fn listing(&self, network: Network, list: ListId) -> Option<Listing> {
+        let (writer, subject) = (self.writer(), network.into());
+        let single = writer.register.find(&subject, list).map(|record| writer.register.listing(record));
+        single.or_else(|| writer.bulk_listing(&subject, list))
+    }
+
     /// Up to `limit` listings of one list, or of all: what ends first at the front, what does not end last; then those
     /// of bulks by address. For people: it takes the writers' lock.
     pub fn all(&self, list: Option<ListId>, limit: usize) -> Vec<Listing> {
@@ -390,6 +397,11 @@ impl Book {
         } else {
             into.append(&mut writer.outbox);
         }
+    }
+
+    /// How many journal entries nobody has fetched yet.
+    pub fn journal_waiting(&self) -> usize {
+        self.writer().outbox.len()
     }
 
     /// The number of the last change.

@@ -13,6 +13,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use dnsbl::access::{Permit, Policy, Refusal};
 use proptest::prelude::*;
 use ratter::config::{
     Config, DEFAULT, Faults, LogFormat, Machine, Probe, Start, Transport, Tries, keys, load, load_file,
@@ -339,7 +340,7 @@ free = ["192.0.2.0/24"]
         .collect();
     let wanted = [
         "9 2; 192.0.2.0/26 Free, 192.0.2.0/24 Refuse, 198.51.100.0/24 Ignore",
-        "9 5; 192.0.2.0/26 ByPolicy, 192.0.2.0/24 Refuse",
+        "9 5; 192.0.2.0/26 Free, 192.0.2.0/24 Refuse",
         "7 2; 192.0.2.0/24 Free, 192.0.2.0/26 ByPolicy, 198.51.100.0/24 Ignore",
     ];
     assert_eq!(seen, wanted);
@@ -347,6 +348,38 @@ free = ["192.0.2.0/24"]
     assert!(warnings.contains("`spam` wants a key, and `all` tells what is on it without one"), "{warnings}");
     let nameless = good(&text.replace("name = \"n.example.net\"\n", "").replace("127.0.0.1:", "192.0.2.53:"));
     assert!(nameless.warnings.to_string().contains("is called `localhost.`"), "{}", nameless.warnings);
+}
+
+#[test]
+fn a_zone_that_names_no_policy_has_that_of_all_zones() {
+    let access = |own: &str, all: &str| {
+        let text = format!(
+            "[node]\nstate = \"/s\"\nname = \"n.example.net\"\n[dnsbl]\norigin = \"bl.example.org\"\n\
+             listen = [\"127.0.0.1:5300\"]\n[dnsbl.access]\n{all}\n[[dnsbl.zone]]\n{own}\n"
+        );
+        let config = good(&text);
+        let (_, rules) = config.dnsbl.as_ref().unwrap().access.last().unwrap();
+        let free = rules.networks.iter().filter(|(_, permit)| *permit == Permit::Free).count();
+        let warnings = config.warnings.to_string().matches("without one").count();
+        (rules.policy, rules.refusal, free, warnings)
+    };
+    let all = "policy = \"key\"\nrefusal = \"code\"\nfree = [\"192.0.2.0/24\"]";
+    let below = "policy = \"open-below\"\nrate = \"5/s\"";
+    let [codes, refused] = [Refusal::Codes, Refusal::Refused];
+    let cases = [
+        ("name = \"pol\"\nlists = [\"auth\", \"spam\"]", all, (Policy::Key, codes, 1, 0)),
+        ("name = \"dyna\"\nreplies = \"100/s\"", all, (Policy::Key, codes, 1, 0)),
+        ("name = \"dyna\"\nfree = []", all, (Policy::Key, codes, 0, 0)),
+        ("name = \"dyna\"\nrefusal = \"refused\"", all, (Policy::Key, refused, 1, 0)),
+        // Whoever opens one is told what it tells.
+        ("name = \"pol\"\npolicy = \"open\"\nlists = [\"auth\", \"spam\"]", all, (Policy::Open, codes, 0, 2)),
+        ("name = \"all\"\npolicy = \"open\"", all, (Policy::Open, codes, 0, 5)),
+        ("name = \"dyna\"", below, (Policy::OpenBelow(5), refused, 0, 0)),
+        ("name = \"dyna\"\nrate = \"9/s\"", below, (Policy::OpenBelow(9), refused, 0, 0)),
+    ];
+    for (own, all, wanted) in cases {
+        assert_eq!(access(own, all), wanted, "{own}");
+    }
 }
 
 #[test]

@@ -7,6 +7,8 @@
 //! | RFC 5424 | `<22>1 2026-11-21T07:44:14Z mx dovecot 7 - - …` |
 //! | Dovecot's own | `2026-11-21 07:44:14 imap-login: Info: …`, `Nov 21 07:44:14 auth: Info: …` |
 //! | multilog | `@400000004c91b044077a9e94 dovecot-auth: …` |
+//! | with facility and level | `Nov 21 07:44:14 mx mail.info dovecot: …` |
+//! | with a container | `dovecot-1  \| Nov 21 07:44:14 imap-login: Info: …` |
 //! | with a space | `Nov 21 07:44:14 sogod [7]: …`, `Nov 21 07:44:14 HORDE [error] …` |
 //! | bare | `dovecot: …` (what the journal and pipes carry) |
 //!
@@ -42,6 +44,8 @@ pub struct Frame<'a> {
     /// What the program said. Where a parenthesis follows the tag, as in Dovecot's `auth(alice,…): …`, it begins with
     /// that parenthesis.
     pub message: &'a str,
+    /// What its grammar made of the tag, when it was asked whether it reads the line.
+    pub(crate) process: u8,
 }
 
 /// A line taken apart into bytes, before it is known whether anybody reads it.
@@ -69,6 +73,7 @@ pub fn read(line: &str) -> Frame<'_> {
         program: text(parts.program),
         pid: parts.pid,
         message: text(parts.message),
+        process: 0,
     }
 }
 
@@ -100,7 +105,7 @@ pub(crate) fn without_stamp(text: &str) -> &str {
 
 #[inline(never)]
 fn split_whole(line: &[u8]) -> Parts<'_> {
-    let (line, is_rfc5424) = priority(line);
+    let (line, is_rfc5424) = priority(without_container(line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line)));
     if is_rfc5424 && let Some(parts) = rfc5424(line) {
         return parts;
     }
@@ -110,6 +115,19 @@ fn split_whole(line: &[u8]) -> Parts<'_> {
     let is_within = time != Stamp::Missing && rest.len() == line.len();
     let found = if is_within { None } else { tagged(time, bare) };
     found.unwrap_or(Parts { time, host: b"", program: b"", pid: None, message: bare, turn: 0, bare })
+}
+
+/// The line without the name of a container that `docker compose logs` writes first, filled up with spaces: `dovecot-1  | `.
+fn without_container(line: &[u8]) -> &[u8] {
+    /// Longest name of a container with what fills it up, in bytes.
+    const NAME_BYTES_MAX: usize = 80;
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let name = line.iter().take(NAME_BYTES_MAX).take_while(|byte| is_name(byte)).count();
+    if name == 0 || line.get(name) != Some(&b' ') {
+        return line;
+    }
+    let spaces = line.iter().skip(name).take(NAME_BYTES_MAX).take_while(|byte| **byte == b' ').count();
+    line.get(name + spaces..).and_then(|rest| rest.strip_prefix(b"| ")).unwrap_or(line)
 }
 
 /// The text without the facility and level that BSD's `syslogd -vv` writes after the stamp: `<mail.notice> `.
@@ -199,7 +217,25 @@ fn tagged(time: Stamp, text: &[u8]) -> Option<Parts<'_>> {
         return program(parts, rest);
     }
     let rest = rest.get(tag.len() + 1..)?;
-    if rest.first() == Some(&b'[') { spaced(parts, rest) } else { None }
+    if rest.first() == Some(&b'[') {
+        return spaced(parts, rest);
+    }
+    // BusyBox writes facility and level between the host and the tag: `mx mail.warn postfix/smtpd[9]: …`.
+    if !is_level(tag) {
+        return None;
+    }
+    let (tag, end) = token(rest)?;
+    if end == b' ' { None } else { program(Parts { program: tag, ..parts }, rest) }
+}
+
+/// Whether this is a facility and a level of syslog: `mail.info`, `local0.err`.
+fn is_level(word: &[u8]) -> bool {
+    const LEVELS: [&[u8]; 10] =
+        [b"emerg", b"panic", b"alert", b"crit", b"err", b"warn", b"warning", b"notice", b"info", b"debug"];
+    let Some(at) = word.iter().position(|byte| *byte == b'.') else { return false };
+    let is_facility = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    word.get(..at).is_some_and(|facility| facility.iter().all(is_facility))
+        && word.get(at + 1..).is_some_and(|level| LEVELS.contains(&level))
 }
 
 /// What follows the tag and a space in `sogod [26818]: …` and `HORDE [error] [imp] …`.
@@ -262,11 +298,14 @@ fn program<'a>(parts: Parts<'a>, text: &'a [u8]) -> Option<Parts<'a>> {
 }
 
 /// The message without the identifier that Solaris puts before it: `[ID 800047 auth.info] `.
+#[inline]
 fn without_message_id(message: &[u8]) -> &[u8] {
+    if message.starts_with(b"[ID ") { behind_message_id(message) } else { message }
+}
+
+#[inline(never)]
+fn behind_message_id(message: &[u8]) -> &[u8] {
     const ID_BYTES_MAX: usize = 40;
-    if !message.starts_with(b"[ID ") {
-        return message;
-    }
     let end = message.iter().take(ID_BYTES_MAX).position(|byte| *byte == b']');
     end.and_then(|end| message.get(end + 1..)).map_or(message, <[u8]>::trim_ascii_start)
 }

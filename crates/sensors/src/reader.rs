@@ -1,5 +1,7 @@
 //! From a line to its events: frame, time, and the grammar of the program.
 
+mod tags;
+
 use core::fmt;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use crate::frame::{self, Before, Clock, Frame, Parts, Stamp, arrival};
 use crate::grammar::{self, Glance, Grammar, Hinted};
 use crate::patterns::Patterns;
 use crate::text;
-use crate::words;
+use tags::{Found, Speakers, Tags};
 
 /// How the time of an event is chosen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +40,16 @@ pub struct Counters {
     pub too_long: u64,
     /// Lines of known programs whose text was read and was not UTF-8; the bytes that are none were replaced.
     pub garbled: u64,
+}
+
+impl Counters {
+    /// Hands out the event of a line that came so often.
+    #[inline]
+    fn tell(&mut self, event: Event<'_>, times: u16, out: &mut dyn FnMut(Event<'_>)) {
+        self.events += u64::from(times);
+        (1..times).for_each(|_| out(event));
+        out(event);
+    }
 }
 
 /// Reads the lines of one log.
@@ -72,16 +84,6 @@ impl fmt::Display for UnknownService {
 }
 
 impl core::error::Error for UnknownService {}
-
-/// Who reads a line, and which part of it.
-enum Readers {
-    /// Nobody.
-    None,
-    /// These, one after the other until one finds an event: the message behind the tag.
-    Tagged(Speakers),
-    /// This one, all that follows the stamp.
-    Bare(u8),
-}
 
 impl Reader {
     /// A reader with every grammar, for a log whose stamps without offset are in `zone`.
@@ -158,24 +160,24 @@ impl Reader {
     fn read_grammars(&mut self, line: &[u8], now: Timestamp, out: &mut dyn FnMut(Event<'_>)) {
         // Most lines of most logs are nobody's: nothing is done with those but to find their tag.
         let parts = frame::split(line, &mut self.before);
-        let (speakers, program, message) = match self.readers(&parts) {
-            Readers::None => return,
-            Readers::Tagged(speakers) => (speakers, parts.program, parts.message),
-            Readers::Bare(service) => (Speakers::only(service), &b""[..], parts.bare),
+        let (speakers, is_bare) = match self.service {
+            Some(service) => self.hinted(service, parts.program),
+            None => (self.tagged(parts.program), false),
         };
+        let (program, message) = if is_bare { (&b""[..], parts.bare) } else { (parts.program, parts.message) };
         let (times, message) = repeated(message);
-        let line = Line { parts, program, message, times };
         for (at, speaker) in speakers.all.iter().enumerate() {
             let Some(grammar) = self.grammars.get_mut(usize::from(speaker.grammar)) else { return };
-            match grammar.glance(speaker.process, line.parts.host, message) {
+            match grammar.glance(speaker.process, parts.host, message) {
                 Glance::Nothing => {}
                 Glance::Event(event) => {
-                    let time = self.times.of(line.parts.time, line.parts.turn, now);
-                    self.counters.events += u64::from(times);
-                    (0..times).for_each(|_| out(Event { time, ..event }));
-                    return;
+                    let time = self.times.of(parts.time, parts.turn, now);
+                    return self.counters.tell(Event { time, ..event }, times, out);
                 }
-                Glance::Text => return self.read_text(&line, &speakers, at, now, out),
+                Glance::Text => {
+                    let line = Line { parts, program, message, times };
+                    return self.read_text(&line, speakers, at, now, out);
+                }
             }
         }
     }
@@ -185,29 +187,28 @@ impl Reader {
     fn read_text(
         &mut self,
         line: &Line<'_>,
-        speakers: &Speakers,
+        speakers: Found,
         first: usize,
         now: Timestamp,
         out: &mut dyn FnMut(Event<'_>),
     ) {
         let parts = &line.parts;
         let time = self.times.of(parts.time, parts.turn, now);
-        let text = Text::new(line, self.tags.text(speakers.slot));
+        let text = Text::new(line, self.tags.text(speakers));
         self.counters.garbled += u64::from(text.is_garbled);
-        let frame =
-            Frame { time: parts.time, host: text.host, program: text.program, pid: parts.pid, message: &text.message };
+        let (host, program) = (text.host, text.program);
+        let mut frame = Frame { time: parts.time, host, program, pid: parts.pid, message: &text.message, process: 0 };
         let first_line = first_line(frame.message).map(|message| Frame { message, ..frame });
-        let named = first_line.and_then(|first_line| named(&first_line, speakers, time));
+        let named = first_line.and_then(|first_line| named(&first_line, speakers.all, time));
         let before = self.counters.events;
         for (at, speaker) in speakers.all.iter().enumerate().skip(first) {
             let Some(grammar) = self.grammars.get_mut(usize::from(speaker.grammar)) else { return };
+            frame.process = speaker.process;
             let counters = &mut self.counters;
             let mut told = |event: Event<'_>| {
-                if named.is_some() && named != event.address {
-                    return;
+                if named.is_none() || named == event.address {
+                    counters.tell(event, line.times, out);
                 }
-                counters.events += u64::from(line.times);
-                (0..line.times).for_each(|_| out(event));
             };
             let glance =
                 if at == first { Glance::Text } else { grammar.glance(speaker.process, parts.host, line.message) };
@@ -222,36 +223,36 @@ impl Reader {
         }
     }
 
-    /// Who reads the line of these parts.
-    #[inline]
-    fn readers(&mut self, parts: &Parts<'_>) -> Readers {
-        let speakers = if parts.program.is_empty() { None } else { self.tags.speakers(parts.program, &self.grammars) };
-        if let Some(service) = self.service
-            && let Some(grammar) = self.grammars.get(usize::from(service))
-        {
-            match grammar.hinted() {
-                _ if let Some(mut speakers) = speakers
-                    && let Some(at) = speakers.all.iter().position(|speaker| speaker.grammar == service) =>
-                {
-                    // It is asked first, then those that share its tag.
-                    speakers.all[..=at].rotate_right(1);
-                    return Readers::Tagged(speakers);
-                }
-                Hinted::AnyTag if !parts.program.is_empty() => return Readers::Tagged(Speakers::only(service)),
-                Hinted::Bare => return Readers::Bare(service),
-                Hinted::Nothing | Hinted::AnyTag => {}
-            }
+    /// Who reads lines of the program.
+    #[expect(clippy::inline_always, reason = "done for every line; what is found is not copied")]
+    #[inline(always)]
+    fn tagged(&mut self, program: &[u8]) -> Found {
+        if program.is_empty() {
+            self.counters.untagged += 1;
+            return Found::only(Speakers::NONE);
         }
-        match speakers {
-            Some(speakers) => Readers::Tagged(speakers),
-            None if parts.program.is_empty() => {
-                self.counters.untagged += 1;
-                Readers::None
-            }
-            None => {
-                self.counters.foreign += 1;
-                Readers::None
-            }
+        let found = self.tags.speakers(program, &self.grammars);
+        self.counters.foreign += u64::from(found.all == Speakers::NONE);
+        found
+    }
+
+    /// The same in the log of a service, and whether they read all that follows the stamp, and not the message behind the
+    /// tag.
+    #[inline(never)]
+    fn hinted(&mut self, service: u8, program: &[u8]) -> (Found, bool) {
+        let hinted = self.grammars.get(usize::from(service)).map_or(Hinted::Nothing, |grammar| grammar.hinted());
+        let found = if program.is_empty() { None } else { Some(self.tags.speakers(program, &self.grammars)) };
+        // It is asked first, then those that share its tag.
+        if let Some(found) = found
+            && let Some(all) = found.all.with_first(service)
+        {
+            return (Found { all, ..found }, false);
+        }
+        let only = Found::only(Speakers::only(service));
+        match hinted {
+            Hinted::AnyTag if !program.is_empty() => (only, false),
+            Hinted::Bare => (only, true),
+            Hinted::Nothing | Hinted::AnyTag => (self.tagged(program), false),
         }
     }
 
@@ -303,7 +304,7 @@ impl<'l> Text<'l> {
     fn new(line: &Line<'l>, known: Option<&'l str>) -> Self {
         let program = known.map_or_else(|| str::from_utf8(line.program), Ok);
         let message = without_breaks(line.message);
-        let (host, text) = (str::from_utf8(line.parts.host), str::from_utf8(message));
+        let (host, text) = (str::from_utf8(line.parts.host), simdutf8::basic::from_utf8(message));
         let is_garbled = host.is_err() || program.is_err() || text.is_err();
         Self {
             host: host.unwrap_or(""),
@@ -332,13 +333,15 @@ fn without_breaks(message: &[u8]) -> &[u8] {
 /// A message of which both readings name a client counts only where they name the same one: neither what stands before a
 /// break nor what stands behind it then chooses who is blocked.
 #[inline(never)]
-fn named(first_line: &Frame<'_>, speakers: &Speakers, time: Timestamp) -> Option<Address> {
+fn named(first_line: &Frame<'_>, speakers: Speakers, time: Timestamp) -> Option<Address> {
     // What the reader's own remember must not be told twice.
     let mut grammars = grammar::all();
     let mut named = None;
-    for speaker in &speakers.all {
+    for speaker in speakers.iter() {
         let Some(grammar) = grammars.get_mut(usize::from(speaker.grammar)) else { break };
-        grammar.read(first_line, time, &mut |event| named = named.or(event.address));
+        grammar.read(&Frame { process: speaker.process, ..*first_line }, time, &mut |event| {
+            named = named.or(event.address);
+        });
     }
     named
 }
@@ -348,117 +351,8 @@ fn first_line(message: &str) -> Option<&str> {
     text::find(message, BREAK).and_then(|end| message.get(..end))
 }
 
-/// Which grammars speak for which program tag, remembered: a log has a few dozen tags, and asking every grammar for every
-/// line would cost more than reading it. A tag that falls on another's place takes it, so that memory stays bounded.
-struct Tags {
-    slots: Box<[Slot]>,
-}
-
-/// How many tags are remembered at once.
 /// Most repetitions of one message that are counted: more than any threshold that makes sense.
 const REPEATS_MAX: u16 = 1000;
-
-const TAGS_MAX: usize = 256;
-
-/// Longest tag that its length and ends tell from all others, in bytes.
-const ENDS_BYTES_MAX: usize = 16;
-
-/// Longest tag that is remembered, in bytes; grammars are asked about a longer one each time.
-const TAG_BYTES_MAX: usize = 46;
-
-/// How many grammars may speak for one tag: `imapd` is the process of three daemons, and may ask PAM.
-const SPEAKERS_MAX: usize = 4;
-
-/// Who speaks for a tag.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Speaker {
-    /// The place of the grammar.
-    grammar: u8,
-    /// What it makes of the tag.
-    process: u8,
-}
-
-impl Speaker {
-    /// No grammar has this place.
-    const NOBODY: Self = Self { grammar: u8::MAX, process: 0 };
-}
-
-/// All who speak for a tag.
-#[derive(Clone, Copy)]
-struct Speakers {
-    /// Filled up with [`Speaker::NOBODY`].
-    all: [Speaker; SPEAKERS_MAX],
-    /// Where the tag is remembered; [`TAGS_MAX`] if it is not.
-    slot: usize,
-}
-
-impl Speakers {
-    /// The grammar of that place alone.
-    const fn only(service: u8) -> Self {
-        let mut all = [Speaker::NOBODY; SPEAKERS_MAX];
-        all[0].grammar = service;
-        Self { all, slot: TAGS_MAX }
-    }
-}
-
-struct Slot {
-    /// The tag; empty if none is remembered.
-    tag: Box<str>,
-    /// Its [`ends`](words::ends).
-    ends: (u64, u64),
-    speakers: [Speaker; SPEAKERS_MAX],
-}
-
-impl Tags {
-    fn new() -> Self {
-        let empty = || Slot { tag: "".into(), ends: (0, 0), speakers: [Speaker::NOBODY; SPEAKERS_MAX] };
-        Self { slots: core::iter::repeat_with(empty).take(TAGS_MAX).collect() }
-    }
-
-    /// The tag that is remembered there, which is known to be text.
-    fn text(&self, slot: usize) -> Option<&str> {
-        self.slots.get(slot).map(|slot| &*slot.tag)
-    }
-
-    /// The grammars that speak for the program `tag`; none if there are none.
-    #[inline]
-    fn speakers(&mut self, tag: &[u8], grammars: &[Box<dyn Grammar>]) -> Option<Speakers> {
-        let ends = words::ends(tag);
-        let mixed = (ends.0 ^ ends.1.rotate_left(29) ^ tag.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let place = (mixed >> 56) as usize % TAGS_MAX;
-        let slot = self.slots.get(place)?;
-        let is_it = slot.ends == ends
-            && slot.tag.len() == tag.len()
-            && (tag.len() <= ENDS_BYTES_MAX || slot.tag.as_bytes() == tag);
-        let (all, slot) = if is_it { (slot.speakers, place) } else { self.asked(tag, ends, place, grammars) };
-        (all[0] != Speaker::NOBODY).then_some(Speakers { all, slot })
-    }
-
-    /// Asks who speaks for the tag, and remembers it at `place`, if it can be.
-    #[inline(never)]
-    fn asked(
-        &mut self,
-        tag: &[u8],
-        ends: (u64, u64),
-        place: usize,
-        grammars: &[Box<dyn Grammar>],
-    ) -> ([Speaker; SPEAKERS_MAX], usize) {
-        let mut speakers = [Speaker::NOBODY; SPEAKERS_MAX];
-        // A tag that is no text is nobody's.
-        let Ok(program) = str::from_utf8(tag) else { return (speakers, TAGS_MAX) };
-        let found = grammars.iter().enumerate().filter(|(_, grammar)| grammar.speaks(program));
-        for (place, (at, grammar)) in speakers.iter_mut().zip(found) {
-            *place = Speaker { grammar: at as u8, process: grammar.process(program) };
-        }
-        match self.slots.get_mut(place) {
-            Some(slot) if tag.len() <= TAG_BYTES_MAX => {
-                *slot = Slot { tag: program.into(), ends, speakers };
-                (speakers, place)
-            }
-            _ => (speakers, TAGS_MAX),
-        }
-    }
-}
 
 /// How often a message came, and the message: `message repeated 2 times: [ MESSAGE]`, which rsyslog and others write in place
 /// of equal lines. The tag before it is that of the message's program, of which none begins a message like that.
@@ -477,32 +371,6 @@ fn repeated(message: &[u8]) -> (u16, &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tags_are_remembered_rightly() {
-        let grammars = grammar::all();
-        let mut tags = Tags::new();
-        let long = format!("{}/smtpd", "x".repeat(300));
-        for _ in 0..3 {
-            for (program, wanted) in [
-                ("dovecot", Some("dovecot")),
-                ("postfix/smtpd", Some("postfix")),
-                ("postfix/scache", None),
-                ("imap-login", Some("dovecot")),
-                ("smtpd", Some("opensmtpd")),
-                ("/smtpd", None),
-                (long.as_str(), Some("postfix")),
-            ] {
-                let got = tags
-                    .speakers(program.as_bytes(), &grammars)
-                    .map(|found| grammars[usize::from(found.all[0].grammar)].name());
-                assert_eq!(got, wanted, "{program}");
-            }
-            for other in 0..5000 {
-                assert!(tags.speakers(format!("p{other}").as_bytes(), &grammars).is_none());
-            }
-        }
-    }
 
     #[test]
     fn times_live_and_replayed() {

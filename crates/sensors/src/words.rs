@@ -29,6 +29,58 @@ const fn equal(word: u64, byte: u8) -> u64 {
     differs.wrapping_sub(ONES) & !differs & HIGHS
 }
 
+/// The high bits of the bytes of `low`, all of them ASCII, that are in the range.
+const fn within(low: u64, first: u8, last: u8) -> u64 {
+    low.wrapping_add(ONES * (0x80 - first as u64)) & !low.wrapping_add(ONES * (0x7f - last as u64)) & HIGHS
+}
+
+/// How many bytes `bytes` begin with that are letters and digits of ASCII.
+#[inline(always)]
+pub(crate) fn alphanumerics(bytes: &[u8]) -> usize {
+    leading(bytes, |low| within(low | ONES << 5, b'a', b'z') | within(low, b'0', b'9'))
+}
+
+/// How many bytes `bytes` begin with that a host's name may hold: letters, digits, dots, hyphens, underscores.
+#[inline(always)]
+pub(crate) fn name_bytes(bytes: &[u8]) -> usize {
+    leading(bytes, |low| {
+        let signs = within(low, b'-', b'9') & !within(low, b'/', b'/') | within(low, b'_', b'_');
+        within(low | ONES << 5, b'a', b'z') | signs
+    })
+}
+
+/// How many bytes `bytes` begin with that addresses, numbers and base64 hold, or words with hyphens: the same, and a
+/// plus, a slash and a colon.
+#[inline(always)]
+pub(crate) fn plain_bytes(bytes: &[u8]) -> usize {
+    leading(bytes, |low| {
+        let signs = within(low, b'+', b':') & !within(low, b',', b',') | within(low, b'_', b'_');
+        within(low | ONES << 5, b'a', b'z') | signs
+    })
+}
+
+/// How many bytes `bytes` begin with for which `wanted` gives the high bit; it is told the bytes without theirs.
+#[inline(always)]
+fn leading(bytes: &[u8], wanted: impl Fn(u64) -> u64) -> usize {
+    let mut at = 0;
+    loop {
+        let rest = bytes.get(at..).unwrap_or(b"");
+        // No byte of any of these classes is zero.
+        let word = rest.first_chunk().map_or_else(|| short(rest), |word| u64::from_le_bytes(*word));
+        let others = (!wanted(word & !HIGHS) | word) & HIGHS;
+        if others != 0 {
+            return at + others.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+}
+
+/// The fewer than eight bytes of `rest`, with zeros behind them.
+#[inline(never)]
+fn short(rest: &[u8]) -> u64 {
+    rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
+}
+
 /// Two numbers that are the same for two texts of one length, at most 16 bytes, only if these are equal; of longer ones they
 /// stand for the first and the last eight bytes.
 #[inline(always)]
@@ -40,6 +92,14 @@ pub(crate) fn ends(text: &[u8]) -> (u64, u64) {
     } else {
         (text.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)), 0)
     }
+}
+
+/// Whether two short texts are the same, without a call.
+#[inline(always)]
+pub(crate) fn is_same(a: &[u8], b: &[u8]) -> bool {
+    let mut words = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
+    // The last bytes of a long text are compared twice, where they do not fill a word.
+    a.len() == b.len() && ends(a) == ends(b) && words.all(|(a, b)| u64::from_le_bytes(*a) == u64::from_le_bytes(*b))
 }
 
 /// The number of the one to seven decimal digits that `bytes` begin with, and how many these are; none if there are no
@@ -75,9 +135,30 @@ mod tests {
         }
 
         #[test]
+        fn classes_end_where_a_loop_ends(text in "[a-zA-Z0-9._-]{0,20}[+/:]?[a-z0-9]{0,9}([ -~\\PC]{0,9})") {
+            let loops = |signs: &[u8]| {
+                let is_wanted = |byte: &u8| byte.is_ascii_alphanumeric() || signs.contains(byte);
+                text.bytes().take_while(is_wanted).count()
+            };
+            let bytes = text.as_bytes();
+            proptest::prop_assert_eq!(alphanumerics(bytes), loops(b""));
+            proptest::prop_assert_eq!(name_bytes(bytes), loops(b".-_"));
+            proptest::prop_assert_eq!(plain_bytes(bytes), loops(b".-_+/:"));
+        }
+
+        #[test]
         fn short_texts_are_equal_if_their_ends_are(a in "[ab]{0,16}", b in "[ab]{0,16}") {
             let is_equal = a.len() == b.len() && ends(a.as_bytes()) == ends(b.as_bytes());
             proptest::prop_assert_eq!(is_equal, a == b);
+            proptest::prop_assert_eq!(is_same(a.as_bytes(), b.as_bytes()), a == b);
+        }
+
+        #[test]
+        fn texts_that_differ_in_one_byte_are_not_the_same(text in "[ab]{1,40}", at: proptest::sample::Index) {
+            let mut other = text.clone().into_bytes();
+            proptest::prop_assert!(is_same(text.as_bytes(), &other));
+            other[at.index(text.len())] = b'c';
+            proptest::prop_assert!(!is_same(text.as_bytes(), &other));
         }
 
         #[test]

@@ -114,10 +114,10 @@ impl ImageFile {
         let (serial, lists, body) = self.open(bytes).ok_or(NoImage::Damaged)?;
         let place = |name: &&str| self.lists.iter().position(|list| list == name).map(ListId::new);
         let lists: Vec<ListId> = lists.iter().map(place).collect::<Option<_>>().ok_or(NoImage::OtherLists)?;
-        let last = serials::last(connection)?;
-        if serial > last {
+        if serial > serials::known(connection)? {
             return Err(NoImage::Ahead);
         }
+        let last = serials::last(connection)?;
         if serials::last_untold(connection)? > serial || !has_all_after(connection, serial, last)? {
             return Err(NoImage::Old);
         }
@@ -194,7 +194,7 @@ impl ImageFile {
 /// Whether all changes after `serial` up to `last` are in the journal: it loses its oldest rows, and no others.
 fn has_all_after(connection: &Connection, serial: u64, last: u64) -> rusqlite::Result<bool> {
     let first: Option<i64> = connection.query_row("SELECT min(serial) FROM journal", [], |row| row.get(0))?;
-    Ok(serial == last || first.is_some_and(|first| first.cast_unsigned() <= serial.saturating_add(1)))
+    Ok(serial >= last || first.is_some_and(|first| first.cast_unsigned() <= serial.saturating_add(1)))
 }
 
 /// Writes what it is given, and sums it up.

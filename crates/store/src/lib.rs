@@ -31,6 +31,7 @@
 
 mod accounts;
 mod bulk;
+mod changes;
 mod charges;
 mod clock;
 mod commit;

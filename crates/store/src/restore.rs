@@ -19,7 +19,7 @@ use rules::{Exception, Owner, Standing};
 /// What the store knew when it was last written.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Restored {
-    /// The serial of the last change of the book; after an end that was not in order one that is ahead of it.
+    /// The serial from which the book goes on: that of its last change, or one ahead of all that can have been given out.
     pub serial: u64,
     /// The listings in force or over since; a rule that is no longer configured has become a person of that name.
     pub listings: Vec<Listing>,
@@ -104,14 +104,19 @@ pub(crate) fn restore(
     Ok(())
 }
 
-/// What an answer to a question of DNS needs beside the book. A new file's serials begin behind `first`.
-pub(crate) fn begin(connection: &mut Connection, secret: [u8; 16], first: u64) -> rusqlite::Result<Restored> {
+/// What an answer to a question of DNS needs beside the book. Serials go on behind `first` at least.
+pub(crate) fn begin(
+    connection: &Connection,
+    secret: [u8; 16],
+    now: Timestamp,
+    first: u64,
+) -> rusqlite::Result<Restored> {
     let mut restored = Restored { secret, ..Restored::default() };
     let unreadable = &mut restored.left_out.unreadable_rows;
     restored.keys = read(connection, &keys::query(), [], unreadable, keys::read)?;
     restored.exceptions = read(connection, exceptions::QUERY, [], unreadable, exceptions::read)?;
     restored.standings = read(connection, &reporters::query(), [], unreadable, reporters::read)?;
-    restored.serial = serials::begin(connection, first)?;
+    restored.serial = serials::begin(connection, now, first)?;
     Ok(restored)
 }
 

@@ -15,9 +15,13 @@ use crate::people::PastMaker;
 use crate::records::{KeptEvent, Names, Position};
 use rules::Owner;
 
-/// The columns that the tables `listing` and `journal` share, in the order of [`listing_values`].
+/// The columns that the tables `listing` and `journal` share, in the order in which [`listing_row`] reads them.
 pub(crate) const LISTING_COLUMNS: &str = "list, subject, since, until, rule, person, reason, \
     evidence_count, evidence_distinct, evidence_first, evidence_last";
+
+/// Those of them that say nothing of the subject, in the order of [`listing_head`].
+pub(crate) const LISTING_HEAD_COLUMNS: &str =
+    "list, since, until, rule, person, reason, evidence_count, evidence_distinct, evidence_first, evidence_last";
 
 /// The columns that the tables `bulk` and `bulk_past` share, in the order of [`bulk_head`].
 pub(crate) const BULK_COLUMNS: &str = "list, since, until, person, reason, listings";
@@ -86,15 +90,14 @@ fn get_optional<T>(row: &Row<'_>, column: usize, read: impl Fn(&str) -> Option<T
 /// The row makes no sense.
 struct Unreadable;
 
-/// The values of [`LISTING_COLUMNS`].
-pub(crate) fn listing_values<'a>(listing: &'a base::Listing, names: &'a Names) -> [Value<'a>; 11] {
+/// The values of [`LISTING_HEAD_COLUMNS`].
+pub(crate) fn listing_head<'a>(listing: &'a base::Listing, names: &'a Names) -> [Value<'a>; 10] {
     let (rule, person, reason) = match &listing.maker {
         Maker::Rule(id) => (Some(names.rule(*id)), None, None),
         Maker::Person { name, reason } => (None, Some(&**name), Some(&**reason)),
     };
     [
         names.list(listing.list).into(),
-        text(listing.subject.to_string()),
         time(listing.since),
         listing.until.moment().map_or_else(|| rusqlite::types::Null.into(), time),
         optional(rule),

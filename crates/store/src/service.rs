@@ -22,6 +22,7 @@ use crate::people::{Audited, Past, People, Reported};
 use crate::queue::{Health, Queue};
 use crate::records::{Batch, KeptEvent, Names, cut};
 use crate::restore::{self, Restored};
+use crate::serials;
 use crate::writer::Writer;
 use listings::{Book, Entry, Image};
 use rules::Standing;
@@ -34,6 +35,8 @@ pub struct Opened {
     limits: Limits,
     lock: Lock,
     secret: [u8; 16],
+    /// The serial that this process goes on from, once that is known.
+    serial: Option<u64>,
 }
 
 /// A running store. Closing or dropping it writes what is queued.
@@ -55,7 +58,7 @@ impl Opened {
         let path = directory.join(DATABASE);
         let connection = file::open_writing(&path)?;
         let secret = file::secret(&connection, &path)?;
-        Ok(Self { connection, path, names, limits, lock, secret })
+        Ok(Self { connection, path, names, limits, lock, secret, serial: None })
     }
 
     /// The book as [`Store::write_image`] kept it, with all changes since. An image that is not that is taken away: it
@@ -64,10 +67,12 @@ impl Opened {
         ImageFile::new(&self.path, &self.names, self.secret).read(&self.connection, now)
     }
 
-    /// Reads what is needed first, the keys, and begins: the serial goes on from here.
-    pub fn begin(&mut self) -> Result<Restored, StoreError> {
-        restore::begin(&mut self.connection, self.secret, clock::now().as_secs())
-            .map_err(|error| StoreError::sqlite(&self.path, error))
+    /// Reads what is needed first, the keys, and says from which serial on the book goes, which is `first` at least.
+    pub fn begin(&mut self, first: u64) -> Result<Restored, StoreError> {
+        let restored = restore::begin(&self.connection, self.secret, clock::now(), first)
+            .map_err(|error| StoreError::sqlite(&self.path, error))?;
+        self.serial = Some(restored.serial);
+        Ok(restored)
     }
 
     /// Reads the rest, of the events those from `since` on, and of bulks all but their networks.
@@ -82,7 +87,7 @@ impl Opened {
         restored.bulks.iter_mut().try_for_each(fill).map_err(|error| StoreError::sqlite(&self.path, error))
     }
 
-    /// Starts the writer. `drain` moves the entries that wait in the book's journal to the end of the vector it is
+    /// Starts the writer; no change is made before. `drain` moves the entries that wait in the book's journal to the end of the vector it is
     /// given: `move |into| book.drain_journal(into)`. Only the writer thread calls it.
     ///
     /// Fails if the system gives no thread or no second connection.
@@ -90,7 +95,11 @@ impl Opened {
     where
         J: FnMut(&mut Vec<Entry>) + Send + 'static,
     {
-        let Self { connection, path, names, limits, lock, secret } = self;
+        let Self { mut connection, path, names, limits, lock, secret, serial } = self;
+        if let Some(serial) = serial {
+            serials::reserve(&mut connection, serial, clock::now())
+                .map_err(|error| StoreError::sqlite(&path, error))?;
+        }
         let images = ImageFile::new(&path, &names, secret);
         let people = People::new(file::open_reading(&path)?, path.clone());
         let queue = Arc::new(Queue::new(limits.events_queued_max));
@@ -117,7 +126,7 @@ impl Store {
         limits: Limits,
     ) -> Result<(Opened, Restored), StoreError> {
         let mut opened = Opened::at(directory, names, limits)?;
-        let mut restored = opened.begin()?;
+        let mut restored = opened.begin(0)?;
         opened.restore(since, &mut restored)?;
         opened.restore_bulks(&mut restored)?;
         Ok((opened, restored))

@@ -55,7 +55,7 @@ impl<J: FnMut(&mut Vec<Entry>)> Writer<J> {
         // What is not in the file may have been seen: then the next start goes on far ahead.
         if queue.rest().is_ok()
             && self.entries.waiting.is_empty()
-            && let Err(error) = serials::end(&mut self.connection)
+            && let Err(error) = serials::end(&mut self.connection, clock::now())
         {
             queue.note(&error.to_string());
         }

@@ -76,6 +76,9 @@ pub struct KeyWish {
 pub struct NewKey {
     /// The key itself: the label left of the zone's name. It is kept nowhere and cannot be told again.
     pub key: String,
+    /// A name that is asked with it: that of 1.2.3.4 in the first of its zones.
+    #[serde(default)]
+    pub asked: String,
     /// What is kept of it.
     pub record: KeyView,
 }

@@ -72,11 +72,13 @@ impl Read for Received {
 #[derive(Deserialize)]
 pub(super) struct OfList {
     list: String,
+    #[serde(default)]
+    told: bool,
 }
 
 /// Sends the networks of a list. If it breaks off, the stream has no end, and whoever reads it knows.
 pub(super) async fn export(State((node, _)): Nodes, Query(of): Query<OfList>) -> Result<impl IntoResponse, Fault> {
-    let write = node.export(&of.list)?;
+    let write = if of.told { node.export_told(&of.list)? } else { node.export(&of.list)? };
     let (sender, receiver) = mpsc::channel(PIECES_QUEUED_MAX);
     // If the client goes away, writing fails and the thread ends.
     drop(tokio::task::spawn_blocking(move || {

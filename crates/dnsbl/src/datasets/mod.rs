@@ -14,6 +14,7 @@ mod access;
 mod entries;
 mod fault;
 mod ip;
+mod labels;
 mod networks;
 mod place;
 mod plain;
@@ -23,7 +24,7 @@ mod unpack;
 mod values;
 mod write;
 
-pub use about::About;
+pub use about::{About, Told};
 pub use access::{Access, AccessRule};
 pub use entries::{Body, Dataset, Ip4Entry, Ip6Entry, NameEntry, Part, Record, RecordData};
 pub use fault::{FAULTS_MAX, Fault, Report};
@@ -34,6 +35,7 @@ pub use specials::{Header, NAME_SERVERS_MAX, Servers, Soa};
 pub use unpack::{UNPACKED_BYTES_MAX, UnpackError, unpack};
 pub use values::{EXCLUDED, TEXT_BYTES_MAX, Value, ValueId, Values};
 pub use write::{Form, Head, Row, Writer};
+pub(crate) use write::{csv, json};
 
 /// Time to live of records whose file names none: rbldnsd's own default of 35 minutes.
 pub const TTL_DEFAULT: u32 = 2100;

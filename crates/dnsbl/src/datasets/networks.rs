@@ -149,7 +149,8 @@ mod tests {
 
     fn shown(kind: Kind, text: &str) -> Option<Vec<String>> {
         let source = Source { name: "list", bytes: text.as_bytes(), modified: 0 };
-        let dataset = read(kind, &[source], Timestamp::EPOCH, Options::default()).unwrap();
+        let dataset =
+            read(kind, &[source], Timestamp::EPOCH, Options { may_be_wide: true, ..Options::default() }).unwrap();
         Some(dataset.networks()?.iter().map(ToString::to_string).collect())
     }
 

@@ -30,7 +30,8 @@ mod tests {
         for (kind, text, wanted) in cases {
             let file = Source { name: "list", bytes: text.as_bytes(), modified: 0 };
             let address = core::net::Ipv4Addr::LOCALHOST;
-            let found = line_that_lists(address, kind, &[file], Timestamp::EPOCH, Options::default(), "here");
+            let options = Options { may_be_wide: true, ..Options::default() };
+            let found = line_that_lists(address, kind, &[file], Timestamp::EPOCH, options, "here");
             let found = found.map(|fault| fault.to_string()).unwrap_or_default();
             assert!(found.starts_with(wanted) && found.is_empty() == wanted.is_empty(), "{text}: {found}");
         }

@@ -4,7 +4,7 @@ use base::Network;
 use memchr::memchr;
 
 use super::fault::{Report, Severity, Wrong};
-use super::reader::{Options, Source};
+use super::reader::{Options, Source, without_mark};
 use super::write::Form;
 
 /// A row of a plain list, a CSV or an NDJSON file.
@@ -36,7 +36,7 @@ pub fn read_plain(form: Form, file: Source<'_>, options: Options) -> Option<Resu
     }
     let mut report = Report::default();
     let (mut rows, mut columns) = (Vec::new(), None);
-    let (mut rest, mut number) = (file.bytes, 0);
+    let (mut rest, mut number) = (without_mark(file.bytes), 0);
     while !rest.is_empty() {
         number += 1;
         let end = memchr(b'\n', rest);
@@ -54,9 +54,17 @@ pub fn read_plain(form: Form, file: Source<'_>, options: Options) -> Option<Resu
         let row = row.and_then(|line| match form {
             Form::Ndjson => json_row(line).map(Some),
             Form::Csv => csv_row(line, &mut columns),
-            Form::Plain | Form::Ip4Set | Form::Ip4TSet | Form::Ip4Trie | Form::Ip6TSet | Form::Ip6Trie | Form::Rpz => {
-                plain_row(line).map(Some)
-            }
+            Form::Plain
+            | Form::Ip4Set
+            | Form::Ip4TSet
+            | Form::Ip4Trie
+            | Form::Ip6TSet
+            | Form::Ip6Trie
+            | Form::DnSet
+            | Form::Generic
+            | Form::Combined
+            | Form::Acl
+            | Form::Rpz => plain_row(line).map(Some),
         });
         match row {
             Ok(row) => rows.extend(row),
@@ -75,6 +83,10 @@ fn network(text: &str, at: usize) -> Result<Network, Wrong> {
 
 fn plain_row(line: &str) -> Result<PlainRow, Wrong> {
     let (address, behind) = line.split_once([' ', '\t', ',', ';', '#']).unwrap_or((line, ""));
+    if matches!(line.as_bytes(), [b'$' | b'!', ..] | [b':', b'0'..=b'9', ..]) {
+        let wrong = Wrong::new(0, "this is no address, but a line of a dataset of rbldnsd");
+        return Err(wrong.hint("say which one, such as `--format ip4set`"));
+    }
     let reason = Some(behind.trim_start_matches([' ', '\t', '#', ';'])).filter(|reason| !reason.is_empty());
     let network = network(address, 0)?;
     Ok(PlainRow { network, list: None, code: None, until: None, reason: reason.map(Into::into) })
@@ -187,7 +199,7 @@ mod tests {
 
     #[test]
     fn forms() {
-        let cases: [Case<'_>; 12] = [
+        let cases: [Case<'_>; 18] = [
             (
                 Form::Plain,
                 "# c\n\n192.0.2.1\n2001:db8::/32 # why\r\n",
@@ -201,6 +213,13 @@ mod tests {
                 "IP,x,reason,list\n192.0.2.1,1,\"a \"\"b\"\", c\",auth\n192.0.2.2\n",
                 Ok(&["192.0.2.1 auth - - a \"b\", c", "192.0.2.2 - - - -"]),
             ),
+            // As Excel writes it.
+            (Form::Csv, "\u{feff}network,reason\r\n192.0.2.1,x\r\n", Ok(&["192.0.2.1 - - - x"])),
+            (Form::Plain, "\u{feff}::1\n::ffff:192.0.2.0/120\n", Ok(&["::1 - - - -", "192.0.2.0/24 - - - -"])),
+            (Form::Plain, ":127.0.0.2:x\n", Err("list:1:1: this is no address, but a line of a dataset")),
+            (Form::Plain, "$SOA 0 a.b c.d 1 1 1 1 1\n", Err("list:1:1: this is no address, but a line of a dataset")),
+            (Form::Plain, "!192.0.2.1\n", Err("list:1:1: this is no address, but a line of a dataset")),
+            (Form::Plain, ":x\n", Err("list:1:1: is no address")),
             (Form::Csv, "192.0.2.1\n", Err("list:1:1: no column is called `network`")),
             (Form::Csv, "network,reason\n192.0.2.1,\"a\n", Err("list:2:11: a quote is not closed")),
             (Form::Csv, "network,code\n192.0.2.1,x\n", Err("list:2:11: the code is no IPv4 address")),

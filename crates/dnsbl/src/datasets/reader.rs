@@ -24,6 +24,7 @@ pub struct Source<'a> {
 
 /// How strictly files are read.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each allows something of its own")]
 pub struct Options {
     /// Networks may have bits behind their prefix length, which are cleared (`rbldnsd -e`).
     pub host_bits: bool,
@@ -31,6 +32,10 @@ pub struct Options {
     pub may_be_empty: bool,
     /// A file may end within a line. If not, it is refused: it was cut off, or is still being written.
     pub may_lack_newline: bool,
+    /// Entries may be as wide as they like. If not, those that list a part of the world are refused: an IPv4 network wider
+    /// than a /8 below 224.0.0.0, an IPv6 one wider than a /16 where addresses are given out (`2000::/3`), and all names
+    /// below a top-level domain.
+    pub may_be_wide: bool,
 }
 
 /// Reads the files of a dataset as if they were one. The report has faults if they must be refused.
@@ -54,6 +59,11 @@ pub fn line_that_lists(
         reader.begin_file(file);
     }
     reader.sought?.found.map(|(_, fault)| fault)
+}
+
+/// What stands behind the mark by which editors of other systems begin a file of UTF-8 (RFC 3629 section 6).
+pub(super) fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
 }
 
 /// The last line that has an end, or what stands there without one, with its number.
@@ -145,7 +155,7 @@ impl Reader<'_> {
     }
 
     fn read_file(&mut self, file: &Source<'_>) {
-        let (mut rest, mut number) = (file.bytes, 0);
+        let (mut rest, mut number) = (without_mark(file.bytes), 0);
         while !rest.is_empty() {
             number += 1;
             let line = match memchr(b'\n', rest) {
@@ -208,7 +218,7 @@ impl Reader<'_> {
             Some((_, _, part)) if self.is_in_part => part,
             _ => &mut self.whole,
         };
-        building.line(line, self.options.host_bits, range_max)
+        building.line(line, self.options, range_max)
     }
 
     fn special(&mut self, line: &[u8], at: usize) -> Result<(), Wrong> {
@@ -318,16 +328,16 @@ impl Building {
     }
 
     #[inline]
-    fn line(&mut self, line: &[u8], host_bits: bool, range_max: Option<u64>) -> Result<(), Wrong> {
+    fn line(&mut self, line: &[u8], options: Options, range_max: Option<u64>) -> Result<(), Wrong> {
         match self.kind {
-            Kind::Ip4Set => self.ip4(line, Ip4Form::Range, host_bits, range_max),
-            Kind::Ip4TSet => self.ip4(line, Ip4Form::Address, host_bits, range_max),
-            Kind::Ip4Trie => self.ip4(line, Ip4Form::Network, host_bits, range_max),
+            Kind::Ip4Set => self.ip4(line, Ip4Form::Range, options, range_max),
+            Kind::Ip4TSet => self.ip4(line, Ip4Form::Address, options, range_max),
+            Kind::Ip4Trie => self.ip4(line, Ip4Form::Network, options, range_max),
             Kind::Ip6TSet => self.ip6_halves(line),
-            Kind::Ip6Trie => self.ip6(line, host_bits),
-            Kind::DnSet => self.name(line),
+            Kind::Ip6Trie => self.ip6(line, options),
+            Kind::DnSet => self.name(line, options),
             Kind::Generic => self.record(line),
-            Kind::Acl => self.access(line, host_bits),
+            Kind::Acl => self.access(line, options.host_bits),
             Kind::Combined => {
                 let wrong = Wrong::new(0, "an entry stands before the first `$DATASET`");
                 Err(wrong.hint("`$DATASET ip4set:name zone @` begins a dataset"))
@@ -346,13 +356,16 @@ impl Building {
     }
 
     #[inline]
-    fn ip4(&mut self, line: &[u8], form: Ip4Form, host_bits: bool, range_max: Option<u64>) -> Result<(), Wrong> {
+    fn ip4(&mut self, line: &[u8], form: Ip4Form, options: Options, range_max: Option<u64>) -> Result<(), Wrong> {
         if line[0] == b':' {
             return self.default_value(line);
         }
         let is_excluded = line[0] == b'!' && form != Ip4Form::Address;
         let start = if is_excluded { skip_space(line, 1) } else { 0 };
-        let (first, last, _, end) = ip4_entry(line, start, form, host_bits)?;
+        let (first, last, _, end) = ip4_entry(line, start, form, options.host_bits)?;
+        if !options.may_be_wide && is_wide4(first, last) && !is_excluded {
+            return Err(too_wide(start, "lists more than a /8"));
+        }
         if range_max.is_some_and(|most| u64::from(last - first) >= most) {
             let message = format!("{} addresses are more than $MAXRANGE4 allows", u64::from(last - first) + 1);
             return Err(Wrong::warning(start, message));
@@ -392,14 +405,17 @@ impl Building {
         Ok(())
     }
 
-    fn ip6(&mut self, line: &[u8], host_bits: bool) -> Result<(), Wrong> {
+    fn ip6(&mut self, line: &[u8], options: Options) -> Result<(), Wrong> {
         // `::` begins an address and cannot begin a value.
         if line[0] == b':' && line.get(1) != Some(&b':') {
             return self.default_value(line);
         }
         let is_excluded = line[0] == b'!';
         let start = if is_excluded { skip_space(line, 1) } else { 0 };
-        let (base, length, end) = ip6_network(line, start, host_bits)?;
+        let (base, length, end) = ip6_network(line, start, options.host_bits)?;
+        if !options.may_be_wide && is_wide6(base, length) && !is_excluded {
+            return Err(too_wide(start, "lists more than a /16, or than a /8 of IPv4"));
+        }
         let value = if is_excluded { EXCLUDED } else { self.defaults.read(line, end, &mut self.values)? };
         self.push6(Ip6Entry { base, length: length as u8, value });
         Ok(())
@@ -411,7 +427,7 @@ impl Building {
         }
     }
 
-    fn name(&mut self, line: &[u8]) -> Result<(), Wrong> {
+    fn name(&mut self, line: &[u8], options: Options) -> Result<(), Wrong> {
         if line[0] == b':' {
             return self.default_value(line);
         }
@@ -425,6 +441,9 @@ impl Building {
         start += usize::from(is_below) + usize::from(!is_name);
         let end = line[start..].iter().position(|b| matches!(b, b' ' | b'\t')).map_or(line.len(), |at| start + at);
         let wire = wire_name(&line[start..end]).map_err(|why| Wrong::new(start, format!("the name {why}")))?;
+        if !options.may_be_wide && is_below && !is_excluded && is_top(&wire) {
+            return Err(too_wide(start, "lists all names below a top-level domain"));
+        }
         let value = if is_excluded { EXCLUDED } else { self.defaults.read(line, end, &mut self.values)? };
         if let Body::Names(entries) = &mut self.body {
             entries.push(NameEntry { key: reversed(&wire), is_name, is_below, value });
@@ -514,6 +533,34 @@ impl Building {
             rules.push(AccessRule { base, length: length as u8, access });
         }
         Ok(())
+    }
+}
+
+/// An entry that lists a part of the world and not somebody in it.
+#[cold]
+fn too_wide(start: usize, what: &str) -> Wrong {
+    Wrong::new(start, what).hint("a mistake mostly; `may-be-wide` in the configuration allows it")
+}
+
+/// Whether more than a /8 is listed of the addresses from which somebody can send, those below 224.0.0.0.
+const fn is_wide4(first: u32, last: u32) -> bool {
+    last - first > 0xff_ffff && first < 224 << 24
+}
+
+/// Whether a network has more than a /16 of `2000::/3`, of which addresses are given out, or more than a /8 of the mapped
+/// IPv4 ones.
+fn is_wide6(base: u128, length: u32) -> bool {
+    let meets = |other: u128, bits: u32| (base ^ other).leading_zeros() >= bits.min(length);
+    length < 16 && meets(0x2000 << 112, 3) || length < 104 && meets(0xffff << 32, 96)
+}
+
+/// Whether a name in wire form is that of a top-level domain, or of the root. Those of tests (RFC 5782 section 5) and parts of
+/// addresses are none.
+fn is_top(wire: &[u8]) -> bool {
+    match wire {
+        [1, _, 0] | [4, b't', b'e', b's', b't', 0] => false,
+        [length, label @ .., 0] if label.len() == usize::from(*length) => !label.iter().all(u8::is_ascii_digit),
+        wire => wire.len() < 2,
     }
 }
 

@@ -133,9 +133,11 @@ fn gates() {
         let shown = report.faults[0].to_string();
         assert!(shown.starts_with(wanted), "{text}: {shown}");
     }
-    let allowed = Options { may_be_empty: true, may_lack_newline: true, host_bits: true };
+    let allowed = Options { may_be_empty: true, may_lack_newline: true, host_bits: true, may_be_wide: true };
     let file = Source { name: "list", bytes: b"#", modified: 1 };
     assert!(read(Kind::Ip4Set, &[file], NOW, allowed).unwrap().is_empty());
+    let marked = try_read(Kind::Ip4Set, "\u{feff}192.0.2.1\n").unwrap();
+    assert_eq!(marked.len(), 1);
     let warned = try_read(Kind::Ip4Set, "$MAXRANGE4 /24\n10/8\n192.0.2.1\n$MAXRANGE4 /8\n").unwrap();
     assert_eq!((warned.len(), warned.report.warnings.len()), (1, 2));
 }

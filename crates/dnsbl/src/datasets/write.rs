@@ -1,7 +1,9 @@
 use core::net::{IpAddr, Ipv4Addr};
 use std::io::{self, Write};
 
-use base::{Network, Timestamp};
+use base::{Address, Network, Timestamp};
+
+use super::labels::{filled, host_name, names};
 
 /// A listed network, for files of any form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,25 +35,37 @@ pub enum Form {
     Ip6TSet,
     /// rbldnsd's `ip6trie`; IPv4 has no place in it.
     Ip6Trie,
+    /// rbldnsd's `dnset`: addresses as the names that resolvers ask for.
+    DnSet,
+    /// rbldnsd's `generic`, an A and a TXT record for each; only single addresses have a place in it, as it knows no
+    /// wildcards.
+    Generic,
+    /// rbldnsd's `combined`: an `ip4trie` and an `ip6trie` in one file.
+    Combined,
+    /// rbldnsd's `acl`, for a server that does not answer whoever is listed.
+    Acl,
     /// One network in a line.
     Plain,
     /// `network,list,code,until,reason`, with a line of titles (RFC 4180).
     Csv,
     /// One JSON object in a line.
     Ndjson,
-    /// A response policy zone: mail servers behind a resolver that takes it are not answered for these clients
-    /// (`rpz-client-ip`).
+    /// A response policy zone: a resolver that takes it does not answer clients that are listed (`rpz-client-ip`).
     Rpz,
 }
 
 impl Form {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::Ip4Set,
         Self::Ip4TSet,
         Self::Ip4Trie,
         Self::Ip6TSet,
         Self::Ip6Trie,
+        Self::DnSet,
+        Self::Generic,
+        Self::Combined,
+        Self::Acl,
         Self::Plain,
         Self::Csv,
         Self::Ndjson,
@@ -66,11 +80,20 @@ impl Form {
             Self::Ip4Trie => "ip4trie",
             Self::Ip6TSet => "ip6tset",
             Self::Ip6Trie => "ip6trie",
+            Self::DnSet => "dnset",
+            Self::Generic => "generic",
+            Self::Combined => "combined",
+            Self::Acl => "acl",
             Self::Plain => "plain",
             Self::Csv => "csv",
             Self::Ndjson => "ndjson",
             Self::Rpz => "rpz",
         }
+    }
+
+    /// Whether end and reason of each listing have a place in it.
+    pub const fn tells(self) -> bool {
+        matches!(self, Self::Csv | Self::Ndjson)
     }
 
     /// The form of that name.
@@ -108,6 +131,10 @@ pub struct Writer<W> {
     form: Form,
     out: W,
     code: Ipv4Addr,
+    /// The default value with its template.
+    value: String,
+    /// Whether the part of a combined dataset with IPv6 networks has begun.
+    is_in_ip6: bool,
     written: u64,
     skipped: u64,
 }
@@ -117,11 +144,18 @@ impl<W: Write> Writer<W> {
     pub fn new(form: Form, head: &Head<'_>, mut out: W) -> io::Result<Self> {
         let Head { zone, primary, servers, contact, serial, code, text, ttl, negative_ttl } = head;
         match form {
-            Form::Ip4Set | Form::Ip4TSet | Form::Ip4Trie | Form::Ip6TSet | Form::Ip6Trie => {
+            Form::Ip4Set
+            | Form::Ip4TSet
+            | Form::Ip4Trie
+            | Form::Ip6TSet
+            | Form::Ip6Trie
+            | Form::DnSet
+            | Form::Generic
+            | Form::Combined => {
                 writeln!(out, "$SOA {negative_ttl} {primary} {contact} {serial} 10m 5m 1w {negative_ttl}")?;
-                writeln!(out, "$NS {ttl} {}\n$TTL {ttl}\n:{code}:{}", servers.join(" "), one_line(text))?;
-                write_tests(form, *code, &mut out)?;
+                writeln!(out, "$NS {ttl} {}\n$TTL {ttl}", servers.join(" "))?;
             }
+            Form::Acl => writeln!(out, ":refuse")?,
             Form::Csv => writeln!(out, "network,list,code,until,reason")?,
             Form::Rpz => {
                 writeln!(
@@ -132,7 +166,37 @@ impl<W: Write> Writer<W> {
             }
             Form::Plain | Form::Ndjson => {}
         }
-        Ok(Self { form, out, code: *code, written: 0, skipped: 0 })
+        let value = one_line(text);
+        let mut writer = Self { form, out, code: *code, value, is_in_ip6: false, written: 0, skipped: 0 };
+        writer.begin()?;
+        Ok(writer)
+    }
+
+    /// Writes the default value, and the entries by which clients test a list.
+    fn begin(&mut self) -> io::Result<()> {
+        let (form, Self { out, code, value, .. }) = (self.form, &mut *self);
+        match form {
+            Form::Ip4Set | Form::Ip4TSet | Form::Ip4Trie | Form::Ip6TSet | Form::Ip6Trie | Form::DnSet => {
+                writeln!(out, ":{code}:{value}")?;
+            }
+            Form::Combined => writeln!(out, "$DATASET ip4trie @\n:{code}:{value}")?,
+            Form::Generic | Form::Acl | Form::Plain | Form::Csv | Form::Ndjson | Form::Rpz => {}
+        }
+        match form {
+            Form::Generic => tests(self.code).try_for_each(|entry| self.records(entry.into(), None)),
+            Form::Ip4Set | Form::Ip4TSet | Form::Ip4Trie | Form::Ip6Trie | Form::DnSet | Form::Combined => {
+                write_tests(form, self.code, &mut self.out)
+            }
+            Form::Ip6TSet | Form::Acl | Form::Plain | Form::Csv | Form::Ndjson | Form::Rpz => Ok(()),
+        }
+    }
+
+    /// Writes the records of a single address.
+    fn records(&mut self, address: IpAddr, code: Option<Ipv4Addr>) -> io::Result<()> {
+        let host = Network::containing(Address::new(address), if address.is_ipv4() { 32 } else { 128 });
+        let text = filled(&self.value, &address.to_string());
+        names(host)
+            .try_for_each(|name| writeln!(self.out, "{name} A {}\n{name} TXT \"{text}\"", code.unwrap_or(self.code)))
     }
 
     /// Writes one row; one that has no place in the form is counted.
@@ -144,15 +208,26 @@ impl<W: Write> Writer<W> {
             Form::Ip4TSet => is_ip4 && network.is_host() && !is_excluded,
             Form::Ip6TSet => !is_ip4 && if *is_excluded { network.is_host() } else { network.length() == 64 },
             Form::Ip6Trie => !is_ip4,
+            Form::Generic => network.is_host() && !is_excluded,
             Form::Plain | Form::Csv | Form::Ndjson => !is_excluded,
-            Form::Rpz => true,
+            Form::DnSet => network.length() > 0,
+            // The part with IPv6 has no end.
+            Form::Combined => !is_ip4 || !self.is_in_ip6,
+            Form::Acl | Form::Rpz => true,
         };
         if !has_place {
             self.skipped += 1;
             return Ok(());
         }
         self.written += 1;
+        if self.form == Form::Combined && !is_ip4 && !self.is_in_ip6 {
+            self.is_in_ip6 = true;
+            writeln!(self.out, "$DATASET ip6trie @\n:{}:{}", self.code, self.value)?;
+        }
         let out = &mut self.out;
+        let mark = if *is_excluded { "!" } else { "" };
+        let other = code.filter(|code| *code != self.code && !is_excluded).map(|code| format!(" :{code}"));
+        let other = other.unwrap_or_default();
         match self.form {
             Form::Ip4TSet | Form::Plain => writeln!(out, "{network}"),
             Form::Ip6TSet => match network.base() {
@@ -162,13 +237,13 @@ impl<W: Write> Writer<W> {
                 }
                 IpAddr::V4(_) | IpAddr::V6(_) => writeln!(out, "!{}", network.base()),
             },
-            Form::Ip4Set | Form::Ip4Trie | Form::Ip6Trie => {
-                write!(out, "{}{network}", if *is_excluded { "!" } else { "" })?;
-                match code.filter(|code| *code != self.code && !is_excluded) {
-                    Some(code) => writeln!(out, " :{code}"),
-                    None => writeln!(out),
-                }
+            Form::Ip4Set | Form::Ip4Trie | Form::Ip6Trie | Form::Combined => writeln!(out, "{mark}{network}{other}"),
+            Form::DnSet => {
+                let below = if network.is_host() { "" } else { "*." };
+                names(*network).try_for_each(|name| writeln!(out, "{mark}{below}{name}{other}"))
             }
+            Form::Generic => self.records(network.base(), *code),
+            Form::Acl => writeln!(out, "{network}{}", if *is_excluded { " :pass" } else { "" }),
             Form::Csv => {
                 let until = until.map(|until| until.to_string()).unwrap_or_default();
                 let code = code.unwrap_or(self.code);
@@ -210,14 +285,14 @@ fn one_line(text: &str) -> String {
 }
 
 /// A field of CSV, quoted if it must be. What spreadsheets would take for a formula begins with an apostrophe.
-fn csv(text: &str) -> String {
+pub(crate) fn csv(text: &str) -> String {
     let text = one_line(text);
     let mark = if text.starts_with(['=', '+', '-', '@']) { "'" } else { "" };
     if text.contains([',', '"']) { format!("\"{mark}{}\"", text.replace('"', "\"\"")) } else { format!("{mark}{text}") }
 }
 
 /// A string of JSON (RFC 8259 section 7).
-fn json(text: &str) -> String {
+pub(crate) fn json(text: &str) -> String {
     use core::fmt::Write as _;
 
     let mut out = String::from("\"");
@@ -233,15 +308,19 @@ fn json(text: &str) -> String {
 }
 
 /// The entries by which clients test a list (RFC 5782 section 5): 127.0.0.2, and the list's own code.
-fn write_tests(form: Form, code: Ipv4Addr, out: &mut impl Write) -> io::Result<()> {
+fn tests(code: Ipv4Addr) -> impl Iterator<Item = Ipv4Addr> {
     let second = Ipv4Addr::new(127, 0, 0, 2);
-    if form == Form::Ip6TSet {
-        return Ok(());
-    }
-    for entry in [Some(second), Some(code).filter(|code| *code != second)].into_iter().flatten() {
+    [Some(second), Some(code).filter(|code| *code != second)].into_iter().flatten()
+}
+
+/// Writes [`tests`].
+fn write_tests(form: Form, code: Ipv4Addr, out: &mut impl Write) -> io::Result<()> {
+    for entry in tests(code) {
         if form == Form::Ip6Trie {
             let [.., high, low] = entry.to_ipv6_mapped().segments();
             writeln!(out, "0:0:0:0:0:ffff:{high:x}:{low:x}/128")?;
+        } else if form == Form::DnSet {
+            writeln!(out, "{}", host_name(entry))?;
         } else {
             writeln!(out, "{entry}")?;
         }
@@ -303,7 +382,7 @@ mod tests {
         writer.row(&row("192.0.2.0/24")).unwrap();
         writer.row(&Row { is_excluded: true, ..row("192.0.2.7") }).unwrap();
         writer.row(&Row { code: Some(Ipv4Addr::new(127, 0, 0, 9)), until: None, ..row("2001:db8::/32") }).unwrap();
-        if [Form::Ip4Set, Form::Ip4TSet, Form::Ip4Trie].contains(&form) {
+        if [Form::Ip4Set, Form::Ip4TSet, Form::Ip4Trie, Form::Generic].contains(&form) {
             writer.row(&row("198.51.100.4")).unwrap();
         }
         if form == Form::Ip6TSet {
@@ -324,6 +403,29 @@ mod tests {
             (Form::Ip4Trie, format!("{head}127.0.0.2\n192.0.2.0/24\n!192.0.2.7\n198.51.100.4\n")),
             (Form::Ip6TSet, format!("{head}2001:db8:0:1\n")),
             (Form::Ip6Trie, format!("{head}0:0:0:0:0:ffff:7f00:2/128\n2001:db8::/32 :127.0.0.9\n")),
+            (
+                Form::DnSet,
+                format!(
+                    "{head}2.0.0.127\n*.2.0.192\n!7.2.0.192\n*.8.b.d.0.1.0.0.2 :127.0.0.9\n"
+                ),
+            ),
+            (
+                Form::Generic,
+                format!(
+                    "{}2.0.0.127 A 127.0.0.2\n2.0.0.127 TXT \"see 127.0.0.2 next\"\n\
+                    4.100.51.198 A 127.0.0.2\n4.100.51.198 TXT \"see 198.51.100.4 next\"\n",
+                    head.trim_end_matches(":127.0.0.2:see $ next\n")
+                ),
+            ),
+            (
+                Form::Combined,
+                format!(
+                    "{}$DATASET ip4trie @\n:127.0.0.2:see $ next\n127.0.0.2\n192.0.2.0/24\n!192.0.2.7\n\
+                    $DATASET ip6trie @\n:127.0.0.2:see $ next\n2001:db8::/32 :127.0.0.9\n",
+                    head.trim_end_matches(":127.0.0.2:see $ next\n")
+                ),
+            ),
+            (Form::Acl, ":refuse\n192.0.2.0/24\n192.0.2.7 :pass\n2001:db8::/32\n".into()),
             (Form::Plain, "192.0.2.0/24\n2001:db8::/32\n".into()),
             (
                 Form::Csv,
@@ -361,11 +463,15 @@ mod tests {
             (Form::Ip4Trie, Kind::Ip4Trie),
             (Form::Ip6TSet, Kind::Ip6TSet),
             (Form::Ip6Trie, Kind::Ip6Trie),
+            (Form::DnSet, Kind::DnSet),
+            (Form::Generic, Kind::Generic),
+            (Form::Combined, Kind::Combined),
+            (Form::Acl, Kind::Acl),
         ] {
             let text = written(form);
             let source = Source { name: "list", bytes: text.as_bytes(), modified: 0 };
             let dataset = read(kind, &[source], Timestamp::EPOCH, Options::default()).unwrap();
-            assert!(!dataset.is_empty() && dataset.header.soa.is_some());
+            assert!(!dataset.is_empty() && dataset.header.soa.is_some() == (form != Form::Acl));
         }
     }
 }

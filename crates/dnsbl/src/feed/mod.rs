@@ -22,7 +22,7 @@ use std::sync::Arc;
 use base::{Address, ListId, ListSet, Network, Timestamp};
 
 use crate::access::{Access, Judged, Permit, Reason, Verdict};
-use crate::datasets::{About, Form};
+use crate::datasets::{About, Form, Told, csv, json};
 use crate::transfer::History;
 
 pub(crate) use request::{Coding, Request, Wrong};
@@ -31,12 +31,15 @@ pub use request::{HEAD_BYTES_MAX, WAIT_MAX};
 /// Changes after which a reply ends, so that the rest comes with the next one.
 const CHANGES_MAX: usize = 20_000;
 
+/// Says what is known of a listing. It may take a lock for a moment.
+pub type Tell = Box<dyn Fn(ListId, Network) -> Told + Send + Sync>;
+
 /// The lists that are given away, and to whom.
-#[derive(Debug)]
 pub struct Feed {
     lists: Box<[Fed]>,
     access: Arc<Access>,
     history: Arc<History>,
+    tell: Tell,
     counts: [AtomicU64; Count::ALL.len()],
 }
 
@@ -99,15 +102,21 @@ pub(crate) struct Changes {
 }
 
 impl Feed {
-    /// Gives away `lists` as `access` has it for their zones. A list without a zone of its own there is left out.
-    pub fn new(lists: impl IntoIterator<Item = (ListId, About)>, access: Arc<Access>, history: Arc<History>) -> Self {
+    /// Gives away `lists` as `access` has it for their zones. A list without a zone of its own there is left out. `tell`
+    /// knows the listings' ends and reasons.
+    pub fn new(
+        lists: impl IntoIterator<Item = (ListId, About)>,
+        access: Arc<Access>,
+        history: Arc<History>,
+        tell: Tell,
+    ) -> Self {
         let fed = |(id, about): (ListId, About)| {
             let place = access.zones().position(|zone| zone.eq_ignore_ascii_case(&about.list))?;
             let mut hasher = DefaultHasher::new();
             about.hash(&mut hasher);
             Some(Fed { id, mark: hasher.finish() as u32, place, about })
         };
-        Self { lists: lists.into_iter().filter_map(fed).collect(), access, history, counts: Default::default() }
+        Self { lists: lists.into_iter().filter_map(fed).collect(), access, history, tell, counts: Default::default() }
     }
 
     /// How often something became of a request.
@@ -150,6 +159,40 @@ impl Feed {
         let (until, networks) = self.history.changes_of(list.id, since, CHANGES_MAX)?;
         Some(Changes { until, networks })
     }
+
+    /// A network of the list as the form wants it.
+    pub(crate) fn told(&self, list: &Fed, form: Form, network: Network) -> Told {
+        if form.tells() { (self.tell)(list.id, network) } else { network.into() }
+    }
+
+    /// Writes changes of a list, one in a line.
+    pub(crate) fn write(&self, list: &Fed, changes: &Changes, form: Form, out: &mut dyn Write) -> io::Result<()> {
+        if form == Form::Csv {
+            out.write_all(b"network,listed,until,reason\r\n")?;
+        }
+        for (network, is_listed) in &changes.networks {
+            if !form.tells() {
+                writeln!(out, "{}{network}", if *is_listed { '+' } else { '-' })?;
+                continue;
+            }
+            let told = if *is_listed { Some((self.tell)(list.id, *network)) } else { None };
+            let until = told.as_ref().and_then(|told| told.until).map(|until| until.to_string()).unwrap_or_default();
+            let reason = told.as_ref().map(|told| list.about.reason_of(told));
+            if form == Form::Csv {
+                write!(out, "{network},{is_listed},{until},{}\r\n", csv(&reason.unwrap_or_default()))?;
+                continue;
+            }
+            write!(out, "{{\"network\":\"{network}\",\"listed\":{is_listed}")?;
+            if !until.is_empty() {
+                write!(out, ",\"until\":\"{until}\"")?;
+            }
+            if let Some(reason) = reason {
+                write!(out, ",\"reason\":{}", json(&reason))?;
+            }
+            writeln!(out, "}}")?;
+        }
+        Ok(())
+    }
 }
 
 impl Fed {
@@ -169,29 +212,6 @@ impl Changes {
     pub(crate) fn is_empty(&self) -> bool {
         self.networks.is_empty()
     }
-
-    /// Writes them, one in a line.
-    pub(crate) fn write(&self, form: Form, out: &mut dyn Write) -> io::Result<()> {
-        if form == Form::Csv {
-            out.write_all(b"network,listed\r\n")?;
-        }
-        for (network, is_listed) in &self.networks {
-            match form {
-                Form::Csv => write!(out, "{network},{is_listed}\r\n")?,
-                Form::Ndjson => writeln!(out, "{{\"network\":\"{network}\",\"listed\":{is_listed}}}")?,
-                Form::Ip4Set
-                | Form::Ip4TSet
-                | Form::Ip4Trie
-                | Form::Ip6TSet
-                | Form::Ip6Trie
-                | Form::Plain
-                | Form::Rpz => {
-                    writeln!(out, "{}{network}", if *is_listed { '+' } else { '-' })?;
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 /// The media type of a form.
@@ -199,8 +219,16 @@ pub(crate) const fn media_type(form: Form) -> &'static str {
     match form {
         Form::Csv => "text/csv; charset=utf-8",
         Form::Ndjson => "application/x-ndjson",
-        Form::Ip4Set | Form::Ip4TSet | Form::Ip4Trie | Form::Ip6TSet | Form::Ip6Trie | Form::Plain | Form::Rpz => {
-            "text/plain; charset=utf-8"
-        }
+        Form::Ip4Set
+        | Form::Ip4TSet
+        | Form::Ip4Trie
+        | Form::Ip6TSet
+        | Form::Ip6Trie
+        | Form::DnSet
+        | Form::Generic
+        | Form::Combined
+        | Form::Acl
+        | Form::Plain
+        | Form::Rpz => "text/plain; charset=utf-8",
     }
 }

@@ -277,7 +277,8 @@ impl<'a> Connection<'a> {
         self.shared.feed.count(Count::Whole);
         let tree = self.shared.reader.clone().snapshot().tree().clone();
         self.body(request, &about, |out| {
-            let networks = tree.on_list(list.id).map(Ok);
+            let told = |network| Ok(self.shared.feed.told(list, request.form, network));
+            let networks = tree.on_list(list.id).map(told);
             list.about.write(request.form, serial as u32, networks, out).map(drop)
         })
     }
@@ -304,7 +305,7 @@ impl<'a> Connection<'a> {
             return self.head_only("204 No Content", &about);
         }
         feed.count(Count::Changes);
-        self.body(request, &about, |out| changes.write(request.form, out))
+        self.body(request, &about, |out| feed.write(list, &changes, request.form, out))
     }
 
     /// A reply whose body `write` writes.

@@ -38,7 +38,7 @@ pub use ask::{Asker, AskerError};
 pub use feed::{FEED_CONNECTIONS_MAX, FEED_CONNECTIONS_PER_CLIENT_MAX, FeedServer};
 pub use files::{Stamp, read_whole, stamp, write_whole};
 pub use identity::{Identity, IdentityError, PEM_BYTES_MAX};
-pub use reload::{DatasetFiles, Gates, ReloadError, Reloaded, StaticFiles, ZoneFault, ZoneFiles};
+pub use reload::{DatasetFiles, Gates, ReloadError, Reloaded, SMALL_MAX, StaticFiles, ZoneFault, ZoneFiles};
 pub use tcp::{TCP_CONNECTIONS_MAX, TCP_CONNECTIONS_PER_CLIENT_MAX, TCP_IDLE};
 pub use tls::{Tls, TlsError, TlsFiles};
 pub use transfer::TRANSFERS_MAX;

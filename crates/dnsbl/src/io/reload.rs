@@ -45,6 +45,10 @@ pub struct DatasetFiles {
 pub struct Gates {
     /// By how many percent it may have fewer entries than the old one; 100 allows everything.
     pub shrink_percent_max: u8,
+    /// By how many percent it may have more entries than the old one, where that has [`SMALL_MAX`] or more.
+    pub grow_percent_max: u32,
+    /// Whether it may list more than half of all IPv4 addresses from which somebody can send.
+    pub may_be_wide: bool,
     /// Whether it may lose the test entry 127.0.0.2, or gain 127.0.0.1, by which clients know a list that is not to be
     /// used (RFC 5782 sections 5 and 7).
     pub may_break_tests: bool,
@@ -52,9 +56,15 @@ pub struct Gates {
 
 impl Default for Gates {
     fn default() -> Self {
-        Self { shrink_percent_max: 50, may_break_tests: false }
+        Self { shrink_percent_max: 50, grow_percent_max: 100, may_be_wide: false, may_break_tests: false }
     }
 }
+
+/// Lists with fewer entries may grow as they like: somebody begins to fill them.
+pub const SMALL_MAX: usize = 1000;
+
+/// Half of the IPv4 addresses from which somebody can send, those below 224.0.0.0.
+const SENDERS_MAX: u64 = 112 << 24;
 
 /// Why the old content is served on, or none at all.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +118,8 @@ pub enum ReloadError {
 /// Why a content may not take the place of the one before.
 enum Why {
     Shrunk { before: usize, after: usize },
+    Grown { before: usize, after: usize },
+    ListsTheWorld,
     LosesTest,
     ListsLocalhost,
 }
@@ -294,6 +306,14 @@ impl StaticFiles {
         });
         zones.collect()
     }
+
+    /// The zones of which the files that are served cannot be copied for the next start, and why.
+    pub fn uncopied(&self) -> impl Iterator<Item = (&Name, &str)> {
+        self.zones.iter().filter_map(|zone| {
+            let fault = zone.places.iter().find_map(|place| self.datasets[*place].copy_fault.as_deref())?;
+            Some((&zone.files.name, fault))
+        })
+    }
 }
 
 impl Zone {
@@ -333,10 +353,17 @@ impl ZoneFiles {
         let lists = |content: &Content, last| content.lists(Address::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last))));
         let may_break = self.gates.may_break_tests;
         let lists_localhost = lists(new, 1) && !may_break;
+        if new.senders() > SENDERS_MAX && !self.gates.may_be_wide {
+            return Some(Why::ListsTheWorld);
+        }
         let Some(old) = old else { return lists_localhost.then_some(Why::ListsLocalhost) };
         let (before, after) = (old.len(), new.len());
         if before.saturating_sub(after) * 100 > before * usize::from(self.gates.shrink_percent_max) {
             Some(Why::Shrunk { before, after })
+        } else if before >= SMALL_MAX
+            && after.saturating_sub(before) as u64 * 100 > before as u64 * u64::from(self.gates.grow_percent_max)
+        {
+            Some(Why::Grown { before, after })
         } else if lists(old, 2) && !lists(new, 2) && !may_break {
             Some(Why::LosesTest)
         } else {
@@ -352,6 +379,14 @@ impl ZoneFiles {
             Why::Shrunk { before, after } => (
                 format!("zone `{zone}` would have {after} entries instead of {before}"),
                 "`shrink` says how much less is believed; a download may have broken off",
+            ),
+            Why::Grown { before, after } => (
+                format!("zone `{zone}` would have {after} entries instead of {before}"),
+                "`grow` says how much more is believed; it may be another list",
+            ),
+            Why::ListsTheWorld => (
+                format!("zone `{zone}` would list more than half of all IPv4 addresses"),
+                "`may-be-wide` in the configuration allows it",
             ),
             Why::LosesTest => (format!("zone `{zone}` would lose 127.0.0.2, {untested}"), "add a line `127.0.0.2`"),
             Why::ListsLocalhost => {

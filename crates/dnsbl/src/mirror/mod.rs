@@ -182,6 +182,11 @@ impl Mirrors {
         Ok(Self { slots: slots.into() })
     }
 
+    /// The names of the zones, in the order of their slots.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Name> {
+        self.slots.iter().map(|slot| &slot.source.zone)
+    }
+
     pub(crate) fn slots(&self) -> &[Slot] {
         &self.slots
     }

@@ -1,7 +1,9 @@
 //! What was answered, counted without cost: each worker thread has its own [`Counters`], writes them with plain
 //! stores, and anybody may read them at any time.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::net::Ipv4Addr;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::collections::BTreeMap;
 
 use base::limits::LISTS_MAX;
 use base::{Address, ListId, ListSet};
@@ -80,6 +82,9 @@ impl Outcome {
 /// Outcomes that a zone can have: the first four.
 const ZONE_OUTCOMES: usize = 4;
 
+/// Most codes of files and of mirrored zones that one worker tells apart; further ones are counted as 0.0.0.0.
+pub const CODES_MAX: usize = 64;
+
 /// The counters of one worker. One thread writes them; if several did, counts would be lost.
 #[derive(Debug)]
 pub struct Counters {
@@ -88,6 +93,8 @@ pub struct Counters {
     lists: [AtomicU64; LISTS_MAX],
     zones: Box<[[AtomicU64; ZONE_OUTCOMES]]>,
     refusals: [AtomicU64; Reason::ALL.len()],
+    /// The codes that stand in no list, as far as they have come, and how often they did; the last one is for all others.
+    codes: [(AtomicU32, AtomicU64); CODES_MAX + 1],
     pub(crate) clients: Tally,
 }
 
@@ -105,6 +112,7 @@ impl Counters {
             lists: Default::default(),
             zones: (0..zones).map(|_| Default::default()).collect(),
             refusals: Default::default(),
+            codes: core::array::from_fn(|_| Default::default()),
             clients: Tally::new(),
         }
     }
@@ -132,6 +140,18 @@ impl Counters {
         }
     }
 
+    /// Counts a code that an answer had from files or from a mirrored zone.
+    pub(crate) fn count_code(&self, code: [u8; 4]) {
+        let code = u32::from_be_bytes(code);
+        // The free places stand behind those that are taken.
+        let is_its = |(known, _): &&(AtomicU32, AtomicU64)| [0, code].contains(&known.load(Ordering::Relaxed));
+        let place = self.codes[..CODES_MAX].iter().find(is_its);
+        if let Some((known, _)) = place {
+            known.store(code, Ordering::Relaxed);
+        }
+        bump(&place.unwrap_or(&self.codes[CODES_MAX]).1);
+    }
+
     /// Counts questions of a client. [`super::Responder::answer_batch`] does it itself.
     pub fn count_client(&self, client: Address, questions: u64) {
         self.clients.asked(client, questions);
@@ -156,6 +176,7 @@ pub struct Totals {
     lists: [u64; LISTS_MAX],
     zones: Vec<[u64; ZONE_OUTCOMES]>,
     refusals: [u64; Reason::ALL.len()],
+    codes: BTreeMap<u32, u64>,
 }
 
 impl Totals {
@@ -166,6 +187,13 @@ impl Totals {
         self.lists.iter_mut().zip(&counters.lists).for_each(|(sum, counter)| add(sum, counter));
         add(&mut self.truncated, &counters.truncated);
         self.refusals.iter_mut().zip(&counters.refusals).for_each(|(sum, counter)| add(sum, counter));
+        for (code, count) in &counters.codes {
+            let count = count.load(Ordering::Relaxed);
+            if count > 0 {
+                let sum = self.codes.entry(code.load(Ordering::Relaxed)).or_default();
+                *sum = sum.wrapping_add(count);
+            }
+        }
         let zones = self.zones.len().max(counters.zones.len());
         self.zones.resize(zones, [0; ZONE_OUTCOMES]);
         for (sums, of_zone) in self.zones.iter_mut().zip(&counters.zones) {
@@ -186,6 +214,12 @@ impl Totals {
     /// Messages in all, the ignored ones included.
     pub fn messages(&self) -> u64 {
         self.outcomes.iter().fold(0, |sum, count| sum.wrapping_add(*count))
+    }
+
+    /// The codes that answers had from files and from mirrored zones, and how often; 0.0.0.0 is for those beyond
+    /// [`CODES_MAX`].
+    pub fn codes(&self) -> impl Iterator<Item = (Ipv4Addr, u64)> {
+        self.codes.iter().map(|(code, count)| (Ipv4Addr::from_bits(*code), *count))
     }
 
     /// Replies that did not fit and told the client to come by TCP.
@@ -217,12 +251,20 @@ mod tests {
         b.count(Outcome::Listed, Some(1));
         b.count(Outcome::Refused, None);
         b.count_truncated();
+        for n in 0..CODES_MAX as u8 + 9 {
+            a.count_code([127, 0, 1, n]);
+        }
+        b.count_code([127, 0, 1, 0]);
+        b.count_code([127, 9, 9, 9]);
         let mut sums = Totals::default();
         sums.add(&a);
         sums.add(&b);
         assert_eq!((sums.messages(), sums.outcome(Outcome::Listed), sums.truncated()), (3, 2, 1));
         assert_eq!((sums.zone(1, Outcome::Listed), sums.zone(0, Outcome::Listed)), (2, 0));
         assert_eq!((sums.zone(1, Outcome::Refused), sums.zone(9, Outcome::Listed)), (0, 0));
+        let codes: Vec<_> = sums.codes().collect();
+        assert_eq!(codes[..2], [(Ipv4Addr::UNSPECIFIED, 9), (Ipv4Addr::new(127, 0, 1, 0), 2)]);
+        assert_eq!((codes.len(), codes.last()), (CODES_MAX + 2, Some(&(Ipv4Addr::new(127, 9, 9, 9), 1))));
         assert_eq!((sums.list(ListId::new(1)), sums.list(ListId::new(3))), (1, 0));
     }
 

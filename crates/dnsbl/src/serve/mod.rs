@@ -36,7 +36,7 @@ pub(crate) mod wire {
     pub(crate) use super::zones::{Zone, Zones};
 }
 
-pub use counters::{Counters, Outcome, Totals};
+pub use counters::{CODES_MAX, Counters, Outcome, Totals};
 pub use name::{Name, NameError};
 pub use reply::{REPLY_BYTES_MIN, UDP_BYTES_MAX};
 pub use responder::{Asker, Responder, Shield, Transport};

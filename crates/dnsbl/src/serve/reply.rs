@@ -85,6 +85,27 @@ pub(crate) struct Extras<'a> {
 /// Why a question was refused (RFC 8914): a number and a text.
 pub(crate) type ExtendedError = (u16, &'static str);
 
+/// Octets of a record before its data, with a pointer for its name.
+const FIXED_BYTES: usize = 12;
+
+/// Octets of the record of ours that begins here.
+fn record_bytes(record: &[u8]) -> usize {
+    FIXED_BYTES + usize::from(u16::from_be_bytes([record[10], record[11]]))
+}
+
+/// Type and time to live of a record that is written already.
+struct Kept {
+    kind: u16,
+    ttl: u32,
+}
+
+impl Kept {
+    fn read(record: &[u8]) -> Self {
+        let kind = u16::from_be_bytes([record[2], record[3]]);
+        Self { kind, ttl: u32::from_be_bytes([record[6], record[7], record[8], record[9]]) }
+    }
+}
+
 /// A reply to a query in the making.
 pub(crate) struct Reply<'a> {
     out: &'a mut [u8],
@@ -145,6 +166,66 @@ impl<'a> Reply<'a> {
         (self.at, self.counts, self.overflow) = (mark.at, mark.counts, mark.overflow);
     }
 
+    /// Makes whole sets of the answers that several sources have given: a record that is there twice stands once, and those
+    /// of a type have one time to live, the smallest (RFC 2181 sections 5 and 5.2). To be called before anything stands
+    /// behind them.
+    pub(crate) fn unite_answers(&mut self) {
+        if self.overflow {
+            return;
+        }
+        let (count, end) = (self.counts[Section::Answer as usize], self.at);
+        self.at = self.opening;
+        self.counts[Section::Answer as usize] = 0;
+        let mut from = self.opening;
+        while from < end {
+            let next = from + record_bytes(&self.out[from..]);
+            let own = Kept::read(&self.out[from..next]);
+            let mut is_new = true;
+            let mut at = self.opening;
+            while at < self.at {
+                let behind = at + record_bytes(&self.out[at..]);
+                let other = Kept::read(&self.out[at..behind]);
+                is_new &=
+                    other.kind != own.kind || self.out[at + FIXED_BYTES..behind] != self.out[from + FIXED_BYTES..next];
+                if other.kind == own.kind {
+                    let ttl = other.ttl.min(own.ttl).to_be_bytes();
+                    self.out[at + 6..at + 10].copy_from_slice(&ttl);
+                    self.out[from + 6..from + 10].copy_from_slice(&ttl);
+                }
+                at = behind;
+            }
+            if is_new {
+                self.out.copy_within(from..next, self.at);
+                self.at += next - from;
+                self.counts[Section::Answer as usize] += 1;
+            }
+            from = next;
+        }
+        debug_assert!(self.counts[Section::Answer as usize] <= count, "no record is made");
+    }
+
+    /// How many answers there are.
+    pub(crate) const fn answers(&self) -> usize {
+        self.counts[Section::Answer as usize] as usize
+    }
+
+    /// The addresses of the A records among the answers behind the first `skipped`; none if they did not fit.
+    pub(crate) fn codes(&self, skipped: usize) -> impl Iterator<Item = [u8; 4]> {
+        let mut rest = &self.out[self.opening..if self.overflow { self.opening } else { self.at }];
+        let mut left = self.answers();
+        let records = core::iter::from_fn(move || {
+            left = left.checked_sub(1)?;
+            let length = rest.get(..FIXED_BYTES).map(record_bytes)?;
+            let (record, behind) = rest.split_at_checked(length)?;
+            rest = behind;
+            Some(record)
+        });
+        records.skip(skipped).filter_map(|record| {
+            let is_a = Kept::read(record).kind == code::A;
+            record.last_chunk().filter(|_| is_a && record.len() == FIXED_BYTES + 4).copied()
+        })
+    }
+
     fn put(&mut self, bytes: &[u8]) {
         let end = self.at + bytes.len();
         if end > self.limit {
@@ -162,7 +243,7 @@ impl<'a> Reply<'a> {
 
     /// A record whose owner begins at `name` in the question's name.
     pub(crate) fn record(&mut self, section: Section, name: usize, kind: u16, ttl: u32, data: &[u8]) {
-        let mut fixed = [0; 12];
+        let mut fixed = [0; FIXED_BYTES];
         fixed[..2].copy_from_slice(&(POINTER | (HEADER_BYTES + name) as u16).to_be_bytes());
         fixed[2..4].copy_from_slice(&kind.to_be_bytes());
         fixed[4..6].copy_from_slice(&code::CLASS_IN.to_be_bytes());

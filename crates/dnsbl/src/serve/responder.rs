@@ -67,6 +67,8 @@ pub struct Responder {
     statics: Option<Arc<Statics>>,
     /// The zones that are taken from other servers.
     mirrors: Option<Arc<Mirrors>>,
+    /// Those of them that have a name of their own, for counters.
+    foreign: Box<[Name]>,
     /// Whom those two do not show.
     shield: Option<Shield>,
 }
@@ -127,7 +129,16 @@ impl Responder {
     /// A responder that answers those whom `access`, which was made for these zones, lets ask.
     pub fn with_access(zones: Zones, access: Arc<Access>) -> Self {
         let plan = Plan::new(&zones, |zone| !access.is_particular(zone));
-        Self { zones, plan, access, transfers: None, statics: None, mirrors: None, shield: None }
+        Self {
+            zones,
+            plan,
+            access,
+            transfers: None,
+            statics: None,
+            mirrors: None,
+            foreign: Box::default(),
+            shield: None,
+        }
     }
 
     /// The same responder with zones that are answered from files: a zone from files alone stands before every zone
@@ -136,6 +147,7 @@ impl Responder {
     pub fn with_statics(mut self, statics: Arc<Statics>) -> Self {
         self.statics = Some(statics);
         self.plan = self.new_plan();
+        self.foreign = self.new_foreign();
         self
     }
 
@@ -145,6 +157,7 @@ impl Responder {
     pub fn with_mirrors(mut self, mirrors: Arc<Mirrors>) -> Self {
         self.mirrors = Some(mirrors);
         self.plan = self.new_plan();
+        self.foreign = self.new_foreign();
         self
     }
 
@@ -203,9 +216,9 @@ impl Responder {
     }
 
     /// The names of all zones, in the order in which counters have them: those of the book, then those from files
-    /// alone.
+    /// alone, then the mirrored ones with other names.
     pub fn zone_names(&self) -> impl Iterator<Item = &Name> {
-        self.zones.names().chain(self.statics.iter().flat_map(|statics| statics.alone()))
+        self.zones.names().chain(self.statics.iter().flat_map(|statics| statics.alone())).chain(&self.foreign)
     }
 
     /// New counters for a thread that will call [`Responder::answer`].
@@ -378,13 +391,14 @@ impl Responder {
         let permit = self.access.permit(place.index, turn.asker.address);
         let (mut outcome, key_labels) = self.fill_from(place, permit, turn, query, reply, serial);
         if let Some(statics) = self.statics.as_ref().filter(|_| reply.error.is_none()) {
-            let (mark, of_book) = (reply.mark(), outcome);
+            let (mark, of_book, codes) = (reply.mark(), outcome, reply.answers());
             outcome = statics.combine(query, turn.asker, (place.zone.labels, key_labels), outcome, reply);
             if self.hides(&place.zone.name, place.zone.labels + key_labels, query, outcome) {
                 reply.back_to(mark);
                 let hidden = Shield::outcome(query, place.zone.labels + key_labels);
                 outcome = if of_book == Outcome::Unlisted { hidden } else { of_book };
             }
+            self.count_codes(turn, outcome, Some(place.index), codes, reply);
         }
         if matches!(outcome, Outcome::Unlisted | Outcome::NoData) {
             reply.records(Section::Authority, &place.zone.negative, place.name, serial);

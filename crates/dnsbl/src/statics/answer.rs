@@ -149,6 +149,9 @@ impl Statics {
         let guard = slot.content.load();
         let content = guard.as_ref().filter(|content| content.expires.is_none_or(|end| asker.now < end));
         let found = content.map_or(Outcome::Unlisted, |content| content.add(query, asker, labels + key_labels, reply));
+        if (outcome, found) == (Outcome::Listed, Outcome::Listed) {
+            reply.unite_answers();
+        }
         match (outcome, found) {
             (Outcome::Listed, _) | (_, Outcome::Unlisted) => outcome,
             (_, found) => found,

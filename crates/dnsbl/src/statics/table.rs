@@ -175,6 +175,14 @@ impl Table {
         }
     }
 
+    /// How many IPv4 addresses the networks of the files list from which somebody can send: those below 224.0.0.0.
+    pub(super) fn senders(&self) -> u64 {
+        const END: u32 = 224 << 24;
+        let Bodies::Ip4 { networks, .. } = &self.body else { return 0 };
+        let listed = networks.iter(u32::MAX.into()).filter(|(first, _, set)| *set > 0 && *first < END);
+        listed.map(|(first, last, _)| u64::from(last.min(END - 1) - first) + 1).sum()
+    }
+
     /// The numbers of the answers of a set.
     pub(super) fn answers_of(&self, set: u32) -> impl Iterator<Item = &Answer> {
         let single = (set as usize).checked_sub(1).and_then(|at| self.answers.get(at));

@@ -9,7 +9,8 @@ use crate::datasets::{Options, Source, read};
 
 fn table(kind: Kind, text: &str) -> Table {
     let source = Source { name: "list", bytes: text.as_bytes(), modified: 0 };
-    Table::new(&read(kind, &[source], Timestamp::EPOCH, Options::default()).unwrap()).unwrap()
+    let options = Options { may_be_wide: true, ..Options::default() };
+    Table::new(&read(kind, &[source], Timestamp::EPOCH, options).unwrap()).unwrap()
 }
 
 /// The last octets of the codes for an address; nothing if it is not listed.

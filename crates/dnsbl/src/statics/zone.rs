@@ -330,6 +330,12 @@ impl Content {
         self.datasets.iter().any(|dataset| dataset.lists(address))
     }
 
+    /// How many IPv4 addresses from which somebody can send the networks of its widest dataset list.
+    pub fn senders(&self) -> u64 {
+        let tables = self.datasets.iter().flat_map(|dataset| &dataset.parts).filter(|(zone, _)| zone.is_empty());
+        tables.map(|(_, table)| table.senders()).max().unwrap_or_default()
+    }
+
     /// The serial of its SOA; none where the book has it.
     pub fn serial(&self) -> Option<u32> {
         self.apex.as_ref().map(|apex| apex.serial)

@@ -48,7 +48,7 @@ pub use history::{DELTA_CHANGES_MAX, HISTORY_MAX, History};
 pub use key::{Algorithm, Key, KeyError};
 pub(crate) use notify::{Announcer, Telling};
 pub(crate) use outgoing::{Outgoing, Request};
-use serial::is_current;
+use serial::{is_ahead, is_current};
 pub(crate) use tsig::{Checked, Listening, Unbelieved, check, refusal, sign_request};
 
 /// How long a transfer waits for the journal to come up with the book.
@@ -77,6 +77,8 @@ pub(crate) struct Counters {
     pub(crate) bytes: AtomicU64,
     pub(crate) notified: AtomicU64,
     pub(crate) unheard: AtomicU64,
+    /// One more than the last serial of a secondary that was newer than ours; 0 if none was.
+    pub(crate) ahead: AtomicU64,
 }
 
 /// What was done for secondaries since the start.
@@ -106,6 +108,8 @@ pub struct TransferTotals {
     pub notified: u64,
     /// Notifications given up because no answer came.
     pub unheard: u64,
+    /// The last serial of a secondary that was newer than ours: such a one takes nothing from us.
+    pub ahead: Option<u32>,
 }
 
 /// One more.
@@ -180,6 +184,7 @@ impl Transfers {
             bytes: load(&own.bytes),
             notified: load(&own.notified),
             unheard: load(&own.unheard),
+            ahead: load(&own.ahead).checked_sub(1).and_then(|serial| u32::try_from(serial).ok()),
         }
     }
 
@@ -218,6 +223,9 @@ impl Transfers {
                 let length = plain(&as_soa, out);
                 if length >= question {
                     out[question - 4..question - 2].copy_from_slice(&code::IXFR.to_be_bytes());
+                    if let (Some(ours), Some(theirs)) = (soa_in(&out[..length], question), soa_in(&message, question)) {
+                        self.compare(ours, theirs);
+                    }
                 }
                 length
             }
@@ -307,6 +315,13 @@ impl Transfers {
         }
     }
 
+    /// Remembers a secondary that is ahead of us.
+    fn compare(&self, ours: u32, theirs: u32) {
+        if is_ahead(ours, theirs) {
+            self.counters.ahead.store(u64::from(theirs) + 1, Ordering::Relaxed);
+        }
+    }
+
     /// What a secondary is sent out of `snapshot`. It may wait a moment for the journal.
     pub(crate) fn content(&self, zones: &Zones, snapshot: &Snapshot, wanted: &Wanted<'_>) -> Content {
         let Some(theirs) = wanted.theirs else {
@@ -315,6 +330,7 @@ impl Transfers {
         };
         let serial = snapshot.serial();
         if is_current(serial, theirs) {
+            self.compare(soa_serial(serial), theirs);
             bump(&self.counters.current);
             return Content::Current;
         }

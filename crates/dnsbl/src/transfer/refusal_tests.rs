@@ -85,3 +85,17 @@ fn a_datagram_gets_the_serial_where_a_stream_gets_the_zone() {
     }
     assert_eq!(transfers.totals().refused, 1);
 }
+
+#[test]
+fn a_secondary_that_is_ahead_is_remembered() {
+    let settings = Settings { keys: Vec::new(), allow: Vec::new(), notify: Vec::new() };
+    let transfers = Transfers::new(settings, Arc::new(History::starting_at(10))).unwrap();
+    let book = listings::Book::new(listings::NeverList::new([], []));
+    book.restore(Timestamp::EPOCH, 10, []);
+    for (theirs, ahead) in [(9, None), (10, None), (11, Some(11)), (10, Some(11))] {
+        let (message, theirs) = (Vec::new(), Some(theirs));
+        let wanted = Wanted { message, opening: 0, has_edns: false, zone: 1, theirs, session: None };
+        transfers.content(&zones(), &book.snapshot(), &wanted);
+        assert_eq!(transfers.totals().ahead, ahead, "{theirs:?}");
+    }
+}

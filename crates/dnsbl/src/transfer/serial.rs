@@ -8,6 +8,11 @@ pub(crate) const fn is_current(serial: u64, theirs: u32) -> bool {
     soa_serial(serial).wrapping_sub(theirs).cast_signed() <= 0
 }
 
+/// Whether the secondary's zone is newer than that of the SOA serial `ours`: it takes nothing from us.
+pub(crate) const fn is_ahead(ours: u32, theirs: u32) -> bool {
+    ours.wrapping_sub(theirs).cast_signed() < 0
+}
+
 /// The number of the change that `theirs` stands for, seen from the later one `serial`. `None` if there is none, or if
 /// it stands for two.
 pub(crate) const fn past_of(serial: u64, theirs: u32) -> Option<u64> {
@@ -38,6 +43,8 @@ mod tests {
         ];
         for (serial, theirs, current, past) in cases {
             assert_eq!((is_current(serial, theirs), past_of(serial, theirs)), (current, past), "{serial} {theirs}");
+            let ours = soa_serial(serial);
+            assert_eq!(is_ahead(ours, theirs), current && ours != theirs, "{serial} {theirs}");
         }
     }
 }

@@ -110,7 +110,12 @@ impl Ours {
             let compile = |(kind, file): &(&str, &str)| {
                 let source = Source { name: file, bytes: texts[file].as_bytes(), modified: 1_700_000_000 };
                 let now = Timestamp::from_secs(2_000_000_000);
-                let dataset = read(Kind::from_name(kind).unwrap(), &[source], now, Options::default());
+                let dataset = read(
+                    Kind::from_name(kind).unwrap(),
+                    &[source],
+                    now,
+                    Options { may_be_wide: true, ..Options::default() },
+                );
                 Arc::new(Compiled::new(&dataset.unwrap_or_else(|report| panic!("{report}"))))
             };
             let datasets: Vec<_> = datasets.iter().map(compile).collect();

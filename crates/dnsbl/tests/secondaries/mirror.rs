@@ -14,14 +14,14 @@ use dnsbl::access::{
 };
 use dnsbl::io::Server;
 use dnsbl::mirror::{MirrorState, Mirrors, Primary as From, Source};
-use dnsbl::serve::{Name, Responder, Zones};
+use dnsbl::serve::{Name, Outcome, Responder, Zones};
 use dnsbl::transfer::Key;
 
 use super::peers::{Kind, Peer, free_port};
 use super::primary::{Primary, SECRET, answer, records, serial_of, wait_until};
 use super::relay::Relay;
 use super::{CHANGES_PER_SECOND, SECONDS, ZONES};
-use crate::common::{book, query, settings, text};
+use crate::common::{DYNA, book, query, settings, text};
 
 /// A server that has nothing but what it takes from others.
 struct Mirror {
@@ -139,6 +139,11 @@ fn a_mirror_has_what_its_primary_has() {
     for question in primary.questions(ZONES[0]) {
         assert_eq!(answer(mirror.address(), &question, 1), answer(primary.address(), &question, 1), "{question:?}");
     }
+    // It is counted by zone, list and code, though nothing is on that list here.
+    let statistics = mirror.server.statistics();
+    let zones = Zones::new(&settings()).unwrap();
+    let place = zones.names().position(|name| name.to_string() == ZONES[0]).unwrap();
+    assert!(statistics.udp.zone(place, Outcome::Listed) > 0 && statistics.udp.list(DYNA) > 0);
     // Another one begins with the whole zone.
     drop(mirror);
     primary.unlist_all();

@@ -399,7 +399,7 @@ impl Writer {
     ///
     /// It asks the tree, which does not show what was changed since the last [`Writer::publish`]: between two of them
     /// nothing asks for a subject again after it has gone.
-    fn bulk_listing(&self, subject: &Subject, list: ListId) -> Option<Listing> {
+    pub(super) fn bulk_listing(&self, subject: &Subject, list: ListId) -> Option<Listing> {
         let (in_force, Subject::Network(network)) = (self.bulks[list.index()].as_ref()?, subject) else { return None };
         let is_it = self.view.tree.own_lists(*network).contains(list) && self.register.find(subject, list).is_none();
         is_it.then(|| in_force.bulk.listing(*network))

@@ -51,6 +51,9 @@ fn one_resolver(config: &config::Config) -> Option<String> {
 /// `ratter check`: all faults of the configuration and of the files of its zones, or what it sets up.
 pub(crate) fn check(path: Option<&Path>, show: &Show) -> Result<Outcome, Failure> {
     let (config, source) = config::find(path, config::Ports::TriedUnlessRunning).map_err(Failure::Usage)?;
+    if let Err(fault) = crate::node::judge_dnsbl(&config) {
+        return Err(Failure::Usage(format!("error: {fault:#}")));
+    }
     let (mut faults, mut more) = crate::node::judge_files(&config)?;
     faults.extend(crate::node::judge_exports(&config));
     faults.extend(crate::node::judge_maps(&config));

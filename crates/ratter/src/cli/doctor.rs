@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use clap::Args;
 use console::api::Status;
+use dnsbl::access::{Policy, ZoneLabel};
 use dnsbl::ask::Health;
 use gates::io::Place;
 use resolver::io::{Servers, system_servers};
@@ -22,6 +23,9 @@ use crate::config::{self, Config};
 
 /// How long a gate or a name server is waited for.
 const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What a zone answers those who have no right to ask where codes are wanted; see [`dnsbl::access::Refusal::Codes`].
+const NO_RIGHT: Ipv4Addr = Ipv4Addr::new(127, 255, 255, 254);
 
 /// Resolvers that anybody may ask, by which blocklists answer nobody: Google, Cloudflare, Quad9, OpenDNS, `AdGuard`.
 const PUBLIC_RESOLVERS: [&str; 16] = [
@@ -242,7 +246,8 @@ fn sensor(sensor: &config::FileSensor) -> Finding {
     }
 }
 
-/// Each published list: its own test entry answers its code, and 127.0.0.1 does not exist.
+/// Each published list: its own test entry answers its code, and 127.0.0.1 does not exist; or it wants a key, and answers
+/// nobody without one.
 async fn zones(config: &Config) -> Vec<Finding> {
     let Some(dnsbl) = &config.dnsbl else { return Vec::new() };
     let Some(server) = dnsbl.listen.first().copied().map(reachable) else { return Vec::new() };
@@ -250,19 +255,35 @@ async fn zones(config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (list, code) in config.lists.iter().filter_map(|list| Some((list, list.code?))) {
         let zone = format!("{}.{}", list.name, dnsbl.origin);
-        findings.push(zone_finding(&ask, &zone, code).await);
+        findings.push(zone_finding(&ask, &zone, code, wants_key(dnsbl, &list.name)).await);
     }
     findings
 }
 
-async fn zone_finding(ask: &Servers, zone: &str, code: Ipv4Addr) -> Finding {
+/// Whether who asks in the zone of that list needs a key.
+fn wants_key(dnsbl: &config::Dnsbl, list: &str) -> bool {
+    let rules = |wanted: &ZoneLabel| dnsbl.access.iter().find(|(label, _)| label == wanted).map(|(_, rules)| rules);
+    let own = rules(&ZoneLabel::Named(list.to_owned())).or_else(|| rules(&ZoneLabel::Others));
+    own.is_some_and(|rules| rules.policy == Policy::Key)
+}
+
+async fn zone_finding(ask: &Servers, zone: &str, code: Ipv4Addr, wants_key: bool) -> Finding {
     let what = format!("zone {zone}");
     let [a, b, c, d] = code.octets();
     let entry = format!("{d}.{c}.{b}.{a}.{zone}");
-    let says = match ask.ask(&Question::V4(&entry), 0).await {
+    let says: Vec<IpAddr> = match ask.ask(&Question::V4(&entry), 0).await {
         Reply::Records { data, .. } => data.iter().filter_map(address_of).collect(),
+        Reply::Refused if wants_key => {
+            return Finding::ok(what, "it wants a key, and refuses who has none; its entries were not looked at");
+        }
         Reply::NoName(_) | Reply::Empty { .. } | Reply::ServerFailed | Reply::Refused | Reply::Silent => Vec::new(),
     };
+    if wants_key && says == [IpAddr::from(NO_RIGHT)] {
+        return Finding::ok(
+            what,
+            format!("it wants a key, and answers {NO_RIGHT} without; its entries were not looked at"),
+        );
+    }
     if says != [IpAddr::from(code)] {
         let advice = "look whether Ratter runs; mail servers take a list without its test entry for a dead one";
         return Finding::bad(what, "fault", format!("{entry} does not answer {code}"), advice);

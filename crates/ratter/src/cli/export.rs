@@ -1,9 +1,10 @@
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
-use console::api::Status;
-use dnsbl::datasets::Form;
+use base::Timestamp;
+use console::api::{Status, TOLD_END, ToldView};
+use dnsbl::datasets::{Form, Told};
 use dnsbl::io::write_whole;
 use listings::networks::Decoder;
 use serde::Serialize;
@@ -16,10 +17,10 @@ use crate::config;
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Which list
-    #[arg(long, value_name = "LIST")]
+    #[arg(long, alias = "on", value_name = "LIST")]
     list: String,
 
-    /// In which form: ip4set, ip4tset, ip4trie, ip6tset, ip6trie, plain, csv, ndjson or rpz
+    /// In which form: ip4set, ip4tset, ip4trie, ip6tset, ip6trie, dnset, generic, combined, acl, plain, csv, ndjson or rpz
     #[arg(long, value_name = "FORMAT", default_value = "plain", value_parser = form)]
     format: Form,
 
@@ -53,15 +54,19 @@ pub(crate) fn export(path: Option<&Path>, arguments: &Arguments, show: &Show) ->
     let gone = || anyhow!("this node cannot export; is it of an older version?");
     // The serial comes first: a file is never older than it says.
     let serial = client.get::<Status>("/v1/status")?.ok_or_else(gone)?.serial;
-    let stream = client.download(&format!("/v1/export?list={}", escaped(&arguments.list)))?.ok_or_else(gone)?;
+    let (list, tells) = (escaped(&arguments.list), arguments.format.tells());
+    let stream = client.download(&format!("/v1/export?list={list}&told={tells}"))?.ok_or_else(gone)?;
     let about = crate::node::about(&config, &arguments.list);
     let write = |out: &mut dyn Write| {
-        let networks = Decoder::new(&stream[..]).map(|network| network.map_err(std::io::Error::other));
+        if tells {
+            return about.write(arguments.format, serial as u32, told(&stream)?, out);
+        }
+        let networks = Decoder::new(&stream[..]).map(|network| network.map(Told::from).map_err(io::Error::other));
         about.write(arguments.format, serial as u32, networks, out)
     };
     let (written, skipped) = match &arguments.output {
         Some(file) => write_whole(file, write).with_context(|| format!("{} cannot be written", file.display()))?,
-        None => write(&mut std::io::BufWriter::new(std::io::stdout().lock())).context("the list cannot be written")?,
+        None => write(&mut io::BufWriter::new(io::stdout().lock())).context("the list cannot be written")?,
     };
     if skipped > 0 {
         complain(&format!("{skipped} networks have no place in {}", arguments.format.name()));
@@ -72,4 +77,15 @@ pub(crate) fn export(path: Option<&Path>, arguments: &Arguments, show: &Show) ->
         show.value(&exported, |it| format!("{} networks of {} are in {}", it.written, it.list, it.file))?;
     }
     Ok(Outcome::Done)
+}
+
+/// The networks of a stream of [`ToldView`]s, which must have its end.
+fn told(stream: &[u8]) -> io::Result<impl Iterator<Item = io::Result<Told>>> {
+    let broken = || io::Error::other("the node broke off");
+    let lines = stream.strip_suffix(format!("{TOLD_END}\n").as_bytes()).ok_or_else(broken)?;
+    Ok(lines.split_inclusive(|byte| *byte == b'\n').map(|line| {
+        let ToldView { network, until, reason } = serde_json::from_slice(line)?;
+        let network = network.parse().map_err(io::Error::other)?;
+        Ok(Told { network, until: until.map(Timestamp::from_millis), reason })
+    }))
 }

@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
     files: Vec<PathBuf>,
 
     /// To which list
-    #[arg(long, required = true, value_name = "LIST")]
+    #[arg(long, alias = "on", required = true, value_name = "LIST")]
     list: String,
 
     /// What the files are: plain, csv, ndjson, ip4set, ip4tset, ip4trie, ip6tset or ip6trie [default: by their names, else plain]
@@ -160,6 +160,9 @@ pub(super) fn import(config: Option<&Path>, arguments: &Arguments, show: &Show) 
         return Err(anyhow!("this node cannot import; is it of an older version?").into());
     };
     show.value(&imported, |imported| in_words(imported, arguments.replace))?;
+    if imported.listed + imported.own == 0 && !arguments.replace {
+        return Err(anyhow!("nothing was imported: all was refused").into());
+    }
     Ok(Outcome::Done)
 }
 
@@ -183,7 +186,9 @@ fn read_file(path: &Path, arguments: &Arguments, networks: &mut Vec<Network>, re
         }
         Format::Dataset(kind) => {
             let now: Timestamp = clock::now();
-            let dataset = datasets::read(kind, &[source], now, Options::default()).map_err(refused)?;
+            // How much may be listed is said by [publish].
+            let options = Options { may_be_wide: true, ..Options::default() };
+            let dataset = datasets::read(kind, &[source], now, options).map_err(refused)?;
             if dataset.report != Report::default() {
                 complain(&printable_lines(&dataset.report));
             }
@@ -226,7 +231,7 @@ fn names(files: &[PathBuf]) -> String {
 }
 
 fn in_words(imported: &Imported, replaced: bool) -> String {
-    let Imported { list, listed, added, removed, own, refused, never_listed, saved, .. } = imported;
+    let Imported { list, listed, added, removed, own, refused, never_listed, reasons, saved, .. } = imported;
     let gone = if replaced { format!(", {removed} went off the list") } else { String::new() };
     let mut lines = vec![format!("{listed} networks are on {list} by this import: {added} are new{gone}")];
     if *own > 0 {
@@ -235,6 +240,7 @@ fn in_words(imported: &Imported, replaced: bool) -> String {
     if *refused > 0 {
         lines.push(format!("{refused} were refused"));
     }
+    lines.extend(reasons.iter().map(|reason| format!("  {reason}")));
     lines.extend(never_listed.iter().map(|network| format!("  {network} is on the never-list, or overlaps it")));
     if !saved {
         lines.push("it is in force, and not yet in the file: see `ratter status`".to_owned());

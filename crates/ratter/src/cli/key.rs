@@ -70,16 +70,14 @@ fn make(client: &Client, new: &NewArguments, show: &Show) -> Result<Outcome, Fai
     };
     let Some(made) = client.post::<NewKey>("/v1/keys/new", &wish)? else { return Ok(Outcome::NothingFound) };
     show.value(&made, |made| {
-        let zone = made.record.zones.iter().flatten().next().map_or("ZONE", String::as_str);
         let end = made.record.until.as_deref().unwrap_or("it is revoked");
         format!(
             "{}\n\nThis is the key `{}` of {}, in force until {end}. It is not kept and will not be shown again.\n\
-             It is asked as 4.3.2.1.{}.{}.<origin>",
+             It is asked as {}",
             made.key,
             printable(&made.record.name),
             printable(&made.record.owner),
-            made.key,
-            printable(zone)
+            printable(&made.asked)
         )
     })?;
     Ok(Outcome::Done)

@@ -18,7 +18,7 @@ pub(crate) struct ListArguments {
     subject: Option<String>,
 
     /// The list
-    #[arg(long, value_name = "LIST")]
+    #[arg(long, alias = "list", value_name = "LIST")]
     on: Option<String>,
 
     /// For how long, such as 1h or 7d [default: the list's own lifetime]
@@ -48,7 +48,7 @@ pub(crate) struct UnlistArguments {
     subject: String,
 
     /// Off which list [default: all]
-    #[arg(long, value_name = "LIST")]
+    #[arg(long, alias = "list", value_name = "LIST")]
     on: Option<String>,
 }
 

@@ -93,7 +93,7 @@ pub(crate) fn parse(path: Option<&Path>, arguments: &Arguments) -> Result<Outcom
     if too_long > 0 {
         complain(&format!("{too_long} lines are longer than {LINE_BYTES_MAX} bytes and were not read"));
     }
-    Ok(not_whole(log.end().err()))
+    Ok(not_whole(log.end(reader.counters().lines).err()))
 }
 
 fn write_line(out: &mut impl Write, parsed: &Parsed<'_>) -> anyhow::Result<()> {

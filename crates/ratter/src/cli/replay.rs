@@ -45,7 +45,9 @@ pub(crate) fn replay(path: Option<&Path>, arguments: &Arguments, show: &Show) ->
         trace.flush().context("the trace cannot be written")?;
     }
     show.value(&would_have, text)?;
-    Ok(not_whole(broken))
+    let outcome = not_whole(broken);
+    let is_nothing = matches!(outcome, Outcome::Done) && is_not_understood(&would_have);
+    Ok(if is_nothing { Outcome::NothingFound } else { outcome })
 }
 
 #[expect(clippy::disallowed_methods, reason = "the command line is where files are opened")]
@@ -66,6 +68,11 @@ fn progress_bar() -> ProgressBar {
 const NOTHING_UNDERSTOOD: &str = "! No line was understood, so that this says nothing about the rules. If the lines do not name their \
                                   daemon, say which it is, such as --service exim; `ratter unknown --all` shows them by kind.";
 
+/// Whether there were lines, and none of them meant anything.
+const fn is_not_understood(would: &WouldHave) -> bool {
+    would.lines > 0 && would.events == 0
+}
+
 fn text(would: &WouldHave) -> String {
     let mut parts = vec![format!(
         "{} lines, {} events from {} to {}: {} failures, {} logins by {} users",
@@ -77,7 +84,7 @@ fn text(would: &WouldHave) -> String {
         would.successes,
         would.users
     )];
-    if would.lines > 0 && would.events == 0 {
+    if is_not_understood(would) {
         parts.push(NOTHING_UNDERSTOOD.to_owned());
         return parts.join("\n\n");
     }

@@ -104,8 +104,10 @@ async fn hung_up(path: Option<&Path>, config: &Config) -> anyhow::Result<End> {
             return Ok(End::Stop);
         }
         // What cannot be had is found out while the node still has what it holds.
-        match config::find(path, config::Ports::TriedBeside(&config.listening)) {
-            Ok(_) => return Ok(End::Anew),
+        let found = config::find(path, config::Ports::TriedBeside(&config.listening));
+        let judged = found.and_then(|(found, _)| node::judge_dnsbl(&found).map_err(|fault| format!("{fault:#}")));
+        match judged {
+            Ok(()) => return Ok(End::Anew),
             Err(faults) => error!("the configuration has a fault, and the node goes on with the one it has:\n{faults}"),
         }
     }

@@ -71,7 +71,7 @@ pub(crate) fn unknown(path: Option<&Path>, arguments: &Arguments, show: &Show) -
                 }
             }
         }
-        broken.extend(from.end().err());
+        broken.extend(from.end(reader.counters().lines).err());
     }
     let kind = |cluster: Cluster| Kind {
         count: cluster.count,

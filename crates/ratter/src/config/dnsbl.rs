@@ -7,7 +7,7 @@ mod statics;
 mod tls;
 mod zones;
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 
 use ::dnsbl::access::{ZoneAccess, ZoneLabel};
@@ -50,6 +50,8 @@ pub struct Dnsbl {
     pub negative_ttl: Duration,
     /// Threads that answer; one for each processor if not given.
     pub threads: Option<usize>,
+    /// The serial that the zones have at least; 0: whatever comes.
+    pub serial_min: u64,
     /// What names this server to those who ask for it (RFC 5001).
     pub nsid: Option<String>,
     /// The secrets of DNS cookies; none: the node makes one for itself at each start.
@@ -101,6 +103,7 @@ pub(super) fn read(section: &Section<'_>, node_name: Option<&str>, lists: &Lists
     let ttl = section.setting("ttl", &duration(TTL));
     let negative_ttl = section.setting("negative-ttl", &duration(TTL));
     let threads = section.optional("threads", &number(1..=THREADS_MAX));
+    let serial_min = section.optional("serial-min", &number(1..=u64::from(u32::MAX))).unwrap_or_default();
     let nsid = section.optional("nsid", &text("a short text", NSID_BYTES_MAX));
     let cookie_secrets = access::cookie_secrets(section);
     let transfers = section.part("transfer", |section| Some(secondaries::read(section)));
@@ -112,6 +115,12 @@ pub(super) fn read(section: &Section<'_>, node_name: Option<&str>, lists: &Lists
     // A wrong origin has been told; what stands below it is read all the same.
     let zones = zones::read(section, origin.as_deref().unwrap_or("invalid"), lists, statics.as_ref());
 
+    let has_ip4 = listen.iter().any(|address| address.value.is_ipv4());
+    for address in listen.iter().filter(|address| address.value.ip() == Ipv6Addr::UNSPECIFIED && !has_ip4) {
+        let fault = Fault::warning(address.place.clone(), format!("{} hears IPv6 alone", address.value));
+        let hint = format!("add `\"0.0.0.0:{}\"` for IPv4", address.value.port());
+        section.desk.report(fault.label("nobody is heard by IPv4").hint(hint));
+    }
     for address in &listen {
         section.desk.listens(address.place.clone(), address.value, Transport::TcpAndUdp);
     }
@@ -124,6 +133,10 @@ pub(super) fn read(section: &Section<'_>, node_name: Option<&str>, lists: &Lists
         let fault = section.wrong("origin", "too long for questions about IPv6 addresses below it");
         let label = format!("{} bytes, {ORIGIN_BYTES_MAX} are possible", origin.len());
         section.desk.report(fault.label(label));
+    }
+    if let Some(Err(why)) = contact.as_deref().map(Name::mailbox) {
+        let fault = section.wrong("contact", "the address cannot stand in a SOA record");
+        section.desk.report(fault.label(why.to_string()));
     }
     let ns = if section.has("ns") { ns } else { own_name(section, node_name) };
     // A server that only this machine asks needs no name.
@@ -147,6 +160,7 @@ pub(super) fn read(section: &Section<'_>, node_name: Option<&str>, lists: &Lists
         ttl: ttl?,
         negative_ttl: negative_ttl?,
         threads,
+        serial_min,
         nsid,
         cookie_secrets,
         combined: zones.combined,
@@ -231,6 +245,10 @@ fn name_server() -> Form<'static, NameServer> {
         let mut words = text.split_whitespace();
         let name = read_domain(words.next().unwrap_or_default())?;
         let address = |word: &str| word.parse().map_err(|_| Mismatch::new(format!("`{}` is no address", shown(word))));
-        Ok(NameServer { name, addresses: words.map(address).collect::<Result<_, _>>()? })
+        let addresses: Vec<IpAddr> = words.map(address).collect::<Result<_, _>>()?;
+        if let Some(odd) = addresses.iter().find(|address| address.is_unspecified() || address.is_multicast()) {
+            return Err(Mismatch::new(format!("{odd} is no address of a server")));
+        }
+        Ok(NameServer { name, addresses })
     })
 }

@@ -3,17 +3,20 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ::console::Export;
-use ::console::api::{Fault, ImportWish, Imported};
+use ::console::api::{Fault, ImportWish, Imported, TOLD_END, ToldView};
 use base::{Evidence, ListId, Maker, Network, Subject, Timestamp};
+use dnsbl::datasets::Told;
 use listings::networks::{Decoder, Encoder, Malformed};
 use listings::{Bulk, REFUSED_KEPT_MAX, Refusal, ReplaceError, Wish};
 use tracing::warn;
 
 use super::console::{check_person, check_reason, refused_in_words, until};
+use super::feed::told;
 use super::{Node, image};
 use crate::clock;
 use crate::config::SHRINK_DEFAULT;
@@ -53,6 +56,13 @@ impl Spool {
         Ok(Decoder::new(&self.0))
     }
 }
+
+/// How many changes may wait for the file before an import makes more: what one transaction takes some half a second for.
+/// So an import of millions needs no memory for all of them, and others' changes come into the file meanwhile.
+const CHANGES_WAITING_MAX: usize = 64 * 1024;
+
+/// How long an import rests until it looks again whether the file has caught up.
+const CATCH_UP_PAUSE: Duration = Duration::from_millis(2);
 
 /// See [`console::Node::import`].
 pub(super) fn import(node: &Node, wish: &ImportWish, input: &mut dyn Read) -> Result<Imported, Fault> {
@@ -158,14 +168,31 @@ fn add(
                     imported.listed += 1;
                     imported.added += usize::from(is_new);
                 }
+                Err(Refusal::AlreadyListed(_)) => imported.own += 1,
+                Err(Refusal::NeverListed) => {
+                    imported.refused += 1;
+                    if imported.never_listed.len() < REFUSED_KEPT_MAX {
+                        imported.never_listed.push(network.to_string());
+                    }
+                }
                 Err(refusal) => {
                     imported.refused += 1;
-                    if refusal == Refusal::NeverListed && imported.never_listed.len() < REFUSED_KEPT_MAX {
-                        imported.never_listed.push(network.to_string());
+                    let reason = refused_in_words(refusal);
+                    if !imported.reasons.contains(&reason) {
+                        imported.reasons.push(reason);
                     }
                 }
             }
         }
+        wait_for_file(node);
+    }
+}
+
+/// Lets the file catch up. A file that cannot be written holds nobody up.
+fn wait_for_file(node: &Node) {
+    while node.book.journal_waiting() >= CHANGES_WAITING_MAX && node.store.health().failing_since.is_none() {
+        node.store.wake();
+        std::thread::sleep(CATCH_UP_PAUSE);
     }
 }
 
@@ -178,5 +205,20 @@ pub(super) fn export(node: &Node, list: &str) -> Result<Export, Fault> {
         tree.on_list(list).try_for_each(|network| encoder.push(network))?;
         encoder.finish()?;
         Ok(())
+    }))
+}
+
+/// See [`console::Node::export_told`].
+pub(super) fn export_told(node: &Node, list: &str) -> Result<Export, Fault> {
+    let (list, _): (ListId, _) = node.find_list(list)?;
+    let (tree, book, names) = (node.book.snapshot().tree().clone(), Arc::clone(&node.book), Arc::clone(&node.names));
+    Ok(Box::new(move |out: &mut dyn Write| {
+        for network in tree.on_list(list) {
+            let Told { until, reason, .. } = told(&book, |id| names.rule(id), list, network);
+            let view = ToldView { network: network.to_string(), until: until.map(Timestamp::as_millis), reason };
+            serde_json::to_writer(&mut *out, &view)?;
+            out.write_all(b"\n")?;
+        }
+        writeln!(out, "{TOLD_END}")
     }))
 }

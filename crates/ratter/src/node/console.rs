@@ -139,6 +139,10 @@ impl ::console::Node for Node {
         bulk::export(self, list)
     }
 
+    fn export_told(&self, list: &str) -> Result<Export, Fault> {
+        bulk::export_told(self, list)
+    }
+
     fn keys(&self) -> Result<Vec<KeyView>, Fault> {
         self.keys()
     }

@@ -1,5 +1,7 @@
 //! The DNS server of the published lists: started from the configuration, and what the console sees of it.
 
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use ::console::api::{DnsblStatus, Fault, KeyView, KeyWish, MirrorStatus, NewKey, RevokeWish, TransferStatus};
@@ -16,7 +18,7 @@ use store::KeptKey;
 
 use super::clients::Clients;
 use super::keys::Keys;
-use super::statics::FileZones;
+use super::statics::{FileZones, static_files};
 use super::{Node, convert, random, tls};
 use crate::clock;
 use crate::config::{Config, Dnsbl};
@@ -132,12 +134,18 @@ impl DnsblOutlet {
 
     /// What somebody should look at.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let files = self.files.as_ref().map(FileZones::status).unwrap_or_default();
-        let files = files.into_iter().filter_map(|zone| Some(format!("zone {}: {}", zone.name, zone.fault?)));
+        let files = self.files.as_ref().map(FileZones::warnings).unwrap_or_default();
         let mirrors = self.mirrors().into_iter();
         let mirrors = mirrors.filter_map(|mirror| Some(format!("mirrored zone {}: {}", mirror.zone, mirror.fault?)));
         let tls = self.server.identity().and_then(|identity| tls::fault(identity));
-        files.chain(mirrors).chain(tls).collect()
+        let ahead = self.server.statistics().transfers.ahead.map(|theirs| {
+            let (theirs, wanted) = (u64::from(theirs), u64::from(theirs) + 1);
+            format!(
+                "a secondary has the serial {theirs}, which is newer than this node's: it takes no change from here; \
+                 `serial-min = {wanted}` in [dnsbl] and a start go on behind it"
+            )
+        });
+        files.into_iter().chain(mirrors).chain(tls).chain(ahead).collect()
     }
 
     pub(super) fn metrics(&self, node: &Node) -> Vec<Metric> {
@@ -146,7 +154,13 @@ impl DnsblOutlet {
         let outcomes = Outcome::ALL.map(|outcome| (outcome.name().to_owned(), sum(&|totals| totals.outcome(outcome))));
         let lists = || node.names.lists().filter_map(|(id, info)| Some((id, info, info.code?)));
         let listed: Vec<_> = lists().map(|(id, info, _)| (info.name.clone(), sum(&|totals| totals.list(id)))).collect();
-        let codes: Vec<_> = lists().map(|(id, _, code)| (code.to_string(), sum(&|totals| totals.list(id)))).collect();
+        let mut codes: BTreeMap<_, _> = lists().map(|(id, _, code)| (code, sum(&|totals| totals.list(id)))).collect();
+        for (code, count) in statistics.udp.codes().chain(statistics.tcp.codes()) {
+            *codes.entry(code).or_default() += count;
+        }
+        let other = Ipv4Addr::UNSPECIFIED;
+        let name = |code: Ipv4Addr| if code == other { "other".to_owned() } else { code.to_string() };
+        let codes: Vec<_> = codes.into_iter().map(|(code, count)| (name(code), count)).collect();
         let refusals = statistics.udp.refusals().zip(statistics.tcp.refusals());
         let refusals: Vec<_> = refusals.map(|((name, udp), (_, tcp))| (name.to_owned(), udp + tcp)).collect();
         let by_zone = |outcome| -> Vec<_> {
@@ -156,7 +170,7 @@ impl DnsblOutlet {
         let mut metrics = vec![
             Metric::counter("dns_queries", "DNS queries, by what became of them", 0).by("outcome", outcomes),
             Metric::counter("dns_listed", "DNS answers that named a list", 0).by("list", listed),
-            Metric::counter("dns_codes", "DNS answers with a list's code", 0).by("code", codes),
+            Metric::counter("dns_codes", "DNS answers with a code, of lists and of others", 0).by("code", codes),
             Metric::counter("dns_denied", "DNS queries of clients that may not ask, by the reason", 0)
                 .by("reason", refusals),
             Metric::counter("dns_zone_listed", "DNS queries that found a listing, by zone", 0)
@@ -274,7 +288,8 @@ impl Node {
 
     pub(super) fn make_key(&self, wish: &KeyWish) -> Result<NewKey, Fault> {
         super::console::check_person(&wish.person)?;
-        let (made, kept) = self.blocklist()?.keys.make(clock::now(), wish)?;
+        let dnsbl = self.blocklist()?;
+        let (made, kept) = dnsbl.keys.make(clock::now(), &dnsbl.origin, wish)?;
         self.keep_key(kept, &wish.person, &format!("key new {} for {}", wish.name, made.record.owner));
         Ok(made)
     }
@@ -302,6 +317,19 @@ impl Node {
             self.store.push_keys(counted);
         }
     }
+}
+
+/// What would keep the server from starting although the configuration has no other fault: asked before a running node is
+/// given up for a new one.
+pub(crate) fn judge_dnsbl(config: &Config) -> anyhow::Result<()> {
+    let Some(settings) = &config.dnsbl else { return Ok(()) };
+    let zones = Zones::new(&convert::dnsbl_settings(config, settings)).map_err(|faults| cannot_serve(&faults))?;
+    let files = settings.statics.as_ref().map(|statics| static_files(statics, &zones)).transpose()?;
+    let statics = files.as_ref().map(|files| files.statics().as_ref());
+    let access = AccessSettings { zones: settings.access.clone(), cookie_secrets: Vec::new() };
+    Access::new(&zones, statics, &access, KeySecret::new([0; 16]), [0; 16]).map_err(|faults| cannot_serve(&faults))?;
+    Mirrors::new(settings.mirrors.iter().cloned()).map_err(|fault| cannot_serve(&[fault]))?;
+    Ok(())
 }
 
 /// The faults that the configuration's own checks let through.

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use ::actions::io::{Surroundings, Worker};
 use ::actions::{Action, Failure, Pace};
-use base::{ListId, ListSet, Listing, Timestamp};
+use base::{ListId, ListSet, Listing, Network, Timestamp};
 use dnsbl::datasets::{About, Form};
+use dnsbl::feed::Tell;
 use dnsbl::io::{read_whole, stamp, write_whole};
 use listings::{Book, Entry};
 
-use super::feed::about;
+use super::feed::{about, teller};
 use crate::config::{Config, ExportFile};
 
 /// How long it waits after a first change for those that come with it.
@@ -32,6 +33,7 @@ struct ExportAction {
     form: Form,
     list: ListId,
     about: About,
+    tell: Tell,
     book: Arc<Book>,
     is_stale: bool,
     written: u64,
@@ -48,6 +50,7 @@ pub(super) fn start(config: &Config, export: &ExportFile, surroundings: &Surroun
         form: export.form,
         list: export.list,
         about: about(config, name),
+        tell: teller(config, &surroundings.book),
         book: Arc::clone(&surroundings.book),
         is_stale: true,
         written: 0,
@@ -85,7 +88,9 @@ impl Action for ExportAction {
     fn carry_out(&mut self, _: Timestamp) -> Result<(), Failure> {
         let known = standing(&self.path, &self.note).map_err(Failure)?;
         let snapshot = Arc::clone(&self.book.snapshot());
-        let networks = snapshot.tree().on_list(self.list).map(Ok);
+        let tells = self.form.tells();
+        let told = |network: Network| Ok(if tells { (self.tell)(self.list, network) } else { network.into() });
+        let networks = snapshot.tree().on_list(self.list).map(told);
         let write = |out: &mut dyn io::Write| {
             let counts = self.about.write(self.form, snapshot.serial() as u32, networks, out)?;
             let shrinks = known.filter(|known| self.is_first && counts.0 * SHRINK_MAX < *known);

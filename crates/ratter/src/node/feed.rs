@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use ::console::metrics::Metric;
 use anyhow::Context as _;
-use base::ListId;
+use base::{ListId, Maker, Network, RuleId};
 use dnsbl::access::Access;
-use dnsbl::datasets::About;
-use dnsbl::feed::{Count, Feed};
+use dnsbl::datasets::{About, Told};
+use dnsbl::feed::{Count, Feed, Tell};
 use dnsbl::io::FeedServer;
 use dnsbl::transfer::History;
 use listings::Book;
 
+use super::views;
 use crate::config::{Config, List};
 
 /// The code of a list that is not published: what rbldnsd answers where a file says nothing.
@@ -46,17 +47,36 @@ pub(crate) fn about(config: &Config, name: &str) -> About {
     }
 }
 
+/// What is known of a network's listing on the list, for files: when it ends, and the rule or the words of the person that it
+/// rests on.
+pub(super) fn told<'n>(book: &Book, rule: impl FnOnce(RuleId) -> &'n str, list: ListId, network: Network) -> Told {
+    let Some(listing) = book.listing(network, list) else { return network.into() };
+    let reason = match &listing.maker {
+        Maker::Rule(id) => format!("{}: {}", rule(*id), views::grounds(&listing.evidence, None)),
+        Maker::Person { reason, .. } => reason.to_string(),
+    };
+    Told { network, until: listing.until.moment(), reason: Some(reason).filter(|reason| !reason.is_empty()) }
+}
+
+/// [`told`] by the names of the configured rules.
+pub(super) fn teller(config: &Config, book: &Arc<Book>) -> Tell {
+    let (rules, book) = (super::convert::rule_names(config), Arc::clone(book));
+    Box::new(move |list, network| {
+        told(&book, |id| rules.get(usize::from(id.0)).map_or("unknown", String::as_str), list, network)
+    })
+}
+
 /// Gives the published lists away where the configuration wants it.
 pub(super) fn start(
     config: &Config,
-    book: &Book,
+    book: &Arc<Book>,
     access: &Arc<Access>,
     history: Option<&Arc<History>>,
 ) -> anyhow::Result<Option<FeedServer>> {
     let (Some(settings), Some(history)) = (&config.feed, history) else { return Ok(None) };
     let published = config.lists.iter().enumerate().filter(|(_, list)| list.code.is_some());
     let lists = published.map(|(index, list)| (ListId::new(index), about(config, &list.name)));
-    let feed = Feed::new(lists, Arc::clone(access), Arc::clone(history));
+    let feed = Feed::new(lists, Arc::clone(access), Arc::clone(history), teller(config, book));
     let server = FeedServer::start(&settings.listen, Arc::new(feed), book.reader());
     server.map(Some).with_context(|| format!("the feed cannot listen at {:?}", settings.listen))
 }

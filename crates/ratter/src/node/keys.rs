@@ -72,8 +72,9 @@ impl Keys {
         keys
     }
 
-    /// Makes a key, which is in force when this returns, and must be stored before it is told.
-    pub(super) fn make(&self, now: Timestamp, wish: &KeyWish) -> Result<(NewKey, KeptKey), Fault> {
+    /// Makes a key, which is in force when this returns, and must be stored before it is told. Zones are called by their
+    /// labels below `origin`.
+    pub(super) fn make(&self, now: Timestamp, origin: &str, wish: &KeyWish) -> Result<(NewKey, KeptKey), Fault> {
         check(wish)?;
         let zones = wish.zones.as_ref().map(|zones| self.known_zones(zones)).transpose()?;
         let random =
@@ -104,7 +105,11 @@ impl Keys {
             table.keys.pop();
             return Err(Fault::refused(faults));
         }
-        Ok((NewKey { key: label, record: view(&kept) }, kept))
+        let record = view(&kept);
+        let all = self.access.zones().filter(|zone| *zone != "@");
+        let zone = record.zones.iter().flatten().map(String::as_str).chain(all).next().unwrap_or("@");
+        let asked = format!("4.3.2.1.{label}.{}", full_name(zone, origin));
+        Ok((NewKey { key: label, asked, record }, kept))
     }
 
     /// Ends a key at once; none if there is none of that name in force.
@@ -242,6 +247,15 @@ fn check(wish: &KeyWish) -> Result<(), Fault> {
         return Err(Fault::bad("a key of no time at all is none"));
     }
     Ok(())
+}
+
+/// The name of a zone that keys have this name for: `@` is the origin's own, and one with dots is elsewhere.
+fn full_name(zone: &str, origin: &str) -> String {
+    match zone {
+        "@" => origin.to_owned(),
+        zone if zone.contains('.') => zone.to_owned(),
+        label => format!("{label}.{origin}"),
+    }
 }
 
 fn span_name(span: KeySpan) -> &'static str {

@@ -72,6 +72,7 @@ use ::console::api::Happening;
 
 pub(crate) use address_files::judge_address_files;
 pub(crate) use asking::{Asked, Asking};
+pub(crate) use dns::judge_dnsbl;
 pub(crate) use exports::judge_exports;
 pub(crate) use feed::about;
 pub(crate) use keeper::Keeper;

@@ -60,7 +60,7 @@ pub(crate) fn replay(
             }
             progress(path, replay.lines);
         }
-        broken.extend(log.end().err());
+        broken.extend(log.end(reader.counters().lines).err());
     }
     Ok((replay.finish(), broken))
 }

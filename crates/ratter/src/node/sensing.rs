@@ -342,13 +342,13 @@ impl OldLog {
         })
     }
 
-    /// What stands before the place where no more could be read counts; the error names that place.
-    pub(crate) fn end(self) -> anyhow::Result<()> {
+    /// What stands before the place where no more could be read counts; the error names that place, behind the `lines`
+    /// that were read.
+    pub(crate) fn end(self, lines: u64) -> anyhow::Result<()> {
         let Some(error) = self.fault else { return Ok(()) };
         let place = format!(
-            "{} cannot be read on behind line {}; what is told is of the lines up to there",
-            self.path.display(),
-            self.lines.given()
+            "{} cannot be read on behind line {lines}; what is told is of the lines up to there",
+            self.path.display()
         );
         Err(anyhow::Error::from(error).context(place))
     }

@@ -82,7 +82,7 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
     let names = Arc::new(convert::names(config).with_systems(address_files.systems()));
     let book = Arc::new(Book::new(sources.never_list()));
     let shown = image::read(&opened, &book, now);
-    let mut restored = opened.begin()?;
+    let mut restored = opened.begin(config.dnsbl.as_ref().map_or(0, |dnsbl| dnsbl.serial_min))?;
     let wants_history = config.dnsbl.as_ref().is_some_and(|dnsbl| dnsbl.transfers.is_some() || config.feed.is_some());
     let history = wants_history.then(|| Arc::new(History::starting_at(restored.serial)));
     let kept = Kept { secret: restored.secret, keys: take(&mut restored.keys), history: history.clone() };

@@ -32,6 +32,8 @@ struct Shared {
     is_stopped: Mutex<bool>,
     signal: Condvar,
     status: Mutex<Vec<FileZoneStatus>>,
+    /// What somebody should know of zones that are served as they should be.
+    warnings: Mutex<Vec<String>>,
 }
 
 impl FileZones {
@@ -51,6 +53,12 @@ impl FileZones {
     /// What the responder answers from.
     pub(super) fn statics(&self) -> &Arc<Statics> {
         &self.statics
+    }
+
+    /// What somebody should look at.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let faulty = self.status().into_iter().filter_map(|zone| Some(format!("zone {}: {}", zone.name, zone.fault?)));
+        faulty.chain(self.shared.warnings.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned()).collect()
     }
 
     /// How the zones are.
@@ -77,6 +85,7 @@ impl Shared {
             is_stopped: Mutex::default(),
             signal: Condvar::default(),
             status: Mutex::default(),
+            warnings: Mutex::default(),
         }
     }
 
@@ -132,17 +141,29 @@ impl Shared {
             }
         };
         let status = files.statics().names().map(status).collect();
+        let uncopied = files.uncopied().map(|(zone, fault)| {
+            format!("zone {zone}: served, but its files cannot be copied for the next start: {fault}")
+        });
+        *self.warnings.lock().unwrap_or_else(PoisonError::into_inner) = uncopied.collect();
         *self.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
     }
 }
 
-fn static_files(settings: &config::Statics, zones: &Zones) -> anyhow::Result<StaticFiles> {
+/// The zones, of which nothing is read yet.
+pub(super) fn static_files(settings: &config::Statics, zones: &Zones) -> anyhow::Result<StaticFiles> {
     StaticFiles::new(zone_files(settings, zones)?).map_err(|fault| anyhow!("[dnsbl.static]: {fault}"))
 }
 
 /// The zones with their files. One that the book has too is served from both.
 fn zone_files(settings: &config::Statics, zones: &Zones) -> anyhow::Result<Vec<ZoneFiles>> {
-    let options = Options { host_bits: settings.host_bits, may_be_empty: settings.may_be_empty, ..Options::default() };
+    let config::Statics { host_bits, may_be_empty, may_be_wide, .. } = *settings;
+    let options = Options { host_bits, may_be_empty, may_be_wide, ..Options::default() };
+    let gates = Gates {
+        shrink_percent_max: settings.shrink_percent,
+        grow_percent_max: settings.grow_percent,
+        may_be_wide,
+        ..Gates::default()
+    };
     let one = |zone: &config::StaticZone| {
         let name = Name::parse(&zone.name).map_err(|fault| anyhow!("zone `{}` {fault}", zone.name))?;
         let is_of_book = zones.names().any(|known| known.to_string().eq_ignore_ascii_case(&zone.name));
@@ -152,7 +173,7 @@ fn zone_files(settings: &config::Statics, zones: &Zones) -> anyhow::Result<Vec<Z
             sharing: if is_of_book { Sharing::WithBook } else { Sharing::Alone },
             datasets: zone.datasets.iter().map(dataset).collect(),
             defaults: Header::default(),
-            gates: Gates { shrink_percent_max: settings.shrink_percent, ..Gates::default() },
+            gates,
         })
     };
     settings.zones.iter().map(one).collect()

@@ -2,6 +2,9 @@
 
 mod other;
 
+use core::ops::Range;
+use core::time::Duration;
+
 use base::Timestamp;
 
 /// The time of a line.
@@ -32,6 +35,46 @@ pub struct Civil {
     pub second: u8,
     /// 0 to 999.
     pub millis: u16,
+}
+
+impl Stamp {
+    /// The stamp of that hour with these minutes, seconds and milliseconds for none.
+    pub(super) fn later(self, (minute, second, millis): (u8, u8, u16)) -> Option<Self> {
+        match self {
+            Self::Missing => None,
+            Self::Moment(hour) => Some(Self::Moment(hour.plus(length(minute, second, millis)))),
+            Self::Wall(hour) => Some(Self::Wall(Civil { minute, second, millis, ..hour })),
+        }
+    }
+
+    /// The stamp without the minutes, seconds and milliseconds that it has.
+    pub(super) fn earlier(self, (minute, second, millis): (u8, u8, u16)) -> Option<Self> {
+        match self {
+            Self::Missing => None,
+            Self::Moment(moment) => {
+                let hour = moment.minus(length(minute, second, millis));
+                (hour.plus(length(minute, second, millis)) == moment).then_some(Self::Moment(hour))
+            }
+            Self::Wall(civil) => Some(Self::Wall(Civil { minute: 0, second: 0, millis: 0, ..civil })),
+        }
+    }
+}
+
+fn length(minute: u8, second: u8, millis: u16) -> Duration {
+    Duration::from_millis((u64::from(minute) * 60 + u64::from(second)) * 1000 + u64::from(millis))
+}
+
+/// Where `44:14` or `44:14.123456` stands that begins at `at`, as far as it goes.
+pub(super) fn minute(bytes: &[u8], at: usize) -> Range<usize> {
+    at..fraction(bytes, at + "44:14".len()).1
+}
+
+/// The minute, the second and the milliseconds that the text shows as a whole: `44:14`, `44:14.123456`.
+pub(super) fn within_hour(text: &[u8]) -> Option<(u8, u8, u16)> {
+    let [m0, m1, b':', s0, s1] = *text.first_chunk()? else { return None };
+    let (minute, second) = (two([m0, m1])?, two([s0, s1])?);
+    let (millis, end) = fraction(text, "44:14".len());
+    (minute < 60 && second < 60 && end == text.len()).then_some((minute, second, millis))
 }
 
 /// The stamp at the beginning of `line` and what follows it.
@@ -109,7 +152,7 @@ fn spaced_offset(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
 /// adds the ten seconds by which TAI was ahead in 1970 and knows no leap seconds), and 4 of nanoseconds.
 fn tai64n(bytes: &[u8]) -> Option<(Stamp, usize)> {
     const EPOCH: u64 = (1 << 62) + 10;
-    let hex = |range: core::ops::Range<usize>| {
+    let hex = |range: Range<usize>| {
         bytes.get(range)?.iter().try_fold(0u64, |sum, &byte| Some(sum << 4 | u64::from(char::from(byte).to_digit(16)?)))
     };
     let (seconds, nanos) = (hex(1..17)?.checked_sub(EPOCH)?, hex(17..25)?);

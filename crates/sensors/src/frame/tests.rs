@@ -1,5 +1,6 @@
 use base::Timestamp;
 use jiff::tz::TimeZone;
+use proptest::strategy::Strategy;
 
 use super::*;
 
@@ -43,6 +44,19 @@ fn forms_of_lines() {
         ("dovecot: x\r\n", "- |  | dovecot | - | x"),
         ("hello there friend", "- |  |  | - | hello there friend"),
         ("Nov 21 07:44:14 <mail.notice> mx a[7]: x", "????-11-21 07:44:14.000 | mx | a | 7 | x"),
+        ("Nov 21 07:44:14 mx mail.warn a[7]: x", "????-11-21 07:44:14.000 | mx | a | 7 | x"),
+        ("Nov 21 07:44:14 mx mail.warning a/b: x", "????-11-21 07:44:14.000 | mx | a/b | - | x"),
+        ("Nov 21 07:44:14 mx mail.warn no tag: x", "????-11-21 07:44:14.000 |  |  | - | mx mail.warn no tag: x"),
+        ("Nov 21 07:44:14 mx mail.foo a[7]: x", "????-11-21 07:44:14.000 |  |  | - | mx mail.foo a[7]: x"),
+        ("a-1  | Nov 21 07:44:14 mx b[7]: x", "????-11-21 07:44:14.000 | mx | b | 7 | x"),
+        ("a-1  | b: x", "- |  | b | - | x"),
+        ("a b  | Nov 21 07:44:14 mx b[7]: x", "- |  |  | - | a b  | Nov 21 07:44:14 mx b[7]: x"),
+        ("\u{feff}Nov 21 07:44:14 mx b[7]: x", "????-11-21 07:44:14.000 | mx | b | 7 | x"),
+        ("Sat 2026-11-21 07:44:14 CET mx b[7]: x", "2026-11-21 07:44:14.000 | mx | b | 7 | x"),
+        ("Sat 2026-11-21 07:44:14 UTC mx b[7]: x", "2026-11-21T07:44:14.000Z | mx | b | 7 | x"),
+        ("Sat 2026-11-21 07:44:14 +0100 mx b[7]: x", "2026-11-21T06:44:14.000Z | mx | b | 7 | x"),
+        ("[21-Nov-2026 07:44:14 UTC] x y", "2026-11-21T07:44:14.000Z |  |  | - | x y"),
+        ("[21-Nov-2026 07:44:14 Europe/Berlin] x y", "2026-11-21 07:44:14.000 |  |  | - | x y"),
         ("Nov 21 07:44:14 sogod [7]: x", "????-11-21 07:44:14.000 |  | sogod | 7 | x"),
         ("Nov 21 07:44:14 mx HORDE [error] x", "????-11-21 07:44:14.000 | mx | HORDE | - | [error] x"),
         ("Nov 21 07:44:14 mx a[7]: [ID 8 auth.info] x", "????-11-21 07:44:14.000 | mx | a | 7 | x"),
@@ -183,12 +197,17 @@ proptest::proptest! {
     fn a_line_is_taken_apart_as_if_it_were_the_first(
         lines in proptest::collection::vec(
             (
-                proptest::sample::select(vec![
+                proptest::prop_oneof![
+                    "Nov 21 0[67]:[0-6]4:[0-6][0-5]([.,][0-9]{1,4})? mx ",
+                    "2026-11-21T0[67]:[0-6]4:[0-6][0-5](\\.[0-9]{1,4})?(Z|\\+01:00| \\+0100|:|7)? mx ",
+                    "1970-01-01T0[012]:0[01]:00(\\.[0-9]{3})?\\+01:00 mx ",
+                    proptest::sample::select(vec![
                     "Nov 21 07:44:14 mx ", "Nov 21 07:44:15 mx ", "Nov 21 07:44:14 mxa ", "Nov 21 07:44:14  mx ", "Nov 21 07:44:14 ",
                     "2026-11-21T07:44:14Z mx ", "2026-11-21 07:44:14 mx  ", "<22>Nov 21 07:44:14 mx ", "1795247054 mx ",
                     "Apr-07-13 07:14:36 mx ", "mx ", "Nov 21 07:44:14 <mail.info> mx ", "<22>1 2026-11-21T07:44:14Z mx ",
-                ]),
-                "(a\\[7\\]: |a\\(|\\[7\\]: |a: | b: |:a |a b: |a 7 - - )?[ a:\\[\\](]{0,6}",
+                    ]).prop_map(str::to_owned),
+                ],
+                "\t?(a\\[7\\]: |a\\(|\\[7\\]: |a: | b: |:a |a b: |a 7 - - )?[ a:\\[\\](]{0,6}",
             ),
             1..8,
         ),

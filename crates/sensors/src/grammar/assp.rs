@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! [m1-01129-09140 ][[TAG] …]ADDRESS max sender authentication errors (5) exceeded -- dropping connection …
-//! [[TAG] …]ADDRESS [SMTP Error] 535 5.7.8 Error: authentication failed: …
+//! [[TAG] …]ADDRESS [<SENDER> ][SMTP Error] 535 5.7.8 Error: authentication failed: …
 //! [[TAG] …]ADDRESS <SENDER> [to: RECIPIENT ]relay attempt blocked for …: <RECIPIENT>
 //! [[TAG] …]ADDRESS <SENDER> to: RECIPIENT invalid address rejected: RECIPIENT
 //! [[TAG] …]ADDRESS <SENDER> to: RECIPIENT [spam found] (DNSBL, ADDRESS listed in …) …
@@ -27,6 +27,9 @@ pub(super) const ASSP: Lines = Lines {
     told,
 };
 
+/// What the mail server behind ASSP said of a password.
+const REFUSED: &str = "[SMTP Error] 535 ";
+
 fn told(text: &str) -> Option<Told<'_>> {
     if let Some(rest) = text.strip_prefix("Blocking ") {
         let (client, rest) = word(rest);
@@ -43,7 +46,10 @@ fn told(text: &str) -> Option<Told<'_>> {
         rest = split(tag, "] ")?.1;
     }
     let (client, rest) = word(rest);
-    let kind = if rest.starts_with("max sender authentication errors ") || rest.starts_with("[SMTP Error] 535 ") {
+    let kind = if rest.starts_with("max sender authentication errors ")
+        || rest.starts_with(REFUSED)
+        || behind_envelope(rest).starts_with(REFUSED)
+    {
         LoginFailed
     } else if rest.starts_with("SSL negotiation with client failed: ") {
         ProtocolAbuse

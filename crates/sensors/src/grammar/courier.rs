@@ -5,17 +5,17 @@
 //! imapd:          LOGIN, user=LOGIN, ip=[ADDRESS], port=[PORT], protocol=IMAP
 //! imapd, …:       [ALERT: ]Maximum connection limit reached for ADDRESS
 //! courieresmtpd:  error,relay=ADDRESS,[port=PORT,]from=<SENDER>,to=<RECIPIENT>: 550 User unknown.
-//! courieresmtpd:  error,relay=ADDRESS,[port=PORT,]msg="535 Authentication failed.",cmd: AUTH LOGIN LOGIN
+//! courieresmtpd:  error,relay=ADDRESS,[port=PORT,][ident="NAME",]msg="535 Authentication failed.",cmd: AUTH LOGIN LOGIN
 //! ```
 //!
 //! The login stands before the address, so that the last `, ip=[` is Courier's: what follows it holds nothing of the
-//! client. `relay=` stands before all of the client's text.
+//! client. `relay=` stands before all of the client's text, which the name is, too, that the client's identd gives (RFC 1413).
 
 use base::EventKind::{LoginFailed, LoginOk, ProtocolAbuse, RateExceeded, RelayDenied, UnknownRecipient};
 
 use super::Hinted;
 use super::parts::{Lines, Told};
-use crate::text::{address, behind_path, bracketed, contains, digits, find_byte, rsplit, split, word};
+use crate::text::{address, behind_path, bracketed, contains, digits, find, find_byte, rsplit, split, word};
 
 pub(super) const COURIER: Lines = Lines {
     name: "courier",
@@ -69,6 +69,7 @@ fn is_end(text: &str) -> bool {
 fn smtp(text: &str) -> Option<Told<'_>> {
     let (client, rest) = text.split_at_checked(find_byte(text, b',')?)?;
     let rest = rest.strip_prefix(",port=").and_then(digits).map_or(rest, |(_, rest)| rest);
+    let rest = rest.strip_prefix(",ident=\"").map_or(Some(rest), |ident| ident.get(find(ident, "\",msg=\"")? + 1..))?;
     let answer = answer(rest)?;
     // Decoded, where the mechanism tells it.
     let login = split(answer, "\",cmd: AUTH ").map_or("", |(_, command)| word(command).1);

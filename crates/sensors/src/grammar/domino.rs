@@ -15,12 +15,16 @@ use base::EventKind::{LoginFailed, ProtocolAbuse, RelayDenied};
 
 use super::Hinted;
 use super::parts::{Lines, Told};
-use crate::text::{address, contains, rsplit, rsplit_byte, split};
+use crate::text::{address, contains, rsplit, rsplit_byte, split, take_while};
 
 pub(super) const DOMINO: Lines =
     Lines { name: "domino", aliases: &[], service: "domino", speaks: |_| false, hinted: Hinted::Bare, told };
 
 fn told(text: &str) -> Option<Told<'_>> {
+    // The process' number, which some versions write behind the stamp: `[1234:0005-0ABC] `.
+    let is_process = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'-');
+    let behind = text.strip_prefix('[').and_then(|rest| take_while(rest, is_process).1.strip_prefix("] "));
+    let text = behind.map_or(text, str::trim_start);
     if let Some((before, why)) = rsplit(text, " authentication failure using internet password")
         && (why.is_empty() || why.trim_ascii_start().starts_with(':'))
     {

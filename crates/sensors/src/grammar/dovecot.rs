@@ -21,12 +21,18 @@ use super::visits::Handshakes;
 use super::{Glance, Grammar, Sink};
 use crate::frame::Frame;
 use crate::text::{is_name_byte, take_while};
+use crate::words;
 
 /// The grammar of Dovecot's log.
 #[derive(Default)]
 pub struct Dovecot {
     handshakes: Handshakes,
 }
+
+/// A tag that is Dovecot's own, before whose messages the process is named.
+const DOVECOT: u8 = 0;
+/// A tag that is a process' name.
+const PROCESS: u8 = 1;
 
 impl Grammar for Dovecot {
     fn name(&self) -> &'static str {
@@ -40,33 +46,31 @@ impl Grammar for Dovecot {
 
     /// Whether the tag is that of a process, and not Dovecot's own, before which the process is named in each line.
     fn process(&self, program: &str) -> u8 {
-        u8::from(!program.starts_with("dovecot") || program == "dovecot-auth")
+        if program.starts_with("dovecot") && program != "dovecot-auth" { DOVECOT } else { PROCESS }
     }
 
     /// The processes after login write most of the lines.
     fn glance(&mut self, process: u8, _host: &[u8], message: &[u8]) -> Glance<'_> {
-        let is_read = process == 1 || {
+        let is_read = process == PROCESS || {
             let message = message.strip_prefix(b"dovecot: ").unwrap_or(message);
-            let end = message.iter().position(|byte| !is_name_byte(*byte)).unwrap_or(0);
-            let name = message.get(..end).unwrap_or(b"");
+            let name = words::find_end(message, 0).and_then(|end| message.get(..end)).unwrap_or(b"");
             name.ends_with(b"-login") || name.ends_with(b"auth") || name == b"auth-worker" || name.starts_with(b"pam_")
         };
         if is_read { Glance::Text } else { Glance::Nothing }
     }
 
     fn read(&mut self, frame: &Frame<'_>, time: Timestamp, out: Sink<'_>) {
-        let is_process = !frame.program.starts_with("dovecot") || frame.program == "dovecot-auth";
-        let found = if is_process {
+        let found = if frame.process == PROCESS {
             Some((frame.program, frame.message))
         } else {
             // Dovecot 1 repeated its name: `dovecot[442]: dovecot: auth(default): …`.
-            process(frame.message.strip_prefix("dovecot: ").unwrap_or(frame.message))
+            named(frame.message.strip_prefix("dovecot: ").unwrap_or(frame.message))
         };
         let Some((name, rest)) = found else { return };
         if let Some(service) = name.strip_suffix("-login") {
             login::read(&mut self.handshakes, service, rest, time, out);
         } else if matches!(name, "auth" | "auth-worker" | "dovecot-auth") {
-            match process(rest) {
+            match named(rest) {
                 Some((module, rest)) if module.starts_with("pam_") => pam::read(rest, time, out),
                 _ => auth::read(rest, time, out),
             }
@@ -77,7 +81,7 @@ impl Grammar for Dovecot {
 }
 
 /// A process name and what follows it: the text after `: `, or from the parenthesis on.
-fn process(text: &str) -> Option<(&str, &str)> {
+fn named(text: &str) -> Option<(&str, &str)> {
     let (name, rest) = take_while(text, is_name_byte);
     if name.is_empty() {
         None

@@ -5,6 +5,8 @@
 //! Too-long password attempt for 'LOGIN' from ADDRESS:PORT
 //! Pubkey auth bad signature for 'LOGIN' with key … from ADDRESS:PORT
 //! Login attempt for nonexistent user ['LOGIN' ]from ADDRESS:PORT
+//! Login attempt with wrong user LOGIN from ADDRESS:PORT
+//! Client trying multiple usernames from ADDRESS:PORT
 //! Exit before auth from <ADDRESS:PORT>: (user 'LOGIN', 10 fails): Max auth tries reached - user 'LOGIN'
 //! Exit before auth (user 'LOGIN', 10 fails): Max auth tries reached - user 'LOGIN' from ADDRESS:PORT
 //! Password auth succeeded for 'LOGIN' from ADDRESS:PORT
@@ -15,7 +17,7 @@
 //! before it.
 
 use base::Address;
-use base::EventKind::{Connect, LoginFailed, LoginOk};
+use base::EventKind::{Connect, LoginFailed, LoginOk, ProtocolAbuse};
 
 use super::Hinted;
 use super::parts::{Lines, Told};
@@ -37,6 +39,9 @@ fn told(text: &str) -> Option<Told<'_>> {
     if is("e", "xit before auth") {
         return exit(tail.strip_prefix("xit before auth")?);
     }
+    if is("c", "lient trying multiple usernames from ") {
+        return Some(Told::new(ProtocolAbuse, client_of(rsplit(text, " from ")?.1)?));
+    }
     let kind = if is("b", "ad password attempt for ")
         || is("b", "ad PAM password attempt for ")
         || is("t", "oo-long password attempt for ")
@@ -55,6 +60,10 @@ fn told(text: &str) -> Option<Told<'_>> {
         return None;
     };
     let (before, client) = rsplit(text, " from ")?;
+    // The only login without quotes.
+    if is("l", "ogin attempt with wrong user ") && !before.ends_with('\'') {
+        return Some(Told::new(kind, client_of(client)?).by(before.get("login attempt with wrong user ".len()..)?));
+    }
     let login = split(before, " '").map_or("", |(_, login)| login);
     let login = if kind == LoginOk || is("p", "ubkey auth bad signature for ") {
         split(login, "'").map_or(login, |(login, _)| login)

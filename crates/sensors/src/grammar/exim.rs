@@ -15,9 +15,10 @@
 //! | `too many recipients: … H=CLIENT`, `rejected MAIL command H=CLIENT: too many messages …` | rate-exceeded |
 //! | `no MAIL in SMTP connection from CLIENT …`, `no host name found for IP address …`, timeouts, TLS errors | connect |
 //!
-//! Why the address found is the true one or none: see `host`.
+//! Why the address found is the true one or none: see `host`. Long lines come in pieces by syslog: see `pieces`.
 
 mod host;
+mod pieces;
 
 use base::EventKind::{
     self, Connect, LoginFailed, LoginOk, MessageReceived, MessageSent, ProtocolAbuse, RateExceeded, RelayDenied,
@@ -31,9 +32,10 @@ use super::{Grammar, Hinted, Sink};
 use crate::frame::{Frame, without_stamp};
 use crate::text::{
     address, behind_path, behind_quote, bracketed, contains, digits, find, find_byte, named, rsplit, split, split_only,
-    take_while, word,
+    steps, take_while, word,
 };
 use host::{Client, client, has_another};
+use pieces::{Piece, Pieces};
 
 /// Before the client, where TLS failed.
 const HANDSHAKE: &str = "TLS error on connection from ";
@@ -42,6 +44,7 @@ const HANDSHAKE: &str = "TLS error on connection from ";
 #[derive(Default)]
 pub(super) struct Exim {
     handshakes: Handshakes,
+    pieces: Pieces,
 }
 
 impl Grammar for Exim {
@@ -62,7 +65,17 @@ impl Grammar for Exim {
     }
 
     fn read(&mut self, frame: &Frame<'_>, time: Timestamp, out: Sink<'_>) {
-        let text = without_pid(frame.message.trim_ascii_end());
+        match self.pieces.take(frame, time) {
+            Piece::None => self.read_line(frame.message, time, out),
+            Piece::Kept => {}
+            Piece::Whole(text) => self.read_line(&text, time, out),
+        }
+    }
+}
+
+impl Exim {
+    fn read_line(&mut self, text: &str, time: Timestamp, out: Sink<'_>) {
+        let text = without_pid(text.trim_ascii_end());
         let rest = without_message_id(text);
         if let Some(rest) = rest.strip_prefix("<= ") {
             if let Some(told) = sent(rest) {
@@ -208,9 +221,8 @@ fn authenticator(text: &str) -> Option<Told<'_>> {
     // Of a line with one mark, what follows it is not the client's name, unless HELO imitates one and the true one follows.
     let (address, rest) = match split_only(rest, if is_cancelled { CANCELLED } else { FAILED }) {
         Some((before, rest)) => {
-            let goes_on = [": 435 ", ": 501 ", ": 535 ", ": 553 "].iter().any(|answer| contains(rest, answer));
             let Client { address, rest: end } = client(before)?;
-            (end.is_empty() && !(goes_on && has_another(rest))).then_some((address, rest))?
+            (end.is_empty() && !(goes_on(rest) && has_another(rest))).then_some((address, rest))?
         }
         None => {
             let Client { address, rest } = client(rest)?;
@@ -236,6 +248,12 @@ fn authenticator(text: &str) -> Option<Told<'_>> {
     // Some configurations quote it.
     let quoted = login.strip_prefix('"').and_then(|login| login.strip_suffix('"'));
     Some(Told::new(LoginFailed, address).by(quoted.unwrap_or(login)))
+}
+
+/// Whether another answer stands in the text. Place by place, because it may be full of nearly such.
+fn goes_on(text: &str) -> bool {
+    steps::add(text.len());
+    text.as_bytes().windows(6).any(|place| matches!(place, b": 435 " | b": 501 " | b": 535 " | b": 553 "))
 }
 
 /// `H=CLIENT … F=<…> rejected RCPT <…>: REASON`, and all else that begins with the client.

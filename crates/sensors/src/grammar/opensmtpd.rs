@@ -8,6 +8,7 @@
 //! 5.7, 6.0: ID smtp event=connected address=ADDRESS host=NAME
 //!           ID smtp event=failed-command address=ADDRESS host=NAME command="…" result="…"
 //! to 5.4:   smtp-in: New session ID from host NAME [ADDRESS]
+//!           smtp-in: Accepted authentication|Authentication failed for user LOGIN on session ID
 //!           smtp-in: Failed command on session ID: "…" => 535 Authentication failed
 //! ```
 //!
@@ -109,12 +110,19 @@ impl OpenSmtpd {
         None
     }
 
-    fn worded(&mut self, host: &str, text: &str) -> Option<Told<'static>> {
+    fn worded<'a>(&mut self, host: &str, text: &'a str) -> Option<Told<'a>> {
         if let Some(rest) = text.strip_prefix("New session ") {
             let (id, rest) = word(rest);
             let (_, address) = ending_bracket(rest)?;
             self.connect(Recent::<Session>::key(host, id, 0), address);
             return None;
+        }
+        let logins = [("Accepted authentication for user ", LoginOk), ("Authentication failed for user ", LoginFailed)];
+        if let Some((rest, kind)) = logins.iter().find_map(|(login, kind)| Some((text.strip_prefix(login)?, *kind))) {
+            let (login, id) = rsplit(rest, " on session ")?;
+            let session = self.sessions.get_mut(Recent::<Session>::key(host, id, 0))?;
+            session.is_told = kind == LoginFailed;
+            return Some(Told::new(kind, session.address).by(login));
         }
         let (id, rest) = split(text.strip_prefix("Failed command on session ")?, ": ")?;
         let (_, answer) = rsplit(rest, " => ")?;

@@ -172,6 +172,9 @@ impl<V> Recent<V> {
     }
 
     pub(super) fn remove(&mut self, key: u64) -> Option<V> {
+        if self.is_empty() {
+            return None;
+        }
         let old = if self.old.is_empty() { None } else { self.old.remove(&key) };
         self.young.remove(&key).or(old)
     }

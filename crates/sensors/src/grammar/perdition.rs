@@ -44,7 +44,9 @@ fn told(text: &str) -> Option<Told<'_>> {
         // A server that cannot be reached or does not answer as it should.
         return None;
     };
+    // Older versions wrote `user="LOGIN" server="…" port="…" status="…"`.
     let login = split(rest, " authentication_id=\"")
+        .or_else(|| split(rest, " user=\""))
         .and_then(|(_, rest)| rsplit(rest, "\" server="))
         .map_or("", |(login, _)| login);
     Some(Told::new(kind, client(rest)?).by(login))

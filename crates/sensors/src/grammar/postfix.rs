@@ -29,8 +29,10 @@ use super::visits::{NO_MORE, Visits};
 use super::{Glance, Grammar, Sink};
 use crate::frame::Frame;
 use crate::text::{address_in_brackets, behind_path, contains, digits, rsplit, split, steps};
+use crate::words;
 
-/// How many messages of logins are remembered until they are delivered or bounce.
+/// How many messages of logins are remembered until they are delivered or bounce, and how many of others until they are
+/// taken.
 const MESSAGES_MAX: usize = 65_536;
 
 /// How many processes are remembered whose clients failed to log in.
@@ -38,8 +40,10 @@ const PROCESSES_MAX: usize = 8_192;
 
 /// The grammar of Postfix' log.
 pub struct Postfix {
-    /// Messages that are being taken, by queue id.
+    /// Messages of logins, by queue id.
     messages: Recent<Message>,
+    /// Messages of others that are being taken. Most of a log's are, and none for long: so few are always at hand.
+    strangers: Recent<(Address, &'static str)>,
     /// Failed logins that were told, by process: at the end of a connection Postfix tells how many there were.
     failures: Recent<(Address, u16)>,
     /// Connections that came to nothing.
@@ -48,8 +52,7 @@ pub struct Postfix {
 
 struct Message {
     address: Address,
-    /// The login, if the client had logged in.
-    login: Option<Box<str>>,
+    login: Box<str>,
     service: &'static str,
     /// Whether the queue manager has told of it.
     is_told: bool,
@@ -57,7 +60,12 @@ struct Message {
 
 impl Default for Postfix {
     fn default() -> Self {
-        Self { messages: Recent::new(MESSAGES_MAX), failures: Recent::new(PROCESSES_MAX), visits: Visits::default() }
+        Self {
+            messages: Recent::new(MESSAGES_MAX),
+            strangers: Recent::new(MESSAGES_MAX),
+            failures: Recent::new(PROCESSES_MAX),
+            visits: Visits::default(),
+        }
     }
 }
 
@@ -110,35 +118,35 @@ impl Grammar for Postfix {
                 Some((_, rest)) if rest.starts_with(b"message-id=") => Glance::Nothing,
                 _ => Glance::Text,
             },
-            _ if self.messages.is_empty() => Glance::Nothing,
+            QMGR if self.messages.is_empty() && self.strangers.is_empty() => Glance::Nothing,
             QMGR => self.queued(host, message).map_or(Glance::Nothing, Glance::Event),
+            // Whether mail of others was delivered is of no interest.
+            _ if self.messages.is_empty() => Glance::Nothing,
             _ => {
-                // Whether mail of others was delivered is of no interest.
                 let id = after_id(message).map_or(&b""[..], |(id, _)| id);
                 let message = self.messages.get(Recent::<Message>::key(host, id, 0));
-                if message.is_some_and(|message| message.login.is_some()) { Glance::Text } else { Glance::Nothing }
+                if message.is_some() { Glance::Text } else { Glance::Nothing }
             }
         }
     }
 
     fn read(&mut self, frame: &Frame<'_>, time: Timestamp, out: Sink<'_>) {
         let text = frame.message.trim_ascii_end();
-        let (name, process) = split_process(frame.program);
-        match process {
-            "smtpd" => self.smtpd(frame, service(name), text, time, out),
-            process if SUBMISSIONS.contains(&process) => self.smtpd(frame, "submission", text, time, out),
-            "postscreen" => {
+        match frame.process {
+            SMTPD => self.smtpd(frame, "smtp", text, time, out),
+            SUBMISSION => self.smtpd(frame, "submission", text, time, out),
+            POSTSCREEN => {
                 if let Some(told) = postscreen::told(text) {
                     out(told.event(time, "smtp"));
                 }
             }
-            "cleanup" => {
+            CLEANUP => {
                 let (_, rest) = queue_id(text);
                 if let Some(told) = reject::told(rest) {
                     out(told.event(time, "smtp"));
                 }
             }
-            "qmgr" => {}
+            QMGR => {}
             _ => self.delivered(frame.host, text, time, out),
         }
     }
@@ -176,14 +184,23 @@ impl Postfix {
     /// taken the queue manager tells.
     fn begun(&mut self, host: &str, service: &'static str, id: &str, text: &str, time: Timestamp, out: Sink<'_>) {
         let Some((address, rest)) = client(text) else { return };
-        let login = smtpd::login(rest);
-        if let Some(login) = login {
-            out(Told::new(LoginOk, address).by(login).event(time, service));
+        let key = Recent::<Message>::key(host, id, 0);
+        match smtpd::login(rest) {
+            Some(login) => {
+                out(Told::new(LoginOk, address).by(login).event(time, service));
+                if id != "NOQUEUE" {
+                    self.strangers.remove(key);
+                    self.messages.insert(key, Message { address, login: login.into(), service, is_told: false });
+                }
+            }
+            None if id != "NOQUEUE" => self.begun_by_stranger(key, address, service),
+            None => {}
         }
-        if id != "NOQUEUE" {
-            let message = Message { address, login: login.map(Into::into), service, is_told: false };
-            self.messages.insert(Recent::<Message>::key(host, id, 0), message);
-        }
+    }
+
+    fn begun_by_stranger(&mut self, key: u64, address: Address, service: &'static str) {
+        self.messages.remove(key);
+        self.strangers.insert(key, (address, service));
     }
 
     /// `NAME[ADDRESS] ehlo=1 auth=0/1 … commands=2/3`: a number of those that were answered well, and if that is not all,
@@ -206,14 +223,14 @@ impl Postfix {
             // Where all went well, no number has a slash.
             return if memchr::memchr(b'/', message).is_some() { Glance::Text } else { Glance::Nothing };
         }
-        match self.begun_by_stranger(process, host, message) {
+        match self.glance_stranger(process, host, message) {
             Some(()) => Glance::Nothing,
             None => Glance::Text,
         }
     }
 
     /// `ID: client=NAME[ADDRESS]` and no more: a message of a stranger begins to come.
-    fn begun_by_stranger(&mut self, process: u8, host: &[u8], message: &[u8]) -> Option<()> {
+    fn glance_stranger(&mut self, process: u8, host: &[u8], message: &[u8]) -> Option<()> {
         let (id, rest) = after_id(message)?;
         let rest = rest.strip_prefix(b"client=")?;
         let (address, end) = client_of(rest)?;
@@ -221,8 +238,7 @@ impl Postfix {
             return None;
         }
         let service = if process == SUBMISSION { "submission" } else { "smtp" };
-        let message = Message { address, login: None, service, is_told: false };
-        self.messages.insert(Recent::<Message>::key(host, id, 0), message);
+        self.begun_by_stranger(Recent::<Message>::key(host, id, 0), address, service);
         Some(())
     }
 
@@ -230,30 +246,27 @@ impl Postfix {
     fn queued(&mut self, host: &[u8], message: &[u8]) -> Option<Event<'_>> {
         let (id, rest) = after_id(message)?;
         let key = Recent::<Message>::key(host, id, 0);
+        if rest.starts_with(b"from=<") {
+            // It may be queued again, and is told once.
+            if let Some((address, service)) = self.strangers.remove(key) {
+                return Some(Told::new(MessageReceived, address).event(Timestamp::EPOCH, service));
+            }
+            let message = self.messages.get_mut(key)?;
+            let is_told = core::mem::replace(&mut message.is_told, true);
+            let told = Told::new(MessageSent, message.address).by(&message.login);
+            return (!is_told).then(|| told.event(Timestamp::EPOCH, message.service));
+        }
         if rest.trim_ascii_end() == b"removed" {
+            self.strangers.remove(key);
             self.messages.remove(key);
-            return None;
         }
-        if !rest.starts_with(b"from=<") {
-            return None;
-        }
-        let message = self.messages.get_mut(key)?;
-        if core::mem::replace(&mut message.is_told, true) {
-            return None;
-        }
-        let told = match &message.login {
-            Some(login) => Told::new(MessageSent, message.address).by(login),
-            None => Told::new(MessageReceived, message.address),
-        };
-        Some(told.event(Timestamp::EPOCH, message.service))
+        None
     }
 
     /// `ID: to=<RECIPIENT>, relay=…, dsn=5.1.1, status=bounced (…)`: of a message whose login is known.
     fn delivered(&mut self, host: &str, text: &str, time: Timestamp, out: Sink<'_>) {
         let (id, rest) = queue_id(text);
         let Some(message) = self.messages.get(Recent::<Message>::key(host, id, 0)) else { return };
-        // What bounces of a stranger's message went to somebody whom this server did not refuse.
-        let Some(login) = &message.login else { return };
         let Some((before, status)) = behind_recipients(rest).and_then(|rest| split(rest, ", status=")) else { return };
         if !status.starts_with("bounced (") {
             return;
@@ -261,7 +274,7 @@ impl Postfix {
         // Refused for what it is, not for whom it is to.
         let is_refused = rsplit(before, ", dsn=").is_some_and(|(_, dsn)| dsn.starts_with("5.7."));
         let kind = if is_refused { SpamSeen } else { UnknownRecipient };
-        out(Told::new(kind, message.address).by(login).event(time, message.service));
+        out(Told::new(kind, message.address).by(&message.login).event(time, message.service));
     }
 }
 
@@ -276,10 +289,7 @@ fn queue_id(text: &str) -> (&str, &str) {
 
 /// The same of bytes; none if no id is there.
 fn after_id(message: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut end = 0;
-    while message.get(end).is_some_and(|byte| BYTES[usize::from(*byte)] & ID != 0) {
-        end += 1;
-    }
+    let end = words::alphanumerics(message);
     let rest = message.get(end..)?.strip_prefix(b": ")?;
     Some((message.get(..end)?, rest))
 }
@@ -317,10 +327,7 @@ fn client(text: &str) -> Option<(Address, &str)> {
 
 /// The same of bytes, and where it ends.
 fn client_of(text: &[u8]) -> Option<(Address, usize)> {
-    let mut open = 0;
-    while text.get(open).is_some_and(|byte| BYTES[usize::from(*byte)] & NAME != 0) {
-        open += 1;
-    }
+    let open = words::name_bytes(text);
     let (address, end) = address_in_brackets(text, open)?;
     let digits = |rest: &[u8]| rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     match text.get(end..) {
@@ -328,24 +335,6 @@ fn client_of(text: &[u8]) -> Option<(Address, usize)> {
         _ => Some((address, end)),
     }
 }
-
-/// A byte of a reverse name.
-const NAME: u8 = 1;
-/// A byte of a queue id.
-const ID: u8 = 1 << 1;
-
-/// What a byte may be part of; looked up, because most lines begin with an id and hold a name.
-const BYTES: [u8; 256] = {
-    let mut bytes = [0; 256];
-    let mut byte = 0u8;
-    while byte < 128 {
-        let is_letter = byte.is_ascii_alphanumeric();
-        let is_name = is_letter || matches!(byte, b'.' | b'-' | b'_');
-        bytes[byte as usize] = if is_name { NAME } else { 0 } | if is_letter { ID } else { 0 };
-        byte += 1;
-    }
-    bytes
-};
 
 /// What follows the command and ` from `: the command is Postfix' own text without spaces, with how many bytes were read.
 fn after_command(text: &str) -> Option<&str> {

@@ -45,6 +45,15 @@ fn told(text: &str) -> Option<Told<'_>> {
         "max authentication service attempts reached",
         "anonrejectpasswords denies login",
     ];
+    // Whatever module refused it has its own words for that; only a broken one, or a password that has to be changed, is not
+    // the client's fault (`PR_AUTH_INFO_UNAVAIL`, `PR_AUTH_CRED_UNAVAIL`, `PR_AUTH_INIT_ERROR`, `PR_AUTH_CRED_ERROR`,
+    // `PR_AUTH_NEW_TOKEN_REQUIRED`).
+    const TROUBLES: &[&str] = &[
+        "unavailable ",
+        "failed initializing authentication service",
+        "failure setting credentials",
+        "new authentication token required",
+    ];
     let (_server, rest) = word(text);
     let (address, rest) = named(rest.strip_prefix('(')?)?;
     let rest = rest.strip_prefix(')')?;
@@ -58,6 +67,8 @@ fn told(text: &str) -> Option<Told<'_>> {
     }
     if let Some(rest) = rest.strip_prefix("SECURITY VIOLATION: ") {
         let (login, _) = split(rest, " login attempted")?;
+        // Its name, at the beginning of a sentence.
+        let login = if login == "Root" { "root" } else { login };
         return Some(Told::new(LoginFailed, address).by(login));
     }
     let rest = rest.strip_prefix("USER ").or_else(|| rest.strip_prefix("ANON "))?;
@@ -68,9 +79,8 @@ fn told(text: &str) -> Option<Told<'_>> {
         |reason: &str, text: &str| reason.get(..text.len()).is_some_and(|head| head.eq_ignore_ascii_case(text));
     let told = |login| Some(Told::new(LoginFailed, address).by(login));
     match rsplit(rest, " (Login failed): ") {
-        // Whatever module refused it has its own words for that; only a broken one is not the client's fault.
         Some((login, reason)) => {
-            if begins_with(reason, "unavailable ") {
+            if TROUBLES.iter().any(|trouble| begins_with(reason, trouble)) {
                 None
             } else {
                 told(login)

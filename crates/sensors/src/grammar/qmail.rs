@@ -11,11 +11,12 @@
 //! The address stands before the client's text, or ends the line behind it; where client text stands on both sides, only a
 //! line with one mark is read.
 
+use base::Address;
 use base::EventKind::{self, LoginFailed, LoginOk, ProtocolAbuse, RelayDenied, SpamSeen, UnknownRecipient};
 
 use super::Hinted;
 use super::parts::{Lines, Told};
-use crate::text::{address, contains, digits, rsplit_byte, split, split_only, take_while, word};
+use crate::text::{address, contains, digits, find_byte, rsplit_byte, split, split_only, take_while, word};
 
 pub(super) const QMAIL: Lines = Lines {
     name: "qmail",
@@ -59,8 +60,7 @@ fn told(text: &str) -> Option<Told<'_>> {
 
 /// `vchkpw-SERVICE: WHAT LOGIN:ADDRESS`.
 fn vchkpw(text: &str) -> Option<Told<'_>> {
-    let (before, client) = rsplit_byte(text, b':')?;
-    let (_, what) = split(before, ": ")?;
+    let (_, what) = split(text, ": ")?;
     let refusals = [
         "password fail",
         "vpopmail user not found",
@@ -79,7 +79,26 @@ fn vchkpw(text: &str) -> Option<Told<'_>> {
     } else {
         return None;
     };
-    Some(Told::new(kind, address(client)?).by(rsplit_byte(what, b' ')?.1))
+    // Checked before: no login holds a colon (`is_username_valid()`, `is_domain_valid()`).
+    let is_checked = ["password fail", "vpopmail user not found", "user has no password"]
+        .iter()
+        .any(|refusal| what.starts_with(refusal))
+        || kind == LoginOk;
+    let (login, client) = login_and_client(rsplit_byte(what, b' ')?.1, is_checked)?;
+    Some(Told::new(kind, client).by(login))
+}
+
+/// `LOGIN:ADDRESS`. A login that was not checked may hold colons: then only an IPv4 address is beyond doubt, which has none.
+fn login_and_client(text: &str, is_checked: bool) -> Option<(&str, Address)> {
+    let (before, last) = rsplit_byte(text, b':')?;
+    if let Some(client) = address(last) {
+        return Some((
+            before.strip_suffix("::ffff").map_or(before, |login| login.strip_suffix(':').unwrap_or(login)),
+            client,
+        ));
+    }
+    let (login, client) = text.split_at_checked(find_byte(text, b':').filter(|_| is_checked)?)?;
+    Some((login, address(client.get(1..)?)?))
 }
 
 /// `rejected rcpt: from <…> remote <HELO:NAME:ADDRESS> rcpt <…> : REASON`.

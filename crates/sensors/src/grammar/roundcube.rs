@@ -1,11 +1,16 @@
 //! Roundcube, by syslog (`roundcube`) or in its `logs/errors.log` and `logs/userlogins.log`.
 //!
 //! ```text
-//! [<SESSION> ]IMAP Error: Login failed for LOGIN [against SERVER ]from ADDRESS[(X-Forwarded-For: …)][. REASON in FILE on line N (POST URI)]
+//! [<SESSION> ]IMAP Error: Login failed for LOGIN [against SERVER ]from ADDRESS[[ ](X-Forwarded-For: …)][. REASON in FILE on line N (POST URI)]
 //! [<SESSION> ]Failed login for LOGIN from ADDRESS in session SESSION (error: 0)
 //! [<SESSION> ]FAILED login for LOGIN from ADDRESS
 //! [<SESSION> ]Successful login for LOGIN (ID: 7) from ADDRESS in session SESSION
 //! ```
+//!
+//! With `log_driver = stdout` the name of the log stands before each line: `errors: `, `userlogins: `.
+//!
+//! Whether a login was refused, or the mail server did not do its work, tells the reason, which is `rcube_imap_generic.php`'s
+//! or what the mail server answered.
 //!
 //! The login stands before the address, the headers of a proxy, the IMAP server's text and the request's URI behind it, and
 //! all of them are the client's. Where nothing of these follows, the last ` from ` is Roundcube's. Else the request is cut off
@@ -17,18 +22,24 @@ use base::EventKind::{LoginFailed, LoginOk};
 
 use super::Hinted;
 use super::parts::{Lines, Told};
-use crate::text::{address, contains, digits, filled, rsplit, split, split_only, steps, take_while};
+use super::sasl;
+use crate::text::{address, contains, digits, filled, rsplit, split, split_only, steps, take_while, word};
 
 pub(super) const ROUNDCUBE: Lines = Lines {
     name: "roundcube",
     aliases: &["roundcubemail"],
     service: "webmail",
-    speaks: |program| program.starts_with("roundcube"),
+    speaks: |program| program.starts_with("roundcube") || LOGS.contains(&program),
     hinted: Hinted::Bare,
     told,
 };
 
+/// The logs, as they are named where all of them go to one place.
+const LOGS: [&str; 2] = ["errors", "userlogins"];
+
 fn told(text: &str) -> Option<Told<'_>> {
+    let named = LOGS.iter().find_map(|log| text.strip_prefix(log)?.strip_prefix(": "));
+    let text = named.unwrap_or(text);
     let text = match text.strip_prefix('<') {
         Some(rest) => split(rest, "> ")?.1,
         None => text,
@@ -42,34 +53,138 @@ fn told(text: &str) -> Option<Told<'_>> {
     } else {
         (LoginOk, false, text.strip_prefix("Successful login for ")?)
     };
+    if kind == LoginOk {
+        return succeeded(rest);
+    }
     let (login, client, behind) = if has_reason || contains(rest, "(X-") {
-        only(without_request(rest))?
+        only(without_request(rest).0)?
     } else {
         let (login, client) = rsplit(rest, " from ")?;
         let (client, behind) = leading(client)?;
         (login, client, behind)
     };
-    // The server behind it is down, which is no guess of the client.
-    let outages = ["Could not connect to ", "Empty startup greeting", "Connection refused", "Connection timed out"];
-    let reason = if behind.starts_with('(') { split(behind, ". ").map_or("", |(_, reason)| reason) } else { behind };
-    let reason = reason.trim_start_matches(['.', ' ']);
-    if outages.iter().any(|outage| reason.starts_with(outage)) {
+    if has_reason && is_trouble(behind) {
         return None;
     }
-    let behind_login = if kind == LoginOk { " (ID: " } else { " against " };
-    let login = rsplit(login, behind_login).map_or(login, |(login, _)| login);
+    let login = rsplit(login, " against ").map_or(login, |(login, _)| login);
     Some(Told::new(kind, client).by(filled(login)?))
 }
 
-/// The text without ` on line N (POST URI)`, which ends it; with it where a login, or the URI itself, imitates that.
-fn without_request(text: &str) -> &str {
+/// `LOGIN (ID: 7) from ADDRESS…`. The login exists, so that its text is the operator's, and what follows the address, as the
+/// headers of a proxy, is not looked at.
+fn succeeded(text: &str) -> Option<Told<'_>> {
+    let (login, rest) = split(text, " (ID: ")?;
+    let (_id, rest) = digits(rest)?;
+    let (client, _) = leading(rest.strip_prefix(") from ")?)?;
+    Some(Told::new(LoginOk, client).by(filled(login)?))
+}
+
+/// The text without ` on line N (POST URI)`, which ends it; with it where a login, or the URI itself, imitates that. And whether
+/// it is known where the request begins.
+fn without_request(text: &str) -> (&str, bool) {
+    const LINE: &str = " on line ";
     let before = || {
-        let (before, after) = split_only(text, " on line ")?;
+        let (before, after) = split_only(text, LINE)?;
         let (_line, rest) = digits(after)?;
         (rest.starts_with(" (") && rest.ends_with(')')).then_some(before)
     };
-    before().unwrap_or(text)
+    match before() {
+        Some(before) => (before, true),
+        None => (text, !contains(text, LINE)),
+    }
 }
+
+/// Whether the reason in what stands behind the address says that the mail server was down or that Roundcube could not speak with
+/// it, which is no guess of the client. What a proxy said of the client is the client's text, and so is the request's URI:
+/// where one of them might hold the reason, the login counts.
+fn is_trouble(behind: &str) -> bool {
+    let (behind, is_known) = without_request(behind);
+    let reason = if behind.trim_start().starts_with('(') {
+        rsplit(behind, "). ").filter(|_| is_known).map_or("", |(_, reason)| reason)
+    } else {
+        behind.trim_start_matches(['.', ' '])
+    };
+    let has = |beginnings: &[&str], text: &str| beginnings.iter().any(|beginning| text.starts_with(beginning));
+    let Some(answer) = answer(reason) else { return has(TROUBLES, reason) || sasl::failure(reason).is_none() };
+    // `A0001 NO [CODE] TEXT`, or the text alone.
+    let (tag, rest) = word(answer);
+    let is_tag = tag == "*" || tag.len() <= TAG_BYTES_MAX && tag.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_tag && rest.starts_with("BYE") {
+        return true;
+    }
+    let said = if is_tag { ["NO ", "BAD "].iter().find_map(|kind| rest.strip_prefix(kind)) } else { None };
+    let said = said.unwrap_or(answer);
+    if let Some((code, _)) = said.strip_prefix('[').and_then(|code| split(code, "]"))
+        && CODES.contains(&code)
+    {
+        return true;
+    }
+    let said = said.strip_prefix("Login failed: ").unwrap_or(said);
+    // It said nothing at all, and Roundcube's file follows.
+    said.is_empty() || said.starts_with("in /") || has(TROUBLES, said) || sasl::failure(said).is_none()
+}
+
+/// What the mail server answered, behind `AUTHENTICATE MECH:` or `LOGIN:`.
+fn answer(reason: &str) -> Option<&str> {
+    let rest = match reason.strip_prefix("AUTHENTICATE ") {
+        Some(rest) => split(rest, ":")?.1,
+        None => reason.strip_prefix("LOGIN:")?,
+    };
+    Some(rest.trim_start())
+}
+
+/// Longest tag of Roundcube's commands: `A` and four digits; more than that of any other version.
+const TAG_BYTES_MAX: usize = 8;
+
+/// The codes of answers (RFC 5530) that say nothing of the password.
+const CODES: &[&str] = &[
+    "UNAVAILABLE",
+    "SERVERBUG",
+    "CONTACTADMIN",
+    "LIMIT",
+    "INUSE",
+    "EXPIRED",
+    "PRIVACYREQUIRED",
+    "CORRUPTION",
+    "OVERQUOTA",
+    "CLOSED",
+];
+
+/// How Roundcube's own reasons, and those of mail servers without a code, begin where no password was wrong.
+const TROUBLES: &[&str] = &[
+    "Could not connect to ",
+    "Couldn't connect to ",
+    "Unable to connect to ",
+    "Unable to negotiate TLS",
+    "Empty startup greeting",
+    "Wrong startup greeting",
+    "Connection ",
+    "Configuration error",
+    "Login disabled by IMAP server",
+    "Unexpected response from server",
+    "Unknown reason",
+    "GSSAPI authentication failed",
+    "The Auth_SASL package is required",
+    "The krb5 extension is required",
+    "The gssapi_",
+    "not supported",
+    "Temporary ",
+    "Temporarily ",
+    "Internal ",
+    "Unsupported authentication mechanism",
+    "Server unavailable",
+    "Service unavailable",
+    "Service temporarily unavailable",
+    "Authentication server unavailable",
+    "Maximum number of connections",
+    "Too many ",
+    "Timeout",
+    "Timed out",
+    "System error",
+    "Password expired",
+    "Plaintext authentication disallowed",
+    "User is authenticated but not connected",
+];
 
 /// What stands before the first ` from ADDRESS`, the address and what follows; none where another one names another address.
 /// Word by word, because a text may be full of marks.

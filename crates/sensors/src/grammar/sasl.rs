@@ -1,4 +1,47 @@
-//! How a client logs in by SMTP, for daemons that log the conversation.
+//! SASL: what Cyrus' library says of a login that failed, and how a client logs in by SMTP, for daemons that log the
+//! conversation.
+
+use base::EventKind::{self, Connect, LoginFailed};
+
+/// What `sasl_errstring()` of libsasl2 says (`lib/common.c`) where no password was wrong: the server is broken, lacks
+/// something, or wants another mechanism, or the account or its password is not in use any more.
+const TROUBLES: &[&str] = &[
+    "generic failure",
+    "no memory available",
+    "overflowed buffer",
+    "no mechanism available",
+    "mechanism not supported",
+    "can't request information until later in exchange",
+    "invalid parameter supplied",
+    "transient failure (e.g., weak key)",
+    "integrity check failed",
+    "SASL library is not initialized",
+    "needs user interaction",
+    "server failed mutual authentication step",
+    "mechanism doesn't support requested feature",
+    "mechanism too weak for this user",
+    "encryption needed to use mechanism",
+    "One time use of a plaintext password will enable requested mechanism for user",
+    "passphrase expired, has to be reset",
+    "account disabled",
+    "passphrase locked",
+    "version mismatch with plug-in",
+    "remote authentication server unavailable",
+    "user exists, but no verifier for user",
+    "channel binding failure",
+    "error when parsing configuration file",
+    "undefined error!",
+];
+
+/// What the library's text, with which `reason` begins, says of the client; login-failed if it is no text of the library.
+pub(super) fn failure(reason: &str) -> Option<EventKind> {
+    if reason.starts_with("bad protocol / cancel") {
+        // The client gave up, or does not speak the mechanism: no password was tried.
+        return Some(Connect);
+    }
+    let is_trouble = TROUBLES.iter().any(|trouble| reason.starts_with(trouble));
+    (!is_trouble).then_some(LoginFailed)
+}
 
 /// Longest login that is remembered, in bytes.
 const LOGIN_BYTES_MAX: usize = 256;

@@ -25,7 +25,7 @@ use base::EventKind::{SpamSeen, UnknownRecipient};
 use base::{Address, Timestamp};
 
 use super::parts::{Recent, Told};
-use super::{Grammar, Sink};
+use super::{Grammar, Sink, sasl};
 use crate::frame::Frame;
 use crate::text::{
     address, behind_quote, bracketed, contains, digits, ending_bracket, named, rsplit, split, split_only, take_while,
@@ -136,11 +136,12 @@ fn told(text: &str) -> Option<Told<'_>> {
     }
     if let Some(rest) = text.strip_prefix("AUTH failure (") {
         let (before, relay) = rsplit(rest, ", relay=")?;
+        let (_mechanism, reason) = split(before, "): ")?;
         let login = split(before, ", user=").map_or("", |(_, login)| login);
-        return Some(Told::new(LoginFailed, relay_end(relay)?).by(login));
+        return Some(Told::new(sasl::failure(reason)?, relay_end(relay)?).by(login));
     }
     if let Some(rest) = text.strip_prefix("AUTH=server, relay=") {
-        let (address, rest) = named(rest)?;
+        let (address, rest) = relay(rest)?;
         let rest = rest.strip_prefix(" (may be forged)").unwrap_or(rest);
         let (login, _) = rsplit(rest.strip_prefix(", authid=")?, ", mech=")?;
         return Some(Told::new(LoginOk, address).by(login));

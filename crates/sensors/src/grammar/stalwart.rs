@@ -58,9 +58,14 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 /// More brackets than any event has, which take longer to read than all else.
 const BRACKETS_MAX: usize = 1024;
 
+/// More escapes than any login has that somebody could have, which take as long.
+const ESCAPES_MAX: usize = 1024;
+
 fn record(text: &str) -> Option<Told<'_>> {
     steps::add(text.len());
-    if memchr::memchr2_iter(b'[', b'{', text.as_bytes()).nth(BRACKETS_MAX).is_some() {
+    let is_full = memchr::memchr2_iter(b'[', b'{', text.as_bytes()).nth(BRACKETS_MAX).is_some()
+        || memchr::memchr_iter(b'\\', text.as_bytes()).nth(ESCAPES_MAX).is_some();
+    if is_full {
         return None;
     }
     let record: Record<'_> = serde_json::from_str(text).ok()?;

@@ -6,9 +6,10 @@
 //! Failed MECH override of user=LOGIN … host=…
 //! AUTHENTICATE MECH failure host=…
 //! Login user=LOGIN host=…        Authenticated user=LOGIN host=…
+//! Login|Auth|APOP user=LOGIN host=… nmsgs=5/5|no mailbox       (`ipop3d`)
 //! ```
 //!
-//! The address ends the line, behind the login and the reverse name.
+//! The address ends the line, behind the login and the reverse name; what `ipop3d` says behind it is its own.
 
 use base::EventKind::{LoginFailed, LoginOk};
 
@@ -37,7 +38,7 @@ fn told(text: &str) -> Option<Told<'_>> {
         Some((before, mechanism)) if !mechanism.contains(' ') => text.get(..before.len() + 1)?,
         _ => text,
     };
-    let (before, address) = ending_bracket(text)?;
+    let (before, address) = ending_bracket(without_messages(text))?;
     if let Some(rest) = REFUSALS.iter().find_map(|refusal| before.strip_prefix(refusal)) {
         // `ipop3d` writes no `auth=` for some.
         let (login, _) = split(rest, " auth=").or_else(|| rsplit(rest, " host="))?;
@@ -52,4 +53,17 @@ fn told(text: &str) -> Option<Told<'_>> {
     let rest = known.iter().find_map(|known| before.strip_prefix(known))?;
     let (login, _) = split(rest, " host=")?;
     Some(Told::new(LoginOk, address).by(login))
+}
+
+/// The text without how many messages there are, or that there is no mailbox.
+fn without_messages(text: &str) -> &str {
+    if text.ends_with(']') {
+        return text;
+    }
+    let counted = || {
+        let (before, counts) = rsplit(text, " nmsgs=")?;
+        let is_count = |byte: u8| byte.is_ascii_digit() || byte == b'/';
+        counts.bytes().all(is_count).then_some(before)
+    };
+    text.strip_suffix(" no mailbox").or_else(counted).unwrap_or(text)
 }

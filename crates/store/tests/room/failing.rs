@@ -46,7 +46,8 @@ fn what_waits_is_bounded_and_written_later() {
     assert!(health.last_error.is_some(), "it stays to be seen");
     drop(store);
     let (_, restored, _) = given::open_with(directory.path(), given::names(), limits());
-    assert_eq!((restored.listings.len(), restored.events.len(), restored.serial), (5, 10, 5));
+    assert_eq!((restored.listings.len(), restored.events.len()), (5, 10));
+    assert!(restored.serial >= 5);
     assert_eq!(restored.positions, [given::position("log", 5, 15)], "the last one");
 }
 

@@ -33,7 +33,7 @@ fn open(directory: TempDir, names: Names, now: Timestamp) -> Kept {
     let mut opened = Opened::at(directory.path(), names, given::limits()).unwrap();
     let book = Arc::new(Book::new(NeverList::new([], [])));
     let image = opened.image(now).map(|image| image.shown(now, &book.never_list()));
-    let mut restored = opened.begin().unwrap();
+    let mut restored = opened.begin(0).unwrap();
     opened.restore(Timestamp::EPOCH, &mut restored).unwrap();
     match &image {
         Ok(shown) => {

@@ -114,6 +114,10 @@ proptest! {
                 kept.store.close().unwrap();
                 drop(kept.store);
                 kept = open(directory.path(), now, given::limits());
+                // The numbers may have gone on though nothing has changed.
+                if then.last().is_some_and(|(_, last)| *last == content(&kept.book)) {
+                    serial = kept.book.serial();
+                }
             } else {
                 change(&kept.book, now, (*what, *n, set));
             }

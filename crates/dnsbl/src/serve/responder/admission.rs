@@ -2,8 +2,11 @@
 
 use core::net::{IpAddr, Ipv4Addr};
 
+use base::{ListId, ListSet};
+
 use super::super::address::networks;
 use super::super::counters::Outcome;
+use super::super::name::Name;
 use super::super::query::{Query, code};
 use super::super::reply::{Rcode, Reply};
 use super::super::text::TEXT_BYTES_MAX;
@@ -19,6 +22,42 @@ const DENIED_TTL: u32 = 60;
 pub(super) const PROHIBITED: u16 = 18;
 
 impl Responder {
+    /// The mirrored zones that are not counted as a zone of the book or of files, whose name they have.
+    pub(super) fn new_foreign(&self) -> Box<[Name]> {
+        let own = || self.zones.names().chain(self.statics.iter().flat_map(|statics| statics.alone()));
+        let is_own = |name: &Name| own().any(|known| known.wire().eq_ignore_ascii_case(name.wire()));
+        self.mirrors.iter().flat_map(|mirrors| mirrors.names()).filter(|name| !is_own(name)).cloned().collect()
+    }
+
+    /// The place of a zone's name among those that are counted.
+    fn counted_as(&self, zone: &Name) -> Option<usize> {
+        self.zone_names().position(|known| known.wire().eq_ignore_ascii_case(zone.wire()))
+    }
+
+    /// Counts the codes that an answer has from files or from another server, behind so many records: with the zone's list
+    /// of that code, if there is one.
+    pub(super) fn count_codes(
+        &self,
+        turn: &Turn<'_>,
+        outcome: Outcome,
+        zone: Option<usize>,
+        behind: usize,
+        reply: &Reply<'_>,
+    ) {
+        if outcome != Outcome::Listed {
+            return;
+        }
+        let members = zone.and_then(|zone| self.zones.all.get(zone)).map_or(ListSet::EMPTY, |zone| zone.members);
+        for code in reply.codes(behind) {
+            let has_code =
+                |list: &ListId| self.zones.lists[list.index()].as_ref().is_some_and(|list| list.code.octets() == code);
+            match members.iter().find(has_code) {
+                Some(list) => turn.counters.count_lists(ListSet::EMPTY.with(list)),
+                None => turn.counters.count_code(code),
+            }
+        }
+    }
+
     /// Answers from a mirrored zone, for which the rules of the book's zone number `index` hold: that of its name or
     /// above it, or the origin's.
     pub(super) fn fill_from_mirror(
@@ -30,7 +69,8 @@ impl Responder {
         reply: &mut Reply<'_>,
     ) -> Filled {
         let permit = self.access.permit(index, turn.asker.address);
-        let filled = |outcome| Filled { outcome, zone: None, limits: (permit != Permit::Free).then_some(index) };
+        let zone = self.counted_as(&slot.source.zone);
+        let filled = |outcome| Filled { outcome, zone, limits: (permit != Permit::Free).then_some(index) };
         let labels = query.name.labels() - slot.labels;
         if matches!(permit, Permit::Refuse | Permit::Ignore) {
             reply.is_silent = permit == Permit::Ignore;
@@ -47,6 +87,7 @@ impl Responder {
                     reply.back_to(mark);
                     return filled(slot.hide(query, Shield::outcome(query, slot.labels + key_labels), reply));
                 }
+                self.count_codes(turn, outcome, zone, 0, reply);
                 filled(outcome)
             }
             Err((reason, left)) => filled(self.deny(index, Some(left), turn, query, reply, reason)),
@@ -82,6 +123,7 @@ impl Responder {
                     let outcome = Shield::outcome(query, slot.labels + key_labels);
                     return filled(Statics::deny(slot, query, outcome, reply));
                 }
+                self.count_codes(turn, outcome, None, 0, reply);
                 filled(outcome)
             }
             Err((reason, left)) => {

@@ -38,8 +38,8 @@ impl fmt::Debug for CookieSecrets {
     }
 }
 
-/// The rules of a section. What it does not say of networks that may not ask and of limits is as in `others`; a policy and
-/// networks that are free of it belong to the section alone.
+/// The rules of a section. What it does not say is as in `others`, so that nobody opens a zone by saying something else of
+/// it; networks that are free there are not where the section has a policy of its own.
 pub(super) fn read(section: &Section<'_>, others: Option<&ZoneAccess>) -> ZoneAccess {
     let policies = [("open", Word::Open), ("key", Word::Key), ("open-below", Word::OpenBelow)];
     let policy = section.optional("policy", &word(policies));
@@ -48,6 +48,7 @@ pub(super) fn read(section: &Section<'_>, others: Option<&ZoneAccess>) -> ZoneAc
     let names = section.optional("reverse-name", &word(names));
     let mut networks = permits(section);
     networks.extend(inherited(section, &networks, others));
+    let policy = read_policy(section, policy, rate, others.map(|others| others.policy));
     let of_others = others.and_then(|others| others.limit);
     let refusal = section.optional("refusal", &word([("refused", Refusal::Refused), ("code", Refusal::Codes)]));
     let replies = section.optional("replies", &per_second());
@@ -57,15 +58,15 @@ pub(super) fn read(section: &Section<'_>, others: Option<&ZoneAccess>) -> ZoneAc
         let fault = Fault::error(section.key_place("slip"), "`slip` without a limit of replies");
         section.desk.report(fault.label("limits nothing").hint("add `replies = \"20/s\"`".to_owned()));
     }
-    if policy == Some(Word::Key) && section.has("reverse-name") {
+    if policy == Policy::Key && section.has("reverse-name") {
         let fault = Fault::error(section.key_place("reverse-name"), "`reverse-name` where everybody has a key");
         section.desk.report(fault.label("is for clients without one").hint("leave it out".to_owned()));
     }
     ZoneAccess {
-        policy: read_policy(section, policy, rate),
+        policy,
         names: names.or_else(|| others.map(|others| others.names)).unwrap_or_default(),
         networks,
-        refusal: refusal.unwrap_or_default(),
+        refusal: refusal.or_else(|| others.map(|others| others.refusal)).unwrap_or_default(),
         limit: replies.or_else(|| of_others.map(|limit| limit.per_second)).map(|per_second| Limit {
             per_second,
             slip: slip.or_else(|| of_others.map(|limit| limit.slip)).unwrap_or(SLIP),
@@ -73,15 +74,16 @@ pub(super) fn read(section: &Section<'_>, others: Option<&ZoneAccess>) -> ZoneAc
     }
 }
 
-/// The networks of `others` that may not ask, with the exceptions in them, unless the section has `own` ones for that key or
-/// names the network itself. A network that is free elsewhere needs here what the policy says.
+/// The networks of `others`, unless the section has `own` ones for that key or names the network itself. A network that is
+/// free elsewhere needs here what the policy says, if that or the free networks are the section's own.
 fn inherited(section: &Section<'_>, own: &[(Network, Permit)], others: Option<&ZoneAccess>) -> Vec<(Network, Permit)> {
     let says = |permit| match permit {
         Permit::Refuse => section.has("refused"),
         Permit::Ignore => section.has("ignored"),
         Permit::Free | Permit::ByPolicy => false,
     };
-    let here = |permit| if permit == Permit::Free { Permit::ByPolicy } else { permit };
+    let is_own = section.has("policy") || section.has("free");
+    let here = |permit| if permit == Permit::Free && is_own { Permit::ByPolicy } else { permit };
     let others = others.into_iter().flat_map(|others| &others.networks);
     let others = others.filter(|(network, permit)| !says(*permit) && own.iter().all(|(known, _)| known != network));
     others.map(|(network, permit)| (*network, here(*permit))).collect()
@@ -95,13 +97,19 @@ enum Word {
     OpenBelow,
 }
 
-fn read_policy(section: &Section<'_>, policy: Option<Word>, rate: Option<u32>) -> Policy {
+fn read_policy(section: &Section<'_>, policy: Option<Word>, rate: Option<u32>, others: Option<Policy>) -> Policy {
+    // Only the rate of the policy of all zones is another one here.
+    let policy = match others {
+        Some(Policy::OpenBelow(_)) if policy.is_none() && rate.is_some() => Some(Word::OpenBelow),
+        _ => policy,
+    };
     if section.has("rate") && policy != Some(Word::OpenBelow) {
         let fault = Fault::error(section.key_place("rate"), "`rate` belongs to the policy `open-below`");
         section.desk.report(fault.label("limits nothing").hint("write `policy = \"open-below\"`".to_owned()));
     }
     match policy {
-        None | Some(Word::Open) => Policy::Open,
+        None => others.unwrap_or_default(),
+        Some(Word::Open) => Policy::Open,
         Some(Word::Key) => Policy::Key,
         Some(Word::OpenBelow) => match rate {
             Some(rate) => Policy::OpenBelow(rate),
@@ -226,7 +234,8 @@ pub(in crate::config) fn private_text(
         Ok(true) => {}
     }
     match probe.read(path, bytes_max).map(String::from_utf8) {
-        Ok(Ok(text)) => return Some(text),
+        // Editors of other systems begin a file with a mark (RFC 3629 section 6).
+        Ok(Ok(text)) => return Some(text.trim_start_matches('\u{feff}').to_owned()),
         Ok(Err(_)) => unreadable("no UTF-8 text".into()),
         Err(error) => unreadable(reason(&error)),
     }

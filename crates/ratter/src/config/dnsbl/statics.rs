@@ -21,10 +21,14 @@ pub struct Statics {
     pub check: Duration,
     /// By how many percent a new content may have fewer entries than the one that it replaces.
     pub shrink_percent: u8,
+    /// By how many percent it may have more of them.
+    pub grow_percent: u32,
     /// Whether networks may have bits behind their length.
     pub host_bits: bool,
     /// Whether a file may be empty.
     pub may_be_empty: bool,
+    /// Whether it may list whole parts of the world.
+    pub may_be_wide: bool,
 }
 
 /// A zone from files.
@@ -58,6 +62,9 @@ const CHECK_DEFAULT: Duration = Duration::from_secs(5);
 /// that broke off.
 pub(crate) const SHRINK_DEFAULT: u8 = 50;
 
+/// By how many percent a content may grow if nothing is set: more is mostly another file than the one that was meant.
+const GROW_DEFAULT: u32 = 100;
+
 /// Most files of one dataset.
 const FILES_MAX: usize = 64;
 
@@ -66,8 +73,10 @@ pub(super) fn read(section: &Section<'_>) -> Statics {
     let folder = section.optional("folder", &section.desk.path("/var/lib/rbldns"));
     let check = section.optional("check", &duration(CHECK));
     let shrink = section.optional("shrink", &number(0..=100));
+    let grow = section.optional("grow", &number(0..=1_000_000));
     let host_bits = section.optional("host-bits", &boolean());
     let may_be_empty = section.optional("may-be-empty", &boolean());
+    let may_be_wide = section.optional("may-be-wide", &boolean());
 
     let folder = folder.unwrap_or_else(|| section.desk.folder().to_owned());
     let mut zones: Vec<StaticZone> = Vec::new();
@@ -90,8 +99,10 @@ pub(super) fn read(section: &Section<'_>) -> Statics {
         zones,
         check: check.unwrap_or(CHECK_DEFAULT),
         shrink_percent: shrink.unwrap_or(SHRINK_DEFAULT),
+        grow_percent: grow.unwrap_or(GROW_DEFAULT),
         host_bits: host_bits.unwrap_or_default(),
         may_be_empty: may_be_empty.unwrap_or_default(),
+        may_be_wide: may_be_wide.unwrap_or_default(),
     }
 }
 

@@ -92,18 +92,16 @@ fn warn_of_back_doors(section: &Section<'_>, lists: &Lists, entries: &[Entry], z
         let rules = own.or_else(|| zones.access.iter().find(|(label, _)| *label == ZoneLabel::Others));
         rules.is_some_and(|(_, rules)| rules.policy == Policy::Key)
     };
-    for entry in entries.iter().filter(|entry| entry.access.policy == Policy::Key) {
-        let Some(list) = lists.published().find(|name| *name == entry.name.value).and_then(|name| lists.find(name))
-        else {
-            continue;
-        };
+    let entry_of = |zone: &str| entries.iter().find(|entry| entry.name.value == zone);
+    for name in lists.published().filter(|name| wants_key(name)) {
+        let Some(list) = lists.find(name) else { continue };
         let combined = zones.combined.iter().filter(|zone| zone.lists.contains(&list)).map(|zone| zone.name.as_str());
         for zone in [ALL].into_iter().chain(combined).filter(|zone| !wants_key(zone)) {
-            let name = &entry.name.value;
+            let place =
+                entry_of(name).or_else(|| entry_of(zone)).map_or_else(|| section.header(), |e| e.name.place.clone());
             let title = format!("`{name}` wants a key, and `{zone}` tells what is on it without one");
-            let fault = Fault::warning(entry.name.place.clone(), title);
             let hint = format!("write a `[[dnsbl.zone]]` named `{zone}` with `policy = \"key\"`");
-            section.desk.report(fault.label("can be asked without a key").hint(hint));
+            section.desk.report(Fault::warning(place, title).label("can be asked without a key").hint(hint));
         }
     }
 }
@@ -116,14 +114,29 @@ fn one(section: &Section<'_>, origin: &str, lists: &Lists, others: Option<&ZoneA
     if has_lists && given.is_empty() {
         section.desk.report(section.wrong("lists", "a zone without lists").label("at least one is wanted"));
     }
+    refuse_twins(section, &given);
     let lists = has_lists.then(|| given.into_iter().map(|list| list.value).collect());
     let name = Placed { value: name?, place: section.place("name") };
+    if lists.is_some() && name.value.contains('.') {
+        let fault = Fault::error(name.place.clone(), format!("a zone of lists is one label below `{origin}`"));
+        section.desk.report(fault.label("several labels").hint("write one, such as `\"policy\"`".to_owned()));
+    }
     let is_number = name.value.bytes().all(|byte| byte.is_ascii_digit());
     if is_number || name.value.len() == 1 && name.value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let fault = Fault::error(name.place.clone(), "a zone is not named like a part of an address");
         section.desk.report(fault.label("questions about it could not be told from others"));
     }
     Some(Entry { name, lists, access })
+}
+
+/// Reports a list that is named twice.
+fn refuse_twins(section: &Section<'_>, lists: &[Placed<ListId>]) {
+    for (at, list) in lists.iter().enumerate() {
+        if let Some(first) = lists[..at].iter().find(|other| other.value == list.value) {
+            let fault = Fault::error(list.place.clone(), "one list twice");
+            section.desk.report(fault.label("the second time").also(first.place.clone(), "the first"));
+        }
+    }
 }
 
 /// The label of a zone below the origin, `@`, or the whole name of a zone from files.

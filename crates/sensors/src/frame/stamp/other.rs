@@ -8,6 +8,8 @@
 //! | `22.06.2014 09:56:12`, `06/22/2014 09:56:12`, `22-06-2014 09:56:12` | Domino (also `07:44:14 AM`), `SquirrelMail` |
 //! | `1795247054`, `1795247054.120` | seconds since 1970 |
 //! | `[21-Nov-2026 07:44:14 +0100]: `, `[21/Nov/2026 07:44:14]`, `[21/Nov/2026:07:44:14 +0100]` | Roundcube, Kerio, Apache |
+//! | `[21-Nov-2026 07:44:14 UTC]`, `[21-Nov-2026 07:44:14 Europe/Berlin]` | PHP's `error_log` |
+//! | `Sat 2026-11-21 07:44:14 CET` | `journalctl -o short-full` |
 //! | `[Thu Jul 11 01:21:41 2013]`, `[2026-11-21 07:44:14,112]` | Apache, Python |
 //! | `[28325:00010-3735542592] 22.06.2014 09:56:12` | Domino with the process first |
 //! | `"SMTPD"⇥THREAD⇥SESSION⇥"2026-11-21 07:44:14.124"⇥…` | hMailServer |
@@ -22,7 +24,7 @@ type Found = Option<(Stamp, usize)>;
 
 /// Forms that begin with a letter.
 pub(super) fn lettered(bytes: &[u8]) -> Found {
-    ctime(bytes).or_else(|| assp(bytes))
+    ctime(bytes).or_else(|| weekday_iso(bytes)).or_else(|| assp(bytes))
 }
 
 /// Forms that begin with a digit.
@@ -30,13 +32,40 @@ pub(super) fn numbered(bytes: &[u8]) -> Found {
     slashed(bytes).or_else(|| day_first(bytes)).or_else(|| epoch(bytes))
 }
 
+/// What follows `Sat `.
+fn behind_weekday(bytes: &[u8]) -> Option<&[u8]> {
+    let is_weekday = matches!(bytes.get(..4)?, b"Mon " | b"Tue " | b"Wed " | b"Thu " | b"Fri " | b"Sat " | b"Sun ");
+    if is_weekday { bytes.get(4..) } else { None }
+}
+
+/// `Sat 2026-11-21 07:44:14 CET `, as `journalctl -o short-full` writes it.
+fn weekday_iso(bytes: &[u8]) -> Found {
+    let (stamp, end) = iso(behind_weekday(bytes)?)?;
+    let at = 4 + end;
+    let Stamp::Wall(_) = stamp else { return Some((stamp, at)) };
+    let Some((stamp, end)) = zone_name(bytes, at, stamp) else { return Some((stamp, at)) };
+    (bytes.get(end) == Some(&b' ')).then_some((stamp, end))
+}
+
+/// The stamp with the name of the zone that follows it and a space, and where that ends. Of names only `UTC` and `GMT` tell what
+/// zone it is; any other is the log's.
+fn zone_name(bytes: &[u8], at: usize, stamp: Stamp) -> Found {
+    /// Longer than any name in the database of zones.
+    const NAME_BYTES_MAX: usize = 40;
+    let inside = bytes.get(at..)?.strip_prefix(b" ")?;
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-' | b'+');
+    let length = inside.iter().take(NAME_BYTES_MAX).take_while(|byte| is_name(byte)).count();
+    let name = inside.get(..length).filter(|name| name.first().is_some_and(u8::is_ascii_uppercase))?;
+    let stamp = match (stamp, name) {
+        (Stamp::Wall(civil), b"UTC" | b"GMT") => Stamp::Moment(moment(civil, 0)?),
+        _ => stamp,
+    };
+    Some((stamp, at + 1 + length))
+}
+
 /// `Sat Dec 28 19:03:53 2013`, also with a fraction behind the seconds.
 fn ctime(bytes: &[u8]) -> Found {
-    let is_weekday = matches!(bytes.get(..4)?, b"Mon " | b"Tue " | b"Wed " | b"Thu " | b"Fri " | b"Sat " | b"Sun ");
-    if !is_weekday {
-        return None;
-    }
-    let (stamp, end) = super::rfc3164(bytes.get(4..)?)?;
+    let (stamp, end) = super::rfc3164(behind_weekday(bytes)?)?;
     let Stamp::Wall(civil) = stamp else { return None };
     let at = 4 + end;
     let year = (bytes.get(at) == Some(&b' ')).then(|| year_at(bytes, at + 1)).flatten()?;
@@ -128,7 +157,7 @@ fn common_log(bytes: &[u8]) -> Found {
     match offset(bytes, at + 1) {
         Some((seconds_east, end)) => Some((Stamp::Moment(moment(civil, seconds_east)?), end)),
         None if bytes.get(at + 1) == Some(&b']') => Some((stamp, at + 1)),
-        None => None,
+        None => zone_name(bytes, at, stamp),
     }
 }
 

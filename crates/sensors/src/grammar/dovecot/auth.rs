@@ -8,6 +8,9 @@
 //! auth(USER,ADDRESS[,sasl:MECH])[<SESSION>]: [Info: ][request [N]: ][DRIVER: ]MESSAGE
 //! ```
 //!
+//! `auth_request_log_login_failure()` writes behind the message, where `auth_verbose_passwords` is on, a space, what it may tell of
+//! the password, and ` - trying the next passdb` where another database is asked next.
+//!
 //! What a client writes into it: the user (to 64 characters, without control characters), and with
 //! `auth_verbose_passwords = plain` the password at the message's end; some messages that mean nothing here end with
 //! the user's text as well. Session and mechanism are Dovecot's.
@@ -21,7 +24,7 @@
 use base::{Address, Channel, Event, EventKind, PasswordTag, Tally, Timestamp};
 
 use super::super::Sink;
-use super::{event, process, without_level};
+use super::{event, named, without_level};
 use crate::text::{address, contains, digits, filled, find, is_name_byte, rsplit_byte, split, split_only, take_while};
 
 /// Reads what `auth` or `auth-worker` wrote: the text after its `: `, or from its parenthesis on.
@@ -69,7 +72,7 @@ fn to_2_3(text: &str) -> Option<(Who<'_>, &str)> {
         contains(connection, "): auth-worker<").then_some(())?;
         text = rest;
     }
-    let (driver, rest) = process(text)?;
+    let (driver, rest) = named(text)?;
     let (prefix, message) = split_only(rest.strip_prefix('(')?, "): ")?;
     if driver.is_empty() || contains(rest, ")<") {
         return None;
@@ -134,7 +137,11 @@ fn refusal(driver: &str, message: &str) -> Option<(Tally, Option<PasswordTag>)> 
         // The policy server, which is Ratter, may add its own words.
         return (rest.is_empty() || rest.starts_with(": ")).then_some((Tally::Refused, None));
     }
+    // One of several databases; that of users is asked when the password was right.
+    let message = message.strip_suffix(" - trying the next passdb").unwrap_or(message);
     let (message, password) = without_password(message)?;
+    // Where no password is known, the space before it stands there nevertheless.
+    let message = message.trim_ascii_end();
     (is_refusal(message) || driver == "imap" && is_imap_refusal(message)).then_some((Tally::One, password))
 }
 
@@ -201,6 +208,7 @@ fn is_refusal(message: &str) -> bool {
                 | "Login failed (status=1)"
                 | "Login attempt with empty password"
                 | "Attempted login with password having NULs"
+                | "Attempted login with password having illegal chars"
                 | "Empty username"
                 | "User found from deny passdb"
         )

@@ -24,6 +24,7 @@ use super::super::Sink;
 use super::super::visits::{Handshakes, NO_MORE};
 use super::{event, without_level};
 use crate::text::{address, contains, filled, find, find_byte, rfind_byte, rsplit_byte, split, steps, take_while};
+use crate::words;
 
 /// Reads what the login process of `service` wrote.
 pub(super) fn read(handshakes: &mut Handshakes, service: &str, text: &str, time: Timestamp, out: Sink<'_>) {
@@ -110,12 +111,12 @@ fn client(elements: &str) -> Option<Client<'_>> {
 fn usual_client(elements: &str) -> Option<Client<'_>> {
     let (user, rest) = elements.split_at_checked(find_byte(elements, b'>')?)?;
     let bytes = rest.as_bytes();
-    let method = element(bytes, 1, b", method=", METHOD).unwrap_or(1);
-    let rip = element(bytes, method, b", rip=", ADDRESS)?;
-    let lip = element(bytes, rip, b", lip=", ADDRESS)?;
-    let mpid = element(bytes, lip, b", mpid=", DIGITS).unwrap_or(lip);
-    let tls = element(bytes, mpid, b", TLS", 0).unwrap_or(mpid);
-    let session = element(bytes, tls, b", session=<", SESSION);
+    let method = element(bytes, 1, b", method=").unwrap_or(1);
+    let rip = element(bytes, method, b", rip=")?;
+    let lip = element(bytes, rip, b", lip=")?;
+    let mpid = element(bytes, lip, b", mpid=").unwrap_or(lip);
+    let tls = mpid + if bytes.get(mpid..)?.starts_with(b", TLS") { ", TLS".len() } else { 0 };
+    let session = element(bytes, tls, b", session=<");
     steps::add(rest.len());
     let session = match session {
         Some(end) if bytes.get(end..) == Some(b">") => rest.get(tls + ", session=<".len()..end)?,
@@ -125,32 +126,11 @@ fn usual_client(elements: &str) -> Option<Client<'_>> {
     Some(Client { user, address: address(rest.get(method + ", rip=".len()..rip)?)?, session })
 }
 
-/// Where the element ends that stands at `at` and begins with `name`: behind all bytes of the `class`.
-fn element(bytes: &[u8], at: usize, name: &[u8], class: u8) -> Option<usize> {
+/// Where the element ends that stands at `at` and begins with `name`: behind all bytes that are none of the elements' marks.
+fn element(bytes: &[u8], at: usize, name: &[u8]) -> Option<usize> {
     let value = bytes.get(at..)?.strip_prefix(name)?;
-    let length = value.iter().position(|byte| CLASSES[usize::from(*byte)] & class == 0).unwrap_or(value.len());
-    Some(at + name.len() + length)
+    Some(at + name.len() + words::plain_bytes(value))
 }
-
-const METHOD: u8 = 1;
-const ADDRESS: u8 = 1 << 1;
-const DIGITS: u8 = 1 << 2;
-const SESSION: u8 = 1 << 3;
-
-/// What a byte may be part of; looked up, because most of a line's bytes are.
-const CLASSES: [u8; 256] = {
-    let mut classes = [0; 256];
-    let mut byte = 0u8;
-    while byte < 128 {
-        let is_letter = byte.is_ascii_alphanumeric();
-        classes[byte as usize] = if is_letter || matches!(byte, b'-' | b'_') { METHOD } else { 0 }
-            | if byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':') { ADDRESS } else { 0 }
-            | if byte.is_ascii_digit() { DIGITS } else { 0 }
-            | if is_letter || matches!(byte, b'+' | b'/') { SESSION } else { 0 };
-        byte += 1;
-    }
-    classes
-};
 
 /// The elements before `, session=<…>` at their end, and the session. A session is printable and holds no angle brackets.
 fn session(elements: &str) -> Option<(&str, &str)> {

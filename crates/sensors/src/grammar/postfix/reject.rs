@@ -114,7 +114,7 @@ const RELAY: u8 = 1 << 2;
 const RATE: u8 = 1 << 3;
 /// There is no such recipient.
 const UNKNOWN: u8 = 1 << 4;
-/// Without encryption, which is wanted.
+/// Without encryption, a login, or the right login, which are wanted.
 const PLAIN: u8 = 1 << 5;
 /// What an honest server does not do.
 const FAULT: u8 = 1 << 6;
@@ -122,7 +122,7 @@ const FAULT: u8 = 1 << 6;
 const SENDER: u8 = 1 << 7;
 
 /// The wordings that tell why; the first letters differ by who wrote them.
-const WORDINGS: [(&str, u8); 28] = [
+const WORDINGS: [(&str, u8); 30] = [
     ("reylist", LATER),
     ("ailbox full", LATER),
     ("ailbox is full", LATER),
@@ -139,6 +139,9 @@ const WORDINGS: [(&str, u8); 28] = [
     ("mailbox unavailable", UNKNOWN),
     ("Must issue a STARTTLS", PLAIN),
     ("Encryption required", PLAIN),
+    // An own user's program, set up wrongly: it has logged in as another one than its sender's, or not at all.
+    ("not owned by user", PLAIN),
+    ("Authentication required", PLAIN),
     ("Helo command rejected", FAULT),
     ("Domain not found", FAULT),
     ("Host not found", FAULT),

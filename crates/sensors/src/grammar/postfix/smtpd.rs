@@ -19,9 +19,10 @@
 //! ```
 
 use base::Address;
-use base::EventKind::{self, Connect, LoginFailed, ProtocolAbuse, RateExceeded};
+use base::EventKind::{self, Connect, ProtocolAbuse, RateExceeded};
 
 use super::super::parts::Told;
+use super::super::sasl;
 use super::super::visits::Line;
 use super::{after_command, client, queue_id, reject};
 use crate::text::{address, contains, filled, split, word};
@@ -143,22 +144,15 @@ fn sasl_failure(address: Address, text: &str) -> Option<Told<'_>> {
 /// Postfix repeats where Dovecot gave no reason.
 fn failure(reason: &str) -> Option<EventKind> {
     // The server behind Postfix is broken, or a temporary failure: not the client's fault.
-    let is_ours = [
-        "Connection lost to authentication server",
-        "generic failure",
-        "Temporary ",
-        "Internal ",
-        "out of memory",
-        "no mechanism available",
-        "Connection refused",
-    ];
+    let is_ours =
+        ["Connection lost to authentication server", "Temporary ", "Internal ", "out of memory", "Connection refused"];
     if is_ours.iter().any(|ours| reason.starts_with(ours)) {
         None
     } else if reason.starts_with("Invalid authentication mechanism") {
         // Not one that was offered: no password was tried.
         Some(Connect)
     } else {
-        Some(LoginFailed)
+        sasl::failure(reason)
     }
 }
 

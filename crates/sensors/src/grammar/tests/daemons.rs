@@ -24,8 +24,11 @@ const WORDINGS: &[(&str, &str, &str)] = &include!("wordings.in");
 /// The same: what the programs of less common daemons hold as texts, one after the other.
 const SOURCES: &[(&str, &str, &str)] = &include!("sources.in");
 
+/// The same: other versions' forms, outages that are no guesses, and other ways in which lines come.
+const VARIANTS: &[(&str, &str, &str)] = &include!("variants.in");
+
 fn all() -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
-    FORMS.iter().chain(WORDINGS).chain(SOURCES)
+    FORMS.iter().chain(WORDINGS).chain(SOURCES).chain(VARIANTS)
 }
 
 /// Texts of hostile clients; see the forms for what each imitates.
@@ -192,7 +195,7 @@ proptest! {
 
     #[test]
     fn the_address_is_the_true_one_or_none(
-        (service, form, _) in prop::sample::select([FORMS, WORDINGS, SOURCES].concat()),
+        (service, form, _) in prop::sample::select([FORMS, WORDINGS, SOURCES, VARIANTS].concat()),
         pieces in prop::collection::vec(
             prop_oneof!["[^\\p{Cc}]{0,8}", prop::sample::select(TEXTS).prop_map(str::to_owned), "[ \\[\\](){}<>,:;=\"'.-]{1,3}"],
             0..5,
@@ -205,7 +208,7 @@ proptest! {
 
     #[test]
     fn any_damaged_line_is_read(
-        (service, form, _) in prop::sample::select([FORMS, WORDINGS, SOURCES].concat()),
+        (service, form, _) in prop::sample::select([FORMS, WORDINGS, SOURCES, VARIANTS].concat()),
         index in any::<prop::sample::Index>(),
         byte in any::<u8>(),
     ) {

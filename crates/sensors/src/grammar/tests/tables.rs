@@ -223,6 +223,89 @@ fn dovecot_databases() {
 }
 
 #[test]
+fn dovecot_chains_of_databases() {
+    check(&[
+        (
+            "dovecot: auth: passwd-file(alice,198.51.100.7,<S>): Password mismatch (SHA1 of given password: 911596) - trying the next passdb",
+            "login-failed dovecot auth 1 198.51.100.7 alice S #80911596",
+        ),
+        (
+            "dovecot: auth: passwd-file(alice,198.51.100.7,<S>): Password mismatch (given password: a) b (c) - trying the next passdb",
+            "login-failed dovecot auth 1 198.51.100.7 alice S",
+        ),
+        (
+            "dovecot: auth: sql(alice,198.51.100.7,<S>): unknown user  - trying the next passdb",
+            "login-failed dovecot auth 1 198.51.100.7 alice S",
+        ),
+        (
+            "dovecot: auth: sql(alice,198.51.100.7,<S>): unknown user ",
+            "login-failed dovecot auth 1 198.51.100.7 alice S",
+        ),
+        (
+            "dovecot: auth: ldap(alice,198.51.100.7,<S>): Password mismatch (for LDAP bind) (SHA1 of given password: 911596) - trying the next passdb",
+            "login-failed dovecot auth 1 198.51.100.7 alice S #80911596",
+        ),
+        (
+            "dovecot: auth: ldap(alice,198.51.100.7,<S>): invalid credentials (given password: x) - trying the next passdb",
+            "login-failed dovecot auth 1 198.51.100.7 alice S",
+        ),
+        (
+            "dovecot: auth-worker(77): pam(alice,198.51.100.7,<S>): pam_authenticate() failed: Authentication failure (Password mismatch?) (given password: x) - trying the next passdb",
+            "login-failed dovecot auth 1 198.51.100.7 alice S",
+        ),
+        (
+            "dovecot: auth-worker(77): conn unix:auth-worker (pid=7,uid=9): auth-worker<5>: sql(alice,198.51.100.7,<S>): unknown user (SHA1 of given password: 911596) - trying the next passdb",
+            "login-failed dovecot auth 1 198.51.100.7 alice S #80911596",
+        ),
+        (
+            "dovecot: auth(alice,198.51.100.7,sasl:plain)<S>: sql: Password mismatch (SHA1 of given password: 911596) - trying the next passdb",
+            "login-failed dovecot auth 1 198.51.100.7 alice S #80911596",
+        ),
+        (
+            "auth(alice,198.51.100.7,sasl:plain)<S>: Info: sql: unknown user  - trying the next passdb",
+            "login-failed dovecot auth 1 198.51.100.7 alice S",
+        ),
+        ("dovecot: auth: passwd(alice,198.51.100.7,<S>): unknown user - trying the next userdb", ""),
+        (
+            "dovecot: auth: plain(alice,198.51.100.7,<S>): Attempted login with password having illegal chars",
+            "login-failed dovecot auth 1 198.51.100.7 alice S",
+        ),
+        (
+            "dovecot: auth(alice,198.51.100.7,sasl:plain)<S>: Attempted login with password having illegal chars",
+            "login-failed dovecot auth 1 198.51.100.7 alice S",
+        ),
+    ]);
+}
+
+#[test]
+fn vpopmail_logins_behind_which_ipv6_stands() {
+    check(&[
+        (
+            "vpopmail[7]: vchkpw-pop3: password fail bob@x.example:2001:db8::7",
+            "login-failed smtp front 1 2001:db8::7 bob@x.example -",
+        ),
+        (
+            "vpopmail[7]: vchkpw-smtp: (PLAIN) login success bob@x.example:2001:db8::7",
+            "login-ok smtp front 1 2001:db8::7 bob@x.example -",
+        ),
+        (
+            "vpopmail[7]: vchkpw-pop3: password fail bob@x.example:::ffff:198.51.100.7",
+            "login-failed smtp front 1 198.51.100.7 bob@x.example -",
+        ),
+        // Any of its colons might end the login.
+        ("vpopmail[7]: vchkpw-pop3: invalid user/domain characters a:2001:db8::7", ""),
+    ]);
+}
+
+#[test]
+fn cyrus_where_there_is_no_login() {
+    check(&[(
+        r#"cyrus/imap[7]: event=login.bad r.clienthost="[198.51.100.7]" u.username=~null~ login.mech=CRAM-MD5 error="SASL(-13): user not found""#,
+        "login-failed cyrus front 1 198.51.100.7 - -",
+    )]);
+}
+
+#[test]
 fn dovecot_policy() {
     check(&[
         (
