@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use super::asking::Asking;
 use super::diagnose::Fault;
 use super::forms::{Form, Mismatch};
 use super::listeners::Listener;
@@ -34,12 +35,20 @@ pub(super) struct Desk<'a> {
     faults: RefCell<Vec<Fault>>,
     listeners: RefCell<Vec<Listener>>,
     keys: RefCell<BTreeMap<String, Option<Range<usize>>>>,
+    asking: RefCell<Vec<Asking>>,
 }
 
 impl<'a> Desk<'a> {
     /// A desk for a file in `folder`, from which relative paths start.
     pub(super) fn new(probe: &'a dyn Probe, folder: &'a Path) -> Self {
-        Self { probe, folder, faults: RefCell::default(), listeners: RefCell::default(), keys: RefCell::default() }
+        Self {
+            probe,
+            folder,
+            faults: RefCell::default(),
+            listeners: RefCell::default(),
+            keys: RefCell::default(),
+            asking: RefCell::default(),
+        }
     }
 
     pub(super) fn report(&self, fault: Fault) {
@@ -49,6 +58,16 @@ impl<'a> Desk<'a> {
     /// Takes note that something will listen there; [`Desk::finish`] tells whether it can.
     pub(super) fn listens(&self, place: Range<usize>, address: SocketAddr, transport: Transport) {
         self.listeners.borrow_mut().push(Listener { place, address, transport });
+    }
+
+    /// Takes note that a gate asks other people's lists.
+    pub(super) fn asks(&self, asking: Asking) {
+        self.asking.borrow_mut().push(asking);
+    }
+
+    /// Each gate that does, once all are read.
+    pub(super) fn all_asking(&self) -> Vec<Asking> {
+        self.asking.take()
     }
 
     /// A path; a relative one starts at the folder of the configuration file.
