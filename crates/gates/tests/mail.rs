@@ -68,6 +68,10 @@ impl SendingDoor for World {
         self.add(sending, |reserved| reserved + sending.recipients, false)
     }
 
+    fn reserve_all(&self, sending: &Sending<'_>) -> Outcome {
+        self.add(sending, |reserved| reserved.max(sending.recipients), false)
+    }
+
     fn settle(&self, sending: &Sending<'_>) -> Outcome {
         self.add(sending, |_| sending.recipients, true)
     }
@@ -201,6 +205,21 @@ fn what_is_given_up_is_given_back() {
 }
 
 #[test]
+fn a_message_is_one_however_many_connections_ask_about_it() {
+    let (world, node, settings) = world(LimitEffect::Defer, Refusal::Reject);
+    let gate = Arc::new(postfix::Gate::new(node, settings));
+    // The check of the recipients and that of the data have different settings in Postfix, so that each has its connection.
+    let (mut recipients, mut data) = (gate.session(None), gate.session(None));
+    let lines = mail("one", 6, "alice");
+    for line in &lines[..7] {
+        assert_eq!(ask(&mut recipients, line), "DUNNO");
+    }
+    assert_eq!(ask(&mut data, &lines[7]), "DUNNO", "six of ten, and not twelve");
+    assert_eq!(ask(&mut data, &lines[8]), "DUNNO");
+    assert_eq!(world.charged("alice"), 6);
+}
+
+#[test]
 fn clients_are_refused_marked_or_left_alone() {
     let rcpt = "protocol_state=RCPT instance=i recipient=a@b";
     let (reject, drop) = ("REJECT 5.7.1 Your address is blocked here", "521 5.7.1 Your address is blocked here");
@@ -214,7 +233,9 @@ fn clients_are_refused_marked_or_left_alone() {
         (Refusal::Defer, "protocol_state=DATA client_address=203.0.113.66", "451 4.7.1 Your address is blocked here"),
         (Refusal::Drop, "protocol_state=MAIL client_address=203.0.113.5 sasl_username=locked", account),
         (Refusal::Drop, "protocol_state=MAIL client_address=203.0.113.5 sasl_username=paired", pair),
-        (Refusal::Reject, "protocol_state=CONNECT client_address=203.0.113.2", reject),
+        (Refusal::Reject, "protocol_state=CONNECT client_address=203.0.113.2", "DUNNO"),
+        (Refusal::Reject, "protocol_state=EHLO client_address=203.0.113.2", "DUNNO"),
+        (Refusal::Reject, "protocol_state=MAIL client_address=203.0.113.2", reject),
         (Refusal::Reject, "protocol_state=MAIL client_address=203.0.113.2 sasl_username=alice", "DUNNO"),
         (Refusal::Reject, &format!("{rcpt} client_address=203.0.113.1"), "PREPEND X-Ratter-Lists: dyna,noptr"),
         (Refusal::Reject, &format!("{rcpt} client_address=203.0.113.1 sasl_username=alice"), "DUNNO"),
@@ -242,6 +263,20 @@ fn a_request_that_is_too_long_is_passed_over() {
         assert_eq!((String::from_utf8(answer).unwrap().as_str(), closes), (wanted, false));
     }
     assert_eq!(gate.counters().get(postfix::Count::Malformed), 2);
+}
+
+#[test]
+fn lines_that_end_as_in_smtp_are_not_understood_and_answered() {
+    let (_, node, settings) = world(LimitEffect::Defer, Refusal::Reject);
+    let gate = Arc::new(postfix::Gate::new(node, settings));
+    let odd = "request=smtpd_access_policy\r\nclient_address=203.0.113.66\r\n\r\n";
+    let plain = "request=smtpd_access_policy\nclient_address=203.0.113.66\n\n";
+    for step in [1, 7, usize::MAX] {
+        let (answer, closes) = talk(&mut gate.session(None), format!("{odd}{plain}{odd}").as_bytes(), step);
+        let wanted = "action=DUNNO\n\naction=REJECT 5.7.1 Your address is blocked here\n\naction=DUNNO\n\n";
+        assert_eq!((String::from_utf8(answer).unwrap().as_str(), closes), (wanted, false), "{step}");
+    }
+    assert_eq!(gate.counters().get(postfix::Count::Malformed), 6);
 }
 
 #[test]
@@ -360,6 +395,11 @@ fn what_a_milter_says() {
     let locked = [offer(), connect("203.0.113.7"), message("A1", "locked", 0, &[])];
     let account = r"y550 5.7.1 This account may not send at the moment\x00";
     assert_eq!(milter_says(LimitEffect::Defer, &locked, 999).0[2], account);
+    // From an address on a list that is refused people may log in; who sends without that is refused.
+    let home = |login| [offer(), connect("203.0.113.2"), message("A1", login, 1, &[])];
+    let pass = [r"hX-Ratter-Verdict\x00pass\x00", "c"];
+    assert_eq!(milter_says(LimitEffect::Defer, &home("alice"), 999).0[1..], [&["c", "c"], &pass[..]].concat());
+    assert_eq!(milter_says(LimitEffect::Defer, &home(""), 999).0[1..3], ["c", blocked]);
     let listed = [offer(), connect("203.0.113.1"), message("A1", "", 1, &[])];
     let marked = r"hX-Ratter-Verdict\x00listed; lists=dyna,noptr\x00";
     assert_eq!(milter_says(LimitEffect::Defer, &listed, 999).0[3..], [marked, "c"]);

@@ -9,6 +9,8 @@ use crate::session::{Dialogue, Frame, Input, Step, is_http};
 
 /// What ends a request.
 const END: &[u8] = b"\n\n";
+/// What ends that of a client whose lines end as SMTP's do: it is not understood, and answered.
+const ODD_END: &[u8] = b"\n\r\n";
 
 /// What is known of the message that is on its way on a connection.
 #[derive(Default, Debug)]
@@ -91,6 +93,21 @@ impl Dialogue for PolicyDialogue {
         if !self.is_skipping && is_http(input.unread()) {
             write(output, &self.gate.not_understood());
             return Step::Fault;
+        }
+        let is_odd = memchr::memchr(b'\n', input.unread()).is_some_and(|at| at > 0 && input.unread()[at - 1] == b'\r');
+        if !self.is_skipping && is_odd {
+            return match input.frame(ODD_END, REQUEST_BYTES_MAX) {
+                Frame::Part => Step::Part,
+                Frame::Whole(end) => {
+                    input.consume(end + ODD_END.len());
+                    write(output, &self.gate.not_understood());
+                    Step::Taken
+                }
+                Frame::TooLong => {
+                    write(output, &self.gate.not_understood());
+                    Step::Fault
+                }
+            };
         }
         let action = match input.frame(END, REQUEST_BYTES_MAX) {
             Frame::Whole(end) if !self.is_skipping => {

@@ -95,14 +95,11 @@ impl SendingLimits {
 
 impl SendingDoor for Node {
     fn reserve(&self, sending: &Sending<'_>) -> Outcome {
-        let now = clock::now();
-        let login = sending.login.map(|login| self.logins.canonical(login));
-        let sending = &Sending { login: login.as_deref(), ..*sending };
-        if let Some(effect) = self.judge_recipients(now, sending) {
-            return Outcome::Strange(effect);
-        }
-        let outcome = self.sending.limiter.reserve(self.sending.at(now), sending);
-        self.tell_exceeded(now, sending, outcome)
+        self.reserve_by(sending, Limiter::reserve)
+    }
+
+    fn reserve_all(&self, sending: &Sending<'_>) -> Outcome {
+        self.reserve_by(sending, Limiter::reserve_all)
     }
 
     fn settle(&self, sending: &Sending<'_>) -> Outcome {
@@ -131,6 +128,17 @@ impl SendingDoor for Node {
 }
 
 impl Node {
+    fn reserve_by(&self, sending: &Sending<'_>, ask: impl Fn(&Limiter, Timestamp, &Sending<'_>) -> Outcome) -> Outcome {
+        let now = clock::now();
+        let login = sending.login.map(|login| self.logins.canonical(login));
+        let sending = &Sending { login: login.as_deref(), ..*sending };
+        if let Some(effect) = self.judge_recipients(now, sending) {
+            return Outcome::Strange(effect);
+        }
+        let outcome = ask(&self.sending.limiter, self.sending.at(now), sending);
+        self.tell_exceeded(now, sending, outcome)
+    }
+
     /// How full the buckets are of a login or of an address, for people.
     pub(super) fn limit_views(&self, now: Timestamp, subject: &Subject) -> Vec<LimitView> {
         let (login, address) = match subject {
