@@ -39,6 +39,10 @@ impl Probe for Anywhere {
         Ok(())
     }
 
+    fn can_bind_unix(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
     fn knows_time_zone(&self, name: &str) -> bool {
         name == "UTC"
     }

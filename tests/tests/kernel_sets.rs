@@ -8,6 +8,7 @@ use ratter_tests::place::Place;
 use ratter_tests::process::{Process, run, write};
 use ratter_tests::ratter::{Config, Node};
 use ratter_tests::wait;
+use rustix::process::Signal;
 
 const TCP: &str = include_str!("../sinks/tcp.py");
 const SERVER: &str = "203.0.113.1";
@@ -144,6 +145,11 @@ fn a_crash_frees_nobody_and_a_firewall_that_is_loaded_anew_neither() {
     node.cli(&["unlist", EVE]).with_code(0);
     settle(&node, 1);
     assert_eq!(scene.attempt(EVE, SERVER, 143), "open");
+    // Without its section nobody stays blocked by what it has left.
+    assert_eq!(scene.attempt(BOB, SERVER, 143), "silent");
+    node.configure(&Config::new());
+    node.process().signal(Signal::HUP);
+    wait::until_true("the table is gone", || scene.attempt(BOB, SERVER, 143) == "open");
 }
 
 #[test]

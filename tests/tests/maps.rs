@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
@@ -10,6 +11,7 @@ use ratter_tests::policy::{Attempt, End};
 use ratter_tests::process::{program, run, text_of, write};
 use ratter_tests::ratter::{Config, Node};
 use ratter_tests::wait;
+use rustix::process::Signal;
 
 /// A map of each format, all of the list `blocked`.
 fn maps(place: &Place) -> String {
@@ -137,4 +139,41 @@ fn a_served_map_has_an_etag_and_a_failing_one_says_why() {
     assert!(metrics.contains("ratter_action_failing{action=\"rspamd\"} 0"), "{metrics}");
     fs::create_dir(place.join("later")).expect("a folder");
     wait::until_true("it works again", || late().fault.is_none() && late().behind_ms == 0);
+}
+
+#[test]
+fn files_of_others_are_left_alone_and_maps_that_are_not_wanted_any_more_are_emptied() {
+    let place = Place::new("maps-of-others");
+    let (theirs, link, ours) = (place.join("theirs"), place.join("link"), place.join("ours.cidr"));
+    write(&theirs, "198.51.100.0/24\n");
+    symlink(&theirs, &link).expect("a new link");
+    let map = |name: &str, path: &Path, format: &str| {
+        format!("[[action.map]]\nname = \"{name}\"\npath = \"{}\"\nformat = \"{format}\"\n", path.display())
+    };
+    let others = [map("theirs", &theirs, "plain"), map("link", &link, "plain")].concat();
+    let mut node = Node::prepare(&Config::new().with(&format!("{others}{}", map("ours", &ours, "postfix-cidr"))));
+    let judged = node.cli(&["check"]).with_code(2).err;
+    assert!(judged.contains("theirs: held:") && judged.contains("is a link"), "{judged}");
+    node.start_again();
+    list(&node, "203.0.113.9", "a test");
+    wait::until_true("the map", || first_words(&ours).contains("203.0.113.9"));
+    let held = |node: &Node, name: &str| {
+        let status = node.quick_status();
+        let action = status.actions.iter().find(|action| action.name == name).expect("it is shown").clone();
+        action.fault.is_some_and(|fault| fault.starts_with("held: "))
+    };
+    wait::until_true("both are held", || held(&node, "theirs") && held(&node, "link"));
+    assert_eq!(text_of(&theirs), "198.51.100.0/24\n");
+    // Once it is out of the way the map is written, and is ours over a restart.
+    fs::remove_file(&theirs).expect("it is there");
+    wait::until_true("it is written", || theirs.is_file() && text_of(&theirs).contains("203.0.113.9"));
+    node.stop();
+    node.start_again();
+    list(&node, "203.0.113.10", "a test");
+    wait::until_true("it is ours", || text_of(&theirs).contains("203.0.113.10"));
+    // Without its section a map that says whose it is blocks nobody.
+    node.configure(&Config::new());
+    node.process().signal(Signal::HUP);
+    wait::until_true("it is emptied", || first_words(&ours).is_empty());
+    assert!(text_of(&theirs).contains("203.0.113.10"), "a plain one has no words that say so");
 }

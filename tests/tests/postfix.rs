@@ -76,6 +76,38 @@ fn three_hundred_mails_at_once_by_milter() {
 }
 
 #[test]
+fn without_the_line_for_the_end_of_messages_the_limit_holds_and_the_line_is_named() {
+    let gate = free_port();
+    let mut node = node(gate, "[gate.postfix]", "");
+    let policy = policy_lines(gate);
+    let forgotten: String =
+        policy.lines().filter(|line| !line.contains("end_of_data")).map(|line| format!("{line}\n")).collect();
+    let postfix = Postfix::start(&forgotten);
+    let mut client = postfix.client("198.51.100.7", "alice@example.org");
+    let taken = (0..40).filter(|_| client.mail(&["x@example.net"], "").starts_with("250")).count();
+    assert_eq!(taken, 10 + 10, "ten of which nothing is told at their end, and the limit");
+    let names_line = |text: &str| text.contains("smtpd_end_of_data_restrictions = check_policy_service { inet:");
+    wait::until_true("the log names the line", || names_line(&node.process().stderr()));
+    assert!(node.status().warnings.iter().any(|warning| names_line(warning)), "{:?}", node.status().warnings);
+    assert!(names_line(&node.cli(&["doctor"]).out), "{}", node.cli(&["doctor"]).out);
+    // With the line it is over, at the next message that ends.
+    let with_it = Postfix::start(&policy);
+    assert!(with_it.client("198.51.100.8", "bob@example.org").mail(BOB, "").starts_with("250"));
+    assert!(!node.status().warnings.iter().any(|warning| names_line(warning)), "{:?}", node.status().warnings);
+}
+
+#[test]
+fn the_milter_limits_messages_without_the_queues_name_too() {
+    let gate = free_port();
+    let _node = node(gate, "[gate.milter]", "");
+    let none =
+        "milter_mail_macros = {auth_authen}\nmilter_rcpt_macros =\nmilter_data_macros =\nmilter_end_of_data_macros =\n";
+    let postfix = Postfix::start(&format!("{}{none}", milter_lines(gate)));
+    let (taken, refused) = at_once(&postfix, 30);
+    assert_eq!((taken, refused.len()), (10, 20));
+}
+
+#[test]
 fn both_gates_charge_a_message_once() {
     let (policy, milter) = (free_port(), free_port());
     let both = format!("[gate.milter]\nlisten = [\"{milter}\"]\n");

@@ -24,5 +24,5 @@ mod wire;
 
 pub use diag::{Connection, connections, destroy, dump as dump_connections};
 pub use plan::{Held, Plan, SLACK};
-pub use ruleset::{Area, Change, Element, Ruleset, SetName, TABLE, dump, elements, put_changes};
+pub use ruleset::{Area, Change, Element, Ruleset, SetName, TABLE, delete_table, dump, elements, put_changes};
 pub use wire::{Answer, Batch, answers, generation, generation_of};

@@ -57,7 +57,8 @@ impl Scene {
         let style = Style { format: Format::Plain, answer: String::new() };
         let words = Arc::new(Words::default());
         let path = self.folder.path().join("sub/map");
-        let action = Box::new(MapAction::new(path, BLOCKED, style, words, Some(self.shelf.clone())));
+        let action =
+            Box::new(MapAction::new(path, Box::new(|_| Ok(())), BLOCKED, style, words, Some(self.shelf.clone())));
         let surroundings = Surroundings { book: self.book.clone(), clock };
         Worker::start("map", action, BLOCKED, MAP_PACE, surroundings).expect("a thread")
     }

@@ -362,6 +362,9 @@ pub struct ListingView {
     /// Whether it was none, but a suspicion that was forgotten.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub forgiven: bool,
+    /// Whether it was none, but the levels of limits on sending that were emptied.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub emptied: bool,
     /// Whether a person's change of it is in force, and not in the file yet: the end of the process would undo it.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub unsaved: bool,
@@ -391,6 +394,9 @@ pub struct LevelView {
 pub struct LimitView {
     /// The limit.
     pub limit: String,
+    /// Whose bucket it is, if it is not the subject's alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with: Option<String>,
     /// Recipients that were accepted and have not leaked, in thousandths, rounded up.
     pub level_milli: u64,
     /// Recipients of messages on their way.

@@ -8,12 +8,14 @@
 //!  Server::start("map-gate", vec![(Tables::new(gate, Dialect::Tcp), listeners), …], clock, limits)
 //! ```
 
+mod inherited;
 mod saslauthd;
 mod seats;
 mod server;
 mod steady;
 mod stream;
 
+pub use inherited::{close_inherited, handed_over, inherit};
 pub use saslauthd::Saslauthd;
 pub use server::{CONNECTIONS_MAX, Connections, Limits, Server};
 pub use steady::{PATIENCE, Steadiness, SteadyDoor};

@@ -1,6 +1,7 @@
 //! Messages that two gates see: Postfix asks about one at the policy gate, and shows it to the milter afterwards.
 
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base::Address;
@@ -18,6 +19,7 @@ const INSTANCE_BYTES_MAX: usize = 200;
 pub struct Messages {
     hasher: RandomState,
     sets: Box<[Mutex<Set>]>,
+    is_used: AtomicBool,
 }
 
 /// A few messages; the one that came first gives way.
@@ -36,7 +38,11 @@ struct Message {
 
 impl Default for Messages {
     fn default() -> Self {
-        Self { hasher: RandomState::new(), sets: (0..SETS).map(|_| Mutex::default()).collect() }
+        Self {
+            hasher: RandomState::new(),
+            sets: (0..SETS).map(|_| Mutex::default()).collect(),
+            is_used: AtomicBool::new(false),
+        }
     }
 }
 
@@ -45,6 +51,10 @@ impl Messages {
     pub fn remember(&self, queue_id: &str, address: Option<Address>, instance: &str) {
         if instance.len() > INSTANCE_BYTES_MAX {
             return;
+        }
+        // Most find it set, and need not take the line from other threads.
+        if !self.is_used.load(Ordering::Relaxed) {
+            self.is_used.store(true, Ordering::Relaxed);
         }
         let (key, mut set) = self.set(queue_id, address);
         let Set { messages, next } = &mut *set;
@@ -65,6 +75,11 @@ impl Messages {
         set.messages.iter().find(|message| message.key == key).map(|message| message.instance.as_str().into())
     }
 
+    /// Whether the policy gate is asked about messages at all.
+    pub fn is_used(&self) -> bool {
+        self.is_used.load(Ordering::Relaxed)
+    }
+
     /// The key of a queue's name for a message, and whom it comes from, because queues of several servers may have the same
     /// names; and where it is remembered.
     fn set(&self, queue_id: &str, address: Option<Address>) -> (u64, MutexGuard<'_, Set>) {
@@ -81,6 +96,7 @@ mod tests {
     fn the_last_are_remembered_and_the_first_forgotten() {
         let messages = Messages::default();
         let known = |number: usize| messages.instance_of(&number.to_string(), None);
+        assert!(!messages.is_used());
         for number in 0..50_000_usize {
             // Telling it twice does not count.
             messages.remember(&number.to_string(), None, "old");
@@ -89,6 +105,7 @@ mod tests {
             assert_eq!(known(late), Some(format!("i{late}").into()));
         }
         assert_eq!((0..1000).filter(|number| known(*number).is_some()).count(), 0);
+        assert!(messages.is_used());
         let address = Some("192.0.2.1".parse().unwrap());
         assert_eq!(messages.instance_of("49999", address), None, "of another client");
         messages.remember("long", None, &"x".repeat(INSTANCE_BYTES_MAX + 1));

@@ -7,6 +7,7 @@ mod clock;
 pub mod config;
 mod judging;
 mod logging;
+mod main_cf;
 mod memory;
 mod moment;
 mod node;

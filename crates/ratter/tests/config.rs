@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use ratter::config::{Config, DEFAULT, Faults, LogFormat, Machine, Probe, Start, Transport, keys, load, load_file};
+use ratter::config::{
+    Config, DEFAULT, Faults, LogFormat, Machine, Probe, Start, Transport, Tries, keys, load, load_file,
+};
 use rules::{Effect, Of, Profile, Then, Trigger};
 
 /// Least number of cases in all, and of faults in the case that has them all at once.
@@ -43,6 +45,9 @@ impl Probe for Willing {
         Ok(())
     }
     fn can_bind(&self, _: SocketAddr, _: Transport) -> io::Result<()> {
+        Ok(())
+    }
+    fn can_bind_unix(&self, _: &Path) -> io::Result<()> {
         Ok(())
     }
     fn knows_time_zone(&self, _: &str) -> bool {
@@ -91,7 +96,7 @@ impl Scene {
         assert_eq!(port.len(), 5, "the carets of the cases stand for five digits");
         let node = if text.contains("node]") { "" } else { "\n[node]\nstate = \"state\"\n" };
         let text = format!("{text}{node}").replace("PORT5", &port);
-        let faults = match load(Some(&self.path()), &text, &Machine { tries_ports: true }) {
+        let faults = match load(Some(&self.path()), &text, &Machine { tries: Tries::Ports }) {
             Ok(config) => config.warnings,
             Err(faults) => faults,
         };
@@ -161,7 +166,7 @@ fn files_that_cannot_be_read_are_shown_as_faults() {
     let folder = format!("{}/", scene.folder.path().display());
     let show = |name: &str| {
         let path = scene.folder.path().join(name);
-        load_file(&path, &Machine { tries_ports: true }).unwrap_err().to_string().replace(&folder, "")
+        load_file(&path, &Machine { tries: Tries::Ports }).unwrap_err().to_string().replace(&folder, "")
     };
     let missing = show("nowhere.toml");
     assert!(missing.contains("nowhere.toml") && missing.contains("no such file"), "{missing}");

@@ -115,8 +115,9 @@ fn now() -> Timestamp {
     Timestamp::EPOCH.plus(SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is right"))
 }
 
-fn resolver(servers: &[SocketAddr]) -> (Resolver, Receiver<(Address, Found)>) {
-    let timeout = Duration::from_millis(500);
+/// A resolver that waits for each answer at most as long as `timeout`: long where all servers answer, because a busy
+/// machine may make them late, and short where one never does.
+fn resolver(servers: &[SocketAddr], timeout: Duration) -> (Resolver, Receiver<(Address, Found)>) {
     let settings = Settings { servers: servers.len(), timeout, in_flight_max: 8 };
     let (tell, told) = sync_channel(100);
     let ask = Servers::new(servers, timeout, 8).expect("the servers are addresses");
@@ -126,10 +127,10 @@ fn resolver(servers: &[SocketAddr]) -> (Resolver, Receiver<(Address, Found)>) {
     (resolver.expect("a thread"), told)
 }
 
-fn find(resolver: &Resolver, told: &Receiver<(Address, Found)>, address: &str) -> Found {
+fn find(resolver: &Resolver, told: &Receiver<(Address, Found)>, address: &str, afresh: bool) -> Found {
     let address: Address = address.parse().expect("an address");
-    assert!(resolver.want(address, false));
-    let (about, found) = told.recv_timeout(Duration::from_mins(1)).expect("every search ends");
+    assert!(resolver.want(address, afresh));
+    let (about, found) = told.recv_timeout(Duration::from_mins(5)).expect("every search ends");
     assert_eq!(about, address);
     found
 }
@@ -155,9 +156,9 @@ fn a_real_server_is_understood() {
         ("198.51.100.1", Found::Unknown),
         ("203.0.113.1", Found::Unknown),
     ];
-    let (resolver, told) = resolver(&[named.address]);
+    let (resolver, told) = resolver(&[named.address], Duration::from_secs(30));
     for (address, wanted) in cases {
-        assert_eq!(find(&resolver, &told, address), wanted, "{address}");
+        assert_eq!(find(&resolver, &told, address, false), wanted, "{address}");
     }
 }
 
@@ -166,10 +167,16 @@ fn a_dead_server_is_passed_over_and_proves_nothing() {
     let named = named();
     let silent = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let silent = silent.local_addr().expect("it is bound");
-    let (with_one_dead, told) = resolver(&[silent, named.address]);
-    let found = find(&with_one_dead, &told, "192.0.2.1");
-    assert_eq!(found, Found::Named { name: "mail.example.org".into(), confirmed: true });
-    let (dead, told) = resolver(&[silent]);
-    assert_eq!(find(&dead, &told, "192.0.2.4"), Found::Unknown);
+    let short = Duration::from_millis(500);
+    let (with_one_dead, told) = resolver(&[silent, named.address], short);
+    let is_open = |found: &Found| match found {
+        // The live server was late, too.
+        Found::Unknown | Found::Named { confirmed: false, .. } => true,
+        Found::Named { confirmed: true, .. } | Found::NoName => false,
+    };
+    let found = (0..100).map(|_| find(&with_one_dead, &told, "192.0.2.1", true)).find(|found| !is_open(found));
+    assert_eq!(found, Some(Found::Named { name: "mail.example.org".into(), confirmed: true }));
+    let (dead, told) = resolver(&[silent], short);
+    assert_eq!(find(&dead, &told, "192.0.2.4", false), Found::Unknown);
     assert!(dead.counters().unanswered >= 3, "{:?}", dead.counters());
 }

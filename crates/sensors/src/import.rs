@@ -11,6 +11,7 @@
 mod ini;
 mod kinds;
 mod known;
+mod marks;
 mod tags;
 #[cfg(test)]
 mod tests;

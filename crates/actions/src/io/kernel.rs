@@ -7,8 +7,8 @@ use listings::Entry;
 
 use super::netlink::Netlink;
 use crate::nft::{
-    Area, Batch, Change, Element, Held, Plan, Ruleset, SetName, connections, destroy, dump, dump_connections, elements,
-    generation, generation_of, put_changes,
+    Area, Batch, Change, Element, Held, Plan, Ruleset, SetName, connections, delete_table, destroy, dump,
+    dump_connections, elements, generation, generation_of, put_changes,
 };
 use crate::{Action, Failure, Pace};
 
@@ -50,6 +50,21 @@ pub struct KernelAction {
     added: Vec<Element>,
     /// Why the kernel cannot end connections; it is asked until it says so.
     cannot_end: Option<String>,
+}
+
+/// Deletes the table of an earlier run, if it is there.
+///
+/// # Errors
+/// The kernel does not let us (it wants the capability `CAP_NET_ADMIN`), or has no nftables.
+pub fn remove_table() -> io::Result<()> {
+    let mut netlink = Netlink::nftables()?;
+    let mut batch = Batch::new(netlink.next_sequence(3));
+    delete_table(&mut batch);
+    let Some((bytes, last)) = batch.finish() else { return Ok(()) };
+    match netlink.ask(&bytes, last, |_| {}) {
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NOENT.raw_os_error()) => Ok(()),
+        result => result,
+    }
 }
 
 impl KernelAction {

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -38,9 +38,14 @@ impl Shelf {
     }
 }
 
+/// Says that the file at a path may be replaced, or why not. It is asked before the first time, until it does.
+pub type Claim = Box<dyn Fn(&Path) -> Result<(), String> + Send>;
+
 /// Keeps one map file as the book is.
 pub struct MapAction {
     path: PathBuf,
+    /// None once it was heard.
+    claim: Option<Claim>,
     style: Style,
     words: Arc<Words>,
     mirror: Mirror,
@@ -51,8 +56,15 @@ pub struct MapAction {
 
 impl MapAction {
     /// A map of `lists` at `path`; with a shelf it is also served.
-    pub fn new(path: PathBuf, lists: ListSet, style: Style, words: Arc<Words>, shelf: Option<Arc<Shelf>>) -> Self {
-        Self { path, style, words, mirror: Mirror::new(lists), shelf, is_stale: true, left_out: 0 }
+    pub fn new(
+        path: PathBuf,
+        claim: Claim,
+        lists: ListSet,
+        style: Style,
+        words: Arc<Words>,
+        shelf: Option<Arc<Shelf>>,
+    ) -> Self {
+        Self { path, claim: Some(claim), style, words, mirror: Mirror::new(lists), shelf, is_stale: true, left_out: 0 }
     }
 }
 
@@ -74,6 +86,10 @@ impl Action for MapAction {
     fn carry_out(&mut self, _: Timestamp) -> Result<(), Failure> {
         let (text, left_out) = self.mirror.render(&self.style, &self.words);
         self.left_out = left_out;
+        if let Some(claim) = &self.claim {
+            claim(&self.path).map_err(Failure)?;
+            self.claim = None;
+        }
         replace(&self.path, text.as_bytes()).map_err(|error| Failure(error.to_string()))?;
         if let Some(shelf) = &self.shelf {
             shelf.put(text);

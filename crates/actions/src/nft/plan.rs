@@ -1,4 +1,7 @@
+use core::iter::Peekable;
+use core::ops::{Bound, RangeInclusive};
 use core::time::Duration;
+use std::collections::btree_map::Range;
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::{ListId, ListSet, Listing, Subject, Timestamp, Until};
@@ -55,12 +58,28 @@ impl Plan {
 
     /// Forgets what was wanted: these listings are in force.
     pub fn reconcile(&mut self, listings: impl IntoIterator<Item = Listing>) {
-        self.touched.extend(self.wanted.keys().map(|(element, _)| *element));
-        self.wanted.clear();
-        self.left_out = 0;
-        for listing in listings {
-            self.want(&listing);
-        }
+        let of_listing =
+            |listing: Listing| self.elements_of(&listing).map(move |element| ((element, listing.list), listing.until));
+        // Sorted, all maps are made anew from it: a million single insertions take ten times as long.
+        let mut wanted: Vec<((Element, ListId), Until)> = listings.into_iter().flat_map(of_listing).collect();
+        wanted.sort_by_key(|(key, _)| *key);
+        // Of one network on one list the last listing counts.
+        wanted.dedup_by(|next, kept| {
+            let is_same = next.0 == kept.0;
+            if is_same {
+                kept.1 = next.1;
+            }
+            is_same
+        });
+        self.left_out = wanted.len().saturating_sub(ELEMENTS_MAX);
+        wanted.truncate(ELEMENTS_MAX);
+        let elements = || wanted.iter().map(|((element, _), _)| *element);
+        let mut names: Vec<SetName> = elements().map(|element| SetName::of(element.area, element.network)).collect();
+        names.dedup();
+        self.sets.extend(names);
+        let before = self.wanted.keys().map(|(element, _)| *element);
+        self.touched = self.touched.iter().copied().chain(before).chain(elements()).collect();
+        self.wanted = wanted.into_iter().collect();
     }
 
     /// Takes note of a change, and says whether it knows now what is wanted.
@@ -104,8 +123,12 @@ impl Plan {
         self.in_hand.extend(core::iter::from_fn(|| self.touched.pop_first()).take(most));
         self.leaving.clear();
         let mut changes = Vec::new();
+        let (mut wanted, mut held) = (Cursor::new(&self.wanted), Cursor::new(&self.held));
         for element in &self.in_hand {
-            match (self.wanted_until(element, now), self.held.get(element).copied()) {
+            let lists = (*element, ListId::BLOCKED)..=(*element, ListId::new(base::limits::LISTS_MAX - 1));
+            // As long as the longest of its listings.
+            let until = wanted.in_range(lists).max().filter(|until| !until.is_over(now));
+            match (until, held.in_range(*element..=*element).next()) {
                 (Some(wanted), Some(held)) if is_alike(wanted, held) => {}
                 (Some(wanted), Some(_)) => {
                     changes.push(Change::Remove(*element));
@@ -191,11 +214,29 @@ impl Plan {
         ];
         areas.into_iter().flatten().filter_map(move |area| network.map(|network| Element { area, network }))
     }
+}
 
-    /// Until when an element is wanted: as long as the longest of its listings.
-    fn wanted_until(&self, element: &Element, now: Timestamp) -> Option<Until> {
-        let lists = (*element, ListId::BLOCKED)..=(*element, ListId::new(base::limits::LISTS_MAX - 1));
-        self.wanted.range(lists).map(|(_, until)| *until).max().filter(|until| !until.is_over(now))
+/// Looks up one key after the other, in their order: those that lie side by side are not searched for from the top.
+struct Cursor<'m, K> {
+    map: &'m BTreeMap<K, Until>,
+    ahead: Peekable<Range<'m, K, Until>>,
+}
+
+/// Keys that are passed over before it is searched from the top.
+const STEPS_MAX: usize = 8;
+
+impl<'m, K: Ord> Cursor<'m, K> {
+    fn new(map: &'m BTreeMap<K, Until>) -> Self {
+        Self { map, ahead: map.range(..).peekable() }
+    }
+
+    /// The values of these keys, none of which may lie before those that were asked for last.
+    fn in_range(&mut self, keys: RangeInclusive<K>) -> impl Iterator<Item = Until> {
+        let steps = (0..STEPS_MAX).take_while(|_| self.ahead.next_if(|(key, _)| *key < keys.start()).is_some());
+        if steps.count() == STEPS_MAX {
+            self.ahead = self.map.range::<K, _>((Bound::Included(keys.start()), Bound::Unbounded)).peekable();
+        }
+        core::iter::from_fn(move || self.ahead.next_if(|(key, _)| *key <= keys.end()).map(|(_, until)| *until))
     }
 }
 

@@ -19,6 +19,7 @@ const PRIORITY: i32 = -10;
 const ELEMENTS_PER_MESSAGE: usize = 100;
 
 const NEWTABLE: u16 = 0;
+const DELTABLE: u16 = 2;
 const NEWCHAIN: u16 = 3;
 const NEWRULE: u16 = 6;
 const DELRULE: u16 = 8;
@@ -116,6 +117,11 @@ pub struct Ruleset {
     pub ports: BTreeSet<u16>,
     /// The sets.
     pub sets: BTreeSet<SetName>,
+}
+
+/// Deletes the table with all that is in it.
+pub fn delete_table(batch: &mut Batch) {
+    batch.add(DELTABLE, 0, |buffer| buffer.text(1, TABLE));
 }
 
 impl Ruleset {

@@ -1,6 +1,7 @@
 #![expect(clippy::disallowed_methods, reason = "this file is the shell: it owns the threads and their clock")]
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
@@ -137,6 +138,12 @@ impl Server {
     /// Where it listens, in the order of the listeners that it was given.
     pub fn places(&self) -> &[Place] {
         &self.places
+    }
+
+    /// Its sockets, to be handed to the program that takes the place of this one ([`super::handed_over`]).
+    pub fn sockets(&self) -> io::Result<Vec<(Place, OwnedFd)>> {
+        let pairs = self.places.iter().zip(&self.listeners);
+        pairs.map(|(place, listener)| Ok((place.clone(), listener.lasting()?))).collect()
     }
 
     /// What happened to connections.

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -36,9 +37,12 @@ pub enum Listener {
 }
 
 impl Listener {
-    /// Listens at `place`. The file of a unix socket whose owner is gone is replaced; everybody on this machine may connect
+    /// Listens at `place`, with the socket that was handed over if there is one. The file of a unix socket whose owner is gone is replaced; everybody on this machine may connect
     /// to the new one (mode 0666), because mail servers run under users of their own, and its folder says who gets there.
     pub fn bind(place: &Place) -> io::Result<Self> {
+        if let Some(listener) = super::inherited::take(place) {
+            return Ok(listener);
+        }
         match place {
             Place::Tcp(address) => TcpListener::bind(address).map(Self::Tcp),
             Place::Unix(path) => {
@@ -59,6 +63,15 @@ impl Listener {
                 Ok(Place::Unix(address.as_pathname().map(Path::to_owned).unwrap_or_default()))
             }
         }
+    }
+
+    /// A second descriptor of the socket, which stays open when another program takes the place of this one.
+    pub(super) fn lasting(&self) -> io::Result<OwnedFd> {
+        let socket = match self {
+            Self::Tcp(listener) => listener.as_fd(),
+            Self::Unix(listener) => listener.as_fd(),
+        };
+        Ok(rustix::io::dup(socket)?)
     }
 
     /// The next client.

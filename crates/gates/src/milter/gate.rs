@@ -1,6 +1,8 @@
 use core::net::IpAddr;
 use core::time::Duration;
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use base::{Address, Channel, Event, EventKind, ListSet, Tally, Timestamp};
 use rules::Stage;
@@ -22,7 +24,13 @@ pub struct Gate {
     node: Node,
     settings: Settings,
     counters: Counters,
+    /// How many connections there were.
+    connections: AtomicU64,
 }
+
+/// The names of the connection for the limits: one for all messages that the queue has a name for, and one for the others.
+const SESSION: &str = "milter";
+const UNNAMED_SESSION: &str = "milter, without the queue's name";
 
 counts! {
     /// Clients that connected.
@@ -37,6 +45,10 @@ counts! {
     OverLimit = "over_limit",
     /// Messages beyond a limit that were held.
     Held = "held",
+    /// Messages that came without the queue's name for them.
+    Unnamed = "unnamed",
+    /// Of these, those that were not limited, because the policy gate may have charged them.
+    Unlimited = "unlimited",
     /// Messages from a listed address.
     Marked = "marked",
     /// Recipients that do not exist; told as events unless the log tells them.
@@ -70,6 +82,10 @@ pub(super) enum End {
 /// A message on its way.
 #[derive(Default, Debug)]
 pub(super) struct Message {
+    /// Which connection it is on, the which message of it, and when it began: a name of our own.
+    pub(super) connection: u64,
+    pub(super) number: u64,
+    pub(super) began: Timestamp,
     pub(super) sender: String,
     /// How large the client says that it is.
     pub(super) size: u64,
@@ -103,12 +119,26 @@ const PROGRAM_BYTES_MAX: usize = 100;
 impl Gate {
     /// A gate in front of `node`.
     pub fn new(node: Node, settings: Settings) -> Self {
-        Self { node, settings, counters: Counters::default() }
+        Self { node, settings, counters: Counters::default(), connections: AtomicU64::new(0) }
     }
 
     /// What was counted so far.
     pub const fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// What somebody should look at.
+    pub fn warning(&self) -> Option<&'static str> {
+        (self.counters.get(Count::Unlimited) > 0).then_some(
+            "messages come to the milter without the queue's name for them (macro `i`), so that it cannot tell which of them the \
+             policy gate has charged: the milter limits none of these; have the mail server send it, in Postfix by \
+             `milter_end_of_data_macros = i`",
+        )
+    }
+
+    /// The number of a new connection.
+    pub(super) fn next_connection(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(super) fn connected(&self, now: Timestamp, address: Option<Address>) -> Reply {
@@ -191,24 +221,18 @@ impl Gate {
         end
     }
 
-    /// Charges the message: under the name that the policy gate knows it by, so that it is charged once, and otherwise under
-    /// that of the queue.
+    /// Charges the message, once whichever gates see it.
     fn settle(&self, address: Option<Address>, macros: &Macros, message: &Message) -> Result<Option<Beyond>, Panicked> {
-        if macros.queue_id.is_empty() {
+        let Some((session, instance)) = self.name(address, macros, message)? else {
+            self.counters.add(Count::Unlimited);
             return Ok(None);
-        }
-        let messages = self.node.messages.as_ref();
-        let instance = guarded(|| messages.and_then(|messages| messages.instance_of(&macros.queue_id, address)))?;
-        let to: Vec<&str> = message.to.iter().map(String::as_str).collect();
-        // The policy gate has asked about each of them.
-        let (session, instance, to) = match &instance {
-            Some(instance) => (POLICY_SESSION, &**instance, &[][..]),
-            None => ("milter", &*macros.queue_id, &to[..]),
         };
+        let to: Vec<&str> = message.to.iter().map(String::as_str).collect();
         let sending = Sending {
             session,
-            instance,
-            to,
+            instance: &instance,
+            // The policy gate has asked about each of them.
+            to: if session == POLICY_SESSION { &[] } else { &to },
             size: message.size,
             login: login_of(macros),
             address,
@@ -218,6 +242,31 @@ impl Gate {
             recipients: message.recipients.max(1),
         };
         self.node.settle(&sending)
+    }
+
+    /// The message's name for the limits: the one that the policy gate knows it by, otherwise the queue's, otherwise one of our
+    /// own; none if the policy gate is asked and it cannot be told about which message.
+    fn name<'a>(
+        &self,
+        address: Option<Address>,
+        macros: &'a Macros,
+        message: &Message,
+    ) -> Result<Option<(&'static str, Cow<'a, str>)>, Panicked> {
+        let messages = self.node.messages.as_ref();
+        if !macros.queue_id.is_empty() {
+            let instance = guarded(|| messages.and_then(|messages| messages.instance_of(&macros.queue_id, address)))?;
+            return Ok(Some(match instance {
+                Some(instance) => (POLICY_SESSION, Cow::Owned(instance.into())),
+                None => (SESSION, Cow::Borrowed(&*macros.queue_id)),
+            }));
+        }
+        self.counters.add(Count::Unnamed);
+        if messages.is_some_and(|messages| messages.is_used()) {
+            return Ok(None);
+        }
+        let Message { connection, number, began, .. } = message;
+        // With the moment, because the numbers begin again after a restart.
+        Ok(Some((UNNAMED_SESSION, Cow::Owned(format!("{connection}.{number}.{}", began.as_millis())))))
     }
 
     fn accept(&self, address: Option<Address>, macros: &Macros, is_held: bool) -> End {

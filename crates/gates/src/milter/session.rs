@@ -28,13 +28,17 @@ pub struct MilterDialogue {
     address: Option<Address>,
     macros: Macros,
     message: Message,
+    /// Which connection this is, and how many messages began on it.
+    connection: u64,
+    messages: u64,
 }
 
 impl MilterDialogue {
     /// A connection that has not been negotiated yet.
     pub(super) fn new(gate: Arc<Gate>) -> Self {
         let (macros, message) = (Macros::default(), Message::default());
-        Self { gate, agreed: 0, allowed: 0, address: None, macros, message }
+        let connection = gate.next_connection();
+        Self { gate, agreed: 0, allowed: 0, address: None, macros, message, connection, messages: 0 }
     }
 
     /// Takes one whole packet off the input. One that is too long is passed over.
@@ -77,7 +81,10 @@ impl MilterDialogue {
                 reply(output, self.gate.connected(now, address));
             }
             Command::Mail { sender, size } => {
-                self.message = Message { sender: kept(sender), size, ..Message::default() };
+                self.messages += 1;
+                let (connection, number) = (self.connection, self.messages);
+                let sender = kept(sender);
+                self.message = Message { connection, number, began: now, sender, size, ..Message::default() };
                 reply(output, self.gate.mail(now, self.address, &self.macros));
             }
             Command::Recipient(recipient) => {

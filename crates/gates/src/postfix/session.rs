@@ -94,20 +94,11 @@ impl Dialogue for PolicyDialogue {
             write(output, &self.gate.not_understood());
             return Step::Fault;
         }
-        let is_odd = memchr::memchr(b'\n', input.unread()).is_some_and(|at| at > 0 && input.unread()[at - 1] == b'\r');
-        if !self.is_skipping && is_odd {
-            return match input.frame(ODD_END, REQUEST_BYTES_MAX) {
-                Frame::Part => Step::Part,
-                Frame::Whole(end) => {
-                    input.consume(end + ODD_END.len());
-                    write(output, &self.gate.not_understood());
-                    Step::Taken
-                }
-                Frame::TooLong => {
-                    write(output, &self.gate.not_understood());
-                    Step::Fault
-                }
-            };
+        // Whoever ends lines so waits for an answer at the end of what he sent.
+        if !self.is_skipping && input.unread().ends_with(ODD_END) && is_odd(input.unread()) {
+            input.consume(input.unread().len());
+            write(output, &self.gate.not_understood());
+            return Step::Taken;
         }
         let action = match input.frame(END, REQUEST_BYTES_MAX) {
             Frame::Whole(end) if !self.is_skipping => {
@@ -135,6 +126,11 @@ impl Dialogue for PolicyDialogue {
     fn ended(&mut self, _: Timestamp) {
         self.gate.give_up(&mut self.open);
     }
+}
+
+/// Whether the first line ends as SMTP's do.
+fn is_odd(input: &[u8]) -> bool {
+    memchr::memchr(b'\n', input).is_some_and(|at| input[..at].ends_with(b"\r"))
 }
 
 fn write(output: &mut Vec<u8>, action: &Action) {

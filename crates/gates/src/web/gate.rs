@@ -109,6 +109,14 @@ impl Gate {
         &self.counters
     }
 
+    /// What somebody should look at.
+    pub fn warning(&self) -> Option<&'static str> {
+        (self.counters.get(Count::NginxNowhere) > 0).then_some(
+            "nginx asks about logins by a protocol without a server in [gate.http.nginx], and they are refused for now: name its \
+             server there (`imap`, `pop3`, `smtp`), or let nginx serve it no more",
+        )
+    }
+
     /// Questions and reports, and their answers.
     pub fn asked(&self) -> &line::Counters {
         self.lines.counters()

@@ -53,6 +53,7 @@ pub(crate) fn check(path: Option<&Path>, show: &Show) -> Result<Outcome, Failure
     let (config, source) = config::find(path, config::Ports::TriedUnlessRunning).map_err(Failure::Usage)?;
     let (mut faults, mut more) = crate::node::judge_files(&config)?;
     faults.extend(crate::node::judge_exports(&config));
+    faults.extend(crate::node::judge_maps(&config));
     faults.extend(crate::node::judge_address_files(&config));
     more.extend(config.dnsbl.as_ref().into_iter().flat_map(|dnsbl| not_in_all(dnsbl, &config.lists)));
     more.extend(one_resolver(&config));

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
+use console::api::Status;
 use dnsbl::ask::Health;
 use gates::io::Place;
 use resolver::io::{Servers, system_servers};
@@ -14,7 +15,8 @@ use resolver::{Data, Question, Reply};
 use serde::Serialize;
 
 use super::ask;
-use super::show::{Show, table};
+use super::client::Client;
+use super::show::{Show, printable, table};
 use super::{Failure, Outcome};
 use crate::config::{self, Config};
 
@@ -81,6 +83,7 @@ pub(super) fn doctor(path: Option<&Path>, arguments: &Arguments, show: &Show) ->
     let mut findings = runtime.block_on(resolvers(&config, &arguments.whoami));
     findings.extend(lists(&config)?);
     findings.extend(gates(&config));
+    findings.extend(node(path));
     findings.extend(config.sensors.iter().map(sensor));
     findings.extend(runtime.block_on(zones(&config)));
     show.value(&findings, |findings| text(findings))?;
@@ -191,9 +194,12 @@ fn lists(config: &Config) -> Result<Vec<Finding>, Failure> {
 
 /// Each gate: whether somebody listens there.
 fn gates(config: &Config) -> Vec<Finding> {
-    let dovecot = config.gates.dovecot.iter().map(|gate| ("gate dovecot", Place::Tcp(gate.listen)));
-    let line = config.gates.line.iter().flat_map(|gate| &gate.listen).map(|place| ("gate line", place.clone()));
-    let finding = |(what, place): (&str, Place)| {
+    let places = config
+        .gates
+        .places()
+        .into_iter()
+        .flat_map(|(name, places)| places.into_iter().map(move |place| (format!("gate {name}"), place)));
+    let finding = |(what, place): (String, Place)| {
         let connected = match &place {
             Place::Tcp(address) => TcpStream::connect_timeout(&reachable(*address), TIMEOUT).map(drop),
             Place::Unix(path) => UnixStream::connect(path).map(drop),
@@ -206,7 +212,17 @@ fn gates(config: &Config) -> Vec<Finding> {
             }
         }
     };
-    dovecot.chain(line).map(finding).collect()
+    places.map(finding).collect()
+}
+
+/// What the running node warns of. Whether one runs is seen at its gates.
+fn node(path: Option<&Path>) -> Vec<Finding> {
+    let status = Client::of(path).and_then(|client| client.get::<Status>("/v1/status")).ok().flatten();
+    let warnings = status.map(|status| status.warnings).unwrap_or_default();
+    // What begins a line is not the node's alone: paths and names of the configuration stand in warnings.
+    let shown = |warning: &String| warning.lines().map(printable).collect::<Vec<_>>().join(" ");
+    let finding = |warning| Finding { what: "node".into(), state: "warning", found: shown(warning), advice: None };
+    warnings.iter().map(finding).collect()
 }
 
 /// A log file: whether it is there and can be read.

@@ -121,6 +121,7 @@ pub(crate) fn unlist(config: Option<&Path>, arguments: &UnlistArguments, show: &
 /// What became of a listing that was taken back.
 fn became(listing: &ListingView) -> String {
     match (listing.forgiven, listing.waited) {
+        _ if listing.emptied => "has sent nothing as far as limits count".to_owned(),
         (true, _) => "is suspicious no more: its signs of being stolen are forgotten".to_owned(),
         (false, true) => format!("waits no more to come onto {}", listing.list),
         (false, false) => format!("is off {}", listing.list),

@@ -11,11 +11,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
 use super::{Failure, Outcome, show};
-use crate::config::{Config, Source};
+use crate::config::{Config, Listening, Source};
 use crate::{config, logging, memory, node};
 
 /// Open files besides the gates' connections: DNS by TCP, console, logs and store.
 const FILES_BESIDE_GATES: u64 = 1024;
+
+/// The variable of the environment in which a process tells the one that takes its place of the sockets that it leaves open.
+const HANDED_OVER: &str = "RATTER_SOCKETS";
 
 /// Why a node has ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,7 +31,9 @@ enum End {
 
 /// `ratter run`: a node in the foreground, until a signal ends it.
 pub(crate) fn run(path: Option<&Path>) -> Result<Outcome, Failure> {
-    let (mut config, source) = config::find(path, config::Ports::Tried).map_err(Failure::Usage)?;
+    let held = inherited();
+    let ports = if held.is_empty() { config::Ports::Tried } else { config::Ports::TriedBeside(&held) };
+    let (mut config, source) = config::find(path, ports).map_err(Failure::Usage)?;
     logging::start(config.node.log);
     fit_open_files(&mut config);
     memory::use_one_arena();
@@ -36,6 +41,7 @@ pub(crate) fn run(path: Option<&Path>) -> Result<Outcome, Failure> {
         warn!("{}: {}", warning.title, warning.label);
     }
     let running = node::start(&config)?;
+    gates::io::close_inherited();
     show::line(&welcome(&config, &source))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -45,20 +51,33 @@ pub(crate) fn run(path: Option<&Path>) -> Result<Outcome, Failure> {
     let result = runtime.block_on(serve(path, &config, &running));
     // Streams to watchers would otherwise keep the runtime waiting.
     runtime.shutdown_background();
+    let node = Arc::clone(&running.node);
     drop(running);
     info!("stopped");
     match result? {
         End::Stop => Ok(Outcome::Done),
-        End::Anew => start_anew().map(|never| match never {}).map_err(Failure::Other),
+        End::Anew => start_anew(&node).map(|never| match never {}).map_err(Failure::Other),
     }
 }
 
-/// Takes the place of this process with a new one that has the same arguments. All is closed and written by then, as after any end,
-/// so that nothing of the old configuration can be left; gates and DNS are away for as long as a start takes.
-fn start_anew() -> anyhow::Result<Infallible> {
+/// Where the sockets listen that the process before has handed over.
+fn inherited() -> Vec<Listening> {
+    let text = std::env::var(HANDED_OVER).unwrap_or_default();
+    let places = gates::io::inherit(&text).into_iter();
+    places.map(|place| Listening { place, transport: config::Transport::Tcp }).collect()
+}
+
+/// Takes the place of this process with a new one that has the same arguments. All is written by then, as after any end, so
+/// that nothing of the old configuration can be left. DNS is away for as long as a start takes; clients of gates wait for it at
+/// sockets that stay open.
+fn start_anew(node: &node::Node) -> anyhow::Result<Infallible> {
     let mut arguments = std::env::args_os();
     let program = arguments.next().context("the program has no name")?;
-    Err(Command::new(program).args(arguments).exec()).context("the node cannot be started anew")
+    // Without them clients are refused for that long.
+    let sockets = node.sockets().unwrap_or_default();
+    let handed_over = gates::io::handed_over(&sockets);
+    let failure = Command::new(program).args(arguments).env(HANDED_OVER, handed_over).exec();
+    Err(failure).context("the node cannot be started anew")
 }
 
 /// Takes as many open files as the system allows: the usual soft limit of 1024 is for programs that use `select`. Where even so
@@ -78,7 +97,7 @@ fn fit_open_files(config: &mut Config) {
 
 /// Waits for SIGHUP. A configuration with a fault is told of, and the node goes on as it is; without one it is started anew.
 /// In a terminal the signal says that the terminal was closed.
-async fn hung_up(path: Option<&Path>) -> anyhow::Result<End> {
+async fn hung_up(path: Option<&Path>, config: &Config) -> anyhow::Result<End> {
     let is_terminal = io::stdin().is_terminal();
     let mut hangup = signal(SignalKind::hangup()).context("signals cannot be awaited")?;
     loop {
@@ -86,7 +105,8 @@ async fn hung_up(path: Option<&Path>) -> anyhow::Result<End> {
         if is_terminal {
             return Ok(End::Stop);
         }
-        match config::find(path, config::Ports::NotTried) {
+        // What cannot be had is found out while the node still has what it holds.
+        match config::find(path, config::Ports::TriedBeside(&config.listening)) {
             Ok(_) => return Ok(End::Anew),
             Err(faults) => error!("the configuration has a fault, and the node goes on with the one it has:\n{faults}"),
         }
@@ -121,7 +141,7 @@ async fn serve(path: Option<&Path>, config: &Config, running: &node::Running) ->
     tokio::select! {
         _ = terminate.recv() => info!(signal = "SIGTERM", "stopping"),
         _ = interrupt.recv() => info!(signal = "SIGINT", "stopping"),
-        end = hung_up(path) => {
+        end = hung_up(path, config) => {
             let end = end?;
             info!(signal = "SIGHUP", is_started_anew = end == End::Anew, "stopping");
             return Ok(end);

@@ -133,7 +133,8 @@ fn limit_line(limit: &LimitView) -> String {
         || "the next recipient waits for those on their way".to_owned(),
         |at| format!("the next recipient passes from {at} on"),
     );
-    format!("limit {}: {level}{reserved} of {}, then {}; {next}", limit.limit, limit.burst, limit.rate)
+    let with = limit.with.as_ref().map(|with| format!(" of {}", printable(with))).unwrap_or_default();
+    format!("limit {}{with}: {level}{reserved} of {}, then {}; {next}", limit.limit, limit.burst, limit.rate)
 }
 
 /// How an account that sends stands; nothing of one that shows no sign.

@@ -197,8 +197,17 @@ fn answer() -> Form<'static, String> {
             Err(Mismatch::new("has characters beyond printable ASCII"))
         } else if text.trim() != text || text.is_empty() {
             Err(Mismatch::new("begins or ends with a space, or is empty"))
+        } else if lets_in(text) {
+            Err(Mismatch::new("lets in whom it shall refuse").hint("write `REJECT`, or what else refuses"))
         } else {
             Ok(text.to_owned())
         }
     })
+}
+
+/// Whether Postfix takes an answer for leave to send (access(5)): a number alone is one, too.
+fn lets_in(answer: &str) -> bool {
+    let word = answer.split(' ').next().unwrap_or_default().to_ascii_lowercase();
+    let is_number = answer.bytes().all(|byte| byte.is_ascii_digit());
+    is_number || word == "ok" || word == "dunno" || word.starts_with("permit")
 }

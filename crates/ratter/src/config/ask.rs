@@ -190,11 +190,11 @@ fn one(section: &Section<'_>, presets: &[AskedList]) -> Option<AskedList> {
     let given_name = if is_own { section.required("name", &name()) } else { section.optional("name", &name()) };
     let zone = if is_own { section.required("zone", &domain()) } else { section.optional("zone", &domain()) };
     let codes: Vec<Option<Code>> = section.tables("codes", code);
-    let families = section.each("families", &word([("v4", true), ("v6", false)]));
+    let families = section.optional_each("families", &word([("v4", true), ("v6", false)])).unwrap_or_default();
     let test = section.optional("test", &ipv4());
     let timeout = section.optional("timeout", &duration(TIMEOUT));
     let test_every = section.optional("test-every", &duration(TEST_EVERY));
-    let gates = section.each("gates", &word(AskingGate::NAMES));
+    let gates = section.optional_each("gates", &word(AskingGate::NAMES)).unwrap_or_default();
     let needs_key = section.optional("needs-key", &boolean());
     let key = key(section);
 
@@ -203,7 +203,7 @@ fn one(section: &Section<'_>, presets: &[AskedList]) -> Option<AskedList> {
         let fault = Fault::error(section.header(), "this list answers nobody without a key");
         section.desk.report(fault.hint("put the key of your account into a file, and set `key-file`".to_owned()));
     }
-    if is_own && codes.is_empty() {
+    if codes.is_empty() && (is_own || section.has("codes")) {
         let fault = Fault::error(section.header(), "a list without `codes` lists nobody");
         let hint = "add `codes = [{ code = \"127.0.0.2\", meaning = \"sent spam\", weight = 5 }]`";
         section.desk.report(fault.hint(hint.to_owned()));

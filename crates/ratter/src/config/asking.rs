@@ -52,7 +52,8 @@ pub(super) fn check(file: &Section<'_>, lists: &[AskedList]) {
     let idle = lists.iter().filter(|list| !all.iter().any(|asking| asking.asks(list)));
     let idle: Vec<&str> = idle.map(|list| list.list.name.as_str()).collect();
     if !idle.is_empty() {
-        let fault = Fault::warning(file.place("ask"), format!("no gate asks {}", enumerate(idle))).label("nobody is kept out");
+        let fault =
+            Fault::warning(file.place("ask"), format!("no gate asks {}", enumerate(idle))).label("nobody is kept out");
         let hint = "`ratter ask` and the rules for rspamd and SpamAssassin use what no gate asks; for a gate add a section such as \
                     `[gate.dovecot.ask]`";
         file.desk.report(fault.hint(hint.to_owned()));

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use super::node::SOCKET;
-use super::{Config, DEFAULT, FILE_BYTES_MAX, Faults, Machine, Probe, load, load_file, units};
+use super::{Config, DEFAULT, FILE_BYTES_MAX, Faults, Listening, Machine, Probe, Tries, load, load_file, units};
 
 /// Where the configuration is looked for when none is named.
 const SYSTEM_FILE: &str = "/etc/ratter/ratter.toml";
@@ -33,23 +33,29 @@ impl fmt::Display for Source {
 
 /// Whether it is tried if the configured ports are free.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Ports {
+pub enum Ports<'a> {
     /// They are.
     Tried,
     /// They are, unless the node that has them is running.
     TriedUnlessRunning,
+    /// They are by the running node, but for what it holds itself.
+    TriedBeside(&'a [Listening]),
     /// They are not.
     NotTried,
 }
 
 /// The configuration named, or the system's, or the built-in one; or all its faults as text for standard error.
-pub fn find(named: Option<&Path>, ports: Ports) -> Result<(Config, Source), String> {
-    let tries_ports = match ports {
-        Ports::Tried => true,
-        Ports::NotTried => false,
-        Ports::TriedUnlessRunning => !read(named, false).is_ok_and(|(config, _)| is_running(&config.node.control)),
+pub fn find(named: Option<&Path>, ports: Ports<'_>) -> Result<(Config, Source), String> {
+    let tries = match ports {
+        Ports::Tried => Tries::Ports,
+        Ports::TriedBeside(held) => Tries::Beside(held),
+        Ports::NotTried => Tries::Nothing,
+        Ports::TriedUnlessRunning => {
+            let is_running = read(named, Tries::Nothing).is_ok_and(|(config, _)| is_running(&config.node.control));
+            if is_running { Tries::Nothing } else { Tries::Ports }
+        }
     };
-    read(named, tries_ports).map_err(|faults| faults.render(std::io::stderr().is_terminal()))
+    read(named, tries).map_err(|faults| faults.render(std::io::stderr().is_terminal()))
 }
 
 /// The control socket of the configuration. Of a file only that is read, so that a running node can be asked, and
@@ -64,7 +70,7 @@ pub fn control_socket(named: Option<&Path>) -> Result<PathBuf, String> {
 /// read, and a file of the system's that a mail server's alias may not read says nothing.
 pub fn reports_listener(named: Option<&Path>) -> Result<Option<SocketAddr>, String> {
     let path = named.unwrap_or_else(|| Path::new(SYSTEM_FILE));
-    let bytes = match (Machine { tries_ports: false }).read(path, FILE_BYTES_MAX) {
+    let bytes = match (Machine { tries: Tries::Nothing }).read(path, FILE_BYTES_MAX) {
         Ok(bytes) => bytes,
         Err(_) if named.is_none() => return Ok(None),
         Err(error) => return Err(format!("ratter: {} cannot be read: {error}", path.display())),
@@ -79,7 +85,7 @@ pub fn reports_listener(named: Option<&Path>) -> Result<Option<SocketAddr>, Stri
 
 /// What `[node]` in the file says of the control socket.
 fn socket_in(path: &Path) -> Option<PathBuf> {
-    let bytes = Machine { tries_ports: false }.read(path, FILE_BYTES_MAX).ok()?;
+    let bytes = Machine { tries: Tries::Nothing }.read(path, FILE_BYTES_MAX).ok()?;
     let file: toml::Table = str::from_utf8(&bytes).ok()?.parse().ok()?;
     let node = file.get("node")?.as_table()?;
     let folder = path.parent()?;
@@ -98,8 +104,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     })
 }
 
-fn read(named: Option<&Path>, tries_ports: bool) -> Result<(Config, Source), Faults> {
-    let machine = Machine { tries_ports };
+fn read(named: Option<&Path>, tries: Tries<'_>) -> Result<(Config, Source), Faults> {
+    let machine = Machine { tries };
     let system = Path::new(SYSTEM_FILE);
     match named.or_else(|| system.exists().then_some(system)) {
         Some(path) => load_file(path, &machine).map(|config| (config, Source::File(path.to_owned()))),

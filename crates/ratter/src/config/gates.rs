@@ -169,8 +169,8 @@ pub(super) fn place<'f>(section: &Section<'f>) -> Form<'f, Place> {
 /// Has the ports tried, and warns of those that strangers can reach, because such a gate asks nobody for a password.
 pub(super) fn note_places(section: &Section<'_>, places: &[Placed<Place>], title: &str) {
     for place in places {
+        section.desk.listens_at(place.place.clone(), place.value.clone(), Transport::Tcp);
         let Place::Tcp(address) = place.value else { continue };
-        section.desk.listens(place.place.clone(), address, Transport::Tcp);
         if is_public(address.ip()) {
             let fault = Fault::warning(place.place.clone(), format!("anybody can ask and report to {title}"));
             let hint = match title {

@@ -4,27 +4,53 @@ use core::net::{IpAddr, SocketAddr};
 use core::ops::Range;
 use std::io;
 
+use gates::io::Place;
+
 use super::diagnose::Fault;
 use super::probe::{Probe, Transport};
 
-/// Something that will listen.
+/// Where something listens, and what it speaks there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listening {
+    /// Where.
+    pub place: Place,
+    /// What; of a unix socket TCP.
+    pub transport: Transport,
+}
+
+impl Listening {
+    /// Whether the other cannot listen where it wants to while this does.
+    pub(super) fn is_in_the_way_of(&self, other: &Self) -> bool {
+        match (&self.place, &other.place) {
+            (Place::Tcp(held), Place::Tcp(wanted)) => share(self.transport, other.transport) && collide(*held, *wanted),
+            (Place::Unix(held), Place::Unix(wanted)) => held == wanted,
+            (Place::Tcp(_), Place::Unix(_)) | (Place::Unix(_), Place::Tcp(_)) => false,
+        }
+    }
+}
+
+/// Something that will listen, and where the file says so.
 pub(super) struct Listener {
     pub(super) place: Range<usize>,
-    pub(super) address: SocketAddr,
-    pub(super) transport: Transport,
+    pub(super) listening: Listening,
 }
 
 /// Reports listeners that take each other's address, and those whose address cannot be had.
 pub(super) fn check(listeners: &[Listener], probe: &dyn Probe, faults: &mut Vec<Fault>) {
     for (index, listener) in listeners.iter().enumerate() {
-        let takes =
-            |other: &&Listener| share(other.transport, listener.transport) && collide(other.address, listener.address);
+        let takes = |other: &&Listener| other.listening.is_in_the_way_of(&listener.listening);
         let earlier = listeners[..index].iter().find(takes);
         if let Some(earlier) = earlier {
-            let title = format!("two listeners on {}", listener.address);
+            let title = format!("two listeners on {}", listener.listening.place);
             let fault = Fault::error(listener.place.clone(), title).label("taken already");
             faults.push(fault.also(earlier.place.clone(), "by this").hint("give one of them another port".to_owned()));
-        } else if let Err(error) = probe.can_bind(listener.address, listener.transport) {
+            continue;
+        }
+        let tried = match &listener.listening.place {
+            Place::Tcp(address) => probe.can_bind(*address, listener.listening.transport),
+            Place::Unix(path) => probe.can_bind_unix(path),
+        };
+        if let Err(error) = tried {
             faults.push(refused(listener, &error));
         }
     }
@@ -45,8 +71,9 @@ fn collide(a: SocketAddr, b: SocketAddr) -> bool {
 }
 
 fn refused(listener: &Listener, error: &io::Error) -> Fault {
-    let address = listener.address;
-    let fault = Fault::error(listener.place.clone(), format!("cannot listen on {address}")).label(reason(error));
+    let place = &listener.listening.place;
+    let fault = Fault::error(listener.place.clone(), format!("cannot listen on {place}")).label(reason(error));
+    let Place::Tcp(address) = place else { return fault };
     let (kind, port) = (error.kind(), address.port());
     let hint = if kind == io::ErrorKind::AddrInUse {
         Some(format!("`ss -lntup 'sport = :{port}'` shows who has it; stop that, or choose another port"))

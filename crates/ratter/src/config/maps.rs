@@ -26,8 +26,8 @@ pub struct MapGate {
 }
 
 pub(super) fn read(section: &Section<'_>, lists: &Lists) -> MapGate {
-    let socketmap = section.each("socketmap", &place(section));
-    let tcp = section.each("tcp", &place(section));
+    let socketmap = section.optional_each("socketmap", &place(section)).unwrap_or_default();
+    let tcp = section.optional_each("tcp", &place(section)).unwrap_or_default();
     note_places(section, &socketmap, "[gate.map]");
     note_places(section, &tcp, "[gate.map]");
     if !section.has("socketmap") && !section.has("tcp") {

@@ -66,9 +66,10 @@ pub use self::dovecot::{DovecotGate, Secret};
 pub use self::exports::ExportFile;
 pub use self::feed::Feed;
 pub use self::find::{Ports, Source, control_socket, find, parse_duration, reports_listener};
-pub use self::gates::{Fail, Gates, LineGate};
+pub use self::gates::{Fail, Gates, LineGate, MailGate};
 pub use self::http::HttpGate;
 pub use self::limits::Limits;
+pub use self::listeners::Listening;
 pub(crate) use self::listeners::{is_public, reason};
 pub use self::lists::List;
 pub use self::login::LoginGuard;
@@ -76,7 +77,7 @@ pub use self::maps::MapGate;
 pub use self::node::{LogFormat, Node};
 pub(crate) use self::node::{WITHOUT_COUNTRIES, WITHOUT_SYSTEMS, unreadable};
 pub use self::notices::{Hook, Hooked, Mail};
-pub use self::probe::{Machine, Probe, Transport};
+pub use self::probe::{Machine, Probe, Transport, Tries};
 pub use self::publish::Publish;
 pub use self::removal::{KEPT, Removal};
 pub use self::reports::Reports;
@@ -144,6 +145,8 @@ pub struct Config {
     pub actions: Actions,
     /// The console, if it is wanted.
     pub console: Option<Console>,
+    /// Everywhere that it listens.
+    pub listening: Vec<Listening>,
     /// What somebody should look at, though it keeps nothing from running.
     pub warnings: Faults,
 }
@@ -204,8 +207,8 @@ const OTHER_SECTIONS: &str = "[[login.alias]]\n[[sensor.journal]]\n[[sensor.sysl
 
 /// Every key there is, such as `rule.distinct.of`, with its default as `default.toml` writes it.
 pub fn keys() -> BTreeMap<String, Option<&'static str>> {
-    let (_, _, keys) = read(None, DEFAULT, &Machine { tries_ports: false });
-    let (_, _, others) = read(None, OTHER_SECTIONS, &Machine { tries_ports: false });
+    let (_, _, keys) = read(None, DEFAULT, &Machine { tries: Tries::Nothing });
+    let (_, _, others) = read(None, OTHER_SECTIONS, &Machine { tries: Tries::Nothing });
     let default = |(key, place): (String, Option<_>)| (key, place.map(|place| &DEFAULT[place]));
     others.into_iter().chain(keys).map(default).collect()
 }
@@ -225,7 +228,14 @@ fn read(path: Option<&Path>, text: &str, probe: &dyn Probe) -> (Option<Config>, 
     }
     let defaults = DeTable::parse(DEFAULT).expect("default.toml is valid, or no test would pass").into_inner();
     let desk = Desk::new(probe, &folder);
-    let config = Section::root(&desk, tree.get_ref(), Some(&defaults)).read(|file| read_file(file, &defaults));
+    let config = Section::root(&desk, tree.get_ref(), Some(&defaults)).read(|file| {
+        let config = read_file(file, &defaults);
+        // The built-in configuration shows what there is.
+        if let (Some(_), Some(config)) = (path, &config) {
+            sending::check(file, config);
+        }
+        config
+    });
     let keys = desk.keys();
     let mut faults = desk.finish();
     // What a value without quotes would have been wrong with beside that is not worth a second fault on its line.
@@ -290,6 +300,7 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
         removal,
         actions: actions.unwrap_or_default(),
         console,
+        listening: file.desk.listening(),
         warnings: Faults::new(String::new(), String::new(), Vec::new()),
     })
 }

@@ -4,10 +4,12 @@ use core::ops::Range;
 use std::path::{Path, PathBuf};
 
 use base::{Login, Network};
+use gates::io::Place;
 
 use super::diagnose::Fault;
 use super::forms::{Form, Mismatch, domain, network, read_network, word};
 use super::listeners::reason;
+use super::probe::Transport;
 use super::reader::Section;
 
 /// This server.
@@ -101,6 +103,9 @@ pub(super) fn read(section: &Section<'_>) -> Option<Node> {
         section.desk.report(
             fault.hint(format!("the system allows {SOCKET_PATH_BYTES_MAX} bytes; set `control` to a shorter one")),
         );
+    }
+    if control_given {
+        section.desk.listens_at(section.place("control"), Place::Unix(control.clone()), Transport::Tcp);
     }
     let (mut never_list, mut never_logins) = (Vec::new(), Vec::new());
     for entry in never {

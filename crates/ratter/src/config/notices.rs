@@ -2,7 +2,8 @@
 
 use core::ops::RangeInclusive;
 use core::time::Duration;
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use ::actions::io::{Client, Command, Form as MailForm, HookForm, Mailing, PLACEHOLDERS, Via, Webhook};
 use ::actions::notice::{Interest, LetterPace, Preset, Reporter, Sender, Target};
@@ -220,12 +221,44 @@ pub(super) fn command(section: &Section<'_>, lists: &Lists) -> Option<Hooked> {
         let fault = section.wrong("run", "a program is named by its whole path").label("the first of these");
         section.desk.report(fault.hint("no shell looks for it; write `/usr/bin/logger`".to_owned()));
     }
+    let is_there = match section.desk.probe.can_follow(&path) {
+        Ok(is_there) => is_there,
+        Err(error) => error.kind() != ErrorKind::NotFound,
+    };
+    if path.is_absolute() && !is_there {
+        let fault = Fault::warning(section.place("run"), format!("there is no program `{}`", path.display()));
+        section.desk.report(fault.label("the first of these"));
+    }
     let arguments: Vec<String> = words.collect();
+    if is_code(&path, &arguments) {
+        let fault =
+            section.wrong("run", "what strangers write would be run as commands").label("a placeholder in code");
+        let hint = "let it stand as an argument of its own: `run = [\"/bin/sh\", \"-c\", \"echo \\\"$1\\\"\", \"sh\", \"{subject}\"]`";
+        section.desk.report(fault.hint(hint.to_owned()));
+    }
     if arguments.len() > ARGUMENTS_MAX {
         section.desk.report(section.wrong("run", format!("more than {ARGUMENTS_MAX} arguments")));
     }
     let limit = limit.unwrap_or(COMMAND_LIMIT);
     Some(Hooked { name: name?, interest, command: Command { path, arguments, limit } })
+}
+
+/// Programs that take code as an argument; with versions behind their names.
+const INTERPRETERS: [&str; 14] =
+    ["ash", "bash", "busybox", "dash", "env", "fish", "ksh", "lua", "node", "perl", "php", "python", "ruby", "sh"];
+
+/// Whether a placeholder stands in code that an interpreter runs: a login may hold what ends a word there.
+fn is_code(path: &Path, arguments: &[String]) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let takes_code = |option: &str| {
+        let letters = option.strip_prefix('-').filter(|letters| !letters.starts_with('-'));
+        letters.is_some_and(|letters| letters.ends_with(['c', 'e', 'E', 'r']))
+    };
+    let has_placeholder = |word: &str| PLACEHOLDERS.iter().any(|placeholder| word.contains(placeholder));
+    let pairs = arguments.windows(2);
+    INTERPRETERS.contains(&name)
+        && pairs.into_iter().any(|pair| matches!(pair, [option, code] if takes_code(option) && has_placeholder(code)))
 }
 
 /// Of what is told: of logins and of what has no end, if nobody says.

@@ -5,9 +5,13 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
+use gates::io::Place;
 use rustix::fs::{Access, access};
+
+use super::listeners::Listening;
 
 /// What a listener speaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,18 +45,42 @@ pub trait Probe {
     /// Whether a listener can have `address`.
     fn can_bind(&self, address: SocketAddr, transport: Transport) -> io::Result<()>;
 
+    /// Whether a listener can have a unix socket at `path`.
+    fn can_bind_unix(&self, path: &Path) -> io::Result<()>;
+
     /// Whether the system knows the time zone.
     fn knows_time_zone(&self, name: &str) -> bool;
 }
 
 /// The machine itself.
 #[derive(Clone, Copy, Debug)]
-pub struct Machine {
-    /// Whether ports are tried. Not so when the node that has them is running, as for `ratter check` beside it.
-    pub tries_ports: bool,
+pub struct Machine<'a> {
+    /// What is tried of where something shall listen.
+    pub tries: Tries<'a>,
 }
 
-impl Probe for Machine {
+/// What is tried of where something shall listen.
+#[derive(Clone, Copy, Debug)]
+pub enum Tries<'a> {
+    /// Nothing: the node that has it may be running.
+    Nothing,
+    /// Ports. Not unix sockets, whose folders may be made by what starts the node.
+    Ports,
+    /// By the running node itself: what it does not hold yet.
+    Beside(&'a [Listening]),
+}
+
+impl Tries<'_> {
+    /// Whether the node listens there, or where it keeps others from listening.
+    fn holds(self, wanted: &Listening) -> bool {
+        match self {
+            Self::Nothing | Self::Ports => false,
+            Self::Beside(held) => held.iter().any(|held| held.is_in_the_way_of(wanted)),
+        }
+    }
+}
+
+impl Probe for Machine<'_> {
     #[expect(clippy::disallowed_methods, reason = "the one place of the loader that reads files")]
     fn read(&self, path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
         // A pipe would be waited for until somebody writes to it; what a shell hands over (`<(…)`) is one that is written.
@@ -104,7 +132,8 @@ impl Probe for Machine {
     }
 
     fn can_bind(&self, address: SocketAddr, transport: Transport) -> io::Result<()> {
-        if !self.tries_ports {
+        let wanted = Listening { place: Place::Tcp(address), transport };
+        if matches!(self.tries, Tries::Nothing) || self.tries.holds(&wanted) {
             return Ok(());
         }
         if transport != Transport::Udp {
@@ -114,6 +143,21 @@ impl Probe for Machine {
             UdpSocket::bind(address)?;
         }
         Ok(())
+    }
+
+    fn can_bind_unix(&self, path: &Path) -> io::Result<()> {
+        let wanted = Listening { place: Place::Unix(path.to_owned()), transport: Transport::Tcp };
+        if matches!(self.tries, Tries::Nothing | Tries::Ports) || self.tries.holds(&wanted) {
+            return Ok(());
+        }
+        match path.symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+            Ok(there) if !there.file_type().is_socket() => return Err(io::ErrorKind::AlreadyExists.into()),
+            Ok(_) if UnixStream::connect(path).is_ok() => return Err(io::ErrorKind::AddrInUse.into()),
+            Ok(_) => {}
+        }
+        self.can_write_in(folder_of(path))
     }
 
     fn knows_time_zone(&self, name: &str) -> bool {

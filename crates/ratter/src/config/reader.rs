@@ -15,13 +15,14 @@ use core::ops::Range;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use gates::io::Place;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::asking::Asking;
 use super::diagnose::Fault;
 use super::forms::{Form, Mismatch};
-use super::listeners::Listener;
+use super::listeners::{Listener, Listening};
 use super::probe::{Probe, Transport};
 use super::words::{enumerate, nearest, shown, with_article};
 
@@ -57,7 +58,17 @@ impl<'a> Desk<'a> {
 
     /// Takes note that something will listen there; [`Desk::finish`] tells whether it can.
     pub(super) fn listens(&self, place: Range<usize>, address: SocketAddr, transport: Transport) {
-        self.listeners.borrow_mut().push(Listener { place, address, transport });
+        self.listens_at(place, Place::Tcp(address), transport);
+    }
+
+    /// The same of an address or a unix socket.
+    pub(super) fn listens_at(&self, place: Range<usize>, at: Place, transport: Transport) {
+        self.listeners.borrow_mut().push(Listener { place, listening: Listening { place: at, transport } });
+    }
+
+    /// All of which [`Desk::listens`] took note.
+    pub(super) fn listening(&self) -> Vec<Listening> {
+        self.listeners.borrow().iter().map(|listener| listener.listening.clone()).collect()
     }
 
     /// Takes note that a gate asks other people's lists.
@@ -257,6 +268,11 @@ impl<'a> Section<'a> {
     /// Whether `key` is in the file.
     pub(super) fn has(&self, key: &'static str) -> bool {
         self.in_file(key).is_some()
+    }
+
+    /// Whether `key` is in the file, as an array with nothing in it.
+    pub(super) fn is_empty(&self, key: &'static str) -> bool {
+        self.in_file(key).is_some_and(|found| found.value.as_array().is_some_and(|array| array.is_empty()))
     }
 
     /// Where the section begins.

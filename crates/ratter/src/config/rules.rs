@@ -56,6 +56,12 @@ pub(super) const fn is_about_logins(on: Trigger) -> bool {
 /// The rules of `section`, after the shipped ones that it does not replace.
 pub(super) fn read(section: &Section<'_>, lists: &Lists, shipped: Shipped<'_>) -> Vec<Rule> {
     let drafts = section.tables("rule", |section| one(section, lists));
+    if section.is_empty("rule") && !shipped.rules.is_empty() {
+        let fault =
+            Fault::warning(section.place("rule"), "`rule = []` removes no rule").label("the shipped ones are in force");
+        let hint = "`shipped = false` in [rules] leaves them out; a `[[rule]]` with the name of one replaces it";
+        section.desk.report(fault.hint(hint.to_owned()));
+    }
     let drafts: Vec<Draft> = drafts.into_iter().flatten().collect();
     for (index, draft) in drafts.iter().enumerate() {
         if let Some(first) = drafts[..index].iter().find(|other| other.name == draft.name) {

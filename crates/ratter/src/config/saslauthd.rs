@@ -6,6 +6,7 @@ use gates::io::Place;
 
 use super::diagnose::Fault;
 use super::gates::place;
+use super::probe::Transport;
 use super::reader::Section;
 
 /// The gate before saslauthd.
@@ -30,6 +31,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<SaslGate> {
             let fault = Fault::error(place.place.clone(), "the gate would ask itself");
             section.desk.report(fault.label("the same as `upstream`"));
         }
+        section.desk.listens_at(place.place.clone(), place.value.clone(), Transport::Tcp);
     }
     Some(SaslGate { listen: listen.into_iter().map(|place| place.value).collect(), upstream: upstream? })
 }

@@ -5,6 +5,7 @@ use rules::limits::{
 };
 use toml::de::DeValue;
 
+use super::Config;
 use super::diagnose::Fault;
 use super::forms::{Form, Mismatch, name, word};
 use super::node::{Never, never_form};
@@ -27,6 +28,28 @@ pub(super) fn read(section: &Section<'_>) -> Vec<Limit> {
         }
     }
     limits
+}
+
+/// Warns of limits that limit nobody and of accounts that nobody locks, because no gate is there that asks about sending.
+pub(super) fn check(file: &Section<'_>, config: &Config) {
+    if config.gates.postfix.is_some() || config.gates.milter.is_some() {
+        return;
+    }
+    if file.has("accounts") {
+        let fault = Fault::warning(
+            file.key_place("accounts"),
+            "nobody asks about sending, so that nothing is known of accounts",
+        );
+        let hint = "add `[gate.postfix]` with `listen = [\"127.0.0.1:4003\"]`, or `[gate.milter]`";
+        file.desk.report(fault.label("no [gate.postfix], no [gate.milter]").hint(hint.to_owned()));
+    }
+    if !file.has("limit") || config.sending.is_empty() {
+        return;
+    }
+    let fault = Fault::warning(file.key_place("limit"), "nobody asks about sending, so that no limit holds");
+    let hint = "add `[gate.postfix]` with `listen = [\"127.0.0.1:4003\"]`, or `[gate.milter]`; where rspamd limits, `[sensor.rspamd]` \
+                hears of it, and no `[[limit]]` is needed";
+    file.desk.report(fault.label("no [gate.postfix], no [gate.milter]").hint(hint.to_owned()));
 }
 
 fn one(section: &Section<'_>) -> Option<Limit> {

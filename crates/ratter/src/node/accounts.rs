@@ -80,9 +80,21 @@ impl Node {
             let Sending { address, instance: message, client, .. } = *sending;
             let opinion = self.accounts.accounts.asks(now, &Wanted { login, address, recipient, message, client });
             self.heed(now, login, opinion);
-            worst = if opinion.step > worst.step || opinion.passes { opinion } else { worst };
+            // A recipient whom the owner knows speaks for him; what was done because of those before holds all the same.
+            worst = if opinion.step > worst.step { opinion } else { worst };
         }
-        self.enforce(now, sending.address, login, worst)
+        let has_turn = |login| self.accounts.accounts.has_turn(now, login, sending.recipients.max(1));
+        if worst.step == Step::Slower && has_turn(login) {
+            return None;
+        }
+        self.enforce(now, sending.address, login, worst.step)
+    }
+
+    /// A message that was on its way when its own recipients had the account locked goes nowhere.
+    pub(super) fn judge_locked(&self, now: Timestamp, sending: &Sending<'_>) -> Option<LimitEffect> {
+        let login = sending.login?;
+        let step = self.accounts.accounts.taken(login);
+        if step >= Step::LockSending { self.enforce(now, sending.address, login, step) } else { None }
     }
 
     /// The message is at its end, and says that.
@@ -91,8 +103,7 @@ impl Node {
         let opinion = self.accounts.accounts.says(now, login, sending.instance, sending.body);
         self.heed(now, login, opinion);
         // Of a slow account its recipients have waited for their turn.
-        let opinion = Opinion { passes: true, ..opinion };
-        self.enforce(now, sending.address, login, opinion)
+        if opinion.step == Step::Slower { None } else { self.enforce(now, sending.address, login, opinion.step) }
     }
 
     /// The message was taken.
@@ -237,10 +248,9 @@ impl Node {
     }
 
     /// What the server does with what the account sends just now.
-    fn enforce(&self, now: Timestamp, address: Option<Address>, login: &str, opinion: Opinion) -> Option<LimitEffect> {
-        let effect = match opinion.step {
+    fn enforce(&self, now: Timestamp, address: Option<Address>, login: &str, step: Step) -> Option<LimitEffect> {
+        let effect = match step {
             Step::Calm | Step::Note => return None,
-            Step::Slower if opinion.passes => return None,
             Step::Slower => LimitEffect::Defer,
             Step::Hold => LimitEffect::Hold,
             Step::LockSending | Step::LockLogin => LimitEffect::Refuse,

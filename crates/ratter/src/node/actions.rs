@@ -18,6 +18,7 @@ use listings::{Book, Entry};
 
 use super::exports;
 use super::names::Names;
+use super::outside::Outside;
 use crate::clock;
 use crate::config::{Config, ExportFile, Hook, Hooked, Mail, MapFile};
 
@@ -46,6 +47,7 @@ impl Actions {
             words,
             surroundings: Surroundings { book: Arc::clone(book), clock: clock::now },
             state: &config.node.state,
+            outside: Outside::open(config),
             now,
         };
         let actions = &config.actions;
@@ -158,6 +160,7 @@ struct Start<'a> {
     words: Arc<Words>,
     surroundings: Surroundings,
     state: &'a Path,
+    outside: Arc<Outside>,
     now: Timestamp,
 }
 
@@ -166,7 +169,9 @@ impl Start<'_> {
         let shelf = map.is_served.then(Arc::default);
         let MapFile { name, path, style, lists, .. } = map;
         let what = format!("{} map {}", style.format.name(), path.display());
-        let action = MapAction::new(path.clone(), *lists, style.clone(), Arc::clone(&self.words), shelf.clone());
+        let outside = Arc::clone(&self.outside);
+        let claim = Box::new(move |path: &Path| outside.claim(path));
+        let action = MapAction::new(path.clone(), claim, *lists, style.clone(), Arc::clone(&self.words), shelf.clone());
         let one = self.worker(name, what, Box::new(action), *lists, MAP_PACE)?;
         Ok(One { shelf, ..one })
     }

@@ -108,13 +108,17 @@ impl ::console::Node for Node {
             unsaved = !self.save();
         }
         let forgiven = self.forgive(now, &subject, &wish.person);
+        let emptied = (list.is_none() && self.empty_limits(&subject)).then(|| {
+            self.store.audit(&wish.person, &format!("unlist {subject}: its limits on sending are emptied"));
+            ListingView { subject: subject.to_string(), emptied: true, ..ListingView::default() }
+        });
         let waited = dropped.into_iter().map(|wish| {
             let Wish { subject, list, until, maker, evidence } = wish;
             let listing = Listing { subject, list, since: now, until, maker, evidence };
             ListingView { waited: true, ..views::listing(&self.names, &listing) }
         });
         let gone = gone.iter().map(|listing| ListingView { unsaved, ..views::listing(&self.names, listing) });
-        Ok(gone.chain(waited).chain(forgiven).collect())
+        Ok(gone.chain(waited).chain(forgiven).chain(emptied).collect())
     }
 
     fn listings(&self, list: Option<&str>, at: Option<&str>, limit: usize) -> Result<Vec<ListingView>, Fault> {
@@ -224,7 +228,6 @@ impl Node {
     }
 
     fn present_warnings(&self) -> Vec<String> {
-        let of_gate = self.outlets.get().map(|outlets| outlets.gates.warnings()).unwrap_or_default();
         let step = clock::step();
         let of_clock = (step >= CLOCK_STEP_MIN).then(|| {
             format!(
@@ -234,7 +237,6 @@ impl Node {
         });
         let now = clock::now();
         let of_sensors = self.gauges().into_iter().filter_map(|gauge| gauge.warning(now)).collect::<Vec<_>>();
-        let of_gate = of_gate.into_iter().map(str::to_owned);
         let of_files = self.dnsbl().map(DnsblOutlet::warnings).unwrap_or_default();
         let of_lists = self.asking().map(super::Asking::warnings).unwrap_or_default();
         self.warnings
@@ -245,7 +247,7 @@ impl Node {
             .chain(of_lists)
             .chain(of_clock)
             .chain(of_sensors)
-            .chain(of_gate)
+            .chain(self.gate_warnings())
             .chain(self.actions.warnings())
             .chain(self.reporter_warnings())
             .chain(self.held_warnings())

@@ -2,7 +2,9 @@
 
 mod shown;
 
-use std::sync::Arc;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, PoisonError};
 
 use ::gates::http::Http;
 use ::gates::io::{Limits, Listener, Place, Saslauthd, Server, Steadiness, SteadyDoor};
@@ -15,6 +17,7 @@ use base::{Address, ListSet, Verdict};
 use console::api::GateStatus;
 use console::metrics::Metric;
 use rules::Door;
+use tracing::warn;
 
 use super::asking::AskingDoor;
 use super::{Node, convert};
@@ -23,10 +26,15 @@ use crate::config::{AskPolicy, AskingGate, Config, Fail, asked_by};
 
 use shown::Shown;
 
+/// Most warnings of gates that are put into the log: each kind and each limit has one.
+const WARNED_MAX: usize = 100;
+
 /// What answers mail servers.
 pub(super) struct Gates {
     steadiness: Arc<Steadiness>,
     dovecot: Option<Arc<dovecot::Gate>>,
+    http: Option<Arc<web::Gate>>,
+    milter: Option<Arc<milter::Gate>>,
     running: Vec<Running>,
 }
 
@@ -45,7 +53,13 @@ impl Lists for Node {
 /// Starts the gates that are configured.
 pub(super) fn start(config: &Config, node: &Arc<Node>) -> anyhow::Result<Gates> {
     let doors = Doors { config, node, steadiness: Arc::default() };
-    let mut gates = Gates { steadiness: Arc::clone(&doors.steadiness), dovecot: None, running: Vec::new() };
+    let mut gates = Gates {
+        steadiness: Arc::clone(&doors.steadiness),
+        dovecot: None,
+        http: None,
+        milter: None,
+        running: Vec::new(),
+    };
     if let Some(dovecot) = &config.gates.dovecot {
         let door = doors.of(dovecot.ask, AskingGate::Dovecot, dovecot.fail);
         let api = weakforced::Api::new(node.clone());
@@ -57,6 +71,7 @@ pub(super) fn start(config: &Config, node: &Arc<Node>) -> anyhow::Result<Gates> 
     if let Some(http) = &config.gates.http {
         let door = doors.of(http.ask, AskingGate::Http, http.fail);
         let gate = Arc::new(web::Gate::new(convert::http_settings(http)?, door));
+        gates.http = Some(gate.clone());
         let spoken = vec![(Http::new(gate.clone()), listeners(&http.listen, "the HTTP gate")?)];
         gates.add(gate, spoken, config)?;
     }
@@ -86,6 +101,7 @@ pub(super) fn start(config: &Config, node: &Arc<Node>) -> anyhow::Result<Gates> 
     if let Some(milter) = &config.gates.milter {
         let node = both(milter.ask, AskingGate::Milter, milter.fail);
         let gate = Arc::new(milter::Gate::new(node, milter.settings));
+        gates.milter = Some(gate.clone());
         let spoken = vec![(gate.clone(), listeners(&milter.listen, "the milter")?)];
         gates.add(gate, spoken, config)?;
     }
@@ -146,6 +162,25 @@ impl Doors<'_> {
     }
 }
 
+impl Node {
+    /// What gates, and limits that they ask about, have seen that somebody should look at.
+    pub(super) fn gate_warnings(&self) -> Vec<String> {
+        let of_gates = self.outlets.get().map(|outlets| outlets.gates.warnings()).unwrap_or_default();
+        of_gates.into_iter().map(str::to_owned).chain(self.sending.warning()).collect()
+    }
+
+    /// Puts each such warning into the log, once.
+    pub(super) fn tell_of_gates(&self) {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        for warning in self.gate_warnings() {
+            if !warned.contains(&warning) && warned.len() < WARNED_MAX {
+                warn!("{warning}");
+                warned.push(warning);
+            }
+        }
+    }
+}
+
 impl Gates {
     /// Has a gate answer at its listeners.
     fn add<P: Protocol>(
@@ -165,9 +200,20 @@ impl Gates {
         self.running.iter().map(Running::status).collect()
     }
 
-    /// What Dovecot's gate has seen that somebody should look at.
-    pub(super) fn warnings(&self) -> Vec<&'static str> {
-        self.dovecot.as_ref().map(|gate| gate.warnings()).unwrap_or_default()
+    /// What gates have seen that somebody should look at.
+    fn warnings(&self) -> Vec<&'static str> {
+        let mut warnings = self.dovecot.as_ref().map(|gate| gate.warnings()).unwrap_or_default();
+        warnings.extend(self.http.as_ref().and_then(|gate| gate.warning()));
+        warnings.extend(self.milter.as_ref().and_then(|gate| gate.warning()));
+        warnings
+    }
+
+    /// The sockets of all of them, for the program that takes the place of this one.
+    pub(super) fn sockets(&self) -> io::Result<Vec<(Place, OwnedFd)>> {
+        self.running.iter().try_fold(Vec::new(), |mut all, running| {
+            all.extend(running.server.sockets()?);
+            Ok(all)
+        })
     }
 
     pub(super) fn metrics(&self) -> Vec<Metric> {

@@ -25,6 +25,7 @@ impl Node {
 
     fn sending_metrics(&self) -> Vec<Metric> {
         let counters = self.sending.limiter().counters();
+        let without_ends = self.sending.limiter().without_ends().count() as u64;
         let limits = self.sending.limiter().limits().iter().map(|limit| limit.name.to_string());
         vec![
             Metric::counter("limit_exceeded", "Messages that exceeded a limit on sending, by limit", 0)
@@ -33,6 +34,12 @@ impl Node {
             Metric::counter("limit_settled", "Messages accepted and charged", counters.settled),
             Metric::counter("limit_released", "Messages given up before their end", counters.released),
             Metric::counter("limit_timed_out", "Messages that were heard of no more", counters.timed_out),
+            Metric::counter(
+                "limit_unended",
+                "Messages given up and charged all the same, because no ends are told",
+                counters.unended,
+            ),
+            Metric::gauge("limit_without_ends", "Limits under which no message comes to an end", without_ends),
             Metric::counter("limit_told_twice", "Messages whose end was told twice", counters.duplicate),
             Metric::counter("limit_shed", "Subjects forgotten because a table was full", counters.shed),
             Metric::counter(

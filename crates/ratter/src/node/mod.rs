@@ -29,6 +29,7 @@ mod keys;
 mod metrics;
 mod names;
 mod outage;
+mod outside;
 mod peer;
 mod protect;
 mod publish;
@@ -50,11 +51,14 @@ mod versions;
 mod views;
 mod waiting;
 
+use std::io;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
+use ::gates::io::Place;
 use base::{Address, Channel, Decision, Event, EventKind, Tally, Timestamp, Verdict};
 use listings::Book;
 use rules::limits::Retries;
@@ -71,6 +75,7 @@ pub(crate) use asking::{Asked, Asking};
 pub(crate) use exports::judge_exports;
 pub(crate) use feed::about;
 pub(crate) use keeper::Keeper;
+pub(crate) use outside::judge_maps;
 pub(crate) use random::octets as random_octets;
 pub(crate) use rehearse::{FILE_BYTES_MAX as REHEARSAL_BYTES_MAX, Rehearsed, rehearse};
 pub(crate) use removal::Desk as RemovalDesk;
@@ -135,6 +140,8 @@ pub(crate) struct Node {
     /// What waits for a person, over a restart.
     waiting: waiting::WaitingFile,
     canaries_told: AtomicU64,
+    /// What gates and limits warn of, as far as the log has it.
+    warned: Mutex<Vec<String>>,
     /// Whether people know that counting is paused.
     outage_told: AtomicBool,
     /// What became of requests to take an address off.
@@ -188,6 +195,12 @@ impl Node {
         }
     }
 
+    /// The sockets at which gates listen, each a second time: clients that come after this process was replaced wait there for
+    /// the program that takes its place.
+    pub(crate) fn sockets(&self) -> io::Result<Vec<(Place, OwnedFd)>> {
+        self.outlets.get().map_or(Ok(Vec::new()), |outlets| outlets.gates.sockets())
+    }
+
     /// The gauges of all sensors, in the order in which they were started.
     fn gauges(&self) -> Vec<Arc<SensorGauge>> {
         self.sensors.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -202,6 +215,7 @@ impl Node {
         self.tend_accounts(now);
         self.expire_exceptions(now);
         self.tell_of_outage(now);
+        self.tell_of_gates();
         self.tell_of_held(now);
         self.keep_waiting(now, false);
         if self.book.expire(now) > 0 {

@@ -9,23 +9,28 @@ use ::console::api::LimitView;
 use anyhow::Context;
 use base::{Address, Channel, Event, EventKind, Subject, Tally, Timestamp};
 use rules::Door;
-use rules::limits::{Exceeded, Fill, LimitEffect, Limiter, Outcome, Sending, SendingDoor};
+use rules::limits::{Exceeded, Fill, Limit, LimitEffect, Limiter, Outcome, Part, Sending, SendingDoor, Stop, Stops};
 use store::ChargeLog;
 use tracing::{info, warn};
 
 use super::{Node, views};
 use crate::clock;
 use crate::config::Config;
+use crate::main_cf;
 
 /// See the module.
 pub(super) struct SendingLimits {
     limiter: Limiter,
+    /// What was too much for limits of which neither a login nor an address is the subject alone.
+    stops: Stops,
     log: Arc<ChargeLog>,
     /// The moment that the node started at, by its own clock and by that of the charges. The latter runs on over a
     /// restart whatever the system's clock was set to, so that a step lets nothing leak.
     began: (Timestamp, Timestamp),
     /// Milliseconds: when it was last looked for reservations that are over.
     polled: AtomicU64,
+    /// What Postfix needs to ask at the end of a message.
+    end_of_data: Option<String>,
 }
 
 /// How often it is looked for them: a few seconds more of ten minutes hurt nobody.
@@ -39,6 +44,7 @@ impl SendingLimits {
         let (log, kept) = ChargeLog::open(directory, now)?;
         let log = Arc::new(log);
         let limiter = Limiter::new(config.sending.clone(), config.limits.subjects, secret, Box::new(Arc::clone(&log)));
+        kept.read(|charge| limiter.restore_definition(charge));
         let odd = kept.read(|charge| limiter.restore(kept.clock, charge));
         if odd > 0 {
             warn!(bytes = odd, "some of what was sent before the start is not known: its file was cut short");
@@ -46,7 +52,15 @@ impl SendingLimits {
         log.write_afresh(kept.clock, |tell| limiter.tell_all(kept.clock, tell))
             .with_context(|| format!("the levels of the limits cannot be written in {}", directory.display()))?;
         info!(subjects = limiter.counters().subjects, "limits on sending restored");
-        Ok(Self { limiter, log, began: (now, kept.clock), polled: AtomicU64::new(0) })
+        let end_of_data = main_cf::end_of_data(config);
+        Ok(Self {
+            limiter,
+            stops: Stops::new(secret),
+            log,
+            began: (now, kept.clock),
+            polled: AtomicU64::new(0),
+            end_of_data,
+        })
     }
 
     pub(super) const fn limiter(&self) -> &Limiter {
@@ -73,13 +87,47 @@ impl SendingLimits {
         }
     }
 
+    /// The limits under which messages are asked about and never come to an end.
+    pub(super) fn warning(&self) -> Option<String> {
+        let names: Vec<&str> = self.limiter.without_ends().map(|limit| &*limit.name).collect();
+        let line = self.end_of_data.as_ref().filter(|_| !names.is_empty())?;
+        let names = names.join(", ");
+        Some(format!(
+            "Postfix asks about recipients, and not at the end of a message (limit {names}): a message that is given up is charged \
+             too; add to main.cf, and to services of master.cf with restrictions of their own: {line}"
+        ))
+    }
+
     /// How full the buckets are, with moments as people know them.
     pub(super) fn explain(&self, now: Timestamp, login: Option<&str>, address: Option<Address>) -> Vec<Fill> {
-        let mut fills = self.limiter.explain(self.at(now), login, address);
+        let sending = Sending { login, address, ..Sending::default() };
+        let mut fills = self.limiter.explain(self.at(now), &sending);
         for fill in &mut fills {
             fill.passes_at = fill.passes_at.map(|at| self.shown(at));
         }
         fills
+    }
+
+    /// The same for subjects of two parts, and for the domains of senders, as far as they stopped somebody.
+    fn explain_stops(&self, now: Timestamp, login: Option<&str>, address: Option<Address>) -> Vec<(Fill, Stop)> {
+        let mut all = Vec::new();
+        for stop in self.stops.of(login, address) {
+            let fills = stop.with_sending(|sending| self.limiter.explain(self.at(now), sending));
+            let of_limit = fills.into_iter().filter(|fill| fill.limit == stop.limit);
+            all.extend(of_limit.map(|fill| {
+                let passes_at = fill.passes_at.map(|at| self.shown(at));
+                (Fill { passes_at, ..fill }, stop.clone())
+            }));
+        }
+        all
+    }
+
+    /// Empties the buckets of a login or an address, and those of more parts that stopped it; whether there was anything in one.
+    pub(super) fn empty(&self, login: Option<&str>, address: Option<Address>) -> bool {
+        let stops = self.stops.of(login, address);
+        let was_filled = self.limiter.empty(&Sending { login, address, ..Sending::default() });
+        let of_stops = stops.iter().filter(|stop| stop.with_sending(|sending| self.limiter.empty(sending)));
+        of_stops.count() > 0 || was_filled
     }
 
     /// The moment by the clock of the charges.
@@ -107,8 +155,9 @@ impl SendingDoor for Node {
         let login = sending.login.map(|login| self.logins.canonical(login));
         let sending = &Sending { login: login.as_deref(), ..*sending };
         let strange = self.judge_recipients(now, sending).max(self.judge_text(now, sending));
+        let strange = strange.max(self.judge_locked(now, sending));
         if let Some(effect @ (LimitEffect::Defer | LimitEffect::Refuse)) = strange {
-            self.release(sending.session, sending.instance);
+            self.sending.limiter.refuse(self.sending.at(now), sending.session, sending.instance);
             return Outcome::Strange(effect);
         }
         let outcome = self.sending.limiter.settle(self.sending.at(now), sending);
@@ -141,15 +190,13 @@ impl Node {
 
     /// How full the buckets are of a login or of an address, for people.
     pub(super) fn limit_views(&self, now: Timestamp, subject: &Subject) -> Vec<LimitView> {
-        let (login, address) = match subject {
-            Subject::Login(login) => (Some(login.as_str()), None),
-            Subject::Network(network) => (None, network.is_host().then(|| Address::new(network.base()))),
-        };
-        let view = |fill: Fill| {
+        let (login, address) = sender_of(subject);
+        let view = |fill: Fill, with: Option<String>| {
             let limit = &self.sending.limiter.limits()[usize::from(fill.limit.0)];
             let bucket = limit.buckets[fill.bucket];
             LimitView {
                 limit: limit.name.to_string(),
+                with,
                 level_milli: fill.level_milli,
                 reserved: fill.pending,
                 burst: bucket.burst(),
@@ -157,7 +204,23 @@ impl Node {
                 passes_at: fill.passes_at.map(views::time),
             }
         };
-        self.sending.explain(now, login, address).into_iter().map(view).collect()
+        let alone = self.sending.explain(now, login, address).into_iter().map(|fill| view(fill, None));
+        let mut views: Vec<LimitView> = alone.collect();
+        for (fill, stop) in self.sending.explain_stops(now, login, address) {
+            let with = with(&self.sending.limiter.limits()[usize::from(fill.limit.0)], &stop);
+            let view = view(fill, Some(with));
+            // Two addresses of one network have one bucket, and what is a login's alone is there already.
+            if views.iter().all(|other| LimitView { with: view.with.clone(), ..other.clone() } != view) {
+                views.push(view);
+            }
+        }
+        views
+    }
+
+    /// A person has looked at somebody: his buckets are emptied. Whether there was anything in one.
+    pub(super) fn empty_limits(&self, subject: &Subject) -> bool {
+        let (login, address) = sender_of(subject);
+        self.sending.empty(login, address)
     }
 
     /// Whoever may send has logged in: where nothing else tells of logins, this shows that several people share an address.
@@ -184,8 +247,10 @@ impl Node {
         let tally = if matches!(outcome, Outcome::Noted(_)) { Tally::Total(0) } else { Tally::One };
         let shown = |exceeded: Exceeded| {
             // Each recipient is remembered, and told of is the message.
-            let message = format!("{:016x}", self.retries.name(now, sending));
-            if exceeded.is_new {
+            let stopped = self.retries.stopped(now, sending);
+            let message = format!("{:016x}", stopped.name);
+            self.sending.stops.note(exceeded.limit, sending);
+            if exceeded.is_new || stopped.is_another {
                 self.observe(&Event {
                     time: now,
                     kind: EventKind::RateExceeded,
@@ -208,4 +273,24 @@ impl Node {
             Outcome::Strange(effect) => Outcome::Strange(effect),
         }
     }
+}
+
+/// Whose buckets are meant.
+fn sender_of(subject: &Subject) -> (Option<&str>, Option<Address>) {
+    match subject {
+        Subject::Login(login) => (Some(login.as_str()), None),
+        Subject::Network(network) => (None, network.is_host().then(|| Address::new(network.base()))),
+    }
+}
+
+/// Whose buckets a limit's are, in words.
+fn with(limit: &Limit, stop: &Stop) -> String {
+    let part = |part: Part| match part {
+        Part::Login => stop.login.as_deref().unwrap_or("nobody").to_owned(),
+        Part::Address => stop.address.map(|address| address.aggregate().to_string()).unwrap_or_default(),
+        Part::Network => stop.address.map(|address| format!("the network of {address}")).unwrap_or_default(),
+        Part::SenderDomain => format!("@{}", stop.domain.as_deref().unwrap_or_default()),
+    };
+    let parts = [Some(limit.by.first), limit.by.second].into_iter().flatten().map(part);
+    parts.collect::<Vec<_>>().join(" and ")
 }

@@ -2,7 +2,7 @@
 
 use core::mem::take;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use ::console::api::Happening;
 use anyhow::{Context, anyhow};
@@ -131,6 +131,7 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         store_trusted_from: AtomicU64::new(0),
         images: image::Images::new(),
         standings_saved: AtomicU64::new(0),
+        warned: Mutex::default(),
         outage_told: AtomicBool::new(false),
         removals: super::removal::Tallies::default(),
         held_told: AtomicU32::new(0),

@@ -38,6 +38,9 @@ const BODIES_MAX: usize = 4;
 /// So often a recipient is let through of an account that was made slower.
 const SLOW_EVERY: Duration = Duration::from_mins(1);
 
+/// Most recipients of one message of a slow account.
+const SLOW_TURNS_MAX: u32 = 10;
+
 /// A stranger who was asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Asked {
@@ -144,13 +147,24 @@ impl Account {
         is_news
     }
 
-    /// Of a slow account one recipient passes in [`SLOW_EVERY`]; whether this is one.
-    pub(super) fn passes_slowly(&mut self, at: Timestamp) -> bool {
-        let passes = at.since(self.slow_last) >= SLOW_EVERY;
-        if passes {
+    /// It is slow from now on.
+    pub(super) const fn slow_down(&mut self, at: Timestamp) {
+        self.slow_last = at;
+    }
+
+    /// Of a slow account one recipient passes in [`SLOW_EVERY`]: whether these do, at once. So many must have waited for it, and
+    /// more than [`SLOW_TURNS_MAX`] never do.
+    pub(super) fn has_turn(&mut self, at: Timestamp, recipients: u32) -> bool {
+        let has_turn = recipients <= SLOW_TURNS_MAX && at.since(self.slow_last) >= SLOW_EVERY * recipients;
+        if has_turn {
             self.slow_last = at;
         }
-        passes
+        has_turn
+    }
+
+    /// The furthest step that was told since it was calm.
+    pub(super) const fn told(&self) -> Step {
+        self.told
     }
 
     /// It asks to send to a recipient. Whom it writes to from home is known from then on; a stranger from elsewhere is not

@@ -98,8 +98,6 @@ pub struct Opinion {
     pub step: Step,
     /// Whether people were not told of this step yet.
     pub is_news: bool,
-    /// Of [`Step::Slower`], whether this recipient is the one that passes.
-    pub passes: bool,
     /// All points.
     pub score: f32,
 }
@@ -177,6 +175,18 @@ impl Accounts {
         let Some(account) = shard.get_mut(&key.get()) else { return Opinion::default() };
         account.says(at, self.keys.session(message).get(), body);
         self.opinion(at, account)
+    }
+
+    /// Of an account at [`Step::Slower`] one recipient a minute passes: whether so many do now, at once.
+    pub fn has_turn(&self, at: Timestamp, login: &str, recipients: u32) -> bool {
+        let Some(key) = self.login(login) else { return true };
+        self.shard(key).get_mut(&key.get()).is_none_or(|account| account.has_turn(at, recipients))
+    }
+
+    /// The furthest step that was taken because of an account since it was calm, whatever has spoken for it after that.
+    pub fn taken(&self, login: &str) -> Step {
+        let Some(key) = self.login(login) else { return Step::Calm };
+        self.shard(key).get(&key.get()).map_or(Step::Calm, |account| account.told())
     }
 
     /// The message has gone out to those it asked for.
@@ -281,8 +291,10 @@ impl Accounts {
         if is_news && let Some(place) = Step::ALL.into_iter().position(|other| other == step) {
             self.counts.steps[place].one();
         }
-        let passes = step < Step::Slower || step == Step::Slower && account.passes_slowly(at);
-        Opinion { step, is_news, passes, score }
+        if is_news && step == Step::Slower {
+            account.slow_down(at);
+        }
+        Opinion { step, is_news, score }
     }
 
     fn deed(&self, address: Address, wanted: &Wanted<'_>) -> Deed {

@@ -77,6 +77,15 @@ impl Bucket {
         from.saturating_add(self.worth(recipients))
     }
 
+    /// When a bucket with so much in it, in thousandths of a recipient, will be empty.
+    pub(crate) const fn filled(self, now: Timestamp, level_milli: u64) -> u64 {
+        if level_milli == 0 {
+            return 0;
+        }
+        let units = (level_milli as u128 * self.rate.time_ms() as u128).div_ceil(1000);
+        self.clock(now).saturating_add(if units > UNITS_MAX as u128 { UNITS_MAX } else { units as u64 })
+    }
+
     /// The first moment at which `recipients` more fit beside what is `pending`; none if they never do while that is so.
     pub(crate) fn passes_at(self, now: Timestamp, empties_at: u64, pending: u64, recipients: u64) -> Option<Timestamp> {
         let room = self.worth(u64::from(self.burst)).checked_sub(self.worth(pending.saturating_add(recipients)))?;

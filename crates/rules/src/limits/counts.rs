@@ -14,6 +14,8 @@ pub struct LimitCounters {
     pub released: u64,
     /// Reservations of sessions that were heard of no more.
     pub timed_out: u64,
+    /// Of those given up or heard of no more, messages that were charged because ends are not told.
+    pub unended: u64,
     /// Messages told to be accepted twice.
     pub duplicate: u64,
     /// Messages that were too much, in the order of the limits; each message once.
@@ -37,6 +39,7 @@ pub(crate) struct Counts {
     pub(crate) settled: Tally,
     pub(crate) released: Tally,
     pub(crate) timed_out: Tally,
+    pub(crate) unended: Tally,
     pub(crate) duplicate: Tally,
     pub(crate) exceeded: [Tally; LIMITS_MAX],
     pub(crate) untracked: Tally,
@@ -50,6 +53,7 @@ impl Counts {
             settled: self.settled.get(),
             released: self.released.get(),
             timed_out: self.timed_out.get(),
+            unended: self.unended.get(),
             duplicate: self.duplicate.get(),
             exceeded: core::array::from_fn(|limit| self.exceeded[limit].get()),
             untracked: self.untracked.get(),

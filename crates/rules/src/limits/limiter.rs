@@ -1,10 +1,13 @@
 //! The limiter: who may send how much, asked from many threads.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
-use base::{Address, Timestamp};
+use base::Timestamp;
 
 use super::counts::Counts;
+use super::definition::{self, DEFINITION};
+use super::ends::Ends;
 use super::ledger::{Charge, Ledger};
 use super::reservations::{RESERVATIONS_MAX, Reservation, Reservations, Share};
 use super::state::{AT_LEAST, EXACTLY, Full, WORDS_MAX};
@@ -74,6 +77,9 @@ pub struct Limiter {
     reservations: [Mutex<Reservations>; SHARDS],
     ledger: Box<dyn Ledger>,
     counts: Counts,
+    ends: [Ends; LIMITS_MAX],
+    /// By mark: what the limits were before the restart, each with its place now.
+    before: Mutex<BTreeMap<u64, (usize, Limit)>>,
 }
 
 impl Limiter {
@@ -88,6 +94,8 @@ impl Limiter {
             tables: core::array::from_fn(|_| Mutex::new(limits.iter().map(|limit| Table::new(limit, most)).collect())),
             reservations: core::array::from_fn(|_| Mutex::default()),
             counts: Counts::default(),
+            ends: Default::default(),
+            before: Mutex::default(),
             limits: limits.into(),
             keys,
             ledger,
@@ -170,6 +178,7 @@ impl Limiter {
             self.counts.duplicate.one();
             return Outcome::Pass;
         }
+        self.each_end(&reservation.shares, Ends::ended);
         let reserved = reservation.recipients;
         let mut outcome = Outcome::Pass;
         if sending.recipients > reserved {
@@ -183,41 +192,79 @@ impl Limiter {
         }
         let shares = reservation.take();
         reservation.is_settled = true;
+        self.each_end(&shares, Ends::ended);
         // It is charged under the lock, so that its second end waits for the first.
         self.charge(now, &shares);
         self.counts.settled.one();
         outcome
     }
 
-    /// The message will not be accepted: what it has reserved is given back.
+    /// The message is given up before its end: what it has reserved is given back, unless ends are not told
+    /// ([`Limiter::without_ends`]).
     pub fn release(&self, now: Timestamp, session: &str, instance: &str) {
+        let Some(shares) = self.take_out(session, instance) else { return };
+        let are_missing = core::array::from_fn(|limit| self.ends[limit].are_missing());
+        self.give_up(now, &shares, &are_missing);
+        self.each_end(&shares, Ends::given_up);
+    }
+
+    /// The message is at its end and will not be accepted, for another reason than a limit: what it has reserved is given back.
+    pub fn refuse(&self, now: Timestamp, session: &str, instance: &str) {
+        let Some(shares) = self.take_out(session, instance) else { return };
+        self.give_back(now, &shares);
+        self.each_end(&shares, Ends::ended);
+    }
+
+    /// What a message on its way has reserved; it is known no more.
+    fn take_out(&self, session: &str, instance: &str) -> Option<[Share; LIMITS_MAX]> {
         let key = self.keys.transaction(session, instance);
         let mut reservations = hold(&self.reservations[key.shard(SHARDS)]);
         let is_open = reservations.find(key).is_some_and(|reservation| !reservation.is_settled);
-        if let Some(reservation) = is_open.then(|| reservations.remove(key)).flatten() {
-            self.counts.released.one();
-            self.give_back(now, &reservation.shares);
+        let reservation = is_open.then(|| reservations.remove(key)).flatten()?;
+        self.counts.released.one();
+        Some(reservation.shares)
+    }
+
+    /// Something is known of the end of a message under the limits that it has reserved of.
+    fn each_end(&self, shares: &[Share; LIMITS_MAX], know: impl Fn(&Ends)) {
+        for (ends, _) in self.ends.iter().zip(shares).filter(|(_, share)| share.amount > 0) {
+            know(ends);
         }
     }
 
-    /// Gives back what messages have reserved that were heard of no more. To be called every few seconds.
+    /// Gives back what messages have reserved that were heard of no more, as [`Limiter::release`] does. To be called every few
+    /// seconds.
     pub fn poll(&self, now: Timestamp) {
+        // After a pause of the machine many are over at once: that says no more than one does.
+        let are_missing = core::array::from_fn(|limit| self.ends[limit].are_missing());
+        let mut is_given_up = [false; LIMITS_MAX];
         for shard in &self.reservations {
             hold(shard).expire(now, |reservation| {
                 if !reservation.is_settled && reservation.recipients > 0 {
                     self.counts.timed_out.one();
-                    self.give_back(now, &reservation.shares);
+                    self.give_up(now, &reservation.shares, &are_missing);
+                    for (limit, share) in reservation.shares.iter().enumerate() {
+                        is_given_up[limit] |= share.amount > 0;
+                    }
                 }
             });
         }
+        for (ends, _) in self.ends.iter().zip(is_given_up).filter(|(_, is_given_up)| *is_given_up) {
+            ends.given_up();
+        }
     }
 
-    /// How full the buckets are of a login or an address, under the limits that are about one of them alone.
-    pub fn explain(&self, now: Timestamp, login: Option<&str>, address: Option<Address>) -> Vec<Fill> {
-        let sending = Sending { login, address, ..Sending::default() };
-        let sender = Sender::new(&sending);
+    /// The limits under which room is reserved for messages, and none of them comes to its end: whoever asks does not ask
+    /// there. What is given up is charged under them, so that they limit all the same, until a message ends.
+    pub fn without_ends(&self) -> impl Iterator<Item = &Limit> {
+        self.limits.iter().zip(&self.ends).filter(|(_, ends)| ends.are_missing()).map(|(limit, _)| limit)
+    }
+
+    /// How full the buckets are that a message like this one would be charged to: under each limit of which it has all parts.
+    pub fn explain(&self, now: Timestamp, sending: &Sending<'_>) -> Vec<Fill> {
+        let sender = Sender::new(sending);
         let mut fills = Vec::new();
-        for (number, limit) in self.limits.iter().enumerate().filter(|(_, limit)| limit.by.second.is_none()) {
+        for (number, limit) in self.limits.iter().enumerate() {
             let Some(key) = sender.key(&self.keys, limit) else { continue };
             let tables = self.tables(key);
             let table = &tables[number];
@@ -229,12 +276,12 @@ impl Limiter {
         fills
     }
 
-    /// Empties the buckets of a login or an address; what is reserved stays. Returns whether there was anything in one.
-    pub fn empty(&self, login: Option<&str>, address: Option<Address>) -> bool {
-        let sending = Sending { login, address, ..Sending::default() };
-        let sender = Sender::new(&sending);
+    /// Empties the buckets that a message like this one would be charged to; what is reserved stays. Returns whether there was
+    /// anything in one.
+    pub fn empty(&self, sending: &Sending<'_>) -> bool {
+        let sender = Sender::new(sending);
         let mut was_filled = false;
-        for (number, limit) in self.limits.iter().enumerate().filter(|(_, limit)| limit.by.second.is_none()) {
+        for (number, limit) in self.limits.iter().enumerate() {
             let Some(key) = sender.key(&self.keys, limit) else { continue };
             let mut tables = self.tables(key);
             if let Some(words) = tables[number].find_mut(key) {
@@ -247,20 +294,45 @@ impl Limiter {
         was_filled
     }
 
-    /// Takes in a charge that was kept before a restart. One of a limit that is no longer configured is passed over.
+    /// Takes in what was kept before a restart of the limits as they were then: to be told all of it before
+    /// [`Limiter::restore`], which passes it over.
+    pub fn restore_definition(&self, charge: &Charge<'_>) {
+        if charge.limit != DEFINITION {
+            return;
+        }
+        let identity = charge.words.first().copied().unwrap_or_default();
+        let number = self.limits.iter().position(|limit| definition::identity(&self.keys, limit) == identity);
+        let was = number.and_then(|number| Some((number, definition::read(&self.limits[number], charge.words)?)));
+        if let Some(was) = was {
+            hold(&self.before).insert(charge.key, was);
+        }
+    }
+
+    /// Takes in a charge that was kept before a restart. One of a limit that is no longer configured is passed over; one of a
+    /// limit whose buckets or mode were others fills those that there are now.
     pub fn restore(&self, now: Timestamp, charge: &Charge<'_>) {
-        let Some(number) = self.marks.iter().position(|mark| *mark == charge.limit) else { return };
+        let before = hold(&self.before);
+        let of_mark = || self.marks.iter().position(|mark| *mark == charge.limit);
+        let known = before.get(&charge.limit).map(|(number, was)| (*number, was));
+        // Those that were kept before definitions were are of the limits as they are, or of none.
+        let Some((number, was)) = known.or_else(|| of_mark().map(|number| (number, &self.limits[number]))) else {
+            return;
+        };
         let key = Key::from_kept(charge.key);
         let limit = &self.limits[number];
         let mut tables = self.tables(key);
         if let Some(words) = tables[number].find_or_add(key, limit, now) {
-            limit.restore(now, words, charge.words);
+            limit.restore(now, words, charge.words, was);
         }
     }
 
-    /// Tells the state of every subject that is not empty: what a new file must hold before the old one goes.
+    /// Tells what the limits are, and the state of every subject that is not empty: what a new file must hold before the old one goes.
     /// Each shard is locked only while it is told.
     pub fn tell_all(&self, now: Timestamp, tell: &mut dyn FnMut(&Charge<'_>)) {
+        for (limit, mark) in self.limits.iter().zip(&self.marks) {
+            let (words, count) = definition::write(definition::identity(&self.keys, limit), limit);
+            tell(&Charge { limit: DEFINITION, key: *mark, words: &words[..count] });
+        }
         let mut copy = [0; WORDS_MAX];
         for shard in &self.tables {
             let tables = hold(shard);
@@ -371,6 +443,23 @@ impl Limiter {
             if let Some(words) = self.tables(key)[number].find_mut(key) {
                 self.limits[number].release(now, words, share.amount);
             }
+        }
+    }
+
+    /// What a message has reserved that was given up is given back, and charged under the limits that are told of no ends.
+    fn give_up(&self, now: Timestamp, shares: &[Share; LIMITS_MAX], are_missing: &[bool; LIMITS_MAX]) {
+        let only = |is_charged: bool| {
+            core::array::from_fn(
+                |limit| {
+                    if are_missing[limit] == is_charged { shares[limit] } else { Share::default() }
+                },
+            )
+        };
+        self.give_back(now, &only(false));
+        let charged = only(true);
+        if charged.iter().any(|share| share.amount > 0) {
+            self.counts.unended.one();
+            self.charge(now, &charged);
         }
     }
 

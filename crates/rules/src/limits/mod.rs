@@ -11,6 +11,8 @@
 //! ([`RESERVATION_LIFE`]). From this follows the promise of mode `strict`: **in any span of time w, no more than
 //! burst + rate * w recipients are accepted**, whatever the number of connections, aborts and repeated requests.
 //!
+//! Where the ends of messages are never told, what is given up is charged: see [`Limiter::without_ends`].
+//!
 //! Mode `rspamd` counts as rspamd's own scripts do, with their holes, so that an installation can move without a
 //! surprise; see `rspamd`.
 //!
@@ -18,7 +20,9 @@
 
 mod bucket;
 mod counts;
+mod definition;
 mod door;
+mod ends;
 mod ledger;
 mod limiter;
 mod rate;
@@ -27,6 +31,7 @@ mod retries;
 pub mod rspamd;
 mod settings;
 mod state;
+mod stops;
 mod subject;
 mod table;
 
@@ -37,7 +42,8 @@ pub use ledger::{Charge, Ledger, Unkept};
 pub use limiter::{Exceeded, Fill, Limiter, Outcome};
 pub use rate::{Rate, RateError, read_count};
 pub use reservations::{RESERVATION_LIFE, RESERVATIONS_MAX};
-pub use retries::{RETRIED_WITHIN, RETRIES_MAX, Retries};
+pub use retries::{RETRIED_WITHIN, RETRIES_MAX, Retries, Stopped};
 pub use settings::{BUCKETS_MAX, By, Cost, LIMITS_MAX, Limit, LimitEffect, LimitId, LimitMode, Part};
 pub use state::WORDS_MAX as CHARGE_WORDS_MAX;
+pub use stops::{STOPS_MAX, Stop, Stops};
 pub use subject::Sending;

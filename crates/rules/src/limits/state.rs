@@ -5,6 +5,8 @@
 
 use base::Timestamp;
 
+use super::definition;
+use super::rate::Rate;
 use super::rspamd::{self, Hash};
 use super::settings::{BUCKETS_MAX, Limit, LimitMode};
 
@@ -147,7 +149,11 @@ impl Limit {
 
     /// Takes in a state that was kept over a restart. Threads may have kept the states of a subject in another order
     /// than they came about: of the levels the highest counts, unless a person emptied the bucket.
-    pub(crate) fn restore(&self, now: Timestamp, words: &mut [u64], kept: &[u64]) {
+    /// `was` is what the limit was then.
+    pub(crate) fn restore(&self, now: Timestamp, words: &mut [u64], kept: &[u64], was: &Self) {
+        let mut copy = [0; WORDS_MAX];
+        let is_alike = |one: &Self| one.mode == self.mode && one.rates().eq(self.rates());
+        let kept = if is_alike(was) { kept } else { self.converted(now, kept, was, &mut copy) };
         if words.len() != kept.len() {
             return;
         }
@@ -158,10 +164,50 @@ impl Limit {
         }
         // More than full is what a clock that was wrong then has left: nobody waits for it longer than for a full one.
         if self.mode == LimitMode::Strict {
-            for (bucket, level) in self.buckets.iter().zip(&mut words[1..]) {
-                *level = (*level).min(bucket.charged(now, 0, u64::from(bucket.burst())));
+            let sources = definition::sources(was, self);
+            for ((bucket, level), source) in self.buckets.iter().zip(&mut words[1..]).zip(sources) {
+                let burst = was.buckets.get(source).map_or(0, |bucket| bucket.burst()).max(bucket.burst());
+                *level = (*level).min(bucket.charged(now, 0, u64::from(burst)));
             }
         }
+    }
+
+    fn rates(&self) -> impl Iterator<Item = Rate> {
+        self.buckets.iter().map(|bucket| bucket.rate())
+    }
+
+    /// What was kept of the limit as it was, as this one would have kept it; nothing if it makes no sense.
+    fn converted<'k>(&self, now: Timestamp, kept: &[u64], was: &Self, copy: &'k mut [u64; WORDS_MAX]) -> &'k [u64] {
+        if kept.len() != was.words() {
+            return &[];
+        }
+        let mut old = [0; WORDS_MAX];
+        old[..kept.len()].copy_from_slice(kept);
+        let is_strict = was.mode == LimitMode::Strict;
+        let note = if is_strict { core::mem::take(&mut old[0]) } else { AT_LEAST };
+        let mut levels = [0; BUCKETS_MAX];
+        // A clock that was wrong then makes nobody wait for longer than the larger of the buckets, then and now.
+        let most = self.buckets.iter().chain(&was.buckets).map(|bucket| bucket.burst()).max().unwrap_or_default();
+        was.fills(now, &old[..kept.len()], |bucket, level_milli, _, _| {
+            levels[bucket] = level_milli.min(1000 * u64::from(most));
+        });
+        let words = &mut copy[..self.words()];
+        let levels = definition::sources(was, self).map(|source| levels[source]);
+        match (self.mode, words.split_first_mut()) {
+            (LimitMode::Strict, Some((first, words))) => {
+                *first = note;
+                for ((bucket, word), level) in self.buckets.iter().zip(words).zip(levels) {
+                    *word = bucket.filled(now, level);
+                }
+            }
+            (LimitMode::Rspamd | LimitMode::Rspamd34, _) => {
+                for (words, level) in words.chunks_exact_mut(Hash::WORDS).zip(levels) {
+                    Hash::filled(now, level).write(words);
+                }
+            }
+            (LimitMode::Strict, None) => {}
+        }
+        words
     }
 
     /// How full each bucket is.

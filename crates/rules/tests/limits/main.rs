@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests may fail like a test")]
 #![expect(clippy::print_stdout, reason = "a test that shows nothing says so")]
 
+mod changed;
 mod model;
 mod threads;
 mod vectors;

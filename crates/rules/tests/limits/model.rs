@@ -58,6 +58,10 @@ impl Naive {
     }
 }
 
+/// So many messages given up in a row say that no end is told; so many if none has ended yet.
+const IN_A_ROW: u32 = 100;
+const FIRST: u32 = 10;
+
 /// A message on its way, or done.
 #[derive(Clone, Default)]
 struct Message {
@@ -71,6 +75,8 @@ struct Model {
     /// By limit and login: what is reserved, and the buckets.
     subjects: HashMap<(usize, u64), (u64, Vec<Naive>)>,
     messages: HashMap<(u64, u64), Message>,
+    /// By limit: how many were given up since the last that ended.
+    given_up: Vec<u32>,
 }
 
 impl Model {
@@ -117,10 +123,40 @@ impl Model {
         }
     }
 
+    fn charge(&mut self, now: u64, limit: usize, login: u64, cost: u64) {
+        let Some((_, naive)) = self.subjects.get_mut(&(limit, login)) else { return };
+        for (naive, bucket) in naive.iter_mut().zip(&self.limits[limit].buckets) {
+            naive.leak(now, bucket);
+            naive.level += u128::from(cost) * u128::from(bucket.rate().time_ms());
+        }
+    }
+
+    /// Messages that will not be accepted: charged where so many were given up before that no end seems to be told.
+    fn give_up(&mut self, now: u64, gone: &[(u64, u32)]) {
+        for limit in 0..self.limits.len() {
+            let costs = gone.iter().map(|(login, recipients)| (*login, self.cost(limit, 0, *recipients)));
+            let costs: Vec<_> = costs.filter(|(_, cost)| *cost > 0).collect();
+            for (login, cost) in &costs {
+                if self.given_up[limit] >= IN_A_ROW {
+                    self.charge(now, limit, *login, *cost);
+                }
+            }
+            self.given_up[limit] += u32::from(!costs.is_empty());
+        }
+        for (login, recipients) in gone {
+            self.give_back(*login, *recipients);
+        }
+    }
+
     fn settle(&mut self, now: u64, login: u64, message: u64, total: u32) -> bool {
         let known = self.messages.get(&(login, message)).cloned().unwrap_or_default();
         if known.is_done {
             return true;
+        }
+        for limit in 0..self.limits.len() {
+            if self.cost(limit, 0, known.recipients) > 0 {
+                self.given_up[limit] = 0;
+            }
         }
         if total > known.recipients && !self.reserve(now, login, message, total - known.recipients) {
             self.give_back(login, known.recipients);
@@ -131,10 +167,9 @@ impl Model {
         self.give_back(login, reserved);
         for limit in 0..self.limits.len() {
             let cost = self.cost(limit, 0, total);
-            let Some((_, naive)) = self.subjects.get_mut(&(limit, login)) else { continue };
-            for (naive, bucket) in naive.iter_mut().zip(&self.limits[limit].buckets) {
-                naive.leak(now, bucket);
-                naive.level += u128::from(cost) * u128::from(bucket.rate().time_ms());
+            self.charge(now, limit, login, cost);
+            if cost > 0 {
+                self.given_up[limit] = 0;
             }
         }
         // A message that began long ago is forgotten as if it had been heard of then.
@@ -143,10 +178,10 @@ impl Model {
         true
     }
 
-    fn release(&mut self, login: u64, message: u64) {
+    fn release(&mut self, now: u64, login: u64, message: u64) {
         if self.messages.get(&(login, message)).is_some_and(|message| !message.is_done) {
             let gone = self.messages.remove(&(login, message)).unwrap();
-            self.give_back(login, gone.recipients);
+            self.give_up(now, &[(login, gone.recipients)]);
         }
     }
 
@@ -154,10 +189,9 @@ impl Model {
         let life = RESERVATION_LIFE.as_millis() as u64;
         let over: Vec<_> =
             self.messages.iter().filter(|(_, message)| message.at + life <= now).map(|(key, _)| *key).collect();
-        for key in over {
-            let gone = self.messages.remove(&key).unwrap();
-            self.give_back(key.0, gone.recipients);
-        }
+        let gone = |key: &(u64, u64)| (key.0, self.messages.remove(key).unwrap().recipients);
+        let gone: Vec<_> = over.iter().map(gone).collect();
+        self.give_up(now, &gone);
     }
 }
 
@@ -167,7 +201,8 @@ fn play(seed: u64, operations: u64) {
         limit("messages", Part::Login, Cost::Message, &[(7, "7 / 90s")]),
     ];
     let limiter = Limiter::new(limits.clone(), 1000, [seed as u8; 16], Box::new(Unkept));
-    let mut model = Model { limits, subjects: HashMap::new(), messages: HashMap::new() };
+    let mut model =
+        Model { limits, subjects: HashMap::new(), messages: HashMap::new(), given_up: vec![IN_A_ROW - FIRST; 2] };
     let mut dice = Dice::new(seed);
     let mut now = 1_795_247_139_000;
     for step in 0..operations {
@@ -200,7 +235,7 @@ fn play(seed: u64, operations: u64) {
             }
             8 => {
                 limiter.release(at, "s", &instance);
-                model.release(login, message);
+                model.release(now, login, message);
                 (Outcome::Pass, true)
             }
             _ => {
@@ -223,7 +258,7 @@ fn play(seed: u64, operations: u64) {
 
 /// What people are shown is what the model counts, and tells when the next recipient passes.
 fn check_levels(limiter: &Limiter, model: &mut Model, at: Timestamp, login: u64, name: &str) {
-    for fill in limiter.explain(at, Some(name), None) {
+    for fill in limiter.explain(at, &Sending { login: Some(name), ..Sending::default() }) {
         let (limit, bucket) = (usize::from(fill.limit.0), fill.bucket);
         let (pending, naive) = model.subjects.entry((limit, login)).or_default();
         let settings = &model.limits[limit].buckets[bucket];
@@ -251,4 +286,37 @@ fn strict_mode_is_its_model() {
     for seed in 1..=seeds {
         play(seed, operations);
     }
+}
+
+/// A mail server that never asks at the end of a message.
+#[test]
+fn whoever_is_told_of_no_end_limits_all_the_same() {
+    let limits = vec![limit("per-user", Part::Login, Cost::Recipient, &[(5, "1 / 1h")])];
+    let limiter = Limiter::new(limits, 1000, [1; 16], Box::new(Unkept));
+    let now = Timestamp::from_secs(1_795_247_139);
+    fn sending<'a>(login: &'a str, instance: &'a str) -> Sending<'a> {
+        Sending { session: "s", instance, login: Some(login), recipients: 1, ..Sending::default() }
+    }
+    let send = |login, instance: &str| {
+        let is_taken = limiter.reserve(now, &sending(login, instance)) == Outcome::Pass;
+        limiter.release(now, "s", instance);
+        is_taken
+    };
+    let taken = (0..100).filter(|number| send("alice@example.org", &number.to_string())).count();
+    assert_eq!(taken, 10 + 5, "ten tell that no end comes, and from then on the limit holds");
+    let missing = || limiter.without_ends().map(|limit| limit.name.to_string()).collect::<Vec<_>>();
+    assert_eq!((missing(), limiter.counters().unended), (vec!["per-user".to_owned()], 5));
+    // Also for those that are never heard of again.
+    assert_eq!(limiter.reserve(now, &sending("bob@example.org", "b")), Outcome::Pass);
+    let later = now.plus(RESERVATION_LIFE);
+    limiter.poll(later);
+    let level = |login| limiter.explain(later, &Sending { login: Some(login), ..Sending::default() })[0].level_milli;
+    assert_eq!(level("bob@example.org"), 1000);
+    // One that ends says that ends are told; from then on a hundred in a row are wanted.
+    assert_eq!(limiter.settle(now, &sending("carol@example.org", "c")), Outcome::Pass);
+    assert!(missing().is_empty());
+    for number in 0..100 {
+        assert!(missing().is_empty() && send("dave@example.org", &number.to_string()));
+    }
+    assert_eq!((missing().len(), level("dave@example.org")), (1, 0));
 }

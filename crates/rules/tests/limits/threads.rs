@@ -45,7 +45,7 @@ fn of_three_hundred_messages_at_once_ten_pass() {
         }
     });
     assert_eq!(passed.load(Ordering::Relaxed), 10);
-    let fills = limiter.explain(now, Some("c3@example.org"), None);
+    let fills = limiter.explain(now, &Sending { login: Some("c3@example.org"), ..Sending::default() });
     assert_eq!((fills[0].level_milli, fills[0].pending), (10_000, 0));
 }
 

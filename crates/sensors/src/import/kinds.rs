@@ -4,6 +4,8 @@ use base::EventKind::{
     self, Connect, LoginFailed, ProtocolAbuse, RateExceeded, RelayDenied, SpamSeen, UnknownRecipient,
 };
 
+use super::marks::marks;
+
 /// Who writes these means logins, whatever else stands beside them (`unknown user`).
 const LOGINS: &[&str] =
     &["authentication fail", "auth failed", "authenticator failed", "login", "assword", "sasl", "535"];
@@ -105,21 +107,4 @@ fn alternatives(inside: &str) -> Vec<&str> {
     }
     all.push(&inside[start..]);
     all
-}
-
-/// The parentheses and bars that are none of the text, and their places.
-fn marks(regex: &str) -> impl Iterator<Item = (usize, char)> {
-    let (mut is_class, mut is_escaped) = (false, false);
-    regex.char_indices().filter(move |(_, c)| {
-        match c {
-            _ if is_escaped => is_escaped = false,
-            '\\' => is_escaped = true,
-            ']' => is_class = false,
-            _ if is_class => {}
-            '[' => is_class = true,
-            '(' | ')' | '|' => return true,
-            _ => {}
-        }
-        false
-    })
 }

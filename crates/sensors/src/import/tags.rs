@@ -1,5 +1,7 @@
 //! From Python's regular expressions with fail2ban's tags to Rust's with named parts.
 
+use super::marks::marks;
+
 /// What stands for an address, where what follows cannot belong to it.
 const ADDRESS: &str = "(?P<address>[0-9A-Fa-f:.]+)";
 
@@ -43,46 +45,37 @@ pub(super) fn translate(text: &str) -> Result<String, String> {
 /// each what must not match, which is all before it and X. Where they stand elsewhere, they are left.
 pub(super) fn without_lookaheads(text: &str) -> (String, Vec<String>) {
     let (mut out, mut unless) = (String::new(), Vec::new());
-    let (mut depth, mut is_class, mut is_escaped) = (0u32, false, false);
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        if depth == 0
-            && !is_class
-            && !is_escaped
-            && let Some((inside, after)) = rest.strip_prefix("(?!").and_then(split_group)
-        {
-            unless.push(format!("{out}(?:{inside})"));
-            rest = after;
+    let (mut depth, mut start) = (0u32, 0);
+    for (at, mark) in marks(text) {
+        if at < start {
+            // Of a look-ahead that is out already.
             continue;
         }
-        match first {
-            _ if is_escaped => is_escaped = false,
-            '\\' => is_escaped = true,
-            ']' => is_class = false,
-            _ if is_class => {}
-            '[' => is_class = true,
+        if depth == 0
+            && let Some((inside, after)) = text[at..].strip_prefix("(?!").and_then(split_group)
+        {
+            out.push_str(&text[start..at]);
+            unless.push(format!("{out}(?:{inside})"));
+            start = text.len() - after.len();
+            continue;
+        }
+        match mark {
             '(' => depth += 1,
             ')' => depth = depth.saturating_sub(1),
             // What stands before is then not all that was matched before.
-            '|' if depth == 0 => return (text.to_owned(), Vec::new()),
+            _ if depth == 0 => return (text.to_owned(), Vec::new()),
             _ => {}
         }
-        out.push(first);
-        rest = &rest[first.len_utf8()..];
     }
+    out.push_str(&text[start..]);
     (out, unless)
 }
 
 /// What stands before the parenthesis that closes the group in which `text` begins, and after it.
 fn split_group(text: &str) -> Option<(&str, &str)> {
-    let (mut depth, mut is_class, mut is_escaped) = (0u32, false, false);
-    for (at, c) in text.char_indices() {
-        match c {
-            _ if is_escaped => is_escaped = false,
-            '\\' => is_escaped = true,
-            ']' => is_class = false,
-            _ if is_class => {}
-            '[' => is_class = true,
+    let mut depth = 0u32;
+    for (at, mark) in marks(text) {
+        match mark {
             '(' => depth += 1,
             ')' if depth == 0 => return Some((&text[..at], &text[at + 1..])),
             ')' => depth -= 1,

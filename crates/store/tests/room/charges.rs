@@ -89,7 +89,7 @@ fn killed_at_any_instant_it_forgets_nothing_that_was_accepted() {
         told += lines.filter(is_accepted).count() as u64;
         (accepted, total) = (accepted + told, total + told);
         let (_, limiter, now) = start(directory.path());
-        let fill = limiter.explain(now, Some("a"), None)[0];
+        let fill = limiter.explain(now, &Sending { login: Some("a"), ..Sending::default() })[0];
         // The last message may have been kept and not told any more; each round can add one such.
         let level = fill.level_milli.div_ceil(1000);
         assert!(level >= accepted, "round {round}: {accepted} were accepted, {level} are known");
@@ -104,8 +104,14 @@ fn what_a_person_emptied_stays_empty() {
     let (_, limiter, now) = start(directory.path());
     let sending = Sending { session: "s", instance: "1", login: Some("a"), recipients: 5, ..Sending::default() };
     assert_eq!(limiter.settle(now, &sending), Outcome::Pass);
-    assert!(limiter.empty(Some("A"), None) && !limiter.empty(Some("b"), None));
+    assert!(
+        limiter.empty(&Sending { login: Some("A"), ..Sending::default() })
+            && !limiter.empty(&Sending { login: Some("b"), ..Sending::default() })
+    );
     assert_eq!(limiter.settle(now, &Sending { instance: "2", ..sending }), Outcome::Pass);
     let (_, limiter, now) = start(directory.path());
-    assert_eq!(limiter.explain(now, Some("a"), None)[0].level_milli.div_ceil(1000), 5);
+    assert_eq!(
+        limiter.explain(now, &Sending { login: Some("a"), ..Sending::default() })[0].level_milli.div_ceil(1000),
+        5
+    );
 }

@@ -9,7 +9,8 @@ use gates::io::Place;
 
 use super::{Asked, Recipe, asked};
 use crate::cli::Failure;
-use crate::config::{AskingGate, Config, MapGate};
+use crate::config::{AskingGate, MapGate};
+use crate::main_cf::{END_OF_DATA, QUEUE, inet, policy_check, seconds};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -26,8 +27,7 @@ pub(super) struct Arguments {
 const TRIES: u32 = 3;
 
 /// The parameters that the policy gate is put into: where room is reserved, and where it is charged.
-const POLICY: [&str; 3] =
-    ["smtpd_client_restrictions", "smtpd_recipient_restrictions", "smtpd_end_of_data_restrictions"];
+const POLICY: [&str; 3] = ["smtpd_client_restrictions", "smtpd_recipient_restrictions", END_OF_DATA];
 
 /// A parameter, and what shall stand at its front: words, a place between them, and words.
 struct Wanted {
@@ -63,11 +63,6 @@ impl Wanted {
     }
 }
 
-/// What stands around the policy gate's place, which may be waited for so many seconds.
-fn policy_check(seconds: u64) -> [String; 2] {
-    ["check_policy_service { ".to_owned(), format!(", default_action=DUNNO, timeout={seconds}s }}")]
-}
-
 /// What stands around the milter's place.
 fn milter_service(seconds: u64) -> [String; 2] {
     let timeouts = format!("connect_timeout=1s, command_timeout={seconds}s, content_timeout={seconds}s");
@@ -90,13 +85,6 @@ fn strip_but_numbers<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {
     parts.try_fold(first, |text, part| text.trim_start_matches(is_digit).strip_prefix(part))
 }
 
-/// How long Postfix waits: it counts in whole seconds, so one is the least, and a gate that waits for other people's lists has
-/// as many more.
-fn seconds(config: &Config, gate: AskingGate) -> u64 {
-    let wait = config.asked_wait(gate);
-    1 + wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
-}
-
 pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe, Failure> {
     let gates = &asked.config.gates;
     let policy = gates.postfix.as_ref().and_then(|gate| gate.listen.first());
@@ -104,14 +92,14 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
     let map = gates.map.as_ref().and_then(|gate| Some((gate, gate.socketmap.first()?)));
     let mut wanted = Vec::new();
     if let Some(place) = policy {
-        let around = policy_check(seconds(asked.config, AskingGate::Postfix));
+        let around = policy_check(seconds(asked.config.asked_wait(AskingGate::Postfix)));
         wanted.extend(POLICY.map(|parameter| Wanted { parameter, place: inet(place), around: around.clone() }));
     } else if let Some((gate, place)) = map {
         let (parameter, place) = ("smtpd_client_restrictions", inet(place));
         wanted.push(Wanted { parameter, place, around: table_check(gate) });
     }
     if let Some(place) = milter {
-        let around = milter_service(seconds(asked.config, AskingGate::Milter));
+        let around = milter_service(seconds(asked.config.asked_wait(AskingGate::Milter)));
         wanted.push(Wanted { parameter: "smtpd_milters", place: inet(place), around });
     }
     let Some(gate) =
@@ -199,24 +187,8 @@ fn steps(
     steps
 }
 
-/// Where Debian's smtpd has its root.
-const QUEUE: &str = "/var/spool/postfix";
-
 fn is_outside_of_queue(place: &Place) -> bool {
     matches!(place, Place::Unix(path) if !path.starts_with(QUEUE))
-}
-
-/// A place as Postfix writes it.
-fn inet(place: &Place) -> String {
-    match place {
-        Place::Tcp(SocketAddr::V6(address)) => format!("inet:[{}]:{}", address.ip(), address.port()),
-        Place::Tcp(address) => format!("inet:{}:{}", address.ip(), address.port()),
-        // smtpd runs below its root, and wants the path from there.
-        Place::Unix(path) => {
-            let below = path.strip_prefix(QUEUE).unwrap_or(path);
-            format!("unix:{}", below.display())
-        }
-    }
 }
 
 /// The value that a parameter has now, in one line.

@@ -101,7 +101,8 @@ pub(super) fn is_named(key: &Key, name: &str) -> bool {
 }
 
 fn allow(section: &Section<'_>, keys: &[Key]) -> Option<Allow> {
-    let from = section.each("from", &network()).into_iter().map(|network| network.value).collect::<Vec<_>>();
+    let from = section.optional_each("from", &network()).unwrap_or_default();
+    let from = from.into_iter().map(|network| network.value).collect::<Vec<_>>();
     let key = key(section, keys);
     if from.is_empty() && !section.has("from") && !section.has("key") {
         let fault = Fault::error(section.header(), "everybody could transfer the zones");

@@ -101,6 +101,14 @@ impl Hash {
     /// Words that it takes in a table.
     pub const WORDS: usize = 5;
 
+    /// A hash with so much in it, in thousandths of a recipient.
+    pub fn filled(now: Timestamp, level_milli: u64) -> Self {
+        if level_milli == 0 {
+            return Self::default();
+        }
+        Self { last: now, level: Stored::of_lua(level_milli as f64 / 1000.0), ..Self::fresh() }
+    }
+
     /// The hash that [`Hash::write`] wrote.
     pub fn from_words(words: &[u64]) -> Self {
         let word = |number: usize| words.get(number).copied().unwrap_or_default();
