@@ -42,6 +42,8 @@ fn fill(folder: &Path) -> Result<(), String> {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("it took too long");
-    Err(format!("`sh tests/trixie.sh {}` failed: {last}", folder.display()))
+    // apt tells the cause first, and what comes of it behind.
+    let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty());
+    let cause = lines().find(|line| line.starts_with("E:")).or_else(|| lines().last()).unwrap_or("it took too long");
+    Err(format!("`sh tests/trixie.sh {}` failed: {cause}", folder.display()))
 }
