@@ -80,9 +80,8 @@ fn without_the_line_for_the_end_of_messages_the_limit_holds_and_the_line_is_name
     let gate = free_port();
     let mut node = node(gate, "[gate.postfix]", "");
     let policy = policy_lines(gate);
-    let forgotten: String =
-        policy.lines().filter(|line| !line.contains("end_of_data")).map(|line| format!("{line}\n")).collect();
-    let postfix = Postfix::start(&forgotten);
+    let forgotten: Vec<&str> = policy.lines().filter(|line| !line.contains("end_of_data")).collect();
+    let postfix = Postfix::start(&format!("{}\n", forgotten.join("\n")));
     let mut client = postfix.client("198.51.100.7", "alice@example.org");
     let taken = (0..40).filter(|_| client.mail(&["x@example.net"], "").starts_with("250")).count();
     assert_eq!(taken, 10 + 10, "ten of which nothing is told at their end, and the limit");

@@ -10,6 +10,7 @@ mod publish;
 mod removal;
 mod replay;
 mod reporters;
+mod would_have;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,7 @@ pub use publish::{HeldView, PublishWish, Published};
 pub use removal::{LookedUp, PublicListing, Removal, RemovalFault, Way};
 pub use replay::{DayWouldHave, HurtUser, RuleWouldHave, SubjectWouldHave, WouldHave};
 pub use reporters::{ReporterStatus, ResetWish};
+pub use would_have::{DayWouldHave, HurtUser, RuleWouldHave, SubjectWouldHave, WouldHave};
 
 /// Longest reason that a person may give, in bytes.
 pub const REASON_BYTES_MAX: usize = 500;
@@ -329,6 +331,7 @@ pub struct ReverseNameView {
 
 /// A listing.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of its own about what became of a listing")]
 #[serde(rename_all = "kebab-case")]
 pub struct ListingView {
     /// Whom it is about.

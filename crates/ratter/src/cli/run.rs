@@ -61,6 +61,7 @@ pub(crate) fn run(path: Option<&Path>) -> Result<Outcome, Failure> {
 }
 
 /// Where the sockets listen that the process before has handed over.
+#[expect(clippy::disallowed_methods, reason = "one process tells the next there; it is no setting")]
 fn inherited() -> Vec<Listening> {
     let text = std::env::var(HANDED_OVER).unwrap_or_default();
     let places = gates::io::inherit(&text).into_iter();

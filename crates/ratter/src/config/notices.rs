@@ -256,9 +256,10 @@ fn is_code(path: &Path, arguments: &[String]) -> bool {
         letters.is_some_and(|letters| letters.ends_with(['c', 'e', 'E', 'r']))
     };
     let has_placeholder = |word: &str| PLACEHOLDERS.iter().any(|placeholder| word.contains(placeholder));
-    let pairs = arguments.windows(2);
     INTERPRETERS.contains(&name)
-        && pairs.into_iter().any(|pair| matches!(pair, [option, code] if takes_code(option) && has_placeholder(code)))
+        && arguments
+            .windows(2)
+            .any(|pair| matches!(pair, [option, code] if takes_code(option) && has_placeholder(code)))
 }
 
 /// Of what is told: of logins and of what has no end, if nobody says.

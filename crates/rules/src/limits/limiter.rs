@@ -94,7 +94,7 @@ impl Limiter {
             tables: core::array::from_fn(|_| Mutex::new(limits.iter().map(|limit| Table::new(limit, most)).collect())),
             reservations: core::array::from_fn(|_| Mutex::default()),
             counts: Counts::default(),
-            ends: Default::default(),
+            ends: core::array::from_fn(|_| Ends::default()),
             before: Mutex::default(),
             limits: limits.into(),
             keys,
@@ -204,7 +204,7 @@ impl Limiter {
     pub fn release(&self, now: Timestamp, session: &str, instance: &str) {
         let Some(shares) = self.take_out(session, instance) else { return };
         let are_missing = core::array::from_fn(|limit| self.ends[limit].are_missing());
-        self.give_up(now, &shares, &are_missing);
+        self.give_up(now, &shares, are_missing);
         self.each_end(&shares, Ends::given_up);
     }
 
@@ -242,7 +242,7 @@ impl Limiter {
             hold(shard).expire(now, |reservation| {
                 if !reservation.is_settled && reservation.recipients > 0 {
                     self.counts.timed_out.one();
-                    self.give_up(now, &reservation.shares, &are_missing);
+                    self.give_up(now, &reservation.shares, are_missing);
                     for (limit, share) in reservation.shares.iter().enumerate() {
                         is_given_up[limit] |= share.amount > 0;
                     }
@@ -447,7 +447,7 @@ impl Limiter {
     }
 
     /// What a message has reserved that was given up is given back, and charged under the limits that are told of no ends.
-    fn give_up(&self, now: Timestamp, shares: &[Share; LIMITS_MAX], are_missing: &[bool; LIMITS_MAX]) {
+    fn give_up(&self, now: Timestamp, shares: &[Share; LIMITS_MAX], are_missing: [bool; LIMITS_MAX]) {
         let only = |is_charged: bool| {
             core::array::from_fn(
                 |limit| {

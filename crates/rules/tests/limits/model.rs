@@ -288,15 +288,16 @@ fn strict_mode_is_its_model() {
     }
 }
 
+fn sending<'a>(login: &'a str, instance: &'a str) -> Sending<'a> {
+    Sending { session: "s", instance, login: Some(login), recipients: 1, ..Sending::default() }
+}
+
 /// A mail server that never asks at the end of a message.
 #[test]
 fn whoever_is_told_of_no_end_limits_all_the_same() {
     let limits = vec![limit("per-user", Part::Login, Cost::Recipient, &[(5, "1 / 1h")])];
     let limiter = Limiter::new(limits, 1000, [1; 16], Box::new(Unkept));
     let now = Timestamp::from_secs(1_795_247_139);
-    fn sending<'a>(login: &'a str, instance: &'a str) -> Sending<'a> {
-        Sending { session: "s", instance, login: Some(login), recipients: 1, ..Sending::default() }
-    }
     let send = |login, instance: &str| {
         let is_taken = limiter.reserve(now, &sending(login, instance)) == Outcome::Pass;
         limiter.release(now, "s", instance);
