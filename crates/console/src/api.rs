@@ -8,7 +8,6 @@ mod evidence;
 mod keys;
 mod publish;
 mod removal;
-mod replay;
 mod reporters;
 mod would_have;
 
@@ -19,7 +18,6 @@ pub use evidence::{CountView, ProtectionView};
 pub use keys::{KeyQuota, KeySpan, KeyView, KeyWish, NewKey, RevokeWish};
 pub use publish::{HeldView, PublishWish, Published};
 pub use removal::{LookedUp, PublicListing, Removal, RemovalFault, Way};
-pub use replay::{DayWouldHave, HurtUser, RuleWouldHave, SubjectWouldHave, WouldHave};
 pub use reporters::{ReporterStatus, ResetWish};
 pub use would_have::{DayWouldHave, HurtUser, RuleWouldHave, SubjectWouldHave, WouldHave};
 
