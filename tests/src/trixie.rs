@@ -44,6 +44,7 @@ fn fill(folder: &Path) -> Result<(), String> {
     let said = String::from_utf8_lossy(&output.stderr);
     // apt tells the cause first, and what comes of it behind.
     let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty());
-    let cause = lines().find(|line| line.starts_with("E:")).or_else(|| lines().last()).unwrap_or("it took too long");
+    let cause =
+        lines().find(|line| line.starts_with("E:")).or_else(|| lines().next_back()).unwrap_or("it took too long");
     Err(format!("`sh tests/trixie.sh {}` failed: {cause}", folder.display()))
 }

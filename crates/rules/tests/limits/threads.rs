@@ -131,7 +131,7 @@ fn a_recipient_asked_for_twice_in_a_row_is_one() {
     for recipient in ["bob@example.net", "bob@example.net", "carol@example.net", "carol@example.net"] {
         assert_eq!(limiter.reserve(now, &to(recipient)), Outcome::Pass);
     }
-    let reserved = |limiter: &Limiter| limiter.explain(now, Some("alice@example.org"), None)[0].pending;
+    let reserved = |limiter: &Limiter| limiter.explain(now, &sending("", "alice@example.org", 0))[0].pending;
     assert_eq!(reserved(&limiter), 2);
     assert_eq!(limiter.reserve_all(now, &sending("", "alice@example.org", 2)), Outcome::Pass);
     assert_eq!(reserved(&limiter), 2, "both have room already");
