@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use base::{Address, Decision, Event, ListId, ListSet, Timestamp};
+use base::{ListId, ListSet, Timestamp};
+use gates::alone::{Alone, per_login};
 use gates::policy::{Node, Refusal, Settings};
 use gates::session::Protocol;
-use gates::{Lists, Messages, milter, postfix};
-use rules::limits::{
-    Bucket, By, Cost, Limit, LimitEffect, LimitMode, Limiter, Outcome, Part, Rate, Sending, SendingDoor, Unkept,
-};
-use rules::{Door, Question};
+use gates::{Messages, milter, postfix};
+use rules::limits::LimitEffect;
 
 use crate::Target;
 
@@ -19,59 +17,14 @@ pub(crate) fn targets() -> Vec<Target> {
     vec![policy(), milter()]
 }
 
-/// Lets everybody in, has everybody on a list, and holds what is beyond a real limit.
-struct World(Limiter);
-
-impl Door for World {
-    fn ask(&self, _: Timestamp, _: &Question<'_>) -> Decision {
-        Decision::PASS
-    }
-
-    fn observe(&self, _: &Event<'_>) -> Decision {
-        Decision::PASS
-    }
-}
-
-impl SendingDoor for World {
-    fn reserve(&self, sending: &Sending<'_>) -> Outcome {
-        self.0.reserve(NOW, sending)
-    }
-
-    fn settle(&self, sending: &Sending<'_>) -> Outcome {
-        self.0.settle(NOW, sending)
-    }
-
-    fn release(&self, session: &str, instance: &str) {
-        self.0.release(NOW, session, instance);
-    }
-}
-
-impl Lists for World {
-    fn lists_of(&self, _: Address) -> ListSet {
-        ListSet::EMPTY.with(ListId::new(1))
-    }
-}
-
 pub(crate) fn node() -> (Node, Settings) {
-    let bucket = Rate::parse("1 / 1min").ok().and_then(|rate| Bucket::new(10, rate).ok());
-    let limit = Limit {
-        name: "per-user".into(),
-        by: By { first: Part::Login, second: None },
-        cost: Cost::Recipient,
-        mode: LimitMode::Strict,
-        buckets: bucket.into_iter().collect(),
-        effect: LimitEffect::Hold,
-        except_logins: Box::default(),
-        except_networks: Box::default(),
-    };
-    let world = Arc::new(World(Limiter::new(vec![limit], 1000, [7; 16], Box::new(Unkept))));
+    let limit = per_login(10, &["1 / 1min"], LimitEffect::Hold);
+    let alone = Alone::new(vec![limit], || NOW).with_lists(ListSet::EMPTY.with(ListId::new(1)));
     let node = Node {
-        door: world.clone(),
-        sending: world.clone(),
-        lists: world,
         messages: Some(Arc::new(Messages::default())),
         names: ["blocked", "dyna"].map(str::to_owned).into(),
         reads_log: false,
+        ..alone.node()
     };
     let refuse_lists = ListSet::EMPTY;
     (node, Settings { refusal: Refusal::Reject, refuse_lists, mark_lists: ListSet::EMPTY.with(ListId::new(1)) })

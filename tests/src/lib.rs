@@ -33,5 +33,6 @@ pub mod rules;
 pub mod secondary;
 pub mod sinks;
 pub mod time;
+pub mod trixie;
 pub mod unbound;
 pub mod wait;

@@ -300,6 +300,12 @@ impl Node {
         self.json(&["status"])
     }
 
+    /// What Prometheus scrapes of it.
+    pub fn metrics(&self) -> String {
+        let connection = Connection::tcp(self.addresses.metrics);
+        connection.and_then(|mut node| node.get("/metrics")).expect("a running node serves its metrics").body
+    }
+
     fn try_status(&self) -> Option<Status> {
         let socket = self.addresses.state.join("control.sock");
         let response = Connection::unix(&socket).ok()?.get("/v1/status").ok()?;

@@ -139,6 +139,8 @@ fn people_are_told_what_each_list_says() {
     assert!(line(LISTED).contains("127.0.0.43") && line(LISTED).contains("guesses passwords"), "{said}");
     assert!(line("203.0.113.9").contains("not-listed"), "{said}");
     node.cli(&["ask", "203.0.113.9"]).with_code(3);
+    let other = node.cli(&["ask", "2001:db8::1"]).with_code(3);
+    assert!(other.out.contains("it lists no IPv6 addresses"), "{other:?}");
     let doctor = node.cli(&["doctor"]).with_code(1).out;
     let finding = |what: &str| {
         doctor.lines().map(str::trim_start).find(|line| line.contains(what)).unwrap_or_default().to_owned()
@@ -150,4 +152,28 @@ fn people_are_told_what_each_list_says() {
     assert!(said.contains("\"cause\": \"blocked\""), "{said}");
     let doctor = node.cli(&["doctor"]).with_code(1).out;
     assert!(doctor.contains("will not answer us (127.255.255.254)"), "{doctor}");
+}
+
+#[test]
+fn whoever_may_still_log_in_is_not_refused_and_why_tells_who_speaks_against_him() {
+    let (liar, line) = (liar(), free_port());
+    let home = "203.0.113.8";
+    let gate = format!("[gate.line]\nlisten = [\"{line}\"]\n[gate.line.ask]\nthreshold = 5\n");
+    let resolver = format!("[resolver]\nservers = [\"{}\"]\n", liar.address);
+    let node = Node::start(&Config::new().with(&format!("{gate}\n{resolver}{LIST}")));
+    let mut stream = BufReader::new(TcpStream::connect(line).expect("it listens"));
+    let mut ask = |more: &str| {
+        let line = format!("check address={home} service=smtp {more}\n");
+        stream.get_mut().write_all(line.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_line(&mut answer).expect("it answers");
+        answer
+    };
+    wait::until_true("who sends without a login to be refused", || {
+        ask("stage=after").starts_with("-1 refuse listed-else")
+    });
+    assert_eq!(ask("stage=connect"), "0 pass unlisted\n", "he may still log in");
+    assert_eq!(ask("stage=after login=alice"), "0 pass unlisted\n", "people log in from dynamic addresses");
+    let why = node.cli(&["why", home]).out;
+    assert!(why.contains("theirs lists it: 127.0.0.36 (dynamic, weight 5)."), "{why}");
 }

@@ -6,7 +6,6 @@ use std::process::Command;
 
 use console::api::{KeyView, NewKey};
 use ratter_tests::dns::entry;
-use ratter_tests::http::Connection;
 use ratter_tests::place::{Place, free_port};
 use ratter_tests::process::{Process, program, run, text_of, write};
 use ratter_tests::ratter::{Config, Node, ORIGIN};
@@ -28,11 +27,6 @@ fn with_key(key: &str) -> String {
 
 fn make(node: &Node, arguments: &[&str]) -> NewKey {
     node.json(&[&["key", "new"], arguments].concat())
-}
-
-fn metrics(node: &Node) -> String {
-    let mut connection = Connection::tcp(node.addresses().metrics).expect("the metrics are served");
-    connection.get("/metrics").expect("an answer").body
 }
 
 const KEYS: &str = "[[dnsbl.zone]]\nname = \"auth\"\npolicy = \"key\"\n";
@@ -58,7 +52,7 @@ fn a_key_lives_from_new_to_revoke() {
 
     let text = node.cli(&["key", "list"]).with_code(0).out;
     assert!(text.contains("acme") && text.contains("3/day") && !text.contains(&made.key), "{text}");
-    let metrics = metrics(&node);
+    let metrics = node.metrics();
     for sample in [
         "ratter_dns_key_answered_total{key=\"acme\"} 3",
         "ratter_dns_key_refused_total{key=\"acme\"} 1",
@@ -136,7 +130,7 @@ fn who_may_not_ask_is_told_so_and_never_a_listing() {
     let count = |code: &str| answers.lines().filter(|line| *line == code).count();
     assert!(count("127.0.0.43") >= 5 && count("127.255.255.255") > 0, "{answers}");
     assert_eq!(count("127.0.0.43") + count("127.255.255.255"), 60, "{answers}");
-    assert!(metrics(&node).contains("ratter_dns_denied_total{reason=\"rate\"}"));
+    assert!(node.metrics().contains("ratter_dns_denied_total{reason=\"rate\"}"));
 }
 
 #[test]
@@ -201,7 +195,7 @@ fn rbldnsds_files_are_served_as_they_are() {
     assert!(status.warnings.iter().any(|warning| warning.contains("old.example.net")), "{status:?}");
     let checked = node.cli(&["check"]).with_code(2).err;
     assert!(checked.contains("old:5:") && checked.contains('^'), "{checked}");
-    assert!(metrics(&node).contains("ratter_dns_file_faulty{zone=\"old.example.net\"} 1"));
+    assert!(node.metrics().contains("ratter_dns_file_faulty{zone=\"old.example.net\"} 1"));
 
     write(&old, &format!("{HEAD}192.0.2.1\n192.0.2.3\n"));
     zone(&node, |zone| zone.name == "old.example.net" && zone.fault.is_none());
@@ -225,7 +219,7 @@ fn rbldnsds_files_are_served_as_they_are() {
 
     // A start that finds the files faulty, or gone, goes on with what was served.
     wait::until_true("the file to be right", || {
-        !metrics(&node).contains("ratter_dns_file_faulty{zone=\"old.example.net\"} 1")
+        !node.metrics().contains("ratter_dns_file_faulty{zone=\"old.example.net\"} 1")
     });
     node.stop();
     write(&old, &format!("{HEAD}192.0.2.1\n192.0.2.300\n"));
@@ -239,7 +233,7 @@ fn rbldnsds_files_are_served_as_they_are() {
         shown.contains("a copy from before the start") && shown.contains("old:5:") && shown.contains('^'),
         "{shown}"
     );
-    assert!(metrics(&node).contains("ratter_dns_file_copy{zone=\"old.example.net\"} 1"));
+    assert!(node.metrics().contains("ratter_dns_file_copy{zone=\"old.example.net\"} 1"));
 
     // Nor does what cannot be read at all keep the node from starting.
     node.stop();

@@ -8,7 +8,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use ratter_tests::dns::entry;
-use ratter_tests::http::Connection;
 use ratter_tests::place::{Place, free_port};
 use ratter_tests::process::{program, run};
 use ratter_tests::ratter::{Config, Node, ORIGIN};
@@ -55,11 +54,6 @@ fn kdig(server: SocketAddr, place: &Place, name: Option<&str>, question: &[&str]
     said.out + &said.err
 }
 
-fn metrics(node: &Node) -> String {
-    let mut connection = Connection::tcp(node.addresses().metrics).expect("the metrics are served");
-    connection.get("/metrics").expect("an answer").body
-}
-
 #[test]
 fn kdig_asks_by_tls_and_knows_the_server() {
     let place = Place::new("tls");
@@ -93,7 +87,7 @@ fn kdig_asks_by_tls_and_knows_the_server() {
         "A",
     ]));
     assert!(!plain.out.contains("127.0.0.43"), "{}", plain.out);
-    let metrics = metrics(&node);
+    let metrics = node.metrics();
     assert!(metrics.contains("ratter_dns_tls_closed_total{why=\"broken\"}"), "{metrics}");
     assert!(!metrics.contains("ratter_dns_tls_queries_total 0"), "{metrics}");
 }
@@ -195,7 +189,7 @@ fn a_thousand_clients_that_do_not_go_on_keep_nobody_from_an_answer() {
     first.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
     assert!(matches!(first.read(&mut [0; 1]), Ok(0) | Err(_)));
     let closed = || {
-        let metrics = metrics(&node);
+        let metrics = node.metrics();
         let value = |why: &str| {
             let line = format!("ratter_dns_tls_closed_total{{why=\"{why}\"}} ");
             metrics.lines().find_map(|text| text.strip_prefix(&line)?.parse::<u64>().ok()).unwrap_or_default()

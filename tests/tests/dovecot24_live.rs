@@ -1,22 +1,25 @@
 //! Dovecot 2.4 itself, which Debian 12 does not have, in a folder with Debian 13: with what `ratter setup dovecot` writes
 //! it asks, obeys and reports, and each helper refuses a listed address where there is no auth policy.
 //!
-//! `sh tests/trixie.sh FOLDER` fills the folder, which takes some 150 MB from Debian's servers; so these tests run only when
-//! they are asked for: `RATTER_TRIXIE=FOLDER cargo test -p ratter-tests --test dovecot24_live -- --ignored`.
+//! The folder is filled before the tests run (`ratter_tests::trixie`). Where that cannot be, because there is no root or no
+//! network, the tests are not run: they count as ignored, and the reason is printed.
+
+#![expect(clippy::print_stderr, reason = "tests that cannot be run say so")]
 
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::chown;
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
+use libtest_mimic::{Arguments, Trial};
 use ratter_tests::dovecot::PASSWORD;
 use ratter_tests::imap::{Reply, login};
 use ratter_tests::place::{Place, free_port};
 use ratter_tests::process::{Process, program, text_of, write};
 use ratter_tests::ratter::{Config, Node, helper};
 use ratter_tests::rules::login_attacked;
-use ratter_tests::wait;
+use ratter_tests::{trixie, wait};
 
 const TEMPLATE: &str = include_str!("../dovecot/dovecot-2.4.conf");
 const LISTED: &str = "203.0.113.5";
@@ -25,12 +28,33 @@ const OTHER: &str = "198.51.100.7";
 /// The numbers of `mail` in every Debian.
 const MAIL: u32 = 8;
 
-/// The folder with Debian 13.
-fn trixie() -> PathBuf {
-    let folder = std::env::var_os("RATTER_TRIXIE").map(PathBuf::from);
-    let folder = folder.expect("RATTER_TRIXIE names a folder that `sh tests/trixie.sh FOLDER` has filled");
-    assert!(folder.join("usr/sbin/dovecot").is_file(), "{} holds no Dovecot", folder.display());
-    folder
+/// A test with the folder of Debian 13, by its name.
+type Test = (&'static str, fn(&Path));
+
+const TESTS: [Test; 3] = [
+    ("dovecot_2_4_asks_obeys_and_reports", dovecot_2_4_asks_obeys_and_reports),
+    ("its_lua_passdb_refuses_before_the_password_is_checked", its_lua_passdb_refuses_before_the_password_is_checked),
+    ("it_tells_a_listed_address_goodbye_behind_the_login", it_tells_a_listed_address_goodbye_behind_the_login),
+];
+
+/// Runs them where there is a Dovecot 2.4, or can be; says that they were not run, and why, where not.
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let is_wanted = |name: &str| arguments.filter.as_deref().is_none_or(|filter| name.contains(filter));
+    let are_run = !arguments.list && TESTS.iter().any(|(name, _)| is_wanted(name));
+    let folder = if are_run { trixie::folder() } else { Err("not asked for".to_owned()) };
+    if let (true, Err(why)) = (are_run, &folder) {
+        eprintln!("NOT RUN: the {} tests with Dovecot 2.4 itself, because {why}", TESTS.len());
+    }
+    let trials = TESTS.into_iter().map(|(name, test)| {
+        let (root, is_ignored) = (folder.clone().unwrap_or_default(), folder.is_err());
+        let run = move || {
+            test(&root);
+            Ok(())
+        };
+        Trial::test(name, run).with_ignored_flag(is_ignored && are_run)
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
 /// Dovecot 2.4 with what `setup` wrote.
@@ -42,8 +66,8 @@ struct Dovecot {
 
 impl Dovecot {
     /// Starts it in a mount namespace of its own, in which its folder has the same name inside and outside of Debian 13.
-    fn start(node: &Node, arguments: &[&str], is_alone: bool) -> Self {
-        let (place, imap, root) = (Place::new("dovecot24"), free_port(), trixie());
+    fn start(root: &Path, node: &Node, arguments: &[&str], is_alone: bool) -> Self {
+        let (place, imap) = (Place::new("dovecot24"), free_port());
         let folder = place.path().to_str().expect("plain letters").to_owned();
         std::fs::create_dir(place.join("conf.d")).expect("a new folder");
         std::fs::create_dir(place.join("mail")).expect("a new folder");
@@ -113,11 +137,9 @@ fn node() -> Node {
     node
 }
 
-#[test]
-#[ignore = "wants a folder with Debian 13: see the top of the file"]
-fn dovecot_2_4_asks_obeys_and_reports() {
+fn dovecot_2_4_asks_obeys_and_reports(root: &Path) {
     let (node, owner, new) = (node(), "198.51.100.20", "198.51.100.99");
-    let dovecot = Dovecot::start(&node, &[], false);
+    let dovecot = Dovecot::start(root, &node, &[], false);
     assert!(dovecot.login(OTHER, "bob", PASSWORD).ok);
     let refused = dovecot.login(LISTED, "bob", PASSWORD);
     assert!(!refused.ok && refused.text.contains("AUTHENTICATIONFAILED"), "{refused:?}");
@@ -140,11 +162,9 @@ fn dovecot_2_4_asks_obeys_and_reports() {
     assert_eq!(dovecot.complaints(), Vec::<String>::new());
 }
 
-#[test]
-#[ignore = "wants a folder with Debian 13: see the top of the file"]
-fn its_lua_passdb_refuses_before_the_password_is_checked() {
+fn its_lua_passdb_refuses_before_the_password_is_checked(root: &Path) {
     let node = node();
-    let dovecot = Dovecot::start(&node, &["--lua"], true);
+    let dovecot = Dovecot::start(root, &node, &["--lua"], true);
     assert!(dovecot.login(OTHER, "bob", PASSWORD).ok, "{:?}", dovecot.complaints());
     assert!(!dovecot.login(OTHER, "bob", "wrong").ok);
     let refused = dovecot.login(LISTED, "bob", PASSWORD);
@@ -156,11 +176,9 @@ fn its_lua_passdb_refuses_before_the_password_is_checked() {
     node.thaw();
 }
 
-#[test]
-#[ignore = "wants a folder with Debian 13: see the top of the file"]
-fn it_tells_a_listed_address_goodbye_behind_the_login() {
+fn it_tells_a_listed_address_goodbye_behind_the_login(root: &Path) {
     let node = node();
-    let dovecot = Dovecot::start(&node, &["--post-login"], true);
+    let dovecot = Dovecot::start(root, &node, &["--post-login"], true);
     let welcome = dovecot.login(OTHER, "bob", PASSWORD);
     assert!(welcome.ok, "{welcome:?} {:?}", dovecot.complaints());
     let reply = dovecot.login(LISTED, "bob", PASSWORD);

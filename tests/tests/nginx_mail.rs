@@ -10,31 +10,46 @@ use ratter_tests::dovecot::{Dovecot, PASSWORD, Setup};
 use ratter_tests::place::{Place, free_port};
 use ratter_tests::process::{Process, program, write};
 use ratter_tests::ratter::{Config, Node};
+use ratter_tests::rules::login_attacked;
 use ratter_tests::wait;
 use rustix::process::Signal;
 
 /// Where Debian's package puts the module.
 const MODULE: &str = "/usr/lib/nginx/modules/ngx_mail_module.so";
 
-/// nginx for IMAP at `listen`, which believes the PROXY protocol about where clients come from.
-fn nginx(place: &Place, listen: SocketAddr, include: &Path) -> Process {
-    assert!(Path::new(MODULE).is_file(), "{MODULE} is missing: `apt-get install libnginx-mod-mail`");
-    let folder = place.path().display();
-    let config = format!(
-        "load_module {MODULE};\ndaemon off;\nmaster_process off;\npid {folder}/nginx.pid;\nerror_log {folder}/error.log;\n\
-         events {{ worker_connections 64; }}\nhttp {{ access_log off; include {folder}/ratter-http.conf; }}\nmail {{\n  server_name mx.example.org;\n  include {};\n  server {{\n    \
-         listen {listen} proxy_protocol;\n    set_real_ip_from 127.0.0.1;\n    protocol imap;\n    imap_auth plain;\n  }}\n}}\n",
-        include.display()
-    );
-    write(&place.join("nginx.conf"), &config);
-    let mut command = Command::new(program("nginx", "nginx-light"));
-    command.arg("-c").arg(place.join("nginx.conf")).arg("-e").arg(place.join("error.log")).arg("-p").arg(place.path());
-    let mut process = Process::start("nginx", place.path(), &command);
-    wait::until_true("nginx to serve", || {
-        process.must_run();
-        TcpStream::connect(listen).is_ok()
-    });
-    process
+/// nginx for IMAP with what `ratter setup nginx` writes for a node. It believes the PROXY protocol about where clients come from.
+struct Nginx {
+    listen: SocketAddr,
+    _process: Process,
+    _place: Place,
+}
+
+impl Nginx {
+    fn start(node: &Node) -> Self {
+        assert!(Path::new(MODULE).is_file(), "{MODULE} is missing: `apt-get install libnginx-mod-mail`");
+        let (place, listen, front) = (Place::new("nginx"), free_port(), free_port().to_string());
+        let path = |name: &str| place.join(name).to_str().expect("plain letters").to_owned();
+        let (mail, http, imap) = (path("ratter-mail.conf"), path("ratter-http.conf"), listen.to_string());
+        // The machine may be busy: who is refused shall not depend on that.
+        let files = ["--file", &mail, "--http-file", &http, "--front", &front, "--imap", &imap, "--wait", "5s"];
+        node.cli(&[&["setup", "nginx", "--write"], &files[..]].concat()).with_code(0);
+        let folder = place.path().display();
+        let config = format!(
+            "load_module {MODULE};\ndaemon off;\nmaster_process off;\npid {folder}/nginx.pid;\nerror_log {folder}/error.log;\n\
+             events {{ worker_connections 64; }}\nhttp {{ access_log off; include {http}; }}\n\
+             mail {{\n  server_name mx.example.org;\n  include {mail};\n  server {{\n    listen {listen} proxy_protocol;\n    \
+             set_real_ip_from 127.0.0.1;\n    protocol imap;\n    imap_auth plain;\n  }}\n}}\n",
+        );
+        write(&place.join("nginx.conf"), &config);
+        let mut command = Command::new(program("nginx", "nginx-light"));
+        command.args(["-c", &path("nginx.conf"), "-e", &path("error.log"), "-p"]).arg(place.path());
+        let mut process = Process::start("nginx", place.path(), &command);
+        wait::until_true("nginx to serve", || {
+            process.must_run();
+            TcpStream::connect(listen).is_ok()
+        });
+        Self { listen, _process: process, _place: place }
+    }
 }
 
 /// The answer to a login through nginx; what stands for a connection that is closed is empty.
@@ -58,7 +73,7 @@ fn login(nginx: SocketAddr, address: &str, user: &str, password: &str) -> String
 
 #[test]
 fn nginx_refuses_whom_ratter_refuses_and_passes_the_others_to_dovecot() {
-    let (gate, behind, listen) = (free_port(), free_port(), free_port());
+    let (gate, behind) = (free_port(), free_port());
     let section = format!(
         "[gate.http]\nlisten = [\"{gate}\"]\napi-key = \"se\\\"same\"\n[gate.http.nginx]\nimap = \"{behind}\"\n"
     );
@@ -69,27 +84,8 @@ fn nginx_refuses_whom_ratter_refuses_and_passes_the_others_to_dovecot() {
         behind.port()
     );
     let dovecot = Dovecot::start(&Setup::asking(node.addresses().gate).with(&listener));
-    let place = Place::new("nginx");
-    let file = place.join("ratter-mail.conf");
-    let file_text = file.to_str().expect("plain letters");
-    let (http_file, front) = (place.join("ratter-http.conf").display().to_string(), free_port().to_string());
-    let imap = listen.to_string();
-    let setup = [
-        "setup",
-        "nginx",
-        "--file",
-        file_text,
-        "--http-file",
-        &http_file,
-        "--front",
-        &front,
-        "--imap",
-        &imap,
-        "--wait",
-        "5s",
-    ];
-    node.cli(&[&setup[..], &["--write"]].concat()).with_code(0);
-    let _nginx = nginx(&place, listen, &file);
+    let nginx = Nginx::start(&node);
+    let listen = nginx.listen;
 
     assert!(login(listen, "198.51.100.7", "alice", PASSWORD).contains("a1 OK"));
     for guess in 1..=5 {
@@ -118,30 +114,11 @@ fn nginx_refuses_whom_ratter_refuses_and_passes_the_others_to_dovecot() {
 
 #[test]
 fn a_guarded_login_is_held_and_then_refused() {
-    let (gate, behind, listen) = (free_port(), free_port(), free_port());
-    let rule = "[[rule]]\nname = \"login-attacked\"\non = \"login-failed\"\nby = \"login\"\ncount = 3\nwithin = \"1m\"\n\
-                block = { for = \"10m\", then = \"tarpit\", tarpit = \"2s\" }\n";
+    let (gate, behind) = (free_port(), free_port());
+    let rule = login_attacked("10m", "2s");
     let section = format!("[gate.http]\nlisten = [\"{gate}\"]\n[gate.http.nginx]\nimap = \"{behind}\"\n{rule}");
     let node = Node::start(&Config::new().with(&section));
-    let place = Place::new("nginx");
-    let file = place.join("ratter-mail.conf");
-    let file_text = file.to_str().expect("plain letters");
-    let (http_file, front) = (place.join("ratter-http.conf").display().to_string(), free_port().to_string());
-    node.cli(&[
-        "setup",
-        "nginx",
-        "--file",
-        file_text,
-        "--http-file",
-        &http_file,
-        "--front",
-        &front,
-        "--wait",
-        "5s",
-        "--write",
-    ])
-    .with_code(0);
-    let _nginx = nginx(&place, listen, &file);
+    let nginx = Nginx::start(&node);
     let mut http = ratter_tests::http::Connection::tcp(gate).expect("the gate listens");
     for guess in 0..3 {
         let path = format!("/v1/report?result=failed&login=alice&address=198.51.100.{guess}");
@@ -149,7 +126,7 @@ fn a_guarded_login_is_held_and_then_refused() {
     }
     // Nobody listens behind nginx: whoever passed would be told of a server that is away.
     let watch = ratter_tests::time::Stopwatch::start();
-    let answer = login(listen, "203.0.113.9", "alice", PASSWORD);
+    let answer = login(nginx.listen, "203.0.113.9", "alice", PASSWORD);
     assert!(answer.contains("Invalid login or password"), "{answer}");
     assert!(watch.elapsed() >= Duration::from_secs(2), "{:?}", watch.elapsed());
 }

@@ -1,6 +1,6 @@
 //! One line to the gate, one line back.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
@@ -26,10 +26,22 @@ pub enum Verdict {
 }
 
 /// Asks the gate at `place`: an address with a port, or the path of a unix socket. `verb` is the line's first word;
-/// names whose value is empty are not told. After `patience` in all it is [`Verdict::Pass`]. How long a client is to be held
-/// is a number in the answer, which comes at once like any other.
+/// names whose value is empty are not told. After `patience` in all it is [`Verdict::Pass`], and standard error, which mail servers
+/// put into their logs, says why. How long a client is to be held is a number in the answer, which comes at once like any other.
 pub fn ask(place: &str, patience: Duration, verb: &str, names: &[(&str, &[u8])]) -> Verdict {
-    answer(place.to_owned(), line(verb, names), patience).map_or(Verdict::Pass, |answer| read(&answer))
+    match answer(place.to_owned(), line(verb, names), patience) {
+        Ok(answer) => read(&answer),
+        Err(error) => {
+            say(&format!("{place}: {error}; the login goes on without Ratter"));
+            Verdict::Pass
+        }
+    }
+}
+
+/// Writes a line to standard error.
+pub fn say(text: &str) {
+    // Without anybody who reads it, nobody is told.
+    _ = writeln!(io::stderr(), "ratter: {text}");
 }
 
 fn line(verb: &str, names: &[(&str, &[u8])]) -> Vec<u8> {
@@ -52,28 +64,31 @@ fn line(verb: &str, names: &[(&str, &[u8])]) -> Vec<u8> {
 /// The answer, if there is one within `patience`. A node that is frozen takes no connection once its queue is full, and then
 /// connecting to a unix socket has no end: so a thread of its own does all that may wait. It ends with the program, or when
 /// another takes its place.
-fn answer(place: String, line: Vec<u8>, patience: Duration) -> Option<Vec<u8>> {
+fn answer(place: String, line: Vec<u8>, patience: Duration) -> io::Result<Vec<u8>> {
     let (sender, receiver) = mpsc::sync_channel(1);
     let exchange = move || sender.send(connect(&place, &line));
-    std::thread::Builder::new().spawn(exchange).ok()?;
-    receiver.recv_timeout(patience).ok()?
+    std::thread::Builder::new().spawn(exchange)?;
+    receiver.recv_timeout(patience).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-fn connect(place: &str, line: &[u8]) -> Option<Vec<u8>> {
+fn connect(place: &str, line: &[u8]) -> io::Result<Vec<u8>> {
     match place.parse::<SocketAddr>() {
-        Ok(address) => exchange(TcpStream::connect(address).ok()?, line),
-        Err(_) => exchange(UnixStream::connect(place).ok()?, line),
+        Ok(address) => exchange(TcpStream::connect(address)?, line),
+        Err(_) => exchange(UnixStream::connect(place)?, line),
     }
 }
 
-fn exchange(mut stream: impl Read + Write, line: &[u8]) -> Option<Vec<u8>> {
-    stream.write_all(line).ok()?;
+fn exchange(mut stream: impl Read + Write, line: &[u8]) -> io::Result<Vec<u8>> {
+    stream.write_all(line)?;
     let mut answer = [0; ANSWER_BYTES_MAX];
     let mut length = 0;
     while !answer[..length].contains(&b'\n') {
-        length += stream.read(&mut answer[length..]).ok().filter(|read| *read > 0)?;
+        match stream.read(&mut answer[length..])? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => length += read,
+        }
     }
-    Some(answer[..length].to_vec())
+    Ok(answer[..length].to_vec())
 }
 
 /// `NUMBER VERDICT REASON`.

@@ -6,9 +6,10 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
+use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::ask::Verdict;
+use crate::ask::{Verdict, say};
 use crate::options::{self, PATIENCE};
 
 /// The password is wrong.
@@ -17,6 +18,12 @@ pub const REFUSED: u8 = 1;
 pub const MISUSED: u8 = 2;
 /// It may work later.
 pub const TEMPORARY: u8 = 111;
+
+/// Says how a program is called that was called otherwise; its code.
+pub fn misused(usage: &str) -> ExitCode {
+    say(&format!("usage: {usage}; GATE is an address with a port, such as 127.0.0.1:4002, or the path of a socket"));
+    ExitCode::from(MISUSED)
+}
 
 /// Longest time that a client is held; Dovecot gives up a login after 150 s, and its auth policy may have held it too.
 const HOLD_MAX: Duration = Duration::from_mins(1);

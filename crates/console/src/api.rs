@@ -272,6 +272,9 @@ pub struct Why {
     /// What waits for a person to let go of the brake of a list, in sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<String>,
+    /// What other people's lists say of an address, as far as gates have asked lately, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<String>,
     /// Reverse names that decided about its listings, newest first.
     pub reverse_names: Vec<ReverseNameView>,
     /// How near it is to each rule.

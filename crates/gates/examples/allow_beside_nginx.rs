@@ -5,9 +5,10 @@
 //! ```
 //!
 //! Both servers are pinned to one processor and the load to another; it is a closed loop on 1 and on 16 keep-alive
-//! connections with a question as Dovecot sends it. Rounds alternate between the two, the figures are medians, and the CPU
-//! time is what the system says of the server (`/proc/PID/stat`). Then each is asked at half of the
-//! rate that it reached, evenly, and the time of an answer is told from the moment it was asked for. Needs nginx and taskset.
+//! connections with a question as Dovecot sends it. Rounds alternate between them, the figures are medians, and the CPU
+//! time is what the system says of the server (`/proc/PID/stat`). Then each is asked at half of the rate that the slower reached,
+//! evenly, by clients that go before all other processes of their processor, and the time of an answer is told from the moment it
+//! was asked for; beside them a server that only reads and writes, whose times are the machine's. Needs nginx, root, taskset and chrt.
 
 #![expect(clippy::disallowed_methods, reason = "a measurement reads clocks and files")]
 #![expect(clippy::print_stdout, reason = "it prints its figures")]
@@ -22,28 +23,15 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use base::{Decision, Event, Timestamp};
+use base::Timestamp;
+use gates::alone::Alone;
 use gates::dovecot::{Gate, PasswordHash, Settings};
 use gates::http::Http;
 use gates::io::{Limits, Listener, Server as GateServer};
 use gates::session::Protocol as _;
-use rules::{Door, Question};
 
 const BODY: &str = r#"{"attrs":{"stage":"before"},"device_id":"","login":"carol","protocol":"imap","pwhash":"0810","remote":"198.51.100.7","session_id":"ZvNih8RgDIV/AAAB","tls":false}"#;
 const ANSWER: &str = r#"{"status":0,"msg":"","r_attrs":{}}"#;
-
-/// Nothing is known against anybody: what is measured is the gate.
-struct Open;
-
-impl Door for Open {
-    fn ask(&self, _: Timestamp, _: &Question<'_>) -> Decision {
-        Decision::PASS
-    }
-
-    fn observe(&self, _: &Event<'_>) -> Decision {
-        Decision::PASS
-    }
-}
 
 fn clock() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -80,6 +68,50 @@ fn ratter() -> io::Result<Server> {
     let address = line.trim().parse().map_err(io::Error::other)?;
     let worker = process.id();
     Ok(Server { name: "ratter", process, worker, address })
+}
+
+/// The least that a server can do: a thread that reads and writes. What it takes is the machine's.
+fn echo() -> io::Result<Server> {
+    let mut process = pinned(&std::env::current_exe()?).arg("--echo").stdout(Stdio::piped()).spawn()?;
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?).read_line(&mut line)?;
+    let address = line.trim().parse().map_err(io::Error::other)?;
+    let worker = process.id();
+    Ok(Server { name: "echo", process, worker, address })
+}
+
+/// Answers whatever is read at once by the same bytes.
+fn serve_echo() -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    println!("{}", listener.local_addr()?);
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{ANSWER}",
+        ANSWER.len()
+    );
+    for stream in listener.incoming() {
+        let (mut stream, answer) = (stream?, answer.clone());
+        stream.set_nodelay(true)?;
+        thread::spawn(move || {
+            let mut space = [0; 4096];
+            while stream.read(&mut space).is_ok_and(|read| read > 0) && stream.write_all(answer.as_bytes()).is_ok() {}
+        });
+    }
+    Ok(())
+}
+
+/// Puts this process, and the threads that it will have, before all others of the machine, or back among them: what an answer
+/// waits for a client's turn is not the server's time.
+fn go_first(is_first: bool) -> io::Result<()> {
+    let policy: &[&str] = if is_first { &["--fifo", "--pid", "10"] } else { &["--other", "--pid", "0"] };
+    let status = Command::new("chrt").args(policy).arg(std::process::id().to_string()).status()?;
+    if status.success() { Ok(()) } else { Err(io::Error::other("chrt wants root")) }
+}
+
+/// Hundredths of a second that the machine's host gave to others, of all its processors, since the start.
+fn stolen() -> io::Result<u64> {
+    let stat = fs::read_to_string("/proc/stat")?;
+    let mut fields = stat.lines().next().unwrap_or_default().split_ascii_whitespace();
+    Ok(fields.nth(8).and_then(|ticks| ticks.parse().ok()).unwrap_or_default())
 }
 
 fn nginx(folder: &Path) -> io::Result<Server> {
@@ -129,7 +161,7 @@ fn question() -> String {
 
 /// Nanoseconds for one question without a socket: from its bytes to the bytes of the answer.
 fn codec_ns(rounds: u32) -> f64 {
-    let http = Http::new(Arc::new(Gate::new(settings(), Arc::new(Open))));
+    let http = Http::new(Arc::new(Gate::new(settings(), Arc::new(Alone::open()))));
     let (question, mut connection) = (question(), http.session(None));
     let started = Instant::now();
     for _ in 0..rounds {
@@ -239,7 +271,7 @@ fn median(mut figures: Vec<f64>) -> f64 {
 fn serve() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("{}", listener.local_addr()?);
-    let http = Http::new(Arc::new(Gate::new(settings(), Arc::new(Open))));
+    let http = Http::new(Arc::new(Gate::new(settings(), Arc::new(Alone::open()))));
     let spoken = vec![(http, vec![Listener::Tcp(listener)])];
     let _server = GateServer::start("dovecot-gate", spoken, clock, Limits::default())?;
     loop {
@@ -249,19 +281,21 @@ fn serve() -> io::Result<()> {
 
 fn main() -> io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments.first().is_some_and(|argument| argument == "--serve") {
-        return serve();
+    match arguments.first().map(String::as_str) {
+        Some("--serve") => return serve(),
+        Some("--echo") => return serve_echo(),
+        _ => {}
     }
     let number = |at: usize, default: u64| arguments.get(at).and_then(|text| text.parse().ok()).unwrap_or(default);
     let (rounds, span) = (number(0, 7), Duration::from_secs(number(1, 2)));
     let folder = tempfile::tempdir()?;
-    let servers = [ratter()?, nginx(folder.path())?];
+    let servers = [ratter()?, nginx(folder.path())?, echo()?];
     // The load is pinned with all threads that it will have.
     Command::new("taskset").args(["-cp", "1", &std::process::id().to_string()]).stdout(Stdio::null()).status()?;
     println!("codec alone: {:.0} ns/request", median((0..rounds).map(|_| codec_ns(200_000)).collect()));
     for connections in [1, 16] {
-        let mut figures = [Vec::new(), Vec::new()];
-        let mut rates = [Vec::new(), Vec::new()];
+        let mut figures = [const { Vec::new() }; 3];
+        let mut rates = [const { Vec::new() }; 3];
         for _ in 0..rounds {
             for (at, server) in servers.iter().enumerate() {
                 let (cpu_us, rate) = round(server, connections, span)?;
@@ -269,16 +303,17 @@ fn main() -> io::Result<()> {
                 rates[at].push(rate);
             }
         }
-        let [ours, theirs] = figures.map(median);
-        let [our_rate, their_rate] = rates.map(median);
-        println!(
-            "{connections:>2} connections: {} {ours:.2} us/request ({our_rate:.0}/s), {} {theirs:.2} us/request \
-             ({their_rate:.0}/s), ratio {:.2}",
-            servers[0].name,
-            servers[1].name,
-            ours / theirs
-        );
-        for (server, rate) in servers.iter().zip([our_rate, their_rate]) {
+        let (figures, rates) = (figures.map(median), rates.map(median));
+        print!("{connections:>2} connections:");
+        for ((server, figure), rate) in servers.iter().zip(figures).zip(rates) {
+            print!(" {} {figure:.2} us/request ({rate:.0}/s),", server.name);
+        }
+        println!(" ratio {:.2}", figures[0] / figures[1]);
+        // Half of what the slower of the two can do, the same for all: an answer waits longer the busier the processor is.
+        let rate = rates[0].min(rates[1]);
+        go_first(true)?;
+        for server in &servers {
+            let before = stolen()?;
             let mut rounds = (0..rounds).map(|_| latency(server, rate / 2.0, connections, span));
             let [medians, slowest] =
                 rounds.try_fold([Vec::new(), Vec::new()], |[mut medians, mut slowest], round| {
@@ -288,12 +323,14 @@ fn main() -> io::Result<()> {
                     io::Result::Ok([medians, slowest])
                 })?;
             println!(
-                "   {} at half of its {rate:.0}/s: p50 {:.0} us, p99 {:.0} us",
+                "   {} at half of {rate:.0}/s: p50 {:.0} us, p99 {:.0} us ({} ms stolen by the host)",
                 server.name,
                 median(medians),
-                median(slowest)
+                median(slowest),
+                10 * (stolen()? - before)
             );
         }
+        go_first(false)?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@
 //! Everything but `io` is pure: bytes in, bytes out, time as an argument ([`session::Session`]). Sockets, threads and clocks
 //! stand in `io`, behind the feature of that name, where one server serves any of them.
 
+pub mod alone;
 mod counting;
 pub mod dovecot;
 mod escapes;

@@ -25,6 +25,7 @@ mod session;
 
 pub use gate::{Answer, Count, Counters, Gate, Word};
 pub use request::{Malformed, Request, Verb};
+pub(crate) use request::{NAMES, stage};
 pub use session::LineDialogue;
 
 /// Longest line, in bytes, without its end.

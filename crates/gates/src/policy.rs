@@ -60,6 +60,8 @@ pub struct Node {
 pub(crate) enum Cause {
     /// Its address is blocked, or on a list whose addresses are refused.
     Address,
+    /// Other people's lists speak against its address.
+    Elsewhere,
     /// The login is blocked.
     Login,
     /// The login may not be used from this address.
@@ -73,6 +75,7 @@ impl Cause {
     pub(crate) const fn text(self) -> &'static str {
         match self {
             Self::Address => "Your address is blocked here",
+            Self::Elsewhere => "Your address is on public blocklists that are asked here",
             Self::Pair => "This account may not be used from your address",
             Self::Login => "This account may not send at the moment",
             Self::ForNow => "Try again later",
@@ -97,28 +100,32 @@ pub(crate) struct Beyond {
 pub(crate) struct Panicked;
 
 impl Node {
-    /// Why the client is refused; none if it may go on.
+    /// Why the client is refused; none if it may go on. At [`Stage::Connect`] lists say nothing: people log in from addresses
+    /// that are on them.
     pub(crate) fn refused(
         &self,
         now: Timestamp,
         settings: &Settings,
+        stage: Stage,
         address: Option<Address>,
         login: Option<&str>,
     ) -> Result<Option<Cause>, Panicked> {
         guarded(|| {
             let service = if login.is_some() { "submission" } else { "smtp" };
             // Nobody is held here: a mail server that waits serves nobody else meanwhile.
-            let stage = if address.is_some() { Stage::After } else { Stage::Nowhere };
+            let stage = if address.is_some() { stage } else { Stage::Nowhere };
             let question = Question { address, login, stage, service };
             let Decision { verdict, reason } = self.door.ask(now, &question);
             match verdict {
                 Verdict::Refuse if matches!(reason, Reason::LoginListed { .. }) => return Some(Cause::Login),
                 Verdict::Refuse if reason == Reason::Excepted && login.is_some() => return Some(Cause::Pair),
+                Verdict::Refuse if matches!(reason, Reason::ListedElsewhere { .. }) => return Some(Cause::Elsewhere),
                 Verdict::Refuse => return Some(Cause::Address),
                 Verdict::Defer => return Some(Cause::ForNow),
                 Verdict::Pass | Verdict::Tarpit(_) => {}
             }
-            let on_lists = self.lists_of(settings.refuse_lists, address, login);
+            let lists = if stage == Stage::Connect { ListSet::EMPTY } else { settings.refuse_lists };
+            let on_lists = self.lists_of(lists, address, login);
             (!on_lists.is_empty()).then_some(Cause::Address)
         })
     }
@@ -141,6 +148,11 @@ impl Node {
     /// Asks for room for the recipients of a message on its way; what is done with those for whom there is none.
     pub(crate) fn reserve(&self, sending: &Sending<'_>) -> Result<Option<Beyond>, Panicked> {
         guarded(|| beyond(self.sending.reserve(sending)))
+    }
+
+    /// The same for all recipients of a message, of whom some may have room already.
+    pub(crate) fn reserve_all(&self, sending: &Sending<'_>) -> Result<Option<Beyond>, Panicked> {
+        guarded(|| beyond(self.sending.reserve_all(sending)))
     }
 
     /// The message is at its end; what is done with it if it is too much.

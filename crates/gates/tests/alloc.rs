@@ -6,15 +6,13 @@ use core::cell::Cell;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
 
-use base::{Address, Decision, Event, ListSet, Timestamp};
+use base::{ListSet, Timestamp};
+use gates::alone::{Alone, per_login};
 use gates::dovecot::{Access, Count, Gate, PasswordHash, Settings};
 use gates::http::Http;
 use gates::session::Protocol;
-use gates::{Lists, policy, postfix};
-use rules::limits::{
-    Bucket, By, Cost, Limit, LimitEffect, LimitMode, Limiter, Outcome, Part, Rate, Sending, SendingDoor, Unkept,
-};
-use rules::{Door, Question};
+use gates::{policy, postfix};
+use rules::limits::LimitEffect;
 
 std::thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
@@ -41,18 +39,6 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-struct Quiet;
-
-impl Door for Quiet {
-    fn ask(&self, _: Timestamp, _: &Question<'_>) -> Decision {
-        Decision::PASS
-    }
-
-    fn observe(&self, _: &Event<'_>) -> Decision {
-        Decision::PASS
-    }
-}
-
 #[test]
 fn requests_allocate_nothing() {
     let own = [include_str!("data/policy-2.3.log"), include_str!("data/policy-2.4.log")].concat();
@@ -65,7 +51,7 @@ fn requests_allocate_nothing() {
         password_hash: Some(PasswordHash::new("localrandomstring")),
         ..Settings::default()
     };
-    let gate = Arc::new(Gate::new(settings, Arc::new(Quiet)));
+    let gate = Arc::new(Gate::new(settings, Arc::new(Alone::open())));
     let mut connection = Http::new(gate.clone()).session(None);
     let mut round = || {
         for wire in &wires {
@@ -88,56 +74,11 @@ fn requests_allocate_nothing() {
     assert!(gate.counters().get(Count::AskedBefore) > 500 && gate.counters().get(Count::ReportedOk) > 100);
 }
 
-/// Nobody is on a list, and there are limits on what is sent.
-struct Limited(Limiter);
-
-impl Lists for Limited {
-    fn lists_of(&self, _: Address) -> ListSet {
-        ListSet::EMPTY
-    }
-}
-
-impl SendingDoor for Limited {
-    fn reserve(&self, sending: &Sending<'_>) -> Outcome {
-        self.0.reserve(Timestamp::EPOCH, sending)
-    }
-
-    fn settle(&self, sending: &Sending<'_>) -> Outcome {
-        self.0.settle(Timestamp::EPOCH, sending)
-    }
-
-    fn release(&self, session: &str, instance: &str) {
-        self.0.release(Timestamp::EPOCH, session, instance);
-    }
-}
-
-/// A limit of two buckets on each login, of which nobody reaches the end.
-fn limited() -> Arc<Limited> {
-    let bucket = |rate| Bucket::new(1_000_000, Rate::parse(rate).unwrap()).unwrap();
-    let limit = Limit {
-        name: "per-user".into(),
-        by: By { first: Part::Login, second: None },
-        cost: Cost::Recipient,
-        mode: LimitMode::Strict,
-        buckets: ["1000 / 1s", "100000 / 1h"].map(bucket).into(),
-        effect: LimitEffect::Defer,
-        except_logins: Box::default(),
-        except_networks: Box::default(),
-    };
-    Arc::new(Limited(Limiter::new(vec![limit], 1000, [7; 16], Box::new(Unkept))))
-}
-
 #[test]
 fn policy_requests_allocate_nothing() {
-    let limited = limited();
-    let node = policy::Node {
-        door: Arc::new(Quiet),
-        sending: limited.clone(),
-        lists: limited,
-        messages: None,
-        names: Arc::new([]),
-        reads_log: true,
-    };
+    // Buckets of which nobody reaches the end.
+    let limit = per_login(1_000_000, &["1000 / 1s", "100000 / 1h"], LimitEffect::Defer);
+    let node = Alone::new(vec![limit], || Timestamp::EPOCH).node();
     let settings =
         policy::Settings { refusal: policy::Refusal::Reject, refuse_lists: ListSet::EMPTY, mark_lists: ListSet::EMPTY };
     let gate = Arc::new(postfix::Gate::new(node, settings));

@@ -33,7 +33,7 @@ impl Door for ByName {
             _ if begins(&["deny", "neg"]) => Verdict::Refuse,
             _ if begins(&["tarpit"]) => Verdict::Tarpit(Duration::from_secs(3)),
             Stage::After if begins(&["late"]) => Verdict::Refuse,
-            Stage::Before | Stage::After | Stage::Nowhere => Verdict::Pass,
+            Stage::Connect | Stage::Before | Stage::After | Stage::Nowhere => Verdict::Pass,
         };
         Decision { verdict, reason: Reason::Unlisted }
     }

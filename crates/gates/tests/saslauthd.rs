@@ -7,23 +7,10 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base::{Decision, Event, Timestamp};
+use base::Timestamp;
+use gates::alone::Alone;
 use gates::io::{Limits, Listener, Place, Saslauthd, Server};
 use gates::saslauthd::{Count, Gate};
-use rules::{Door, Question};
-
-/// Lets everybody in.
-struct Open;
-
-impl Door for Open {
-    fn ask(&self, _: Timestamp, _: &Question<'_>) -> Decision {
-        Decision::PASS
-    }
-
-    fn observe(&self, _: &Event<'_>) -> Decision {
-        Decision::PASS
-    }
-}
 
 /// Questions that the gate has open at saslauthd at once.
 const AT_ONCE: usize = 64;
@@ -50,7 +37,7 @@ fn more_questions_than_saslauthd_takes_wait_for_their_turn() {
     let (ours, real) = (folder.join("ours"), folder.join("real"));
     let saslauthd = UnixListener::bind(&real).expect("a socket");
     let listener = Listener::bind(&Place::Unix(ours.clone())).expect("a socket");
-    let gate = Arc::new(Gate::new(Arc::new(Open), Arc::new(Saslauthd::at(&real))));
+    let gate = Arc::new(Gate::new(Arc::new(Alone::open()), Arc::new(Saslauthd::at(&real))));
     let spoken = vec![(gate.clone(), vec![listener])];
     let _server = Server::start("saslauthd-gate", spoken, now, Limits::default()).expect("it starts");
     let mut question = Vec::new();

@@ -41,7 +41,9 @@ impl<F: ReadAt> Breached<F> {
     /// It is none, or was not written to its end.
     pub fn open(file: F, length: u64) -> io::Result<Self> {
         let mut header = [0; HEADER_BYTES as usize];
-        file.read_at(&mut header, 0)?;
+        if length >= HEADER_BYTES {
+            file.read_at(&mut header, 0)?;
+        }
         let (magic, count) = header.split_at(8);
         let count = u64::from_be_bytes(count.try_into().unwrap_or_default());
         let wanted = count.checked_mul(SUM_BYTES).and_then(|bytes| bytes.checked_add(HEADER_BYTES));

@@ -62,16 +62,20 @@ impl Words {
         let solid: String = lower.chars().filter(|c| c.is_alphanumeric()).collect();
         let forms = [&lower, bare, lower.trim_end_matches(is_around), &solid];
         let read = forms.into_iter().flat_map(|form| [form.to_owned(), plain(form, 'i'), plain(form, 'l')]);
-        read.flat_map(|form| {
-            let parts = [&form, form.trim_matches(is_around)];
-            parts
-                .into_iter()
-                .flat_map(|part| [Some(part), repeated(part)])
-                .flatten()
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        })
-        .find_map(|word| self.known(&word))
+        // What separates the parts may also go after signs have become letters.
+        let joined =
+            ['i', 'l'].map(|one| plain(&lower, one).chars().filter(|c| c.is_alphanumeric()).collect::<String>());
+        read.chain(joined)
+            .flat_map(|form| {
+                let parts = [&form, form.trim_matches(is_around)];
+                parts
+                    .into_iter()
+                    .flat_map(|part| [Some(part), repeated(part)])
+                    .flatten()
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            })
+            .find_map(|word| self.known(&word))
     }
 
     fn known(&self, word: &str) -> Option<String> {
@@ -131,6 +135,9 @@ mod tests {
             ("", None),
             ("ääää", None),
             ("m0nkey!m0nkey", Some("monkey")),
+            ("P@$$w0rd-P@$$w0rd", Some("password")),
+            ("p@ssword.p@ssword", Some("password")),
+            ("dr@g0n_dr@g0n", Some("dragon")),
             ("12345678", None),
         ];
         for (password, wanted) in cases {

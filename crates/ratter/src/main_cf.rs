@@ -5,15 +5,18 @@ use std::time::Duration;
 
 use gates::io::Place;
 
-use crate::config::{AskPolicy, MailGate};
+use crate::config::{AskingGate, Config};
 
 /// The parameter whose checks are asked at the end of a message.
 pub(crate) const END_OF_DATA: &str = "smtpd_end_of_data_restrictions";
 
+/// Where Debian's smtpd has its root.
+pub(crate) const QUEUE: &str = "/var/spool/postfix";
+
 /// The line by which Postfix asks at the end of a message; none if the gate listens nowhere.
-pub(crate) fn end_of_data(gate: &MailGate) -> Option<String> {
-    let [before, after] = policy_check(seconds(gate.ask.as_ref()));
-    let place = gate.listen.first()?;
+pub(crate) fn end_of_data(config: &Config) -> Option<String> {
+    let place = config.gates.postfix.as_ref()?.listen.first()?;
+    let [before, after] = policy_check(seconds(config.asked_wait(AskingGate::Postfix)));
     Some(format!("{END_OF_DATA} = {before}{}{after}", inet(place)))
 }
 
@@ -24,8 +27,7 @@ pub(crate) fn policy_check(seconds: u64) -> [String; 2] {
 
 /// How long Postfix waits: it counts in whole seconds, so one is the least, and a gate that waits for other people's lists has
 /// as many more.
-pub(crate) fn seconds(ask: Option<&AskPolicy>) -> u64 {
-    let wait = ask.map_or(Duration::ZERO, |policy| policy.wait);
+pub(crate) fn seconds(wait: Duration) -> u64 {
     1 + wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
@@ -36,7 +38,7 @@ pub(crate) fn inet(place: &Place) -> String {
         Place::Tcp(address) => format!("inet:{}:{}", address.ip(), address.port()),
         // smtpd runs below its root, and wants the path from there.
         Place::Unix(path) => {
-            let below = path.strip_prefix("/var/spool/postfix").unwrap_or(path);
+            let below = path.strip_prefix(QUEUE).unwrap_or(path);
             format!("unix:{}", below.display())
         }
     }

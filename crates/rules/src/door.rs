@@ -40,6 +40,8 @@ pub struct Question<'a> {
 /// When a gate asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stage {
+    /// As the client connects: nobody knows yet who it is, and it may still log in. Only what is blocked here counts.
+    Connect,
     /// Before the password is checked: the client can be held.
     Before,
     /// After it was found to be right: the client can only be let in or refused.

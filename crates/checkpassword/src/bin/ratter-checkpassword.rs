@@ -6,12 +6,14 @@
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode};
 
-use checkpassword::password::{Call, MISUSED, REFUSED, TEMPORARY, act, first, login};
+use checkpassword::password::{Call, MISUSED, REFUSED, TEMPORARY, act, first, login, misused};
 use checkpassword::{ask, fd};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    let Some(call) = Call::parse(&arguments) else { return ExitCode::from(MISUSED) };
+    let Some(call) = Call::parse(&arguments) else {
+        return misused("ratter-checkpassword [--wait SPAN] GATE PROGRAM …");
+    };
     // Mail is delivered, or a master user looks: there is no password, and nobody to be refused.
     let is_lookup = std::env::var_os("AUTHORIZED").is_some();
     if !is_lookup && let Err(code) = check(&call) {

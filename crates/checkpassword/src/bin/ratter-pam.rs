@@ -5,18 +5,19 @@
 use std::process::ExitCode;
 
 use checkpassword::pam::{Step, address};
-use checkpassword::password::{MISUSED, REFUSED, act, first};
+use checkpassword::password::{REFUSED, act, first, misused};
 use checkpassword::{ask, options};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    let Some((patience, arguments)) = options::patience(&arguments) else { return ExitCode::from(MISUSED) };
+    let misused = || misused("ratter-pam [--wait SPAN] [--failed] GATE");
+    let Some((patience, arguments)) = options::patience(&arguments) else { return misused() };
     let (has_failed, gate) = match arguments {
         [flag, gate] if flag == "--failed" => (true, gate),
         [gate] => (false, gate),
-        _ => return ExitCode::from(MISUSED),
+        _ => return misused(),
     };
-    let Some(gate) = gate.to_str() else { return ExitCode::from(MISUSED) };
+    let Some(gate) = gate.to_str() else { return misused() };
     let variable = |name: &str| std::env::var_os(name);
     let step = Step::of(&first(&["PAM_TYPE"], variable), has_failed);
     let Some((verb, stage)) = step.words() else { return ExitCode::SUCCESS };

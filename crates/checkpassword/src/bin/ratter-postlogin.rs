@@ -7,14 +7,15 @@ use std::process::{Command, ExitCode};
 
 use checkpassword::ask::{Verdict, ask};
 use checkpassword::options;
-use checkpassword::password::{MISUSED, TEMPORARY, first};
+use checkpassword::password::{TEMPORARY, first, misused};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    let Some((patience, arguments)) = options::patience(&arguments) else { return ExitCode::from(MISUSED) };
-    let [protocol, gate, next @ ..] = arguments else { return ExitCode::from(MISUSED) };
+    let misused = || misused("ratter-postlogin [--wait SPAN] PROTOCOL GATE PROGRAM …");
+    let Some((patience, arguments)) = options::patience(&arguments) else { return misused() };
+    let [protocol, gate, next @ ..] = arguments else { return misused() };
     let (Some(protocol), Some(gate), [program, rest @ ..]) = (protocol.to_str(), gate.to_str(), next) else {
-        return ExitCode::from(MISUSED);
+        return misused();
     };
     let variable = |name: &str| std::env::var_os(name);
     let (address, login) = (first(&["IP"], variable), first(&["USER"], variable));

@@ -75,6 +75,10 @@ impl Fault {
             Self::Unreliable(Cause::Refused | Cause::Silent | Cause::ServerFailed) => {
                 "look whether the resolver runs and reaches the internet: `dig` the name there"
             }
+            // Resolvers that block names answer so; it is nobody's code.
+            Self::Unreliable(Cause::UnknownCode(Ipv4Addr::LOCALHOST)) => {
+                "ask through a resolver of your own that blocks no names"
+            }
             Self::Unreliable(Cause::UnknownCode(_)) => "look up the code at the list's pages, and add it to `codes`",
             Self::Unreliable(_) => "ask through a resolver of your own that changes no answers",
         }

@@ -77,6 +77,9 @@ impl Command {
 
 impl Service for Gate {
     fn answer(&self, now: Timestamp, request: &http::Request<'_>, reply: &mut Reply<'_>) {
+        if Access::is_of_page(request) {
+            return self.fail(reply, Count::Unauthorized, Status::Forbidden, "a browser may not post here");
+        }
         if !self.settings.access.admits(request) {
             return self.fail(reply, Count::Unauthorized, Status::Unauthorized, "Unauthorized");
         }
@@ -177,7 +180,7 @@ impl Gate {
             return None;
         }
         self.counters.add(match body.stage {
-            Stage::Before => Count::AskedBefore,
+            Stage::Connect | Stage::Before => Count::AskedBefore,
             Stage::After | Stage::Nowhere => Count::AskedAfter,
         });
         let decision = self.guarded(|door| door.ask(now, &question)).unwrap_or(Decision::PASS);

@@ -40,6 +40,12 @@ impl<'a> Request<'a> {
         query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
     }
 
+    /// Whether a parameter stands in the query more than once.
+    pub fn repeats(&self, name: &str) -> bool {
+        let query = self.origin_form().split_once('?').map_or("", |(_, query)| query);
+        query.split('&').filter_map(|pair| pair.split_once('=')).filter(|(key, _)| *key == name).nth(1).is_some()
+    }
+
     /// The value of the first header of that name, in any case of letters.
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
         self.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)

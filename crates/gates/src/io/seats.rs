@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::stream::Stream;
 
@@ -89,7 +89,19 @@ impl Seats {
 
     /// Sends away whoever has been silent for longest; says whether there was one.
     pub(super) fn clear_one(&self) -> bool {
+        self.clear_one_of(&self.lock())
+    }
+
+    /// The same, and waits until a seat is left, by that one or another, but no longer than `patience`.
+    pub(super) fn make_room(&self, patience: Duration) -> bool {
         let taken = self.lock();
+        let is_cleared = self.clear_one_of(&taken);
+        let before = taken.clients.len();
+        drop(self.left.wait_timeout_while(taken, patience, |taken| taken.clients.len() >= before));
+        is_cleared
+    }
+
+    fn clear_one_of(&self, taken: &Taken) -> bool {
         let silent = taken.clients.values().filter(|occupant| occupant.since() < GONE);
         let Some(occupant) = silent.min_by_key(|occupant| occupant.since()) else { return false };
         occupant.send_away();

@@ -16,8 +16,8 @@ use crate::session::{Dialogue, Protocol, Session};
 /// What one client may cost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// Most connections at once, and no more than [`CONNECTIONS_MAX`] of all servers together. For one more the client that
-    /// has been silent for longest leaves; if none is, the new one is closed as it comes.
+    /// Most connections at once. For one more the client that has been silent for longest leaves; if none is, the new one is
+    /// closed as it comes. All servers of a process shall not be allowed more than [`CONNECTIONS_MAX`] together.
     pub connections_max: usize,
     /// How long a client may stay between two requests.
     pub idle_max: Duration,
@@ -32,20 +32,23 @@ impl Default for Limits {
     }
 }
 
-/// Most connections of all servers of this process together. Each has a thread, a thread has four mappings of memory (its stack,
-/// the one for signals, and a guard for each), and Linux gives a process 65,530 of them (`vm.max_map_count`). Beyond them not
-/// threads fail but any allocation of some size, and with it the process.
+/// Most connections that all servers of a process may be allowed together, by whoever starts them. Each has a thread, a thread
+/// has four mappings of memory (its stack, the one for signals, and a guard for each), and Linux gives a process 65,530 of them
+/// (`vm.max_map_count`). Beyond them not threads fail but any allocation of some size, and with it the process.
 pub const CONNECTIONS_MAX: usize = 12_000;
 
-/// Connections of all servers of this process.
-static CONNECTIONS: AtomicUsize = AtomicUsize::new(0);
+/// Threads of connections: those that are held, and some of clients that were sent away and have not ended yet.
+const THREADS_MAX: usize = CONNECTIONS_MAX + 1_000;
+
+/// Threads of connections of all servers of this process.
+static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 /// How long what a client sends after its last reply is read and dropped: closing with unread bytes would take the reply
 /// back, because the system sends a reset then.
 const LINGER_MAX: Duration = Duration::from_secs(1);
 /// How often it is looked whether an answer that waits for something can be given.
 const WAIT_STEP: Duration = Duration::from_millis(5);
-/// Pause after the system refused a connection or a thread, for want of descriptors mostly.
+/// How long somebody's leaving is waited for when the system refused a connection or a thread, for want of descriptors mostly.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Stack of a connection's thread, in bytes. Only what is used of it is memory.
 const STACK_BYTES: usize = 512 * 1024;
@@ -182,24 +185,30 @@ fn accept<P: Protocol>(listener: &Listener, protocol: &P, shared: &Arc<Shared>) 
         let is_open = accepted.and_then(|stream| welcome(stream, protocol, shared));
         if is_open.is_err() {
             bump(&shared.tallies.accept_failed);
-            std::thread::sleep(ACCEPT_PAUSE);
+            // The system's limit is a full house, too: whoever waits for a seat shall not be kept out by those who are silent.
+            if shared.seats.make_room(ACCEPT_PAUSE) {
+                bump(&shared.tallies.shed);
+            }
         }
     }
 }
 
 /// Gives a client a seat and a thread.
 fn welcome<P: Protocol>(stream: Stream, protocol: &P, shared: &Arc<Shared>) -> io::Result<()> {
-    let is_full = shared.seats.taken() >= shared.limits.connections_max;
-    if is_full || CONNECTIONS.load(Ordering::Relaxed) >= CONNECTIONS_MAX {
+    if shared.seats.taken() >= shared.limits.connections_max {
         bump(&shared.tallies.shed);
         if !shared.seats.clear_one() {
             return Ok(());
         }
     }
+    if THREADS.load(Ordering::Relaxed) >= THREADS_MAX {
+        bump(&shared.tallies.shed);
+        return Ok(());
+    }
     let session = protocol.session(stream.peer());
     let stream = Arc::new(stream);
     let seat = shared.seats.take(Instant::now(), stream.clone());
-    CONNECTIONS.fetch_add(1, Ordering::Relaxed);
+    THREADS.fetch_add(1, Ordering::Relaxed);
     let mut client = Client { session, seat, stream, shared: shared.clone() };
     let converse = move || {
         // An error of the socket ends this connection; the client sees it as well and asks again.
@@ -222,7 +231,7 @@ impl<D: Dialogue> Drop for Client<D> {
     fn drop(&mut self) {
         // First, so that nobody waits for it where the end of the session panics.
         self.shared.seats.leave(&self.seat);
-        CONNECTIONS.fetch_sub(1, Ordering::Relaxed);
+        THREADS.fetch_sub(1, Ordering::Relaxed);
         self.session.ended((self.shared.clock)());
     }
 }

@@ -63,7 +63,7 @@ pub enum Malformed {
 }
 
 /// The names that a line may have.
-const NAMES: [&[u8]; 5] = [b"address", b"login", b"service", b"session", b"stage"];
+pub(crate) const NAMES: [&str; 5] = ["address", "login", "service", "session", "stage"];
 
 impl<'a> Request<'a> {
     /// Reads a line without its end. A value that is empty counts as not told, because `login=$var` with an empty
@@ -85,7 +85,7 @@ impl<'a> Request<'a> {
             let equals = word.iter().position(|&byte| byte == b'=').ok_or(Malformed::Name)?;
             let (name, value) = (&word[..equals], decode_text(&word[equals + 1..]).ok_or(Malformed::Escape)?);
             let value = (!value.is_empty()).then_some(value);
-            if let Some(place) = NAMES.iter().position(|known| *known == name) {
+            if let Some(place) = NAMES.iter().position(|known| known.as_bytes() == name) {
                 if seen & 1 << place != 0 {
                     return Err(Malformed::Repeated);
                 }
@@ -99,7 +99,7 @@ impl<'a> Request<'a> {
                 b"login" => request.login = value,
                 b"service" => request.service = value,
                 b"session" => request.session = value,
-                b"stage" if value.as_deref() == Some("after") => request.stage = Stage::After,
+                b"stage" => request.stage = stage(value.as_deref()),
                 _ => {}
             }
         }
@@ -107,6 +107,15 @@ impl<'a> Request<'a> {
             return Err(if is_bad_address { Malformed::Address } else { Malformed::Nobody });
         }
         Ok(request)
+    }
+}
+
+/// The stage of that name; a word that is none is the usual one.
+pub(crate) fn stage(word: Option<&str>) -> Stage {
+    match word {
+        Some("connect") => Stage::Connect,
+        Some("after") => Stage::After,
+        _ => Stage::Before,
     }
 }
 
@@ -144,6 +153,7 @@ mod tests {
             assert_eq!(told(line), wanted, "{line}");
         }
         assert_eq!(parse("check login=a stage=after").map(|request| request.stage), Ok(Stage::After));
+        assert_eq!(parse("check address=::1 stage=connect").map(|request| request.stage), Ok(Stage::Connect));
         assert_eq!(parse("check login=a stage=later").map(|request| request.stage), Ok(Stage::Before));
     }
 

@@ -1,4 +1,5 @@
 use base::Timestamp;
+use rules::Stage;
 
 use crate::counting::counts;
 use crate::policy::{Cause, Node, Panicked, Refusal, Settings};
@@ -53,7 +54,7 @@ impl Gate {
             return None;
         }
         self.counters.add(Count::Asked);
-        let refused = self.node.refused(now, &self.settings, address, login).unwrap_or_else(|Panicked| {
+        let refused = self.node.refused(now, &self.settings, Stage::After, address, login).unwrap_or_else(|Panicked| {
             self.counters.add(Count::Panics);
             None
         });
@@ -71,8 +72,9 @@ impl Gate {
         let text = cause.text();
         match (cause, self.settings.refusal) {
             (Cause::ForNow, _) | (_, Refusal::Defer) => format!("DEFER_IF_PERMIT 4.7.1 {text}"),
-            (Cause::Address, Refusal::Drop) => format!("521 5.7.1 {text}"),
-            (Cause::Address, Refusal::Reject) | (Cause::Login | Cause::Pair, Refusal::Reject | Refusal::Drop) => {
+            (Cause::Address | Cause::Elsewhere, Refusal::Drop) => format!("521 5.7.1 {text}"),
+            (Cause::Address | Cause::Elsewhere, Refusal::Reject)
+            | (Cause::Login | Cause::Pair, Refusal::Reject | Refusal::Drop) => {
                 format!("REJECT 5.7.1 {text}")
             }
         }

@@ -177,13 +177,12 @@ fn put(output: &mut Vec<u8>, text: core::fmt::Arguments<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use base::{Address, Decision, Event, ListId, ListSet, Reason, Verdict};
+    use base::{Decision, Event, ListId, ListSet, Reason, Verdict};
     use proptest::prelude::*;
-    use rules::limits::{Outcome, Sending, SendingDoor};
     use rules::{Door, Question};
 
     use super::*;
-    use crate::Lists;
+    use crate::alone::Alone;
     use crate::map::Count;
     use crate::policy::{Node, Refusal, Settings};
 
@@ -209,34 +208,8 @@ mod tests {
         }
     }
 
-    impl SendingDoor for World {
-        fn reserve(&self, _: &Sending<'_>) -> Outcome {
-            Outcome::Pass
-        }
-
-        fn settle(&self, _: &Sending<'_>) -> Outcome {
-            Outcome::Pass
-        }
-
-        fn release(&self, _: &str, _: &str) {}
-    }
-
-    impl Lists for World {
-        fn lists_of(&self, _: Address) -> ListSet {
-            ListSet::EMPTY
-        }
-    }
-
     fn gate(refusal: Refusal) -> Arc<Gate> {
-        let world = Arc::new(World);
-        let node = Node {
-            door: world.clone(),
-            sending: world.clone(),
-            lists: world,
-            messages: None,
-            names: Arc::new([]),
-            reads_log: true,
-        };
+        let node = Node { door: Arc::new(World), ..Alone::open().node() };
         let settings = Settings { refusal, refuse_lists: ListSet::EMPTY, mark_lists: ListSet::EMPTY };
         Arc::new(Gate::new(node, settings))
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use base::{Address, Channel, Event, EventKind, ListSet, Tally, Timestamp};
+use rules::Stage;
 use rules::limits::{LimitEffect, Sending};
 
 use super::digest::Digest;
@@ -142,20 +143,20 @@ impl Gate {
 
     pub(super) fn connected(&self, now: Timestamp, address: Option<Address>) -> Reply {
         self.counters.add(Count::Connected);
-        self.refused(now, address, None)
+        self.refused(now, Stage::Connect, address, None)
     }
 
-    /// Asked again when the login is known.
+    /// Asked again when the login is known, or nobody has logged in.
     pub(super) fn mail(&self, now: Timestamp, address: Option<Address>, macros: &Macros) -> Reply {
-        self.refused(now, address, login_of(macros))
+        self.refused(now, Stage::After, address, login_of(macros))
     }
 
     pub(super) fn malformed(&self) {
         self.counters.add(Count::Malformed);
     }
 
-    fn refused(&self, now: Timestamp, address: Option<Address>, login: Option<&str>) -> Reply {
-        let refused = self.node.refused(now, &self.settings, address, login).unwrap_or_else(|Panicked| {
+    fn refused(&self, now: Timestamp, stage: Stage, address: Option<Address>, login: Option<&str>) -> Reply {
+        let refused = self.node.refused(now, &self.settings, stage, address, login).unwrap_or_else(|Panicked| {
             self.counters.add(Count::Panics);
             None
         });
@@ -164,7 +165,7 @@ impl Gate {
         let code = match (self.settings.refusal, cause) {
             (Refusal::Defer, _) | (_, Cause::ForNow) => "450 4.7.1",
             (Refusal::Reject, _) | (Refusal::Drop, Cause::Login | Cause::Pair) => "550 5.7.1",
-            (Refusal::Drop, Cause::Address) => "521 5.7.1",
+            (Refusal::Drop, Cause::Address | Cause::Elsewhere) => "521 5.7.1",
         };
         Reply::Refuse { code, text: cause.text() }
     }

@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use base::Timestamp;
+use rules::Stage;
 use rules::limits::{LimitEffect, Sending};
 
 use super::request::{Request, State};
@@ -117,9 +118,12 @@ impl Gate {
         // A message whose recipients were let through ends as it began: what others of the same moment went beyond their limit
         // for is not held against those that kept to it.
         let is_granted = matches!(request.state, State::Data | State::EndOfMessage) && open.is_known(request.instance);
-        if !is_granted && let Some(cause) = self.node.refused(now, &self.settings, request.address, request.login)? {
+        let Request { state, address, login, .. } = *request;
+        if !is_granted
+            && let Some(cause) = self.node.refused(now, &self.settings, stage(state, login), address, login)?
+        {
             self.counters.add(Count::Refused);
-            return Ok(self.refusal(request.state, cause));
+            return Ok(self.refusal(state, cause));
         }
         let beyond = if request.instance.is_empty() {
             self.count_unnamed(now, request, open)?
@@ -127,7 +131,7 @@ impl Gate {
             self.count(request, open)?
         };
         if let Some(beyond) = beyond {
-            return Ok(self.beyond(request.state, beyond));
+            return Ok(self.beyond(state, beyond));
         }
         Ok(self.mark(request, open))
     }
@@ -159,7 +163,8 @@ impl Gate {
             recipients: 1,
         };
         match request.state {
-            // The same check may stand in several of Postfix' restrictions, which then asks for each.
+            // The same check may stand in several of Postfix' restrictions, which then asks for each. If their settings differ it
+            // asks on several connections: then the limits know that it is the same recipient.
             State::Recipient if open.has_just_asked(instance, request.recipient) => Ok(None),
             State::Recipient => {
                 let over = self.node.reserve(&sending)?;
@@ -169,8 +174,9 @@ impl Gate {
                 Ok(over)
             }
             // Postfix may be set up to ask here and not at each recipient.
+            // What was asked about on other connections counts.
             State::Data if !open.is_known(instance) && request.recipients > 0 => {
-                let over = self.node.reserve(&Sending { recipients: request.recipients, ..sending })?;
+                let over = self.node.reserve_all(&Sending { recipients: request.recipients, ..sending })?;
                 if over.is_none() {
                     open.asked(instance, "");
                 }
@@ -231,7 +237,7 @@ impl Gate {
         match (self.settings.refusal, cause) {
             (Refusal::Defer, _) | (_, Cause::ForNow) => for_now(state, text),
             (Refusal::Reject, _) | (Refusal::Drop, Cause::Login | Cause::Pair) => Action::Reject(text),
-            (Refusal::Drop, Cause::Address) => Action::Drop(text),
+            (Refusal::Drop, Cause::Address | Cause::Elsewhere) => Action::Drop(text),
         }
     }
 
@@ -258,6 +264,11 @@ impl Gate {
         self.counters.add(Count::Marked);
         Action::Mark(self.node.names_of(lists))
     }
+}
+
+/// Who sends mail without a login is not about to log in: that comes before `MAIL`.
+fn stage(state: State, login: Option<&str>) -> Stage {
+    if login.is_none() && matches!(state, State::Connect | State::Hello) { Stage::Connect } else { Stage::After }
 }
 
 /// A refusal for now. Only at the steps before `DATA` Postfix looks at what the checks behind ours say first.

@@ -9,6 +9,8 @@ use crate::session::{Dialogue, Frame, Input, Step, is_http};
 
 /// What ends a request.
 const END: &[u8] = b"\n\n";
+/// What ends that of a client whose lines end as SMTP's do: it is not understood, and answered.
+const ODD_END: &[u8] = b"\n\r\n";
 
 /// What is known of the message that is on its way on a connection.
 #[derive(Default, Debug)]
@@ -94,6 +96,12 @@ impl Dialogue for PolicyDialogue {
             write(output, &self.gate.not_understood());
             return Step::Fault;
         }
+        // Whoever ends lines so waits for an answer at the end of what he sent.
+        if !self.is_skipping && input.unread().ends_with(ODD_END) && is_odd(input.unread()) {
+            input.consume(input.unread().len());
+            write(output, &self.gate.not_understood());
+            return Step::Taken;
+        }
         let action = match input.frame(END, REQUEST_BYTES_MAX) {
             Frame::Whole(end) if !self.is_skipping => {
                 // What is no UTF-8 is replaced, so that an odd sender is still a message.
@@ -120,6 +128,11 @@ impl Dialogue for PolicyDialogue {
     fn ended(&mut self, _: Timestamp) {
         self.gate.give_up(&mut self.open);
     }
+}
+
+/// Whether the first line ends as SMTP's do.
+fn is_odd(input: &[u8]) -> bool {
+    memchr::memchr(b'\n', input).is_some_and(|at| input[..at].ends_with(b"\r"))
 }
 
 fn write(output: &mut Vec<u8>, action: &Action) {

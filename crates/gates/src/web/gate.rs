@@ -73,6 +73,9 @@ impl Route {
 
 impl Service for Gate {
     fn answer(&self, now: Timestamp, request: &Request<'_>, reply: &mut Reply<'_>) {
+        if Access::is_of_page(request) {
+            return self.fail(reply, Count::Unauthorized, Status::Forbidden, "a browser may not post here");
+        }
         if !self.settings.access.admits(request) {
             return self.fail(reply, Count::Unauthorized, Status::Unauthorized, "Unauthorized");
         }
@@ -104,6 +107,14 @@ impl Gate {
     /// What was counted so far, besides questions and reports.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// What somebody should look at.
+    pub fn warning(&self) -> Option<&'static str> {
+        (self.counters.get(Count::NginxNowhere) > 0).then_some(
+            "nginx asks about logins by a protocol without a server in [gate.http.nginx], and they are refused for now: name its \
+             server there (`imap`, `pop3`, `smtp`), or let nginx serve it no more",
+        )
     }
 
     /// Questions and reports, and their answers.
@@ -157,7 +168,8 @@ impl Gate {
             catch_unwind(AssertUnwindSafe(|| passwords.judge(&body.password, &about, profile))).ok().flatten()
         });
         let Some(judged) = judged else {
-            let reason = "a JSON object with `password` is wanted; `about` and `profile` (mail, nist) may be in it";
+            let reason = "a JSON object with the text `password` is wanted; `about`, an array of texts, and `profile` (mail, nist) \
+                          may be in it";
             return self.fail(reply, Count::PasswordsMalformed, Status::BadRequest, reason);
         };
         self.counters.add(Count::Passwords);
@@ -190,6 +202,9 @@ impl Gate {
 
 /// A question or report in the query of the target.
 fn asked<'a>(request: &Request<'a>, verb: Verb) -> Result<line::Request<'a>, Malformed> {
+    if line::NAMES.iter().any(|name| request.repeats(name)) {
+        return Err(Malformed::Repeated);
+    }
     let value = |name| match request.query(name) {
         None | Some("") => Ok(None),
         Some(value) => query::decode(value).map(Some).ok_or(Malformed::Escape),
@@ -201,7 +216,7 @@ fn asked<'a>(request: &Request<'a>, verb: Verb) -> Result<line::Request<'a>, Mal
     if address.is_none() && login.is_none() {
         return Err(if told.is_some() { Malformed::Address } else { Malformed::Nobody });
     }
-    let stage = if request.query("stage") == Some("after") { Stage::After } else { Stage::Before };
+    let stage = line::stage(request.query("stage"));
     Ok(line::Request { verb, address, login, service, session, stage })
 }
 

@@ -57,7 +57,7 @@ struct Cell {
     cause: Option<&'static str>,
 }
 
-/// Runs the command: done if an address is listed, nothing found if none is, to be tried again if no list could tell.
+/// Runs the command: done if an address is listed, nothing found if none is or no list has such addresses, to be tried again if no list could tell.
 pub(super) fn ask(path: Option<&Path>, arguments: &Arguments, show: &Show) -> Result<Outcome, Failure> {
     let (config, _) = config::find(path, config::Ports::NotTried).map_err(Failure::Usage)?;
     let lists = chosen(config.asks, &arguments.list)?;
@@ -71,7 +71,10 @@ pub(super) fn ask(path: Option<&Path>, arguments: &Arguments, show: &Show) -> Re
     let rows = arguments.addresses.iter().map(|address| {
         let Asked { standings, weight } = asking.wait(*address, all, patience);
         let health = asking.health();
-        let cells = standings.iter().filter_map(|(place, standing)| Some(cell(health.get(*place)?, *standing)));
+        let cells = health.iter().enumerate().map(|(place, list)| {
+            let standing = standings.iter().find(|(asked, _)| *asked == place);
+            standing.map_or_else(|| not_asked(list, *address), |(_, standing)| cell(list, *standing))
+        });
         Row { address: address.to_string(), weight, lists: cells.collect() }
     });
     let report = Report { addresses: rows.collect() };
@@ -80,6 +83,7 @@ pub(super) fn ask(path: Option<&Path>, arguments: &Arguments, show: &Show) -> Re
     match (answers("listed"), answers("not-listed")) {
         (true, _) => Ok(Outcome::Done),
         (false, true) => Ok(Outcome::NothingFound),
+        (false, false) if !answers("unknown") => Ok(Outcome::NothingFound),
         (false, false) => Err(Failure::TryAgain(anyhow!("no list could tell; `ratter doctor` says why"))),
     }
 }
@@ -121,6 +125,13 @@ fn cell((list, health): &(&List, Health), standing: Standing) -> Cell {
         (Standing::Open, _) => ("unknown", Vec::new(), Cause::Silent.to_string(), Some(Cause::Silent.name())),
     };
     Cell { list: list.name.clone(), answer, codes, meaning, cause }
+}
+
+/// Of a list that has no such addresses.
+fn not_asked((list, _): &(&List, Health), address: Address) -> Cell {
+    let family = if address.ip().is_ipv4() { "IPv4" } else { "IPv6" };
+    let meaning = format!("it lists no {family} addresses (`families`)");
+    Cell { list: list.name.clone(), answer: "not-asked", codes: Vec::new(), meaning, cause: None }
 }
 
 fn off(fault: Fault) -> String {

@@ -198,16 +198,12 @@ fn lists(config: &Config) -> Result<Vec<Finding>, Failure> {
 
 /// Each gate: whether somebody listens there.
 fn gates(config: &Config) -> Vec<Finding> {
-    let gates = &config.gates;
-    let dovecot = gates.dovecot.iter().map(|gate| ("gate dovecot", Place::Tcp(gate.listen)));
-    let line = ("gate line", gates.line.as_ref().map(|gate| &gate.listen));
-    let postfix = ("gate postfix", gates.postfix.as_ref().map(|gate| &gate.listen));
-    let milter = ("gate milter", gates.milter.as_ref().map(|gate| &gate.listen));
-    let others = [line, postfix, milter].into_iter().flat_map(|(what, places)| {
-        let places = places.into_iter().flatten();
-        places.map(move |place| (what, place.clone()))
-    });
-    let finding = |(what, place): (&str, Place)| {
+    let places = config
+        .gates
+        .places()
+        .into_iter()
+        .flat_map(|(name, places)| places.into_iter().map(move |place| (format!("gate {name}"), place)));
+    let finding = |(what, place): (String, Place)| {
         let connected = match &place {
             Place::Tcp(address) => TcpStream::connect_timeout(&reachable(*address), TIMEOUT).map(drop),
             Place::Unix(path) => UnixStream::connect(path).map(drop),
@@ -220,7 +216,7 @@ fn gates(config: &Config) -> Vec<Finding> {
             }
         }
     };
-    dovecot.chain(others).map(finding).collect()
+    places.map(finding).collect()
 }
 
 /// What the running node warns of. Whether one runs is seen at its gates.

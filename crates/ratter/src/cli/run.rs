@@ -15,7 +15,7 @@ use crate::config::{Config, Listening, Source};
 use crate::{config, logging, memory, node};
 
 /// Open files besides the gates' connections: DNS by TCP, console, logs and store.
-const FILES_BESIDE_GATES: usize = 1024;
+const FILES_BESIDE_GATES: u64 = 1024;
 
 /// The variable of the environment in which a process tells the one that takes its place of the sockets that it leaves open.
 const HANDED_OVER: &str = "RATTER_SOCKETS";
@@ -33,9 +33,9 @@ enum End {
 pub(crate) fn run(path: Option<&Path>) -> Result<Outcome, Failure> {
     let held = inherited();
     let ports = if held.is_empty() { config::Ports::Tried } else { config::Ports::TriedBeside(&held) };
-    let (config, source) = config::find(path, ports).map_err(Failure::Usage)?;
+    let (mut config, source) = config::find(path, ports).map_err(Failure::Usage)?;
     logging::start(config.node.log);
-    raise_file_limit(&config);
+    fit_open_files(&mut config);
     memory::use_one_arena();
     for warning in config.warnings.iter() {
         warn!("{}: {}", warning.title, warning.label);
@@ -81,15 +81,18 @@ fn start_anew(node: &node::Node) -> anyhow::Result<Infallible> {
     Err(failure).context("the node cannot be started anew")
 }
 
-/// Takes as many open files as the system allows: the usual soft limit of 1024 is for programs that use `select`.
-fn raise_file_limit(config: &Config) {
+/// Takes as many open files as the system allows: the usual soft limit of 1024 is for programs that use `select`. Where even so
+/// there are too few, gates hold fewer connections, so that the console and the store keep theirs.
+fn fit_open_files(config: &mut Config) {
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
         warn!(%error, "the limit of open files cannot be raised");
     }
-    let wanted = (config.limits.connections + FILES_BESIDE_GATES) as u64;
-    if limit.maximum.is_some_and(|maximum| maximum < wanted) {
-        warn!(maximum = limit.maximum, wanted, "the system allows fewer open files than [limits] connections may need");
+    let (Some(maximum), listeners @ 1..) = (limit.maximum, config.listeners() as u64) else { return };
+    let most = (maximum - FILES_BESIDE_GATES.min(maximum / 2)) / listeners;
+    if most < config.limits.connections as u64 {
+        warn!(maximum, "the system allows too few open files for [limits] connections; each gate holds at most {most}");
+        config.limits.connections = most as usize;
     }
 }
 
@@ -174,7 +177,10 @@ fn welcome(config: &Config, source: &Source) -> String {
         let listen: Vec<_> = listen.flatten().collect();
         lines.push(format!("  syslog     {}", listen.join(", ")));
     }
-    lines.extend(config.gates.dovecot.iter().map(|gate| format!("  dovecot    http://{}/ (auth policy)", gate.listen)));
+    for (name, places) in config.gates.places() {
+        let places: Vec<_> = places.iter().map(ToString::to_string).collect();
+        lines.push(format!("  {name:<10} {}", places.join(" ")));
+    }
     if let Some(dnsbl) = &config.dnsbl {
         let listen: Vec<_> = dnsbl.listen.iter().map(ToString::to_string).collect();
         lines.push(format!("  dns        {} for {}", listen.join(" "), dnsbl.origin));

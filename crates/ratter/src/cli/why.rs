@@ -34,6 +34,7 @@ fn is_unknown(why: &Why) -> bool {
         && why.listings.is_empty()
         && why.exceptions.is_empty()
         && why.waiting.is_empty()
+        && why.elsewhere.is_empty()
         && why.events.is_empty()
         && why.history.is_empty()
         && why.known_addresses.is_empty();
@@ -44,7 +45,7 @@ fn is_unknown(why: &Why) -> bool {
 
 fn text(why: &Why) -> String {
     let mut parts = vec![verdict(why)];
-    parts.extend(why.waiting.iter().map(|line| printable(line)));
+    parts.extend(why.waiting.iter().chain(&why.elsewhere).map(|line| printable(line)));
     for told in &why.reverse_names {
         parts.push(format!("reverse name at {}: {}", told.at, printable(&told.name)));
     }

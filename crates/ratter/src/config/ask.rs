@@ -8,6 +8,8 @@ use ::dnsbl::ask::{CODES_MAX, Code, Key, LISTS_MAX, List, Lists};
 use base::Address;
 use toml::de::DeTable;
 
+use super::Config;
+use super::asking::Asking;
 use super::diagnose::Fault;
 use super::dnsbl::private_text;
 use super::forms::{Form, Mismatch, boolean, domain, duration, ipv4, name, number, text, word};
@@ -65,6 +67,13 @@ impl AskingGate {
     ];
 }
 
+impl AskingGate {
+    /// The name in the configuration.
+    pub(super) fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, gate)| *gate == self).map_or("", |(name, _)| name)
+    }
+}
+
 /// A list that is asked, and by whom.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AskedList {
@@ -112,6 +121,23 @@ pub fn asked_by(lists: &[AskedList], gate: AskingGate) -> Lists {
     asked.fold(Lists::default(), |lists, (place, _)| lists.with(place))
 }
 
+impl Config {
+    /// How long a gate waits for other people's lists at most; not at all where it has none to ask.
+    pub fn asked_wait(&self, gate: AskingGate) -> Duration {
+        let gates = &self.gates;
+        let policy = match gate {
+            AskingGate::Dovecot => gates.dovecot.as_ref().and_then(|gate| gate.ask),
+            AskingGate::Http => gates.http.as_ref().and_then(|gate| gate.ask),
+            AskingGate::Line => gates.line.as_ref().and_then(|gate| gate.ask),
+            AskingGate::Map => gates.map.as_ref().and_then(|gate| gate.ask),
+            AskingGate::Milter => gates.milter.as_ref().and_then(|gate| gate.ask),
+            AskingGate::Postfix => gates.postfix.as_ref().and_then(|gate| gate.ask),
+        };
+        let has_lists = !asked_by(&self.asks, gate).is_empty();
+        policy.filter(|_| has_lists).map_or(Duration::ZERO, |policy| policy.wait)
+    }
+}
+
 /// The lists of the file.
 pub(super) fn read(file: &Section<'_>) -> Vec<AskedList> {
     let presets = presets(file);
@@ -132,7 +158,7 @@ pub(super) fn read(file: &Section<'_>) -> Vec<AskedList> {
 }
 
 /// What `[gate.….ask]` says.
-pub(super) fn policy(section: &Section<'_>) -> AskPolicy {
+pub(super) fn policy(section: &Section<'_>, gate: AskingGate) -> AskPolicy {
     let threshold = section.optional("threshold", &number(1..=*WEIGHT.end()));
     let then = section.optional("then", &word(AskEffect::NAMES));
     let tarpit = section.optional("tarpit", &duration(TARPIT));
@@ -141,12 +167,14 @@ pub(super) fn policy(section: &Section<'_>) -> AskPolicy {
         let fault = Fault::warning(section.key_place("tarpit"), "`tarpit` has no effect");
         section.desk.report(fault.label("nobody is held").hint("set `then = \"tarpit\"`, or take it out".to_owned()));
     }
-    AskPolicy {
+    let policy = AskPolicy {
         threshold: threshold.unwrap_or(THRESHOLD_USUAL),
         then: then.unwrap_or(AskEffect::Refuse),
         tarpit: tarpit.unwrap_or(TARPIT_USUAL),
         wait: wait.unwrap_or(WAIT_USUAL),
-    }
+    };
+    section.desk.asks(Asking { gate, place: section.header(), policy });
+    policy
 }
 
 fn presets(file: &Section<'_>) -> Vec<AskedList> {

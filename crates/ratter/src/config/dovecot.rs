@@ -3,7 +3,7 @@
 use core::fmt;
 use core::net::SocketAddr;
 
-use super::ask::{self, AskPolicy};
+use super::ask::{self, AskPolicy, AskingGate};
 use super::diagnose::Fault;
 use super::forms::{Form, Mismatch, socket, text};
 use super::gates::{Fail, fail};
@@ -63,7 +63,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<DovecotGate> {
     let nonce = section.optional("nonce", &text("the nonce that Dovecot has", SECRET_BYTES_MAX));
     let message = section.optional("message", &text("a sentence for clients that are refused", MESSAGE_BYTES_MAX));
     let fail = fail(section);
-    let ask = section.part("ask", |section| Some(ask::policy(section)));
+    let ask = section.part("ask", |section| Some(ask::policy(section, AskingGate::Dovecot)));
 
     let listen = listen?;
     section.desk.listens(section.place("listen"), listen, Transport::Tcp);

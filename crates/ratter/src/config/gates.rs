@@ -8,7 +8,7 @@ use gates::io::Place;
 use gates::policy::{Refusal, Settings};
 use toml::de::DeValue;
 
-use super::ask::{self, AskPolicy};
+use super::ask::{self, AskPolicy, AskingGate};
 use super::diagnose::Fault;
 use super::dovecot::{self, DovecotGate};
 use super::forms::{Form, Mismatch, read_socket, word};
@@ -37,6 +37,23 @@ pub struct Gates {
     pub milter: Option<MailGate>,
     /// The gate before saslauthd.
     pub saslauthd: Option<SaslGate>,
+}
+
+impl Gates {
+    /// Those that are wanted, by name, and where each listens.
+    pub fn places(&self) -> Vec<(&'static str, Vec<Place>)> {
+        let Self { dovecot, http, line, map, postfix, milter, saslauthd } = self;
+        let all = [
+            ("dovecot", dovecot.as_ref().map(|gate| vec![Place::Tcp(gate.listen)])),
+            ("http", http.as_ref().map(|gate| gate.listen.clone())),
+            ("line", line.as_ref().map(|gate| gate.listen.clone())),
+            ("map", map.as_ref().map(|gate| [&gate.socketmap[..], &gate.tcp].concat())),
+            ("postfix", postfix.as_ref().map(|gate| gate.listen.clone())),
+            ("milter", milter.as_ref().map(|gate| gate.listen.clone())),
+            ("saslauthd", saslauthd.as_ref().map(|gate| gate.listen.clone())),
+        ];
+        all.into_iter().filter_map(|(name, places)| Some((name, places?))).collect()
+    }
 }
 
 /// What a gate answers when nothing can be told in time.
@@ -83,17 +100,17 @@ pub(super) fn read(section: &Section<'_>, lists: &Lists) -> Gates {
         http: section.part("http", |section| Some(http::read(section))),
         line: section.part("line", |section| Some(line(section))),
         map: section.part("map", |section| Some(maps::read(section, lists))),
-        postfix: section.part("postfix", |section| Some(mail(section, lists, "[gate.postfix]"))),
-        milter: section.part("milter", |section| Some(mail(section, lists, "[gate.milter]"))),
+        postfix: section.part("postfix", |section| Some(mail(section, lists, AskingGate::Postfix))),
+        milter: section.part("milter", |section| Some(mail(section, lists, AskingGate::Milter))),
         saslauthd: section.part("saslauthd", saslauthd::read),
     }
 }
 
-fn mail(section: &Section<'_>, lists: &Lists, title: &str) -> MailGate {
+fn mail(section: &Section<'_>, lists: &Lists, gate: AskingGate) -> MailGate {
     let listen = section.required_each("listen", &place(section));
-    note_places(section, &listen, title);
+    note_places(section, &listen, &format!("[gate.{}]", gate.name()));
     let refusal = section.optional("refuse", &word(Refusal::NAMES));
-    let ask = section.part("ask", |section| Some(ask::policy(section)));
+    let ask = section.part("ask", |section| Some(ask::policy(section, gate)));
     let set = |key| section.each(key, &list(lists)).iter().fold(ListSet::EMPTY, |set, list| set.with(list.value));
     MailGate {
         fail: fail(section),
@@ -125,7 +142,7 @@ const LINE_WAIT_MAX: Duration = Duration::from_millis(150);
 fn line(section: &Section<'_>) -> LineGate {
     let listen = section.required_each("listen", &place(section));
     note_places(section, &listen, "[gate.line]");
-    let ask = section.part("ask", |section| Some(ask::policy(section)));
+    let ask = section.part("ask", |section| Some(ask::policy(section, AskingGate::Line)));
     let ask = ask.map(|policy| AskPolicy { wait: policy.wait.min(LINE_WAIT_MAX), ..policy });
     LineGate { listen: listen.into_iter().map(|place| place.value).collect(), fail: fail(section), ask }
 }

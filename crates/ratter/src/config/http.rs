@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use gates::io::Place;
 use gates::web::Backends;
 
-use super::ask::{self, AskPolicy};
+use super::ask::{self, AskPolicy, AskingGate};
 use super::diagnose::Fault;
 use super::dovecot::{Secret, header_name, secret};
 use super::forms::socket;
@@ -49,7 +49,7 @@ pub(super) fn read(section: &Section<'_>) -> HttpGate {
     let password = secret(section, "password", "password-file");
     let api_key = secret(section, "api-key", "api-key-file");
     let api_header = section.optional("api-header", &header_name());
-    let ask = section.part("ask", |section| Some(ask::policy(section)));
+    let ask = section.part("ask", |section| Some(ask::policy(section, AskingGate::Http)));
     let breached = section.optional("breached", &section.desk.path("/var/lib/ratter/breached.filter"));
     let backends = section.part("nginx", |section| Some(backends(section)));
 

@@ -4,7 +4,7 @@ use base::ListSet;
 use gates::io::Place;
 use gates::policy::{Refusal, Settings};
 
-use super::ask::{self, AskPolicy};
+use super::ask::{self, AskPolicy, AskingGate};
 use super::forms::word;
 use super::gates::{Fail, fail, list, note_places, place};
 use super::lists::Lists;
@@ -46,6 +46,6 @@ pub(super) fn read(section: &Section<'_>, lists: &Lists) -> MapGate {
             mark_lists: ListSet::EMPTY,
         },
         fail: fail(section),
-        ask: section.part("ask", |section| Some(ask::policy(section))),
+        ask: section.part("ask", |section| Some(ask::policy(section, AskingGate::Map))),
     }
 }

@@ -12,6 +12,7 @@
 mod accounts;
 mod actions;
 mod ask;
+mod asking;
 mod console;
 mod diagnose;
 mod dnsbl;
@@ -150,6 +151,17 @@ pub struct Config {
     pub warnings: Faults,
 }
 
+impl Config {
+    /// How many gates and other listeners may each hold as many connections as `[limits]` says.
+    pub fn listeners(&self) -> usize {
+        listeners(&self.gates, self.reports.as_ref(), self.rspamd.as_ref())
+    }
+}
+
+fn listeners(gates: &Gates, reports: Option<&Reports>, rspamd: Option<&RspamdSensor>) -> usize {
+    gates.places().len() + usize::from(reports.is_some()) + usize::from(rspamd.is_some())
+}
+
 /// Reads the file at `path`.
 pub fn load_file(path: &Path, probe: &dyn Probe) -> Result<Config, Faults> {
     let refused = |text: String, fault: Fault| Err(Faults::new(path.display().to_string(), text, vec![fault]));
@@ -237,7 +249,6 @@ fn read(path: Option<&Path>, text: &str, probe: &dyn Probe) -> (Option<Config>, 
 fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
     let node = file.always("node", node::read);
     let login = file.always("login", login::read);
-    let limits = file.always("limits", limits::read);
     let resolver = file.always("resolver", resolver::read);
     let publish = file.always("publish", publish::read);
     let accounts = file.always("accounts", accounts::read);
@@ -249,6 +260,9 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
     let wants_shipped = file.always("rules", |section| section.setting("shipped", &boolean()));
     let (lists, rules) = read_rules(file, defaults, wants_shipped == Some(true));
     let gates = file.part("gate", |section| Some(gates::read(section, &lists))).unwrap_or_default();
+    asking::check(file, &asks);
+    let listeners = listeners(&gates, reports.as_ref(), sensors.rspamd.as_ref());
+    let limits = file.always("limits", |section| limits::read(section, listeners));
     let sending = read_sending(file, defaults);
     let name = node.as_ref().map(|node| node.name.as_str());
     let dnsbl = file.part("dnsbl", |section| dnsbl::read(section, name, &lists));

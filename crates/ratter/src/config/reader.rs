@@ -19,6 +19,7 @@ use gates::io::Place;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use super::asking::Asking;
 use super::diagnose::Fault;
 use super::forms::{Form, Mismatch};
 use super::listeners::{Listener, Listening};
@@ -38,12 +39,20 @@ pub(super) struct Desk<'a> {
     faults: RefCell<Vec<Fault>>,
     listeners: RefCell<Vec<Listener>>,
     keys: RefCell<BTreeMap<String, Option<Range<usize>>>>,
+    asking: RefCell<Vec<Asking>>,
 }
 
 impl<'a> Desk<'a> {
     /// A desk for a file in `folder`, from which relative paths start.
     pub(super) fn new(probe: &'a dyn Probe, folder: &'a Path) -> Self {
-        Self { probe, folder, faults: RefCell::default(), listeners: RefCell::default(), keys: RefCell::default() }
+        Self {
+            probe,
+            folder,
+            faults: RefCell::default(),
+            listeners: RefCell::default(),
+            keys: RefCell::default(),
+            asking: RefCell::default(),
+        }
     }
 
     pub(super) fn report(&self, fault: Fault) {
@@ -63,6 +72,16 @@ impl<'a> Desk<'a> {
     /// All of which [`Desk::listens`] took note.
     pub(super) fn listening(&self) -> Vec<Listening> {
         self.listeners.borrow().iter().map(|listener| listener.listening.clone()).collect()
+    }
+
+    /// Takes note that a gate asks other people's lists.
+    pub(super) fn asks(&self, asking: Asking) {
+        self.asking.borrow_mut().push(asking);
+    }
+
+    /// Each gate that does, once all are read.
+    pub(super) fn all_asking(&self) -> Vec<Asking> {
+        self.asking.take()
     }
 
     /// A path; a relative one starts at the folder of the configuration file.

@@ -7,7 +7,7 @@ use ::console::metrics::Metric;
 use ::dnsbl::ask::{Health, List, Lists, Settings, Standing, Verdict as Said};
 use ::dnsbl::io::Asker;
 use ::resolver::io::system_servers;
-use base::{Address, Decision, Event, EventKind, Reason, Tally, Timestamp, Verdict};
+use base::{Address, Decision, Event, EventKind, Reason, Subject, Tally, Timestamp, Verdict};
 use rules::{Door, Question, Stage};
 use tracing::{info, warn};
 
@@ -159,7 +159,8 @@ impl Door for AskingDoor {
             return decision;
         }
         let Some((address, asked)) = self.asked(now, question) else { return decision };
-        if asked.weight < self.policy.threshold {
+        // It is asked, so that the answer is there when it is known who the client is, and says nothing before.
+        if question.stage == Stage::Connect || asked.weight < self.policy.threshold {
             return decision;
         }
         let verdict = match (self.policy.then, question.stage) {
@@ -174,7 +175,7 @@ impl Door for AskingDoor {
     }
 
     fn patience(&self, now: Timestamp, question: &Question<'_>) -> Option<Duration> {
-        if self.node.ask(now, question) != Decision::PASS {
+        if question.stage == Stage::Connect || self.node.ask(now, question) != Decision::PASS {
             return None;
         }
         let (_, asked) = self.asked(now, question)?;
@@ -201,6 +202,24 @@ impl Door for AskingDoor {
 }
 
 impl Node {
+    /// What lists say of an address, each in a sentence. What is not known is asked, for the next time.
+    pub(super) fn elsewhere(&self, now: Timestamp, subject: &Subject) -> Vec<String> {
+        let (Some(asking), Subject::Network(network)) = (self.asking(), subject) else { return Vec::new() };
+        if !network.is_host() || !is_public(network.base()) {
+            return Vec::new();
+        }
+        let all = (0..asking.lists.len()).fold(Lists::default(), Lists::with);
+        let asked = asking.look(now, Address::new(network.base()), all, false);
+        let listed = asked.standings.iter().filter_map(|(place, standing)| {
+            let Standing::Known(Said::Listed(codes)) = standing else { return None };
+            let list = &asking.lists.get(*place)?.list;
+            let codes = codes.iter().filter_map(|code| list.codes.get(code));
+            let codes = codes.map(|code| format!("{} ({}, weight {})", code.code, code.meaning, code.weight));
+            Some(format!("{} lists it: {}.", list.name, codes.collect::<Vec<_>>().join(", ")))
+        });
+        listed.collect()
+    }
+
     /// Other people's lists, if any are asked.
     pub(super) fn asking(&self) -> Option<&Asking> {
         self.asking.as_ref()

@@ -65,6 +65,7 @@ impl Node {
         if moment.is_none() {
             why.exceptions = self.exception_views(now, subject);
             why.waiting = self.waiting(subject);
+            why.elsewhere = self.elsewhere(now, subject);
             (why.levels, why.known_addresses) = self.levels(now, subject);
             why.limits = self.limit_views(now, subject);
             why.account = self.account_view(now, subject);

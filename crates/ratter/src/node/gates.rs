@@ -33,6 +33,7 @@ const WARNED_MAX: usize = 100;
 pub(super) struct Gates {
     steadiness: Arc<Steadiness>,
     dovecot: Option<Arc<dovecot::Gate>>,
+    http: Option<Arc<web::Gate>>,
     milter: Option<Arc<milter::Gate>>,
     running: Vec<Running>,
 }
@@ -52,8 +53,13 @@ impl Lists for Node {
 /// Starts the gates that are configured.
 pub(super) fn start(config: &Config, node: &Arc<Node>) -> anyhow::Result<Gates> {
     let doors = Doors { config, node, steadiness: Arc::default() };
-    let mut gates =
-        Gates { steadiness: Arc::clone(&doors.steadiness), dovecot: None, milter: None, running: Vec::new() };
+    let mut gates = Gates {
+        steadiness: Arc::clone(&doors.steadiness),
+        dovecot: None,
+        http: None,
+        milter: None,
+        running: Vec::new(),
+    };
     if let Some(dovecot) = &config.gates.dovecot {
         let door = doors.of(dovecot.ask, AskingGate::Dovecot, dovecot.fail);
         let api = weakforced::Api::new(node.clone());
@@ -65,6 +71,7 @@ pub(super) fn start(config: &Config, node: &Arc<Node>) -> anyhow::Result<Gates> 
     if let Some(http) = &config.gates.http {
         let door = doors.of(http.ask, AskingGate::Http, http.fail);
         let gate = Arc::new(web::Gate::new(convert::http_settings(http)?, door));
+        gates.http = Some(gate.clone());
         let spoken = vec![(Http::new(gate.clone()), listeners(&http.listen, "the HTTP gate")?)];
         gates.add(gate, spoken, config)?;
     }
@@ -196,6 +203,7 @@ impl Gates {
     /// What gates have seen that somebody should look at.
     fn warnings(&self) -> Vec<&'static str> {
         let mut warnings = self.dovecot.as_ref().map(|gate| gate.warnings()).unwrap_or_default();
+        warnings.extend(self.http.as_ref().and_then(|gate| gate.warning()));
         warnings.extend(self.milter.as_ref().and_then(|gate| gate.warning()));
         warnings
     }

@@ -53,7 +53,7 @@ impl SendingLimits {
         log.write_afresh(kept.clock, |tell| limiter.tell_all(kept.clock, tell))
             .with_context(|| format!("the levels of the limits cannot be written in {}", directory.display()))?;
         info!(subjects = limiter.counters().subjects, "limits on sending restored");
-        let end_of_data = config.gates.postfix.as_ref().and_then(main_cf::end_of_data);
+        let end_of_data = main_cf::end_of_data(config);
         Ok(Self {
             limiter,
             stops: Stops::new(secret),
@@ -144,14 +144,11 @@ impl SendingLimits {
 
 impl SendingDoor for Node {
     fn reserve(&self, sending: &Sending<'_>) -> Outcome {
-        let now = clock::now();
-        let login = sending.login.map(|login| self.logins.canonical(login));
-        let sending = &Sending { login: login.as_deref(), ..*sending };
-        if let Some(effect) = self.judge_recipients(now, sending) {
-            return Outcome::Strange(effect);
-        }
-        let outcome = self.sending.limiter.reserve(self.sending.at(now), sending);
-        self.tell_exceeded(now, sending, outcome)
+        self.reserve_by(sending, Limiter::reserve)
+    }
+
+    fn reserve_all(&self, sending: &Sending<'_>) -> Outcome {
+        self.reserve_by(sending, Limiter::reserve_all)
     }
 
     fn settle(&self, sending: &Sending<'_>) -> Outcome {
@@ -181,6 +178,17 @@ impl SendingDoor for Node {
 }
 
 impl Node {
+    fn reserve_by(&self, sending: &Sending<'_>, ask: impl Fn(&Limiter, Timestamp, &Sending<'_>) -> Outcome) -> Outcome {
+        let now = clock::now();
+        let login = sending.login.map(|login| self.logins.canonical(login));
+        let sending = &Sending { login: login.as_deref(), ..*sending };
+        if let Some(effect) = self.judge_recipients(now, sending) {
+            return Outcome::Strange(effect);
+        }
+        let outcome = ask(&self.sending.limiter, self.sending.at(now), sending);
+        self.tell_exceeded(now, sending, outcome)
+    }
+
     /// How full the buckets are of a login or of an address, for people.
     pub(super) fn limit_views(&self, now: Timestamp, subject: &Subject) -> Vec<LimitView> {
         let (login, address) = sender_of(subject);

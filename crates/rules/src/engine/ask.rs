@@ -90,7 +90,7 @@ impl Engine {
     ) -> Decision {
         let refusal = Decision { verdict: Verdict::Refuse, reason };
         match (stage, self.tarpit_of(block)) {
-            (Stage::After | Stage::Nowhere, _) | (_, None) => refusal,
+            (Stage::Connect | Stage::After | Stage::Nowhere, _) | (_, None) => refusal,
             (Stage::Before, Some(span)) => {
                 let address = address.map(|address| self.keys.network(address.aggregate()));
                 if hold(&self.tarpits).enter(now, address, span) {

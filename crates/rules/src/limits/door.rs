@@ -7,6 +7,9 @@ pub trait SendingDoor: Send + Sync {
     /// See [`super::Limiter::reserve`].
     fn reserve(&self, sending: &Sending<'_>) -> Outcome;
 
+    /// See [`super::Limiter::reserve_all`].
+    fn reserve_all(&self, sending: &Sending<'_>) -> Outcome;
+
     /// See [`super::Limiter::settle`].
     fn settle(&self, sending: &Sending<'_>) -> Outcome;
 

@@ -107,8 +107,29 @@ impl Limiter {
         &self.limits
     }
 
-    /// Asks whether `sending.recipients` more of this message may pass, and reserves room for them.
+    /// Asks whether `sending.recipients` more of this message may pass, and reserves room for them. One who is asked for twice
+    /// in a row, because a mail server asks for several checks, is one.
     pub fn reserve(&self, now: Timestamp, sending: &Sending<'_>) -> Outcome {
+        let recipient = match sending.to {
+            [one] if sending.recipients == 1 => Some(self.keys.recipient(one.as_bytes())),
+            _ => None,
+        };
+        self.make_room(now, sending, recipient, |_| sending.recipients)
+    }
+
+    /// Asks whether this message may pass for `sending.recipients` in all, and reserves the room that is missing.
+    pub fn reserve_all(&self, now: Timestamp, sending: &Sending<'_>) -> Outcome {
+        self.make_room(now, sending, None, |reserved| sending.recipients.saturating_sub(reserved))
+    }
+
+    /// Reserves room for as many more as `missing` makes of those that have room.
+    fn make_room(
+        &self,
+        now: Timestamp,
+        sending: &Sending<'_>,
+        recipient: Option<Key>,
+        missing: impl Fn(u32) -> u32,
+    ) -> Outcome {
         self.counts.asked.one();
         if self.limits.is_empty() || sending.recipients == 0 {
             return Outcome::Pass;
@@ -120,7 +141,16 @@ impl Limiter {
                 if reservation.is_settled {
                     reservation.begin_again();
                 }
-                self.extend(now, reservation, &Sender::new(sending), sending.recipients)
+                let missing = missing(reservation.recipients);
+                if missing == 0 || recipient.is_some() && reservation.last == recipient {
+                    reservation.at = reservation.at.max(now);
+                    return Outcome::Pass;
+                }
+                let outcome = self.extend(now, reservation, &Sender::new(sending), missing);
+                if !matches!(outcome, Outcome::Over(_)) {
+                    reservation.last = recipient;
+                }
+                outcome
             }
             // Too many are on their way to remember this one: it is charged as if it had ended.
             None => {

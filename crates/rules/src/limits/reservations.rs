@@ -23,6 +23,8 @@ pub(crate) struct Reservation {
     pub(crate) at: Timestamp,
     /// Recipients that were let pass.
     pub(crate) recipients: u32,
+    /// Of these the last one, if it is known who.
+    pub(crate) last: Option<Key>,
     /// Whether it has ended, so that a second end costs nothing.
     pub(crate) is_settled: bool,
     /// The limits that it exceeded, as bits, each told of once.
@@ -44,7 +46,7 @@ pub(crate) struct Share {
 impl Reservation {
     pub(crate) fn new(key: Key, at: Timestamp) -> Self {
         let shares = [Share::default(); LIMITS_MAX];
-        Self { key: key.get(), at, recipients: 0, is_settled: false, told: 0, shares }
+        Self { key: key.get(), at, recipients: 0, last: None, is_settled: false, told: 0, shares }
     }
 
     /// The same name is used for another message.
@@ -54,7 +56,7 @@ impl Reservation {
 
     /// Takes everything that is reserved out of it.
     pub(crate) fn take(&mut self) -> [Share; LIMITS_MAX] {
-        self.recipients = 0;
+        (self.recipients, self.last) = (0, None);
         core::mem::take(&mut self.shares)
     }
 

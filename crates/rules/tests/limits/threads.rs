@@ -117,3 +117,24 @@ fn no_window_holds_more_than_the_bound() {
         assert!(sum * rate_ms - leaked - lowest <= burst.cast_signed() * rate_ms, "more than {burst} + rate * time");
     }
 }
+
+#[test]
+fn a_recipient_asked_for_twice_in_a_row_is_one() {
+    let limits = vec![limit("per-user", Part::Login, Cost::Recipient, &[(10, "1 / 1min")])];
+    let limiter = Limiter::new(limits, 1000, [1; 16], Box::new(Unkept));
+    let now = Timestamp::from_secs(1);
+    let to = |recipient: &'static str| {
+        let to: &'static [&'static str] = Box::leak(Box::new([recipient]));
+        Sending { to, ..sending("", "alice@example.org", 1) }
+    };
+    // Two of Postfix' connections ask about each recipient in turn.
+    for recipient in ["bob@example.net", "bob@example.net", "carol@example.net", "carol@example.net"] {
+        assert_eq!(limiter.reserve(now, &to(recipient)), Outcome::Pass);
+    }
+    let reserved = |limiter: &Limiter| limiter.explain(now, &sending("", "alice@example.org", 0))[0].pending;
+    assert_eq!(reserved(&limiter), 2);
+    assert_eq!(limiter.reserve_all(now, &sending("", "alice@example.org", 2)), Outcome::Pass);
+    assert_eq!(reserved(&limiter), 2, "both have room already");
+    assert_eq!(limiter.reserve_all(now, &sending("", "alice@example.org", 3)), Outcome::Pass);
+    assert_eq!(reserved(&limiter), 3);
+}

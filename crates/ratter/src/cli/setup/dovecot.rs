@@ -13,7 +13,7 @@ use gates::io::Place;
 
 use super::{Asked, Planned, Recipe, Wait, heading};
 use crate::cli::Failure;
-use crate::config::DovecotGate;
+use crate::config::{AskingGate, DovecotGate};
 use crate::node::random_octets;
 
 #[derive(clap::Args)]
@@ -102,8 +102,8 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
         post_login: arguments.post_login,
         checkpassword: arguments.checkpassword.as_deref(),
         lua: arguments.lua.then(|| folder.join("ratter.lua")),
-        policy_wait: arguments.wait.of(gate.ask.as_ref()),
-        helper_wait: arguments.wait.of(line_gate.and_then(|line| line.ask.as_ref())),
+        policy_wait: arguments.wait.of(asked.config, AskingGate::Dovecot),
+        helper_wait: arguments.wait.of(asked.config, AskingGate::Line),
     };
     let main = folder.join("dovecot.conf");
     Ok(Recipe {

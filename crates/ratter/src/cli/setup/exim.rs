@@ -35,8 +35,9 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
             macros.display(),
             acls.display()
         ),
-        "In the main section, so that blocked clients are refused as they connect; where you have such an ACL, begin it with \
-         `require acl = ratter_connect`:\n\nacl_smtp_connect = ratter_connect"
+        "In the main section, so that blocked clients are refused as they connect, and those that other people's lists speak \
+         against when they send without a login; where you have such ACLs, begin them with `require acl = ratter_connect` and \
+         `require acl = ratter_mail`:\n\nacl_smtp_connect = ratter_connect\nacl_smtp_mail = ratter_mail"
             .to_owned(),
         "In each authenticator, around your own condition, so that a blocked login is refused and each attempt is reported \
          (here for PLAIN, whose login is $auth2; LOGIN has it in $auth1):\n\nserver_set_id = $auth2\nserver_condition = \
@@ -79,8 +80,9 @@ fn macros_text(place: &Place) -> String {
 }
 
 const MACROS: &str = r"
-# What the line gate answers about the client: a number and words. `0` when it is silent for a second.
-RATTER_CHECK = ${readsocket{SOCKET}{check address=$sender_host_address service=smtp\n}{1s}{ }{0 silent}}
+# What the line gate answers about the client: a number and words. `0` when it is silent for a second. At first he may still log in.
+RATTER_AT_CONNECT = ${readsocket{SOCKET}{check address=$sender_host_address service=smtp stage=connect\n}{1s}{ }{0 silent}}
+RATTER_AT_MAIL = ${readsocket{SOCKET}{check address=$sender_host_address service=smtp stage=after\n}{1s}{ }{0 silent}}
 
 # ${if RATTER_REFUSES{$auth2}RATTER_END {refused} {go on}}
 RATTER_REFUSES = match {${readsocket{SOCKET}{check address=$sender_host_address service=smtp stage=after login=${sg{${sg{${sg{${sg{${sg{${length{300}
@@ -95,7 +97,17 @@ RATTER_SENT = }}{%}{%25}}}{\x20}{%20}}}{\t}{%09}}}{\r}{%0D}}}{\n}{%0A}}\n}{1s}{ 
 const ACLS: &str = r"
 ratter_connect:
   accept  condition = ${if eq{$sender_host_address}{}}
-  warn    set acl_c_ratter = RATTER_CHECK
+  warn    set acl_c_ratter = RATTER_AT_CONNECT
+  deny    condition = ${if match{$acl_c_ratter}{\N^-1\N}}
+          message   = Your address is blocked here
+  defer   condition = ${if match{$acl_c_ratter}{\N^-2\N}}
+          message   = Try again later
+  accept
+
+ratter_mail:
+  accept  condition = ${if eq{$sender_host_address}{}}
+  accept  authenticated = *
+  warn    set acl_c_ratter = RATTER_AT_MAIL
   deny    condition = ${if match{$acl_c_ratter}{\N^-1\N}}
           message   = Your address is blocked here
   defer   condition = ${if match{$acl_c_ratter}{\N^-2\N}}

@@ -8,6 +8,7 @@ use gates::io::Place;
 
 use super::{Asked, MARK, Planned, Recipe, Wait};
 use crate::cli::Failure;
+use crate::config::AskingGate;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -79,7 +80,7 @@ fn over_http(arguments: &Arguments, asked: &Asked<'_>) -> Result<String, Failure
         }
         (None, None) => String::new(),
     };
-    let wait = arguments.wait.of(gate.ask.as_ref()).as_millis().to_string();
+    let wait = arguments.wait.of(asked.config, AskingGate::Http).as_millis().to_string();
     Ok(HTTP.replace("@WAIT@", &wait).replace("@URL@", url.trim_end_matches('/')).replace("    @KEY@\n", &key))
 }
 

@@ -9,7 +9,7 @@ use gates::io::Place;
 
 use super::{Asked, Planned, Recipe, Wait, asked, heading};
 use crate::cli::Failure;
-use crate::config::{Fail, HttpGate};
+use crate::config::{AskingGate, Fail, HttpGate};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -61,6 +61,7 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
          In Dovecot:\n\nhaproxy_trusted_networks = 127.0.0.0/8\nservice imap-login {\n  inet_listener imap {\n    \
          haproxy = yes\n  }\n}"
             .to_owned(),
+        served(gate),
         "nginx does not tell how a login went: Dovecot does, by its auth policy (`ratter setup dovecot`) or its log."
             .to_owned(),
     ];
@@ -69,7 +70,7 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
     files.extend(front.map(|front| Planned {
         path: http_file,
         mode: 0o644,
-        text: heading("#", "nginx") + &front_server(gate, front, arguments.wait.of(gate.ask.as_ref())),
+        text: heading("#", "nginx") + &front_server(gate, front, arguments.wait.of(asked.config, AskingGate::Http)),
     }));
     Ok(Recipe {
         name: "nginx",
@@ -91,12 +92,24 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
     })
 }
 
+/// The protocols with a server behind them: a login by another one could go nowhere.
+fn backends(gate: &HttpGate) -> impl Iterator<Item = (&'static str, SocketAddr)> {
+    let backends = [("imap", gate.backends.imap), ("pop3", gate.backends.pop3), ("smtp", gate.backends.smtp)];
+    backends.into_iter().filter_map(|(protocol, server)| Some((protocol, server?)))
+}
+
+fn served(gate: &HttpGate) -> String {
+    let names = backends(gate).map(|(protocol, _)| protocol).collect::<Vec<_>>().join(", ");
+    format!(
+        "[gate.http.nginx] names servers for: {names}. Whoever logs in by another protocol gets \"Temporary server problem\": let nginx \
+         listen for no other, or add its server there."
+    )
+}
+
 /// The server between nginx' mail proxy and Ratter. A request holds a client's password: nothing of it is logged.
 fn front_server(gate: &HttpGate, front: SocketAddr, wait: Duration) -> String {
-    let backends = [("imap", gate.backends.imap), ("pop3", gate.backends.pop3), ("smtp", gate.backends.smtp)];
     let map = |name: &str, part: fn(SocketAddr) -> String| {
-        let lines =
-            backends.iter().filter_map(|(protocol, server)| Some(format!("    {protocol} {};\n", part((*server)?))));
+        let lines = backends(gate).map(|(protocol, server)| format!("    {protocol} {};\n", part(server)));
         format!("map $http_auth_protocol ${name} {{\n{}}}\n", lines.collect::<String>())
     };
     // Connecting and sending is done by the kernel, also for a process that hangs; what is left is for the answer.

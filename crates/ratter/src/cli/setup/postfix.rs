@@ -9,7 +9,8 @@ use gates::io::Place;
 
 use super::{Asked, Recipe, asked};
 use crate::cli::Failure;
-use crate::main_cf::{END_OF_DATA, inet, policy_check, seconds};
+use crate::config::{AskingGate, MapGate};
+use crate::main_cf::{END_OF_DATA, QUEUE, inet, policy_check, seconds};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -68,9 +69,12 @@ fn milter_service(seconds: u64) -> [String; 2] {
     ["{ ".to_owned(), format!(", default_action=accept, {timeouts} }}")]
 }
 
-/// What stands around the table's place.
-fn table_check() -> [String; 2] {
-    ["check_client_access socketmap:".to_owned(), ":clients".to_owned()]
+/// What stands around the table's place. It is not told who has logged in: where it has more than blocks, whoever has passes first,
+/// because people log in from addresses that are on lists.
+fn table_check(map: &MapGate) -> [String; 2] {
+    let has_lists = map.ask.is_some() || !map.settings.refuse_lists.is_empty();
+    let first = if has_lists { "permit_sasl_authenticated, " } else { "" };
+    [format!("{first}check_client_access socketmap:"), ":clients".to_owned()]
 }
 
 /// What stands behind `prefix` in a text that begins with it, but for the numbers in it.
@@ -85,17 +89,17 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
     let gates = &asked.config.gates;
     let policy = gates.postfix.as_ref().and_then(|gate| gate.listen.first());
     let milter = gates.milter.as_ref().and_then(|gate| gate.listen.first());
-    let map = gates.map.as_ref().and_then(|gate| gate.socketmap.first());
+    let map = gates.map.as_ref().and_then(|gate| Some((gate, gate.socketmap.first()?)));
     let mut wanted = Vec::new();
     if let Some(place) = policy {
-        let around = policy_check(seconds(gates.postfix.as_ref().and_then(|gate| gate.ask.as_ref())));
+        let around = policy_check(seconds(asked.config.asked_wait(AskingGate::Postfix)));
         wanted.extend(POLICY.map(|parameter| Wanted { parameter, place: inet(place), around: around.clone() }));
-    } else if let Some(place) = map {
+    } else if let Some((gate, place)) = map {
         let (parameter, place) = ("smtpd_client_restrictions", inet(place));
-        wanted.push(Wanted { parameter, place, around: table_check() });
+        wanted.push(Wanted { parameter, place, around: table_check(gate) });
     }
     if let Some(place) = milter {
-        let around = milter_service(seconds(gates.milter.as_ref().and_then(|gate| gate.ask.as_ref())));
+        let around = milter_service(seconds(asked.config.asked_wait(AskingGate::Milter)));
         wanted.push(Wanted { parameter: "smtpd_milters", place: inet(place), around });
     }
     let Some(gate) =
@@ -129,7 +133,7 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
     Ok(Recipe {
         name: "postfix",
         files: Vec::new(),
-        steps: steps(policy, map, commands.is_empty()),
+        steps: steps(policy, milter, map, commands.is_empty()),
         commands,
         probe: Box::new(move |client| {
             let before = asked::count(client, gate)?;
@@ -147,7 +151,12 @@ pub(super) fn recipe(arguments: &Arguments, asked: &Asked<'_>) -> Result<Recipe,
     })
 }
 
-fn steps(policy: Option<&Place>, map: Option<&Place>, is_set_up: bool) -> Vec<String> {
+fn steps(
+    policy: Option<&Place>,
+    milter: Option<&Place>,
+    map: Option<(&MapGate, &Place)>,
+    is_set_up: bool,
+) -> Vec<String> {
     let reload =
         if is_set_up { "main.cf has it all already; `postfix reload` if that is new." } else { "`postfix reload`." };
     let mut steps = vec![reload.to_owned()];
@@ -158,15 +167,28 @@ fn steps(policy: Option<&Place>, map: Option<&Place>, is_set_up: bool) -> Vec<St
                 .to_owned(),
         );
     }
-    if let Some(place) = map {
-        let table = format!("socketmap:{}", inet(place));
+    let places = [policy, milter, map.map(|(_, place)| place)];
+    for place in places.into_iter().flatten().filter(|place| is_outside_of_queue(place)) {
         steps.push(format!(
-            "The look-up table serves other checks as well: `check_client_access {table}:clients`, `check_sasl_access \
+            "Postfix' smtpd runs below {QUEUE} on Debian (the column `chroot` of master.cf), and would not find {place} from there, so \
+             that everything passed: listen at a path below {QUEUE} instead, such as {QUEUE}/ratter/policy, or at a port.",
+        ));
+    }
+    if let Some((gate, place)) = map {
+        let table = format!("socketmap:{}", inet(place));
+        let [clients, end] = table_check(gate);
+        let clients = clients.replace("socketmap:", &table) + &end;
+        steps.push(format!(
+            "The look-up table serves other checks as well: `{clients}`, `check_sasl_access \
              {table}:logins`. When Ratter is away Postfix answers 451 to what asks a table: prefer the policy gate where mail \
              must flow then."
         ));
     }
     steps
+}
+
+fn is_outside_of_queue(place: &Place) -> bool {
+    matches!(place, Place::Unix(path) if !path.starts_with(QUEUE))
 }
 
 /// The value that a parameter has now, in one line.

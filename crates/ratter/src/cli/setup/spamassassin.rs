@@ -59,7 +59,8 @@ fn rules(zones: &[Zone]) -> String {
 }
 
 /// The rules of a zone. The question itself has no score, because it fits every answer; each code is a rule of its own, by
-/// the exact address. `dns_block_rule` is 4.0's: it asks a list no more for a while that refuses us.
+/// the exact address, and what is none of them is shown to the administrator and weighs nothing (a rule of score 0 would not be
+/// looked at). `dns_block_rule` is 4.0's: it asks a list no more for a while that refuses us.
 fn rules_of(zone: &Zone) -> String {
     let (symbol, name, set) = (&zone.symbol, &zone.name, format!("{}-lastexternal", zone.symbol.to_lowercase()));
     let question =
@@ -68,8 +69,15 @@ fn rules_of(zone: &Zone) -> String {
     let last = BLOCKED.map(|code| code.octets()[3].to_string()).join("|");
     let codes = format!("^127\\.255\\.255\\.(?:{last})$");
     let blocked = rule(&format!("{symbol}_BLOCKED"), &set, &codes, "This list does not answer our questions", "0.001");
+    let known = zone.hits.iter().map(|hit| hit.symbol.clone()).chain([format!("{symbol}_BLOCKED")]);
+    let known = known.collect::<Vec<_>>().join(" || ");
+    let unknown = format!(
+        "meta     {symbol}_UNKNOWN  __{symbol}_ASKED && !({known})\n\
+         describe {symbol}_UNKNOWN  This list answered with a code not written here\n\
+         tflags   {symbol}_UNKNOWN  net\nscore    {symbol}_UNKNOWN  0.001\n"
+    );
     let block = format!("if (version >= 4.000000)\ndns_block_rule {symbol}_BLOCKED  {name}\nendif\n");
-    [question].into_iter().chain(zone.hits.iter().map(hit)).chain([blocked, block]).collect()
+    [question].into_iter().chain(zone.hits.iter().map(hit)).chain([blocked, unknown, block]).collect()
 }
 
 /// The rule for answers that are a code or fit a pattern.

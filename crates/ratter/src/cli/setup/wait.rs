@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cli::duration;
-use crate::config::AskPolicy;
+use crate::config::{AskingGate, Config};
 
 /// An answer takes well below a millisecond; a login that goes on without one after this has hardly waited.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -18,9 +18,9 @@ pub(super) struct Wait {
 }
 
 impl Wait {
-    /// What was asked for, or the usual, where a gate asks by that policy.
-    pub(super) fn of(&self, ask: Option<&AskPolicy>) -> Duration {
-        self.wait.unwrap_or_else(|| PATIENCE + ask.map_or(Duration::ZERO, |policy| policy.wait))
+    /// What was asked for, or the usual, and as long as the gate waits for other people's lists.
+    pub(super) fn of(&self, config: &Config, gate: AskingGate) -> Duration {
+        self.wait.unwrap_or_else(|| PATIENCE + config.asked_wait(gate))
     }
 }
 
