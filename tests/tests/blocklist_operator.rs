@@ -103,8 +103,8 @@ fn is_kept_as_a_hash(node: &Node, keys: &[&str]) {
 fn who_may_not_ask_is_told_so_and_never_a_listing() {
     let sections = "[dnsbl.access]\npolicy = \"open-below\"\nrate = \"5/s\"\nrefusal = \"code\"\n\
                     [[dnsbl.zone]]\nname = \"policy\"\nlists = [\"dyna\", \"auth\"]\n\
-                    [[dnsbl.zone]]\nname = \"spam\"\nrefused = [\"127.0.0.0/8\"]\nrefusal = \"code\"\n\
-                    [[dnsbl.zone]]\nname = \"null\"\nrefused = [\"127.0.0.0/8\"]\n";
+                    [[dnsbl.zone]]\nname = \"spam\"\nrefused = [\"127.0.0.0/8\"]\n\
+                    [[dnsbl.zone]]\nname = \"null\"\nrefused = [\"127.0.0.0/8\"]\nrefusal = \"refused\"\n";
     let node = Node::start(&Config::new().dnsbl("web = [\"192.0.2.80\", \"2001:db8::80\"]").with(sections));
     node.cli(&["list", LISTED, "--on", "auth", "--for", "1h", "--reason", "a test"]).with_code(0);
     let dig = node.dig();
