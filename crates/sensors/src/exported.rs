@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn a_long_header_and_bytes_that_are_no_text_hide_nothing() {
         let mut body = br#"{"subject":""#.to_vec();
-        body.extend([b'x'; 70_000]);
+        body.resize(body.len() + 70_000, b'x');
         body.extend(br#"","header_to":["a\"b",""#.iter().chain(b"\xff\xfe\"]"));
         body.extend(
             br#","action":"soft reject","ip":"203.0.113.7","user":"alice","symbols":[{"name":"RATELIMITED"}]}"#,
