@@ -81,7 +81,7 @@ impl LineBuffer {
     pub fn lines(&self) -> Lines<'_> {
         let whole = &self.bytes[..self.whole];
         let begin = if self.is_torn { memchr(b'\n', whole).map_or(whole.len(), |at| at + 1) } else { 0 };
-        Lines { rest: &whole[begin..], newline: newline() }
+        Lines { rest: &whole[begin..] }
     }
 
     /// How many lines [`lines`](Self::lines) gives.
@@ -105,25 +105,6 @@ impl LineBuffer {
 #[derive(Clone, Debug)]
 pub struct Lines<'a> {
     rest: &'a [u8],
-    newline: Newline,
-}
-
-/// Finds newlines. Lines are short, so that a searcher of the processor's least width that needs no call is quicker than
-/// one of the full width.
-#[cfg(target_arch = "x86_64")]
-type Newline = Option<memchr::arch::x86_64::sse2::memchr::One>;
-
-#[cfg(target_arch = "x86_64")]
-fn newline() -> Newline {
-    memchr::arch::x86_64::sse2::memchr::One::new(b'\n')
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-type Newline = Option<memchr::arch::all::memchr::One>;
-
-#[cfg(not(target_arch = "x86_64"))]
-fn newline() -> Newline {
-    Some(memchr::arch::all::memchr::One::new(b'\n'))
 }
 
 impl<'a> Iterator for Lines<'a> {
@@ -133,7 +114,7 @@ impl<'a> Iterator for Lines<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let line = match self.newline.as_ref()?.find(self.rest) {
+        let line = match memchr(b'\n', self.rest) {
             Some(end) => {
                 let line = &self.rest[..end];
                 self.rest = &self.rest[end + 1..];

@@ -15,25 +15,58 @@ pub(crate) fn find(text: &str, needle: &str) -> Option<usize> {
 /// How often a byte of the needle is looked for before the needle is.
 const TRIES_MAX: usize = 8;
 
-/// As `memmem::find`, which needs longer to prepare a needle than most lines to be looked through. So one byte of the
-/// needle is looked for first, which is rare in prose. Only a line that is full of that byte is worth the preparation.
+/// As `memmem::find`, which needs longer to prepare a needle than most lines to be looked through, and is slow where a text is
+/// full of what looks like the needle. So one byte of the needle is looked for first, which is rare in prose; then one that is
+/// rare where that was not. Only a line that is full of both is worth the preparation.
 pub(crate) fn seek(text: &[u8], needle: &[u8]) -> Option<usize> {
     /// How much is compared place by place, which takes as long as the preparation, in bytes.
     const NEAR_BYTES: usize = 256;
-    let before = rare(needle)?;
-    let probe = *needle.get(before)?;
-    let mut from = 0;
-    for _ in 0..TRIES_MAX {
-        let at = from + memchr::memchr(probe, text.get(from + before..)?)?;
-        if text.get(at..at + needle.len())? == needle {
-            return Some(at);
-        }
-        from = at + 1;
-    }
+    let from = match seek_by(text, needle, 0, rare(needle)?)? {
+        Sought::At(at) => return Some(at),
+        Sought::NotBefore(from) => from,
+    };
     let rest = text.get(from..)?;
     let near = rest.get(..NEAR_BYTES + needle.len()).unwrap_or(rest);
     let found = near.windows(needle.len()).position(|place| place.first() == needle.first() && place == needle);
-    found.or_else(|| memchr::memmem::find(rest, needle)).map(|at| from + at)
+    if let Some(at) = found {
+        return Some(from + at);
+    }
+    match seek_by(text, needle, from, rarest(needle, near)?)? {
+        Sought::At(at) => Some(at),
+        Sought::NotBefore(from) => memchr::memmem::find(text.get(from..)?, needle).map(|at| from + at),
+    }
+}
+
+/// What some tries told of where a needle is.
+enum Sought {
+    /// It is there.
+    At(usize),
+    /// It begins here at the earliest.
+    NotBefore(usize),
+}
+
+/// Seeks the needle by its byte at `place`; none if it is not in the text.
+fn seek_by(text: &[u8], needle: &[u8], from: usize, place: usize) -> Option<Sought> {
+    let probe = *needle.get(place)?;
+    let mut from = from;
+    for _ in 0..TRIES_MAX {
+        let at = from + memchr::memchr(probe, text.get(from + place..)?)?;
+        if text.get(at..at + needle.len())? == needle {
+            return Some(Sought::At(at));
+        }
+        from = at + 1;
+    }
+    Some(Sought::NotBefore(from))
+}
+
+/// The place of the needle's byte that the sample has least often.
+fn rarest(needle: &[u8], sample: &[u8]) -> Option<usize> {
+    let mut counts = [0u32; 256];
+    for byte in sample {
+        counts[usize::from(*byte)] += 1;
+    }
+    let places = needle.iter().enumerate();
+    places.min_by_key(|(_, byte)| counts[usize::from(**byte)]).map(|(at, _)| at)
 }
 
 /// The place of the last `needle`, as [`seek`] finds the first. `memmem::rfind` takes several times as long, because it looks
