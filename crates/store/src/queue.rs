@@ -179,6 +179,11 @@ impl Queue {
         Ok(())
     }
 
+    /// Whether the writer has not ended.
+    pub(crate) fn is_open(&self) -> bool {
+        self.lock().life < Life::Stopped
+    }
+
     /// Asks the writer to finish.
     pub(crate) fn close(&self) {
         let mut state = self.lock();

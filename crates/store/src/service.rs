@@ -196,6 +196,11 @@ impl Store {
         self.queue.rest()
     }
 
+    /// Whether anything is written any more: not once [`Store::close`] has returned.
+    pub fn is_open(&self) -> bool {
+        self.queue.is_open()
+    }
+
     /// How the store does.
     pub fn health(&self) -> Health {
         self.queue.health()

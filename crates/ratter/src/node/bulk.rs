@@ -188,9 +188,10 @@ fn add(
     }
 }
 
-/// Lets the file catch up. A file that cannot be written holds nobody up.
+/// Lets the file catch up. A file that cannot be written, or is no longer, holds nobody up.
 fn wait_for_file(node: &Node) {
-    while node.book.journal_waiting() >= CHANGES_WAITING_MAX && node.store.health().failing_since.is_none() {
+    let is_written = || node.store.is_open() && node.store.health().failing_since.is_none();
+    while node.book.journal_waiting() >= CHANGES_WAITING_MAX && is_written() {
         node.store.wake();
         std::thread::sleep(CATCH_UP_PAUSE);
     }
