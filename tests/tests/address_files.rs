@@ -39,7 +39,11 @@ fn ask(gate: SocketAddr, address: &str, client: &str, message: usize, recipient:
 #[test]
 fn what_is_wrong_with_a_file_is_said_and_a_country_counts_as_soon_as_it_is_told() {
     let gate = free_port();
+    // All of the account's mail is asked about in a moment, and none of it comes to its end here.
+    let limit =
+        "[[limit]]\nname = \"per-user\"\nby = \"login\"\nbuckets = [{ burst = 1000, rate = \"1000 / 1min\" }]\n";
     let config = Config::new()
+        .with(limit)
         .node("asn-file = \"asn.mmdb\"\ncountry-file = \"country.mmdb\"")
         .with(&format!("[gate.postfix]\nlisten = [\"{gate}\"]\n[accounts]\nnote = 3\n"));
     let mut node = Node::start_in_the_past("9d", &config);

@@ -68,7 +68,7 @@ fn a_page_in_a_browser_may_look_and_reports_nobody() {
     for origin in ["Origin: http://evil.example\r\n", "Sec-Fetch-Mode: no-cors\r\n"] {
         for _ in 0..6 {
             let path = "/v1/report?address=198.51.100.9&login=alice&result=failed";
-            assert_eq!(browser.post(path, origin, "").expect("an answer").status, 401);
+            assert_eq!(browser.post(path, origin, "").expect("an answer").status, 403);
         }
     }
     assert!(node.all_listings().is_empty());
