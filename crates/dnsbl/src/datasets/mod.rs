@@ -35,7 +35,7 @@ pub use specials::{Header, NAME_SERVERS_MAX, Servers, Soa};
 pub use unpack::{UNPACKED_BYTES_MAX, UnpackError, unpack};
 pub use values::{EXCLUDED, TEXT_BYTES_MAX, Value, ValueId, Values};
 pub use write::{Form, Head, Row, Writer};
-pub(crate) use write::{csv, json};
+pub(crate) use write::{Layout, csv, json};
 
 /// Time to live of records whose file names none: rbldnsd's own default of 35 minutes.
 pub const TTL_DEFAULT: u32 = 2100;

@@ -5,7 +5,7 @@ use memchr::memchr;
 
 use super::fault::{Report, Severity, Wrong};
 use super::reader::{Options, Source, without_mark};
-use super::write::Form;
+use super::write::{Form, Layout};
 
 /// A row of a plain list, a CSV or an NDJSON file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,20 +51,10 @@ pub fn read_plain(form: Form, file: Source<'_>, options: Options) -> Option<Resu
             continue;
         }
         let row = core::str::from_utf8(line).map_err(|error| Wrong::new(error.valid_up_to(), "this is no UTF-8"));
-        let row = row.and_then(|line| match form {
-            Form::Ndjson => json_row(line).map(Some),
-            Form::Csv => csv_row(line, &mut columns),
-            Form::Plain
-            | Form::Ip4Set
-            | Form::Ip4TSet
-            | Form::Ip4Trie
-            | Form::Ip6TSet
-            | Form::Ip6Trie
-            | Form::DnSet
-            | Form::Generic
-            | Form::Combined
-            | Form::Acl
-            | Form::Rpz => plain_row(line).map(Some),
+        let row = row.and_then(|line| match form.layout() {
+            Layout::Ndjson => json_row(line).map(Some),
+            Layout::Csv => csv_row(line, &mut columns),
+            Layout::Lines => plain_row(line).map(Some),
         });
         match row {
             Ok(row) => rows.extend(row),

@@ -54,6 +54,15 @@ pub enum Form {
     Rpz,
 }
 
+/// How the lines of a form are laid out.
+#[derive(Clone, Copy)]
+pub(crate) enum Layout {
+    /// Plain text, a network at the beginning of each.
+    Lines,
+    Csv,
+    Ndjson,
+}
+
 impl Form {
     /// All of them.
     pub const ALL: [Self; 13] = [
@@ -93,7 +102,26 @@ impl Form {
 
     /// Whether end and reason of each listing have a place in it.
     pub const fn tells(self) -> bool {
-        matches!(self, Self::Csv | Self::Ndjson)
+        !matches!(self.layout(), Layout::Lines)
+    }
+
+    /// How its lines are laid out.
+    pub(crate) const fn layout(self) -> Layout {
+        match self {
+            Self::Csv => Layout::Csv,
+            Self::Ndjson => Layout::Ndjson,
+            Self::Ip4Set
+            | Self::Ip4TSet
+            | Self::Ip4Trie
+            | Self::Ip6TSet
+            | Self::Ip6Trie
+            | Self::DnSet
+            | Self::Generic
+            | Self::Combined
+            | Self::Acl
+            | Self::Plain
+            | Self::Rpz => Layout::Lines,
+        }
     }
 
     /// The form of that name.

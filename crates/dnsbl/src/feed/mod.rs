@@ -22,7 +22,7 @@ use std::sync::Arc;
 use base::{Address, ListId, ListSet, Network, Timestamp};
 
 use crate::access::{Access, Judged, Permit, Reason, Verdict};
-use crate::datasets::{About, Form, Told, csv, json};
+use crate::datasets::{About, Form, Layout, Told, csv, json};
 use crate::transfer::History;
 
 pub(crate) use request::{Coding, Request, Wrong};
@@ -216,19 +216,9 @@ impl Changes {
 
 /// The media type of a form.
 pub(crate) const fn media_type(form: Form) -> &'static str {
-    match form {
-        Form::Csv => "text/csv; charset=utf-8",
-        Form::Ndjson => "application/x-ndjson",
-        Form::Ip4Set
-        | Form::Ip4TSet
-        | Form::Ip4Trie
-        | Form::Ip6TSet
-        | Form::Ip6Trie
-        | Form::DnSet
-        | Form::Generic
-        | Form::Combined
-        | Form::Acl
-        | Form::Plain
-        | Form::Rpz => "text/plain; charset=utf-8",
+    match form.layout() {
+        Layout::Csv => "text/csv; charset=utf-8",
+        Layout::Ndjson => "application/x-ndjson",
+        Layout::Lines => "text/plain; charset=utf-8",
     }
 }
