@@ -5,6 +5,7 @@
 pub mod cli;
 mod clock;
 pub mod config;
+mod hangup;
 mod judging;
 mod logging;
 mod main_cf;

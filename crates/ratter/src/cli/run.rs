@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
 use super::{Failure, Outcome, show};
 use crate::config::{Config, Listening, Source};
-use crate::{config, logging, memory, node};
+use crate::{config, hangup, logging, memory, node};
 
 /// Open files besides the gates' connections: DNS by TCP, console, logs and store.
 const FILES_BESIDE_GATES: u64 = 1024;
@@ -31,24 +31,26 @@ enum End {
 
 /// `ratter run`: a node in the foreground, until a signal ends it.
 pub(crate) fn run(path: Option<&Path>) -> Result<Outcome, Failure> {
+    memory::use_one_arena();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("the system gives no event loop")?;
+    // Before anything else, because a reload that comes during the start would end the node, and counts when it is done.
+    let hung_up = runtime.block_on(async { signal(SignalKind::hangup()) }).context("signals cannot be awaited")?;
     let held = inherited();
     let ports = if held.is_empty() { config::Ports::Tried } else { config::Ports::TriedBeside(&held) };
     let (mut config, source) = config::find(path, ports).map_err(Failure::Usage)?;
     logging::start(config.node.log);
     fit_open_files(&mut config);
-    memory::use_one_arena();
     for warning in config.warnings.iter() {
         warn!("{}: {}", warning.title, warning.label);
     }
     let running = node::start(&config)?;
     gates::io::close_inherited();
     show::line(&welcome(&config, &source))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .context("the system gives no event loop")?;
-    let result = runtime.block_on(serve(path, &config, &running));
+    let result = runtime.block_on(serve(path, &config, &running, hung_up));
     // Streams to watchers would otherwise keep the runtime waiting.
     runtime.shutdown_background();
     let node = Arc::clone(&running.node);
@@ -77,6 +79,7 @@ fn start_anew(node: &node::Node) -> anyhow::Result<Infallible> {
     // Without them clients are refused for that long.
     let sockets = node.sockets().unwrap_or_default();
     let handed_over = gates::io::handed_over(&sockets);
+    hangup::ignore();
     let failure = Command::new(program).args(arguments).env(HANDED_OVER, handed_over).exec();
     Err(failure).context("the node cannot be started anew")
 }
@@ -98,26 +101,25 @@ fn fit_open_files(config: &mut Config) {
 
 /// Waits for SIGHUP. A configuration with a fault is told of, and the node goes on as it is; without one it is started anew.
 /// In a terminal the signal says that the terminal was closed.
-async fn hung_up(path: Option<&Path>, config: &Config) -> anyhow::Result<End> {
+async fn hung_up(path: Option<&Path>, config: &Config, mut hangup: Signal) -> End {
     let is_terminal = io::stdin().is_terminal();
-    let mut hangup = signal(SignalKind::hangup()).context("signals cannot be awaited")?;
     loop {
         hangup.recv().await;
         if is_terminal {
-            return Ok(End::Stop);
+            return End::Stop;
         }
         // What cannot be had is found out while the node still has what it holds.
         let found = config::find(path, config::Ports::TriedBeside(&config.listening));
         let judged = found.and_then(|(found, _)| node::judge_dnsbl(&found).map_err(|fault| format!("{fault:#}")));
         match judged {
-            Ok(()) => return Ok(End::Anew),
+            Ok(()) => return End::Anew,
             Err(faults) => error!("the configuration has a fault, and the node goes on with the one it has:\n{faults}"),
         }
     }
 }
 
 /// Serves the control socket, the metrics and the page for removals until a signal comes.
-async fn serve(path: Option<&Path>, config: &Config, running: &node::Running) -> anyhow::Result<End> {
+async fn serve(path: Option<&Path>, config: &Config, running: &node::Running, hangup: Signal) -> anyhow::Result<End> {
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be awaited")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be awaited")?;
     let control = console::io::serve_control(
@@ -144,8 +146,7 @@ async fn serve(path: Option<&Path>, config: &Config, running: &node::Running) ->
     tokio::select! {
         _ = terminate.recv() => info!(signal = "SIGTERM", "stopping"),
         _ = interrupt.recv() => info!(signal = "SIGINT", "stopping"),
-        end = hung_up(path, config) => {
-            let end = end?;
+        end = hung_up(path, config, hangup) => {
             info!(signal = "SIGHUP", is_started_anew = end == End::Anew, "stopping");
             return Ok(end);
         }
