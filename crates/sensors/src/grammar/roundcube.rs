@@ -56,6 +56,10 @@ fn told(text: &str) -> Option<Told<'_>> {
     if kind == LoginOk {
         return succeeded(rest);
     }
+    // Numbers below zero are of the mail server's failing; the login cannot stand at the end.
+    if !has_reason && rest.rsplit_once(" (error: ").is_some_and(|(_, number)| number.starts_with('-')) {
+        return None;
+    }
     let (login, client, behind) = if has_reason || contains(rest, "(X-") {
         only(without_request(rest).0)?
     } else {
