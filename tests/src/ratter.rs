@@ -366,7 +366,8 @@ impl Node {
 
     /// Waits until the node has read so many lines of its only log file.
     pub fn wait_lines(&self, lines: u64) {
-        wait::until_true(&format!("{lines} lines to be read"), || self.sensor().lines >= lines);
+        let is_read = wait::try_until(|| (self.sensor().lines >= lines).then_some(()));
+        assert!(is_read.is_some(), "waited in vain for {lines} lines to be read: {:?}", self.sensor());
     }
 
     /// Waits until the node has read all of its only log file; panics if it has read more than stands there, which is

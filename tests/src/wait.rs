@@ -15,6 +15,11 @@ pub fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
     within(PATIENCE, what, look)
 }
 
+/// Looks until `look` sees something; none when it does not come.
+pub fn try_until<T>(look: impl FnMut() -> Option<T>) -> Option<T> {
+    try_within(PATIENCE, look)
+}
+
 /// Looks until `look` says yes. Panics, saying what was waited for, when it does not come.
 pub fn until_true(what: &str, mut look: impl FnMut() -> bool) {
     until(what, || look().then_some(()));

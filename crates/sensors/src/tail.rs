@@ -333,7 +333,8 @@ fn next_file<S: Source>(source: &mut S, open: &Open<S::File>) -> Result<Option<F
         }
     };
     let later = rotated.iter().skip(later).filter(|other| is_packed || !other.is_packed);
-    let later = later.map(|other| other.id).filter(|id| *id != current);
+    // What was rotated since the path was looked at comes after what was there then.
+    let later = later.map(|other| other.id).take_while(|id| *id != current);
     for id in later.chain([current]) {
         if let Some(file) = source.open(id)?
             && source.size(&file)? > 0

@@ -28,34 +28,52 @@ struct Followed {
     missing: u32,
 }
 
-/// Starts the thread of a pattern.
+/// Starts the thread of a pattern. The files that are there are followed when this returns.
 pub(super) fn start(pattern: &FileSensor, positions: &[Position], node: &Arc<Node>) -> anyhow::Result<Sensor> {
-    let (pattern, positions, node) = (pattern.clone(), positions.to_vec(), Arc::clone(node));
-    Sensor::start(move |stop| run(&pattern, &positions, &node, stop))
+    let (from, positions, node) = (pattern.from, positions.to_vec(), Arc::clone(node));
+    let mut folder = Folder { pattern: pattern.clone(), from, positions, node, followed: Vec::new(), fault: None };
+    folder.look();
+    Sensor::start(move |stop| folder.run(stop))
 }
 
-fn run(pattern: &FileSensor, positions: &[Position], node: &Arc<Node>, stop: &AtomicBool) {
-    let mut followed: Vec<Followed> = Vec::new();
-    // A file that comes later is new, so that it is read from its beginning.
-    let mut from = pattern.from;
-    let mut fault = None;
-    while !stop.load(Ordering::Relaxed) {
-        match look(pattern, from, positions, node, &mut followed) {
-            Ok(()) => fault = None,
+/// The files of a pattern.
+struct Folder {
+    pattern: FileSensor,
+    /// Where a file that is found now is begun.
+    from: Start,
+    positions: Vec<Position>,
+    node: Arc<Node>,
+    followed: Vec<Followed>,
+    /// What was wrong at the last look.
+    fault: Option<String>,
+}
+
+impl Folder {
+    fn run(mut self, stop: &AtomicBool) {
+        while !stop.load(Ordering::Relaxed) {
+            std::thread::sleep(LOOK);
+            self.look();
+        }
+        // All at once, so that nobody waits for each in turn.
+        for one in &self.followed {
+            one.sensor.signal();
+        }
+    }
+
+    /// Looks once, and says it if that is not possible.
+    fn look(&mut self) {
+        match look(&self.pattern, self.from, &self.positions, &self.node, &mut self.followed) {
+            Ok(()) => self.fault = None,
             Err(error) => {
                 let text = Some(error.to_string());
-                if fault != text {
-                    warn!(pattern = %pattern.path.display(), %error, "log files cannot be looked for; trying again");
-                    fault = text;
+                if self.fault != text {
+                    warn!(pattern = %self.pattern.path.display(), %error, "log files cannot be looked for; trying again");
+                    self.fault = text;
                 }
             }
         }
-        from = Start::Start;
-        std::thread::sleep(LOOK);
-    }
-    // All at once, so that nobody waits for each in turn.
-    for one in &followed {
-        one.sensor.signal();
+        // A file that comes later is new, so that it is read from its beginning.
+        self.from = Start::Start;
     }
 }
 

@@ -148,7 +148,10 @@ pub(super) fn follow(
     let past = position_of(positions, &file.path);
     let (lines, events) = past.map_or((0, 0), |past| (past.lines, past.events));
     let gauge = Arc::new(SensorGauge::new(file.path.clone(), lines, events));
-    let follower = Follower::new(file, past, Arc::clone(&gauge), Arc::clone(node))?;
+    let mut follower = Follower::new(file, past, Arc::clone(&gauge), Arc::clone(node))?;
+    // Opened before the node says that it runs, so that nothing written after that is taken for old. What hinders it is told
+    // by the thread, which tries again.
+    let _opened = follower.sensor.open();
     let sensor = Sensor::start(move |stop| follower.run(stop))?;
     node.add_gauge(&gauge);
     Ok((sensor, gauge))

@@ -31,7 +31,23 @@ impl Files {
     }
 
     /// The rotated files, the one that was written last at the end.
-    fn siblings(&self) -> io::Result<Vec<(PathBuf, Rotated)>> {
+    ///
+    /// A folder that is listed while its files are renamed shows some of them twice and others not at all, and a file that
+    /// is missing here would be passed over for good: the list holds once it has been seen twice.
+    fn siblings(&self) -> io::Result<Vec<Sibling>> {
+        let mut before = self.listed()?;
+        for _ in 0..LISTINGS_MAX {
+            let now = self.listed()?;
+            if now.iter().map(Sibling::name).eq(before.iter().map(Sibling::name)) {
+                return Ok(now);
+            }
+            before = now;
+        }
+        Err(io::Error::new(io::ErrorKind::ResourceBusy, "files are renamed faster than they can be listed"))
+    }
+
+    /// What one listing shows of them.
+    fn listed(&self) -> io::Result<Vec<Sibling>> {
         let Some(name) = self.path.file_name() else { return Ok(Vec::new()) };
         let mut found = Vec::new();
         for entry in fs::read_dir(directory(&self.path))? {
@@ -44,12 +60,50 @@ impl Files {
             if metadata.is_file() {
                 let (id, written) = (id(&metadata), written(&metadata));
                 let is_packed = is_compressed_name(&path);
-                found.push((age, path, Rotated { id, written, is_packed }));
+                found.push(Sibling { age, path, file: Rotated { id, written, is_packed } });
             }
         }
         // Times of one tick are told apart by the names.
-        found.sort_by(|a, b| (a.2.written, &a.0).cmp(&(b.2.written, &b.0)));
-        Ok(found.into_iter().map(|(_, path, rotated)| (path, rotated)).collect())
+        found.sort_by(|a, b| (a.file.written, &a.age).cmp(&(b.file.written, &b.age)));
+        Ok(found)
+    }
+
+    /// The file wherever it is now; none if it is nowhere, and an error if it is renamed again and again.
+    fn find(&self, wanted: FileId) -> io::Result<Option<LogFile>> {
+        for _ in 0..LISTINGS_MAX {
+            if let Some(file) = open_if(&self.path, wanted)? {
+                return Ok(Some(LogFile::Plain(file)));
+            }
+            let siblings = existing(self.siblings())?.unwrap_or_default();
+            let Some(sibling) = siblings.into_iter().find(|sibling| sibling.file.id == wanted) else {
+                // It may have come to the path after that was looked at.
+                return Ok(open_if(&self.path, wanted)?.map(LogFile::Plain));
+            };
+            if let Some(file) = open_if(&sibling.path, wanted)? {
+                let is_packed = sibling.file.is_packed;
+                return Ok(Some(if is_packed { LogFile::Packed(Packed::new(file)?) } else { LogFile::Plain(file) }));
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::ResourceBusy, "the file is renamed faster than it can be opened"))
+    }
+}
+
+/// How often a folder is listed again because files in it were renamed meanwhile. One rotation moves some dozen files within
+/// a millisecond.
+const LISTINGS_MAX: u32 = 100;
+
+/// A rotated file beside the log.
+#[derive(Debug)]
+struct Sibling {
+    age: Age,
+    path: PathBuf,
+    file: Rotated,
+}
+
+impl Sibling {
+    /// What is called how.
+    fn name(&self) -> (&Path, FileId) {
+        (&self.path, self.file.id)
     }
 }
 
@@ -62,25 +116,11 @@ impl Source for Files {
     }
 
     fn rotated(&mut self) -> io::Result<Vec<Rotated>> {
-        Ok(self.siblings()?.into_iter().map(|(_, rotated)| rotated).collect())
+        Ok(self.siblings()?.into_iter().map(|sibling| sibling.file).collect())
     }
 
     fn open(&mut self, wanted: FileId) -> io::Result<Option<LogFile>> {
-        if let Some(file) = open_if(&self.path, wanted)? {
-            return Ok(Some(LogFile::Plain(file)));
-        }
-        for (path, rotated) in existing(self.siblings())?.unwrap_or_default() {
-            if rotated.id == wanted
-                && let Some(file) = open_if(&path, wanted)?
-            {
-                return Ok(Some(if rotated.is_packed {
-                    LogFile::Packed(Packed::new(file)?)
-                } else {
-                    LogFile::Plain(file)
-                }));
-            }
-        }
-        Ok(None)
+        self.find(wanted)
     }
 
     fn size(&mut self, file: &LogFile) -> io::Result<u64> {
@@ -178,5 +218,37 @@ mod tests {
         let of = |name: &str| age(OsStr::new("mail.log"), OsStr::new(name)).unwrap();
         assert!(of("mail.log.10") < of("mail.log.2"));
         assert!(of("mail.log-20261120") < of("mail.log-20261121"));
+    }
+    /// While one thread renames as logrotate does, no listing misses a file or has two in the wrong order.
+    #[test]
+    fn a_rotation_hides_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mail.log");
+        let numbered = |number: usize| folder.path().join(format!("mail.log.{number}"));
+        let count = 40;
+        for number in (1..=count).rev() {
+            fs::write(numbered(number), "x").unwrap();
+        }
+        let mut files = Files::new(&path);
+        let before: Vec<FileId> = files.rotated().unwrap().iter().map(|file| file.id).collect();
+        assert_eq!(before.len(), count);
+        std::thread::scope(|scope| {
+            let renaming = scope.spawn(|| {
+                for shift in 0..200 {
+                    for number in (1..=count).rev() {
+                        fs::rename(numbered(number + shift), numbered(number + shift + 1)).unwrap();
+                    }
+                }
+            });
+            while !renaming.is_finished() {
+                // An error is not a wrong answer: one asks again.
+                let Ok(seen) = files.rotated() else { continue };
+                assert_eq!(seen.iter().map(|file| file.id).collect::<Vec<_>>(), before);
+                let oldest = before[0];
+                let opened = files.open(oldest);
+                assert!(!matches!(opened, Ok(None)), "a file that is there all the time is found");
+            }
+            renaming.join().unwrap();
+        });
     }
 }

@@ -20,6 +20,8 @@ struct Disk {
     now: u64,
     /// Reads give at most so many bytes at once.
     read_max: usize,
+    /// Files that come to the path one after the other between a look at the path and one at the rotated files.
+    coming: Vec<u64>,
 }
 
 impl Disk {
@@ -55,6 +57,9 @@ impl Source for Disk {
     }
 
     fn rotated(&mut self) -> Result<Vec<Rotated>, Self::Error> {
+        for next in core::mem::take(&mut self.coming) {
+            self.rotated.extend(self.path.replace(next));
+        }
         Ok(self
             .rotated
             .iter()
@@ -551,4 +556,24 @@ fn a_copy_of_the_file_at_the_path_is_passed_over() {
         lines.extend(tail.batch().unwrap().lines.map(<[u8]>::to_vec));
     }
     assert_eq!(lines, [b"b", b"c", b"d"]);
+}
+
+/// The path is looked at, then come two rotations, then the rotated files are looked at.
+#[test]
+fn rotations_during_a_look_skip_no_file() {
+    let mut disk = Disk { read_max: 100, ..Disk::default() };
+    disk.path = Some(disk.create(b"a\n".to_vec()));
+    let mut tail = Tail::new(Start::Beginning, None);
+    let mut lines = Vec::new();
+    for round in 0..2 {
+        while let Ok(Progress::Lines) = tail.advance(&mut disk) {
+            lines.extend(tail.batch().unwrap().lines.map(<[u8]>::to_vec));
+        }
+        if round == 0 {
+            let [b, c, d] = [b"b\n", b"c\n", b"d\n"].map(|text| disk.create(text.to_vec()));
+            disk.rotated.extend(disk.path.replace(b));
+            disk.coming = vec![c, d];
+        }
+    }
+    assert_eq!(lines, [b"a", b"b", b"c", b"d"]);
 }
