@@ -167,7 +167,7 @@ impl Drop for Dovecot {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    ratter_tests::place::free_port().port()
 }
 
 /// A gate at that port, with what it asks.

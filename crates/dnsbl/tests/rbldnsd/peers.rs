@@ -59,10 +59,9 @@ impl Peer {
         for (name, text) in &world.files {
             std::fs::write(files.path().join(name), text).unwrap();
         }
-        let port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let address = ratter_tests::place::free_port();
         let mut command = Command::new("rbldnsd");
-        command.arg("-n").args(["-b", &format!("127.0.0.1/{port}")]).arg("-w").arg(files.path());
+        command.arg("-n").args(["-b", &format!("127.0.0.1/{}", address.port())]).arg("-w").arg(files.path());
         if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
             command.args(["-u", "rbldns"]);
         }

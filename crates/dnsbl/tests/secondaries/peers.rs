@@ -1,7 +1,7 @@
 //! NSD, Knot, BIND and `PowerDNS` as secondaries, each in a folder and on a port of its own.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -19,9 +19,7 @@ pub(crate) enum Kind {
 
 /// A port that is free now, for UDP and TCP.
 pub(crate) fn free_port() -> u16 {
-    let is_free = |port: &u16| std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    let port = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-    (0..50).map(|_| port()).find(is_free).expect("a free port")
+    ratter_tests::place::free_port().port()
 }
 
 pub(crate) struct Peer {
