@@ -210,7 +210,8 @@ fn bad_clients_are_cut_and_others_served() {
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
         stream
     };
-    let held: Vec<TcpStream> = (0..30).map(|_| connect()).collect();
+    // Far from the 32 that one network may hold: those who come below may not be gone yet when the next one comes.
+    let held: Vec<TcpStream> = (0..20).map(|_| connect()).collect();
     assert_eq!(feed.get("auth").status, 200, "beside those that say nothing");
     for junk in ["\0\0\0\r\n\r\n", "GET /feed/auth HTTP/9\r\n\r\n", "POST /feed/auth HTTP/1.1\r\n\r\n"] {
         let mut stream = connect();
