@@ -200,7 +200,7 @@ fn silent_and_slow_streams_are_closed() {
     let mut pieces = message[..message.len() - 1].chunks(1);
     silent.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     while server.statistics().tcp_idle < 2 {
-        assert!(started.elapsed() < Duration::from_secs(20));
+        assert!(started.elapsed() < Duration::from_mins(1));
         if let Some(piece) = pieces.next() {
             drop(slow.write_all(piece));
         }
@@ -222,8 +222,8 @@ fn faults_of_binding_name_the_address() {
         assert!(matches!(error, ServerError::Bind { address: told, .. } if told == address));
     }
     // Only the datagram port is taken.
-    let udp = UdpSocket::bind(loopback()).unwrap().local_addr().unwrap();
-    let _holder = UdpSocket::bind(udp).unwrap();
+    let holder = UdpSocket::bind(loopback()).unwrap();
+    let udp = holder.local_addr().unwrap();
     let error = Server::start(&[udp], responder, &book, 2).map(|_| ()).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot listen on UDP {udp}"));
 }
@@ -235,7 +235,7 @@ fn stopping_frees_the_port() {
     assert!(server.receive_buffer() > 64 * 1024);
     let started = Instant::now();
     server.stop();
-    assert!(started.elapsed() < Duration::from_secs(2));
+    assert!(started.elapsed() < Duration::from_secs(20));
     let (again, _book) = start(&[address], 2);
     assert_eq!(ask(&client(address), "1.2.0.192.dyna A"), LISTED);
     drop(again);

@@ -260,7 +260,7 @@ fn dovecot_holds_the_client() {
         let answer = dovecot.imap("203.0.113.9", login, password);
         let waited = started.elapsed().as_millis();
         assert!(answer.starts_with(wanted), "{login} {password}: {answer}");
-        assert!((950..2_500).contains(&waited), "{login} {password}: {waited} ms");
+        assert!((950..20_000).contains(&waited), "{login} {password}: {waited} ms");
     }
     assert_eq!(running.gate.counters().get(Count::Tarpitted), 4);
     assert_eq!(door.0.lock().unwrap().iter().filter(|line| line.starts_with("After")).count(), 2);

@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a test of the shell starts a server, and reads the clock")]
 
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -75,7 +75,8 @@ impl Drop for Named {
 
 fn named() -> Named {
     let folder = tempfile::tempdir().expect("a folder for the zones");
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+    let address = ratter_tests::place::free_port();
+    let port = address.port();
     let path = folder.path().to_str().expect("its path is text");
     let config = CONFIG.replace("FOLDER", path).replace("PORT", &port.to_string());
     let files = [
@@ -94,7 +95,6 @@ fn named() -> Named {
         .stderr(Stdio::null())
         .spawn()
         .expect("BIND is installed: tests/install-packages.sh");
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
     let named = Named { child, address, _folder: folder };
     let answers = || {
         let dig = Command::new("dig")
