@@ -7,7 +7,7 @@ cargo build --release --quiet -p ratter-actions --all-features --example kernel_
 name=ratter-bench-$$
 ip netns add "$name"
 trap 'ip netns del "$name"; rm -f "$file"' EXIT
-ip netns exec "$name" target/release/examples/kernel_sets "${1:-996000}"
+ip netns exec "$name" target/release/examples/kernel_sets "${1:-992000}"
 file=$(mktemp)
 {
     printf 'table inet peer {\n set s {\n  type ipv4_addr\n  flags timeout\n }\n}\n'

@@ -338,7 +338,10 @@ fn a_file_of_a_list_replaces_no_strangers_and_no_fuller_one_after_a_loss() {
     node.start_again();
     is_held(&node, "did not write it");
     let checked = node.cli(&["check"]).with_code(2).err;
-    assert!(checked.contains("[[action.export]] file: held") && checked.contains("did not write it"), "{checked}");
+    assert!(
+        checked.contains("the export `file` would not be written") && checked.contains("did not write it"),
+        "{checked}"
+    );
     std::fs::remove_file(&path).expect("a person removes it");
     wait::until_true("a new file", || path.exists() && text().is_empty());
     node.cli(&["check"]).with_code(0);

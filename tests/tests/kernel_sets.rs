@@ -87,7 +87,9 @@ fn packets_stop_connections_end_and_time_and_people_free() {
     wait::until_true("her open connection ends", || eve.stdout().contains("reset") || eve.stdout().contains("ended"));
     settle(&node, 1);
     let text = scene.hosts.nft(&["list", "table", "inet", "ratter"]).with_code(0).out;
-    for wanted in ["hook input priority", "ip saddr @mail4_32 counter packets", "tcp dport { 25, 110, 143,"] {
+    for wanted in
+        ["hook input priority", "gc-interval 1m", "ip saddr @mail4_32 counter packets", "tcp dport { 25, 110, 143,"]
+    {
         assert!(text.contains(wanted), "{wanted}: {text}");
     }
     assert_eq!(scene.attempt(EVE, SERVER, 143), "silent");
@@ -150,6 +152,35 @@ fn a_crash_frees_nobody_and_a_firewall_that_is_loaded_anew_neither() {
     node.configure(&Config::new());
     node.process().signal(Signal::HUP);
     wait::until_true("the table is gone", || scene.attempt(BOB, SERVER, 143) == "open");
+}
+
+/// Sets of an earlier version, which the kernel looks through each second, cannot be given another interval: they stay as they are.
+#[test]
+fn sets_of_an_earlier_version_are_taken_over() {
+    let scene = Scene::new();
+    let earlier = "add table inet ratter; add set inet ratter mail4_32 { type ipv4_addr; flags timeout; }; \
+                   add element inet ratter mail4_32 { 203.0.113.66 timeout 1h, 203.0.113.99 timeout 1h }";
+    scene.hosts.nft(&[earlier]).with_code(0);
+    let mut node = scene.node();
+    list(&node, EVE, "blocked", "1h");
+    list(&node, "203.0.113.66/31", "blocked", "1h");
+    let check = |node: &Node| {
+        settle(node, 2);
+        let text = scene.hosts.nft(&["list", "table", "inet", "ratter"]).with_code(0).out;
+        assert!(!text.contains("203.0.113.99") && text.contains("set mail4_31"), "{text}");
+        assert_eq!(
+            (scene.attempt(EVE, SERVER, 143), scene.attempt(BOB, SERVER, 143)),
+            ("silent".into(), "silent".into())
+        );
+    };
+    check(&node);
+    node.kill();
+    node.start_again();
+    check(&node);
+    // A table that is made anew has the new ones.
+    scene.hosts.nft(&["delete", "table", "inet", "ratter"]).with_code(0);
+    wait::until_true("the table", || scene.hosts.nft(&["list", "ruleset"]).out.contains("gc-interval 1m"));
+    check(&node);
 }
 
 #[test]

@@ -153,7 +153,22 @@ fn files_of_others_are_left_alone_and_maps_that_are_not_wanted_any_more_are_empt
     let others = [map("theirs", &theirs, "plain"), map("link", &link, "plain")].concat();
     let mut node = Node::prepare(&Config::new().with(&format!("{others}{}", map("ours", &ours, "postfix-cidr"))));
     let judged = node.cli(&["check"]).with_code(2).err;
-    assert!(judged.contains("theirs: held:") && judged.contains("is a link"), "{judged}");
+    for (name, path, why) in [("theirs", &theirs, "did not write it"), ("link", &link, "is a link")] {
+        assert!(judged.contains(&format!("the map `{name}` would not be written")) && judged.contains(why), "{judged}");
+        assert!(judged.contains(&format!("path = \"{}\"", path.display())), "with its line: {judged}");
+    }
+    assert!(judged.contains("if it may be replaced, remove it"), "{judged}");
+    // A reload does not take it either, and says the same.
+    let without = || Config::new().with(&map("ours", &ours, "postfix-cidr"));
+    node.configure(&without());
+    node.start_again();
+    node.configure(&without().with(&others));
+    node.process().signal(Signal::HUP);
+    wait::until_true("it is refused", || node.process().stderr().contains("the map `theirs` would not be written"));
+    assert!(node.process().stderr().contains("the node goes on with the one it has"));
+    assert!(node.quick_status().actions.iter().all(|action| action.name == "ours"));
+    // A node that starts so goes on without these maps.
+    node.stop();
     node.start_again();
     list(&node, "203.0.113.9", "a test");
     wait::until_true("the map", || first_words(&ours).contains("203.0.113.9"));

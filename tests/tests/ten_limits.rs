@@ -11,6 +11,7 @@ use ratter_tests::process::text_of;
 use ratter_tests::ratter::{Config, Node};
 use ratter_tests::redis::Redis;
 use ratter_tests::rspamd::Rspamd;
+use ratter_tests::sinks::Sink;
 use ratter_tests::wait;
 
 /// Where the thief sends from; Postfix relays for this network.
@@ -290,7 +291,13 @@ fn messages_within_the_limit_are_taken_though_those_beyond_it_have_the_address_b
 fn a_botnet_with_one_message_from_each_address_stops_the_login_for_a_day() {
     const FORMS: [&str; 4] = ["alice@example.org", "\"alice\"@example.org", "alice@example.org.", "ALICE@Example.ORG"];
     let gate = free_port();
-    let node = Node::start(&Config::new().with(&format!("[gate.postfix]\nlisten = [\"{gate}\"]\n{LIMIT}")));
+    let mut sink = Sink::smtp();
+    let owners = format!(
+        "[[action.mail]]\nname = \"owners\"\nform = \"owner\"\ndomains = [\"example.org\"]\n\
+         from = \"ratter@example.org\"\nsmtp = \"{}\"\n",
+        sink.address
+    );
+    let node = Node::start(&Config::new().with(&format!("[gate.postfix]\nlisten = [\"{gate}\"]\n{LIMIT}{owners}")));
     let mut answers = Vec::new();
     for (number, login) in FORMS.iter().cycle().enumerate().take(40) {
         let (message, address) = (format!("m{number}"), format!("11.{number}.7.9"));
@@ -307,6 +314,49 @@ fn a_botnet_with_one_message_from_each_address_stops_the_login_for_a_day() {
     let listing = node.wait_listed("login:alice@example.org", "blocked");
     assert_eq!((listing.maker.as_str(), listing.until.is_some()), ("rule login-over-limits", true));
     assert_eq!(node.listed("blocked").len(), 1, "{:?}", node.all_listings());
+    // Its owner is told, whose password the thief has.
+    let mails = sink.wait_for(1);
+    assert_eq!(mails[0]["to"], serde_json::json!(["alice@example.org"]));
+    let data = mails[0]["data"].as_str().expect("text");
+    assert!(
+        data.contains("with it until 20")
+            && data.contains("its mail can be read")
+            && data.contains("change its password"),
+        "{data}"
+    );
+}
+
+/// A limit by two parts: which one it was, and for whom it is full, is known after a crash as before.
+#[test]
+fn whom_a_limit_by_two_parts_stopped_is_told_also_after_a_crash() {
+    let gate = free_port();
+    let limits = "[[limit]]\nname = \"at-home\"\nby = [\"login\", \"network\"]\nbuckets = [{ burst = 2, rate = \"1 / 1h\" }]\n\
+                  [[limit]]\nname = \"customer\"\nby = \"sender-domain\"\nbuckets = [{ burst = 3, rate = \"1 / 1h\" }]\n";
+    let mut node = Node::start(&Config::new().with(&format!("[gate.postfix]\nlisten = [\"{gate}\"]\n{limits}")));
+    let mut policy = Policy::open(gate);
+    let mut send = |message: &str, login: &str| {
+        let answer = policy.ask_as(login, "RCPT", message, THIEF);
+        policy.ask_as(login, "END-OF-MESSAGE", message, THIEF);
+        answer
+    };
+    for message in ["a", "b"] {
+        assert_eq!(send(message, "alice@example.org"), "action=DUNNO");
+    }
+    assert!(send("c", "alice@example.org").contains("limit reached"));
+    let limits_of = |node: &Node| {
+        let why = node.why("alice@example.org");
+        let events: Vec<_> = why.events.iter().filter_map(|event| event.limit.clone()).collect();
+        let levels: Vec<_> =
+            why.limits.iter().map(|limit| format!("{} {} {:?}", limit.limit, limit.burst, limit.with)).collect();
+        (events, levels)
+    };
+    wait::until_true("the event is kept", || limits_of(&node).0 == ["at-home"]);
+    let before = limits_of(&node);
+    assert!(before.1.iter().any(|level| level.starts_with("at-home 2 ")), "{before:?}");
+    assert!(node.cli(&["why", "alice@example.org"]).out.contains("rate-exceeded (at-home)"));
+    node.kill();
+    node.start_again();
+    assert_eq!(limits_of(&node), before);
 }
 
 #[test]

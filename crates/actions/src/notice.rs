@@ -14,7 +14,7 @@ mod target;
 
 pub use desk::{Desk, Letter, Pace as LetterPace, TOLD_MAX};
 pub use letter::{Sender, compose};
-pub use owner::{letter_to_owner, owner_of};
+pub use owner::{Owners, Stopped, letter_to_owner};
 pub use payload::{Preset, body, signature};
 pub use report::{Reporter, arf, xarf, xarf_mail};
 pub use target::{Target, TargetError};

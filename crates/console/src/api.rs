@@ -443,6 +443,9 @@ pub struct EventView {
     /// Who reported it, if it was not seen by this server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reporter: Option<String>,
+    /// Of `rate-exceeded`: which of the configured limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
 }
 
 /// A change to the book.

@@ -17,6 +17,7 @@
 //! Postfix asks about the end on another connection, as it does for services with settings of their own.
 
 mod gate;
+mod paid;
 mod request;
 mod session;
 mod shown;

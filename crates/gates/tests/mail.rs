@@ -236,6 +236,28 @@ fn who_does_not_say_which_message_it_is_about_is_limited_too() {
     assert_eq!(policy(&gate, &[end("carol"), end("carol")]), ["DUNNO".to_owned(), reached]);
 }
 
+/// One that opens a connection for each question about a message is charged once for each recipient.
+#[test]
+fn who_names_no_message_and_asks_about_its_end_elsewhere_pays_once() {
+    let (world, node, settings) = world(LimitEffect::Refuse, Refusal::Reject);
+    let gate = Arc::new(postfix::Gate::new(node, settings));
+    let each_alone = |lines: &[String]| -> Vec<String> {
+        lines.iter().filter_map(|line| policy(&gate, core::slice::from_ref(line)).pop()).collect()
+    };
+    for recipients in [3, 2] {
+        assert!(each_alone(&mail("", recipients, "alice")).iter().all(|action| action == "DUNNO"));
+    }
+    assert_eq!(world.charged("alice"), 5);
+    // At recipients and at the end; of one that was asked about for a part, the others are charged at the end.
+    let lines = mail("", 3, "alice");
+    let [first, .., end] = &lines[1..] else { unreachable!("it has recipients and an end") };
+    assert!(each_alone(&[first.clone(), end.clone()]).iter().all(|action| action == "DUNNO"));
+    assert_eq!(world.charged("alice"), 8);
+    // What was paid for is used up by then.
+    assert!(each_alone(core::slice::from_ref(end)).iter().all(|action| action != "DUNNO"), "three more of ten");
+    assert_eq!((world.charged("alice"), world.charged("bob")), (8, 0));
+}
+
 #[test]
 fn a_message_is_one_however_many_connections_ask_about_it() {
     let (world, node, settings) = world(LimitEffect::Defer, Refusal::Reject);

@@ -21,7 +21,7 @@ fn people() -> u64 {
     if std::env::var_os("RATTER_SOAK").is_some() { 200 } else { 20 }
 }
 
-/// The shipped limits, and the shipped rule against botnets.
+/// The shipped limits, and the shipped rules against botnets.
 struct Server {
     limiter: Limiter,
     engine: Engine,
@@ -64,8 +64,15 @@ impl Server {
             reverse: None,
             effect: Effect::BlockSender { span: Some(Duration::from_hours(24)) },
         };
+        let nearby = Rule {
+            name: "login-over-limits-nearby".into(),
+            count: 40,
+            distinct: Some(Distinct { of: Of::Address, at_least: 30 }),
+            ..rule
+        };
         let book = Arc::new(Book::new(NeverList::new([], [])));
-        let engine = Engine::new(Settings { rules: vec![rule], ..Settings::default() }, Arc::clone(&book), [7; 16]);
+        let engine =
+            Engine::new(Settings { rules: vec![rule, nearby], ..Settings::default() }, Arc::clone(&book), [7; 16]);
         let limiter = Limiter::new(vec![limit], 1000, [7; 16], Box::new(Unkept));
         Self { limiter, engine, book, exceeded: 0 }
     }
@@ -170,6 +177,28 @@ fn nobody_is_stopped_who_is_no_botnet() {
         all += stopped;
     }
     assert_eq!(all, 0);
+}
+
+/// All of its addresses are of one provider, or of as many as one rule wants less one.
+#[test]
+fn a_botnet_of_few_places_is_stopped_for_a_day() {
+    for number in 0..people() {
+        for places in [1, 3, 9] {
+            let (mut server, owner) = (Server::new(), Person::new(number, Habit::Plain));
+            let mails = steal(Theft::Botnet, &owner, BEGIN, number);
+            let mut too_much = 0;
+            for (name, mail) in mails.iter().enumerate() {
+                // Where it is becomes one of a few, and which host it is stays.
+                let host = mail.address.bits() as u32 & 0xffff;
+                let network = 0x0b00 + name as u32 % places;
+                let address = Address::new(core::net::Ipv4Addr::from_bits(network << 16 | host).into());
+                let fate = server.send(&owner.login, &name.to_string(), &Mail { address, ..mail.clone() });
+                too_much += u64::from(fate == Fate::TooMuch);
+            }
+            assert_eq!(too_much, 40, "{number}: {places} places");
+            assert!(server.stopped_until(&owner.login).is_some());
+        }
+    }
 }
 
 #[test]

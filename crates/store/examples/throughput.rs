@@ -24,6 +24,7 @@ fn event(now: Timestamp, number: u64) -> KeptEvent {
         channel: Channel::Front,
         tally: Tally::One,
         reporter: None,
+        exceeded: None,
     }
 }
 

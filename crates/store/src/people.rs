@@ -121,6 +121,14 @@ impl People {
         })
     }
 
+    pub(crate) fn exceeded(&self, limit: usize) -> Result<Vec<KeptEvent>, StoreError> {
+        let query = format!(
+            "SELECT {} FROM event INDEXED BY event_exceeded WHERE exceeded IS NOT NULL ORDER BY time DESC LIMIT {limit}",
+            rows::EVENT_COLUMNS
+        );
+        self.ask(|connection| read(connection, &query, [], &mut 0, rows::event))
+    }
+
     pub(crate) fn reported(&self, since: Timestamp, limit: usize) -> Result<Vec<Reported>, StoreError> {
         let query = "SELECT reporter, session, time FROM event \
              WHERE reporter IS NOT NULL AND session IS NOT NULL AND time >= ?1 ORDER BY time DESC LIMIT ?2";

@@ -28,6 +28,8 @@ pub struct KeptEvent {
     pub tally: Tally,
     /// The name of whoever reported it and his weight; none for what was seen here.
     pub reporter: Option<(Box<str>, u8)>,
+    /// The name of the limit that was exceeded, and the domain of the envelope's sender.
+    pub exceeded: Option<(Box<str>, Option<Box<str>>)>,
 }
 
 impl From<&Event<'_>> for KeptEvent {
@@ -43,6 +45,7 @@ impl From<&Event<'_>> for KeptEvent {
             channel: event.channel,
             tally: event.tally,
             reporter: event.reporter.map(|reporter| (cut(reporter.name, REPORTER_BYTES_MAX).into(), reporter.weight)),
+            exceeded: None,
         }
     }
 }

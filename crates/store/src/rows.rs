@@ -27,8 +27,8 @@ pub(crate) const LISTING_HEAD_COLUMNS: &str =
 pub(crate) const BULK_COLUMNS: &str = "list, since, until, person, reason, listings";
 
 /// The columns of the table `event`, in the order of [`event_values`].
-pub(crate) const EVENT_COLUMNS: &str =
-    "time, kind, service, address, login, session, password, channel, tally, attempts, reporter, weight";
+pub(crate) const EVENT_COLUMNS: &str = "time, kind, service, address, login, session, password, channel, tally, attempts, reporter, weight, \
+    exceeded, sender_domain";
 
 /// The columns of the table `owner`, in the order of [`owner_values`].
 pub(crate) const OWNER_COLUMNS: &str = "login, network, at, password";
@@ -159,7 +159,7 @@ pub(crate) fn bulk_head(row: &Row<'_>) -> Option<BulkHead> {
 }
 
 /// The values of [`EVENT_COLUMNS`].
-pub(crate) fn event_values(event: &KeptEvent) -> [Value<'_>; 12] {
+pub(crate) fn event_values(event: &KeptEvent) -> [Value<'_>; 14] {
     let (tally, attempts) = match event.tally {
         Tally::One => ("one", None),
         Tally::Refused => ("refused", None),
@@ -178,6 +178,8 @@ pub(crate) fn event_values(event: &KeptEvent) -> [Value<'_>; 12] {
         optional(attempts),
         optional(event.reporter.as_ref().map(|(name, _)| &**name)),
         optional(event.reporter.as_ref().map(|(_, weight)| *weight)),
+        optional(event.exceeded.as_ref().map(|(limit, _)| &**limit)),
+        optional(event.exceeded.as_ref().and_then(|(_, domain)| domain.as_deref())),
     ]
 }
 
@@ -203,6 +205,11 @@ pub(crate) fn event(row: &Row<'_>) -> Option<KeptEvent> {
             (Some(name), Some(weight)) => Some((name.into(), weight)),
             (None, None) => None,
             _ => return None,
+        },
+        exceeded: match (get::<Option<String>>(row, 12)?, get::<Option<String>>(row, 13)?) {
+            (Some(limit), domain) => Some((limit.into(), domain.map(Into::into))),
+            (None, None) => None,
+            (None, Some(_)) => return None,
         },
     })
 }

@@ -227,6 +227,11 @@ impl Store {
         self.people.reported(since, limit)
     }
 
+    /// The events of limits that were exceeded at a gate, newest first, at most `limit`.
+    pub fn exceeded(&self, limit: usize) -> Result<Vec<KeptEvent>, StoreError> {
+        self.people.exceeded(limit)
+    }
+
     /// The addresses that somebody reported since a moment, each once, at most `limit`.
     pub fn reported_by(&self, reporter: &str, since: Timestamp, limit: usize) -> Result<Vec<Address>, StoreError> {
         self.people.reported_by(reporter, since, limit)

@@ -48,6 +48,8 @@ pub struct KernelAction {
     look_at: Timestamp,
     /// What was put into a set the last time: whose connections are still to be ended.
     added: Vec<Element>,
+    /// Whether the sets that are there are of an earlier version, which left it to the kernel how often it looks through them.
+    are_swept_often: bool,
     /// Why the kernel cannot end connections; it is asked until it says so.
     cannot_end: Option<String>,
 }
@@ -62,9 +64,14 @@ pub fn remove_table() -> io::Result<()> {
     delete_table(&mut batch);
     let Some((bytes, last)) = batch.finish() else { return Ok(()) };
     match netlink.ask(&bytes, last, |_| {}) {
-        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NOENT.raw_os_error()) => Ok(()),
+        Err(error) if is(&error, rustix::io::Errno::NOENT) => Ok(()),
         result => result,
     }
+}
+
+/// Whether that is what the kernel says.
+fn is(error: &io::Error, errno: rustix::io::Errno) -> bool {
+    error.raw_os_error() == Some(errno.raw_os_error())
 }
 
 impl KernelAction {
@@ -78,13 +85,14 @@ impl KernelAction {
             generation: 0,
             look_at: Timestamp::EPOCH,
             added: Vec::new(),
+            are_swept_often: false,
             cannot_end: None,
         }
     }
 
     fn act(&mut self, now: Timestamp) -> io::Result<()> {
         if self.sets.is_some() && self.look_at <= now && self.is_changed_by_others()? {
-            self.sets = None;
+            (self.sets, self.are_swept_often) = (None, false);
         }
         self.look_at = now.plus(LOOK_EVERY);
         if self.sets.is_none() {
@@ -160,7 +168,18 @@ impl KernelAction {
     }
 
     fn put_rules(&mut self, sets: &BTreeSet<SetName>, fresh: &BTreeSet<SetName>) -> io::Result<()> {
-        let ruleset = Ruleset { ports: self.kernel.ports.clone(), sets: sets.clone() };
+        match self.try_to_put_rules(sets, fresh) {
+            Err(error) if is(&error, rustix::io::Errno::EXIST) && !self.are_swept_often => {
+                self.are_swept_often = true;
+                self.try_to_put_rules(sets, fresh)
+            }
+            result => result,
+        }
+    }
+
+    fn try_to_put_rules(&mut self, sets: &BTreeSet<SetName>, fresh: &BTreeSet<SetName>) -> io::Result<()> {
+        let is_swept_rarely = !self.are_swept_often;
+        let ruleset = Ruleset { is_swept_rarely, ports: self.kernel.ports.clone(), sets: sets.clone() };
         let sequence = self.netlink()?.next_sequence(sets.len() as u32 * 5 + 10);
         let mut batch = Batch::new(sequence);
         ruleset.put(&mut batch, fresh);
@@ -170,13 +189,11 @@ impl KernelAction {
     fn change(&mut self, changes: &[Change]) -> io::Result<()> {
         match self.change_together(changes) {
             // Something went by itself meanwhile, and the kernel has done nothing of it all: then one by one.
-            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NOENT.raw_os_error()) => {
+            Err(error) if is(&error, rustix::io::Errno::NOENT) => {
                 for change in changes {
                     let result = self.change_together(core::slice::from_ref(change));
-                    let is_gone = |error: &io::Error| {
-                        let is_removal = matches!(change, Change::Remove(_));
-                        is_removal && error.raw_os_error() == Some(rustix::io::Errno::NOENT.raw_os_error())
-                    };
+                    let is_gone =
+                        |error: &io::Error| matches!(change, Change::Remove(_)) && is(error, rustix::io::Errno::NOENT);
                     result.or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) })?;
                 }
                 Ok(())
@@ -228,7 +245,7 @@ impl KernelAction {
             let sequence = netlink.next_sequence(1);
             match netlink.ask(&destroy(&connection, sequence), sequence, |_| {}) {
                 // It has ended by itself.
-                Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NOENT.raw_os_error()) => {}
+                Err(error) if is(&error, rustix::io::Errno::NOENT) => {}
                 result => result?,
             }
         }
@@ -262,7 +279,7 @@ impl Action for KernelAction {
     fn carry_out(&mut self, now: Timestamp) -> Result<(), Failure> {
         self.act(now).map_err(|error| {
             // What is there now is not known: the next time it is looked at everything.
-            (self.sets, self.nftables) = (None, None);
+            (self.sets, self.nftables, self.are_swept_often) = (None, None, false);
             Failure(match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
                 Some(rustix::io::Errno::PERM | rustix::io::Errno::ACCESS) => {
                     "the kernel does not let us: the process wants the capability CAP_NET_ADMIN".to_owned()

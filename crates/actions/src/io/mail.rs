@@ -10,7 +10,7 @@ use listings::Entry;
 use super::told::Told;
 use super::{program, smtp};
 use crate::notice::{
-    Desk, Interest, Letter, LetterPace, Notice, Reporter, Sender, arf, compose, letter_to_owner, owner_of, xarf_mail,
+    Desk, Interest, Letter, LetterPace, Notice, Owners, Reporter, Sender, arf, compose, letter_to_owner, xarf_mail,
 };
 use crate::{Action, Failure, Pace, Words};
 
@@ -35,10 +35,7 @@ pub enum Form {
     /// For people.
     Notice,
     /// For the owner of each login that is told of.
-    Owner {
-        /// The domains whose logins are mailboxes of their owners, in lower case.
-        domains: Vec<String>,
-    },
+    Owner(Owners),
     /// Reports of abuse (RFC 5965).
     Arf(Reporter),
     /// Reports of abuse (X-ARF version 4).
@@ -78,7 +75,7 @@ impl MailAction {
     fn push(&mut self, notice: Notice) {
         let is_wanted = match &self.mailing.form {
             Form::Notice => true,
-            Form::Owner { domains } => owner_of(&notice, domains).is_some(),
+            Form::Owner(owners) => owners.of(&notice).is_some(),
             Form::Arf(reporter) | Form::Xarf(reporter) => reporter.can_report(&notice),
         };
         if is_wanted {
@@ -87,10 +84,10 @@ impl MailAction {
     }
 
     /// The letter to the owner of the login that it is about; none if it is about no such login.
-    fn send_to_owner(&self, letter: &Letter, domains: &[String], now: Timestamp) -> Result<(), Failure> {
-        let Some(owner) = letter.notices.first().and_then(|notice| owner_of(notice, domains)) else { return Ok(()) };
+    fn send_to_owner(&self, letter: &Letter, owners: &Owners, now: Timestamp) -> Result<(), Failure> {
+        let Some(owner) = letter.notices.first().and_then(|notice| owners.of(notice)) else { return Ok(()) };
         let sender = Sender { to: vec![owner.to_owned()], ..self.mailing.sender.clone() };
-        self.send(&sender.to, &letter_to_owner(&sender, letter, now))
+        self.send(&sender.to, &letter_to_owner(&sender, owners, letter, now))
     }
 
     fn send(&self, to: &[String], letter: &str) -> Result<(), Failure> {
@@ -122,7 +119,7 @@ impl Action for MailAction {
     }
 
     fn tell(&mut self, notice: &Notice) {
-        let is_for_people = matches!(self.mailing.form, Form::Notice | Form::Owner { .. });
+        let is_for_people = matches!(self.mailing.form, Form::Notice | Form::Owner(_));
         if is_for_people && self.mailing.interest.covers(&notice.listing) {
             self.push(notice.clone());
         }
@@ -136,7 +133,7 @@ impl Action for MailAction {
         while let Some(letter) = self.desk.next(now) {
             let Mailing { form, sender, .. } = &self.mailing;
             match (form, letter.notices.first()) {
-                (Form::Owner { domains }, _) => self.send_to_owner(&letter, domains, now)?,
+                (Form::Owner(owners), _) => self.send_to_owner(&letter, owners, now)?,
                 (Form::Arf(reporter), Some(notice)) => self.send(&sender.to, &arf(sender, reporter, notice, now))?,
                 (Form::Xarf(reporter), Some(notice)) => {
                     self.send(&sender.to, &xarf_mail(sender, reporter, notice, now))?;

@@ -101,6 +101,11 @@ impl Netlink {
     }
 
     fn receive(&mut self) -> io::Result<usize> {
+        // The kernel answers while it is asked, so that the answer is there.
+        match recv(&self.socket, &mut self.read[..], RecvFlags::DONTWAIT) {
+            Err(Errno::AGAIN) => {}
+            result => return Ok(result?.1.min(READ_BYTES)),
+        }
         let patience = Timespec::try_from(PATIENCE).map_err(io::Error::other)?;
         let mut ready = [PollFd::new(&self.socket, PollFlags::IN)];
         if poll(&mut ready, Some(&patience))? == 0 {

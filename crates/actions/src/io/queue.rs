@@ -53,7 +53,10 @@ impl Queue {
                 state.entries = Vec::new();
             }
         }
-        if !state.entries.is_empty() || state.missed > 0 {
+        let is_work = !state.entries.is_empty() || state.missed > 0;
+        // Whoever is woken finds the lock free.
+        drop(state);
+        if is_work {
             self.work.notify_one();
         }
     }

@@ -38,6 +38,8 @@ const TYPE_IPV4: u32 = 7;
 const TYPE_IPV6: u32 = 8;
 const TYPE_SERVICE: u32 = 13;
 
+const SET_GC_INTERVAL: u16 = 12;
+
 const REGISTER: u32 = 1;
 const VERDICT: u32 = 0;
 const META_L4PROTO: u32 = 16;
@@ -110,9 +112,16 @@ impl Change {
     }
 }
 
+/// How often the kernel looks through the elements of a set for those whose time is over, in milliseconds. Those are let in at
+/// once; only their memory waits. Its own choice, each second, costs it a pass over a million elements then.
+const SWEPT_EVERY_MS: u32 = 60_000;
+
 /// What is to be in the table besides elements.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ruleset {
+    /// Whether sets are swept as rarely as here, and not as often as the kernel does by itself. A set cannot be given another
+    /// interval while it is there: then the kernel refuses all with `EEXIST`.
+    pub is_swept_rarely: bool,
     /// The ports of [`Area::Mail`].
     pub ports: BTreeSet<u16>,
     /// The sets.
@@ -149,6 +158,9 @@ impl Ruleset {
             batch.add(NEWSET, NLM_F_CREATE, |buffer| {
                 let (kind, length) = if set.is_ipv6 { (TYPE_IPV6, 16) } else { (TYPE_IPV4, 4) };
                 new_set(buffer, &set.to_string(), SET_TIMEOUT, kind, length, id);
+                if self.is_swept_rarely {
+                    buffer.number(SET_GC_INTERVAL, SWEPT_EVERY_MS);
+                }
             });
             if fresh.contains(set) {
                 batch.add(DELSETELEM, 0, |buffer| {

@@ -7,6 +7,7 @@ use base::Timestamp;
 use rules::Stage;
 use rules::limits::{LimitEffect, Sending};
 
+use super::paid::Paid;
 use super::request::{Request, State};
 use super::session::{Open, PolicyDialogue};
 use super::shown::Shown;
@@ -22,7 +23,7 @@ pub(crate) const SESSION: &str = "";
 pub const UNNAMED: &str = "unnamed ";
 
 /// What such a client sends within this time is one message to those who tell messages apart.
-const UNNAMED_WITHIN: Duration = Duration::from_mins(10);
+pub(super) const UNNAMED_WITHIN: Duration = Duration::from_mins(10);
 
 /// The gate: one action for each request.
 pub struct Gate {
@@ -31,6 +32,8 @@ pub struct Gate {
     counters: Counters,
     /// Messages that had to be given a name here.
     unnamed: AtomicU64,
+    /// What was charged of them.
+    paid: Paid,
 }
 
 /// What Postfix shall do: an action of access(5).
@@ -74,7 +77,7 @@ counts! {
 impl Gate {
     /// A gate in front of `node`.
     pub fn new(node: Node, settings: Settings) -> Self {
-        Self { node, settings, counters: Counters::default(), unnamed: AtomicU64::new(0) }
+        Self { node, settings, counters: Counters::default(), unnamed: AtomicU64::new(0), paid: Paid::default() }
     }
 
     /// What was counted so far.
@@ -125,11 +128,8 @@ impl Gate {
             self.counters.add(Count::Refused);
             return Ok(self.refusal(state, cause));
         }
-        let beyond = if request.instance.is_empty() {
-            self.count_unnamed(now, request, open)?
-        } else {
-            self.count(request, open)?
-        };
+        let beyond =
+            if request.instance.is_empty() { self.count_unnamed(now, request)? } else { self.count(request, open)? };
         if let Some(beyond) = beyond {
             return Ok(self.beyond(state, beyond));
         }
@@ -192,29 +192,36 @@ impl Gate {
     }
 
     /// Charges what a client asks for that does not say which message it is about, such as Exim's `${readsocket…}`: each recipient
-    /// at once, because nobody tells what becomes of it.
-    fn count_unnamed(
-        &self,
-        now: Timestamp,
-        request: &Request<'_>,
-        open: &mut Open,
-    ) -> Result<Option<Beyond>, Panicked> {
+    /// at once, because nobody tells what becomes of it. Such clients open a connection for each question.
+    fn count_unnamed(&self, now: Timestamp, request: &Request<'_>) -> Result<Option<Beyond>, Panicked> {
         let recipients = match request.state {
             State::Recipient => 1,
             // Its recipients were charged, unless only this is asked about.
-            State::Data if open.charged == 0 => request.recipients,
-            State::EndOfMessage if core::mem::take(&mut open.charged) == 0 => request.recipients.max(1),
-            State::Connect | State::Hello | State::Mail | State::Data | State::EndOfMessage | State::Other => 0,
+            State::Data => request.recipients.saturating_sub(self.paid.count(now, request)),
+            State::EndOfMessage => request.recipients.max(1).saturating_sub(self.paid.count(now, request)),
+            State::Connect | State::Hello | State::Mail | State::Other => return Ok(None),
         };
-        if recipients == 0 {
-            return Ok(None);
+        let beyond = if recipients > 0 { self.charge_unnamed(now, request, recipients)? } else { None };
+        if request.state == State::EndOfMessage {
+            self.paid.end(now, request, request.recipients.max(1));
+        } else if beyond.is_none() {
+            self.paid.add(now, request, recipients);
         }
+        Ok(beyond)
+    }
+
+    fn charge_unnamed(
+        &self,
+        now: Timestamp,
+        request: &Request<'_>,
+        recipients: u32,
+    ) -> Result<Option<Beyond>, Panicked> {
         let session = format!("{UNNAMED}{} {}", now.as_millis(), self.unnamed.fetch_add(1, Ordering::Relaxed));
         // For those who look at messages, what comes within minutes is one.
         let instance = format!("{UNNAMED}{}", now.as_secs() / UNNAMED_WITHIN.as_secs());
         let to = [request.recipient];
         let mut shown = Shown::default();
-        let beyond = self.node.settle(&Sending {
+        self.node.settle(&Sending {
             session: &session,
             instance: &instance,
             to: if request.recipient.is_empty() { &[] } else { &to },
@@ -225,11 +232,7 @@ impl Gate {
             client: if request.login.is_some() { shown.of(request) } else { "" },
             body: 0,
             recipients,
-        })?;
-        if request.state != State::EndOfMessage && beyond.is_none() {
-            open.charged = open.charged.saturating_add(recipients);
-        }
-        Ok(beyond)
+        })
     }
 
     fn refusal(&self, state: State, cause: Cause) -> Action {

@@ -21,8 +21,6 @@ pub struct Open {
     instance: String,
     /// The recipient for whom room was reserved last.
     recipient: String,
-    /// How many recipients of a message without a name were charged.
-    pub(super) charged: u32,
     /// Whether its name in the queue was told.
     is_queued: bool,
     /// Whether its header was asked for.
@@ -66,7 +64,7 @@ impl Open {
 
     /// The message is no longer on its way; its instance if room was reserved for it.
     pub(super) fn end(&mut self) -> Option<&str> {
-        (self.is_queued, self.is_marked, self.charged) = (false, false, 0);
+        (self.is_queued, self.is_marked) = (false, false);
         core::mem::take(&mut self.is_reserved).then_some(&self.instance)
     }
 }

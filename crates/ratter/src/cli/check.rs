@@ -55,8 +55,8 @@ pub(crate) fn check(path: Option<&Path>, show: &Show) -> Result<Outcome, Failure
         return Err(Failure::Usage(format!("error: {fault:#}")));
     }
     let (mut faults, mut more) = crate::node::judge_files(&config)?;
-    faults.extend(crate::node::judge_exports(&config));
-    faults.extend(crate::node::judge_maps(&config));
+    let places = crate::node::judge_places(&config, None);
+    faults.extend((!places.is_empty()).then(|| places.render(show.has_colours())));
     faults.extend(crate::node::judge_address_files(&config));
     more.extend(config.dnsbl.as_ref().into_iter().flat_map(|dnsbl| not_in_all(dnsbl, &config.lists)));
     more.extend(one_resolver(&config));

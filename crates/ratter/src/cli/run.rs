@@ -110,12 +110,25 @@ async fn hung_up(path: Option<&Path>, config: &Config, mut hangup: Signal) -> En
         }
         // What cannot be had is found out while the node still has what it holds.
         let found = config::find(path, config::Ports::TriedBeside(&config.listening));
-        let judged = found.and_then(|(found, _)| node::judge_dnsbl(&found).map_err(|fault| format!("{fault:#}")));
+        let judged = found.and_then(|(found, _)| judge(&found, config));
         match judged {
             Ok(()) => return End::Anew,
             Err(faults) => error!("the configuration has a fault, and the node goes on with the one it has:\n{faults}"),
         }
     }
+}
+
+/// What keeps a configuration from being taken by the node that runs with another one.
+fn judge(found: &Config, running: &Config) -> Result<(), String> {
+    node::judge_dnsbl(found).map_err(|fault| format!("{fault:#}"))?;
+    let places = node::judge_places(found, Some(running));
+    if places.errors() > 0 {
+        return Err(places.to_string());
+    }
+    if !places.is_empty() {
+        warn!("somebody's files stand where others shall be written:\n{places}");
+    }
+    Ok(())
 }
 
 /// Serves the control socket, the metrics and the page for removals until a signal comes.

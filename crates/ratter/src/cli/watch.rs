@@ -18,13 +18,14 @@ pub(crate) fn watch(config: Option<&Path>, show: &Show) -> Result<Outcome, Failu
 fn text(happening: &Happening) -> String {
     match happening {
         Happening::Event(event) => format!(
-            "{} {:<14} {} {} {} ({})",
+            "{} {:<14} {} {} {} ({}){}",
             event.time,
             event.kind,
             event.address.as_deref().unwrap_or("-"),
             event.login.as_deref().unwrap_or("-"),
             event.service,
-            event.channel
+            event.channel,
+            event.limit.as_ref().map(|limit| format!(" limit {limit}")).unwrap_or_default()
         ),
         Happening::Listed(listing) => format!(
             "{} LISTED         {} on {} until {}: {}",

@@ -87,7 +87,7 @@ fn text(why: &Why) -> String {
             let or_dash = |field: &Option<String>| field.clone().unwrap_or_else(|| "-".to_owned());
             [
                 event.time.clone(),
-                event.kind.clone(),
+                event.limit.as_ref().map_or_else(|| event.kind.clone(), |limit| format!("{} ({limit})", event.kind)),
                 or_dash(&event.address),
                 or_dash(&event.login),
                 event.service.clone(),

@@ -59,6 +59,8 @@ pub struct MapFile {
     pub lists: ListSet,
     /// Whether the console serves it too.
     pub is_served: bool,
+    /// Where the path stands in the configuration.
+    pub place: Range<usize>,
 }
 
 pub(super) fn read(
@@ -158,6 +160,7 @@ fn map_file(section: &Section<'_>, lists: &Lists) -> Option<MapFile> {
         style: Style { format: format?, answer: answer.unwrap_or_else(|| ANSWER.to_owned()) },
         lists: chosen.unwrap_or(ListSet::EMPTY.with(ListId::BLOCKED)),
         is_served: is_served.unwrap_or(false),
+        place: section.place("path"),
     })
 }
 

@@ -50,7 +50,7 @@ pub struct Excerpt {
 }
 
 impl Fault {
-    pub(super) fn error(place: Range<usize>, title: impl Into<String>) -> Self {
+    pub(crate) fn error(place: Range<usize>, title: impl Into<String>) -> Self {
         let (title, label) = (title.into(), String::new());
         Self { severity: Severity::Error, title, place, label, also: None, inside: None, hint: None }
     }
@@ -59,7 +59,7 @@ impl Fault {
         Self { severity: Severity::Warning, ..Self::error(place, title) }
     }
 
-    pub(super) fn label(self, label: impl Into<String>) -> Self {
+    pub(crate) fn label(self, label: impl Into<String>) -> Self {
         Self { label: label.into(), ..self }
     }
 
@@ -71,7 +71,7 @@ impl Fault {
         Self { inside: Some(excerpt), ..self }
     }
 
-    pub(super) fn hint(self, hint: impl Into<Option<String>>) -> Self {
+    pub(crate) fn hint(self, hint: impl Into<Option<String>>) -> Self {
         Self { hint: hint.into(), ..self }
     }
 }
@@ -88,6 +88,11 @@ impl Faults {
     pub(super) fn new(file: String, text: String, mut faults: Vec<Fault>) -> Self {
         faults.sort_by(|a, b| (a.place.start, &a.title).cmp(&(b.place.start, &b.title)));
         Self { file, text, all: faults }
+    }
+
+    /// Faults that were found later in the same file, without these.
+    pub(crate) fn in_same_file(&self, found: Vec<Fault>) -> Self {
+        Self::new(self.file.clone(), self.text.clone(), found)
     }
 
     /// The faults in the order of their places.

@@ -33,6 +33,8 @@ pub struct ExportFile {
     pub form: Form,
     /// The least time from one file to the next.
     pub every: Duration,
+    /// Where the path stands in the configuration.
+    pub place: Range<usize>,
 }
 
 /// Reads them; their names are none of the maps', and no two files are one.
@@ -81,5 +83,6 @@ fn export_file(section: &Section<'_>, lists: &Lists) -> Option<ExportFile> {
     if there.is_err_and(|error| error.kind() == std::io::ErrorKind::IsADirectory) {
         section.desk.report(section.wrong("path", "an export is a file").label("a folder"));
     }
-    Some(ExportFile { name: name?, path, list: list?, form: form?, every: every.unwrap_or(EVERY_DEFAULT) })
+    let (every, place) = (every.unwrap_or(EVERY_DEFAULT), section.place("path"));
+    Some(ExportFile { name: name?, path, list: list?, form: form?, every, place })
 }

@@ -272,7 +272,8 @@ fn read_file(file: &Section<'_>, defaults: &DeTable<'_>) -> Option<Config> {
     let published: Vec<&str> = lists.published().collect();
     removal::check(file, removal.as_ref(), &published);
     let login_rules: Vec<bool> = rules.iter().map(|rule| rules::is_about_logins(rule.on)).collect();
-    let about = About { node: name.unwrap_or("localhost"), login_rules: &login_rules };
+    let sender_rules = rules::stopped_senders(&rules);
+    let about = About { node: name.unwrap_or("localhost"), login_rules: &login_rules, sender_rules: &sender_rules };
     let has_console = file.has("console");
     let statics = dnsbl.as_ref().and_then(|dnsbl| dnsbl.statics.as_ref());
     let actions = file.part("action", |section| Some(actions::read(section, &lists, has_console, about, statics)));

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use ::actions::io::{Client, Command, Form as MailForm, HookForm, Mailing, PLACEHOLDERS, Via, Webhook};
-use ::actions::notice::{Interest, LetterPace, Preset, Reporter, Sender, Target};
+use ::actions::notice::{Interest, LetterPace, Owners, Preset, Reporter, Sender, Stopped, Target};
 use base::{ListId, ListSet};
 
 use super::actions::any_list;
@@ -96,6 +96,8 @@ pub(super) struct About<'a> {
     pub(super) node: &'a str,
     /// Which rules count attempts to log in, by their id.
     pub(super) login_rules: &'a [bool],
+    /// What rules stop for what a login sent, by their id.
+    pub(super) sender_rules: &'a [Option<Stopped>],
 }
 
 impl About<'_> {
@@ -143,7 +145,7 @@ pub(super) fn mail(section: &Section<'_>, lists: &Lists, about: About<'_>) -> Op
     let from = from.unwrap_or_else(|| format!("ratter@{}", about.node));
     let form = match kind {
         Kind::Notice(_) => MailForm::Notice,
-        Kind::Owner => MailForm::Owner { domains },
+        Kind::Owner => MailForm::Owner(Owners { domains, rules: about.sender_rules.to_vec() }),
         Kind::Arf => MailForm::Arf(about.reporter(org, &from)),
         Kind::Xarf => MailForm::Xarf(about.reporter(org, &from)),
     };

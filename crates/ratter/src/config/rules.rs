@@ -3,6 +3,7 @@
 use core::ops::{Range, RangeInclusive};
 use core::time::Duration;
 
+use ::actions::notice::Stopped;
 use base::EventKind;
 use base::limits::RULES_MAX;
 use rules::{By, Distinct, Effect, Lock, Of, ReverseName, Rule, Then, Trigger, Width};
@@ -51,6 +52,19 @@ pub(super) struct Shipped<'a> {
 /// Whether a rule on it guards logins, which every node does.
 pub(super) const fn is_about_logins(on: Trigger) -> bool {
     matches!(on, Trigger::Event(EventKind::LoginFailed) | Trigger::Blocked)
+}
+
+/// What each rule, and each lock behind them, stops for what a login sent: only who has the password brings that about.
+pub(super) fn stopped_senders(rules: &[Rule]) -> Vec<Option<Stopped>> {
+    let of_rule = |rule: &Rule| {
+        let stopped = if rule.by == By::SenderLogin { Stopped::Sending } else { Stopped::Login };
+        rule.by.is_sender().then_some(stopped)
+    };
+    let of_lock = |(_, lock): (&str, Lock)| match lock {
+        Lock::Login => Some(Stopped::Login),
+        Lock::Sending => Some(Stopped::Sending),
+    };
+    rules.iter().map(of_rule).chain(Lock::NAMES.map(of_lock)).collect()
 }
 
 /// The rules of `section`, after the shipped ones that it does not replace.

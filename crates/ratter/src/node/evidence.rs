@@ -247,6 +247,7 @@ mod tests {
             channel: Channel::Front,
             tally: Tally::One,
             reporter: reporter.map(|name| (name.into(), 50)),
+            exceeded: None,
         }
     }
 

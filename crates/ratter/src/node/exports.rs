@@ -14,7 +14,8 @@ use dnsbl::io::{read_whole, stamp, write_whole};
 use listings::{Book, Entry};
 
 use super::feed::{about, teller};
-use crate::config::{Config, ExportFile};
+use super::outside::Held;
+use crate::config::{Config, ExportFile, Fault};
 
 /// How long it waits after a first change for those that come with it.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -86,7 +87,7 @@ impl Action for ExportAction {
     }
 
     fn carry_out(&mut self, _: Timestamp) -> Result<(), Failure> {
-        let known = standing(&self.path, &self.note).map_err(Failure)?;
+        let known = standing(&self.path, &self.note).map_err(|held| Failure(held.of_file(&self.path)))?;
         let snapshot = Arc::clone(&self.book.snapshot());
         let tells = self.form.tells();
         let told = |network: Network| Ok(if tells { (self.tell)(self.list, network) } else { network.into() });
@@ -125,24 +126,19 @@ fn note_of(config: &Config, export: &ExportFile) -> PathBuf {
 
 /// How many entries the file at `path` has by the note, if there is one; or why nothing is written there: what this node
 /// did not write is somebody's own.
-fn standing(path: &Path, note: &Path) -> Result<Option<u64>, String> {
+fn standing(path: &Path, note: &Path) -> Result<Option<u64>, Held> {
     match stamp(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(named(path, &error).to_string()),
-        Ok(_) if path.is_dir() => return Err(format!("{} is a folder", path.display())),
+        Err(error) => return Err(Held::of(&error)),
+        Ok(_) if path.is_dir() => return Err(Held { why: "is a folder".to_owned(), hint: "name a file in it" }),
         Ok(_) => {}
     }
     let known = match read_whole(note) {
         Ok((text, _)) => entries_in(&String::from_utf8_lossy(&text), path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(named(note, &error).to_string()),
+        Err(error) => return Err(Held::of(&named(note, &error))),
     };
-    known.map(Some).ok_or_else(|| {
-        format!(
-            "held: {} is there already, and this node did not write it or has lost its state; if it may be replaced, remove it",
-            path.display()
-        )
-    })
+    known.map(Some).ok_or_else(Held::not_ours)
 }
 
 /// The entries of the file at `path` by the note that has this text.
@@ -157,16 +153,15 @@ fn named(path: &Path, error: &io::Error) -> io::Error {
     if text.contains(&path) { io::Error::other(text) } else { io::Error::other(format!("{path}: {text}")) }
 }
 
-/// Why files of lists cannot be written now; for `ratter check`, which writes none. What the caller may not see is left to
+/// Why files of lists cannot be written now, each with its place in the configuration. What the caller may not see is left to
 /// the node.
-pub(crate) fn judge_exports(config: &Config) -> Vec<String> {
-    let fault = |export: &ExportFile| {
+pub(super) fn judge_exports(config: &Config) -> impl Iterator<Item = (&Path, Fault)> {
+    config.actions.exports.iter().filter_map(|export| {
         let note = note_of(config, export);
         let is_hidden = stamp(&note).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
-        let fault = standing(&export.path, &note).err().filter(|_| !is_hidden)?;
-        Some(format!("[[action.export]] {}: {fault}", export.name))
-    };
-    config.actions.exports.iter().filter_map(fault).collect()
+        let held = standing(&export.path, &note).err().filter(|_| !is_hidden)?;
+        Some((export.path.as_path(), held.fault("export", &export.name, export.place.clone())))
+    })
 }
 
 #[cfg(test)]

@@ -73,10 +73,9 @@ use ::console::api::Happening;
 pub(crate) use address_files::judge_address_files;
 pub(crate) use asking::{Asked, Asking};
 pub(crate) use dns::judge_dnsbl;
-pub(crate) use exports::judge_exports;
 pub(crate) use feed::about;
 pub(crate) use keeper::Keeper;
-pub(crate) use outside::judge_maps;
+pub(crate) use outside::judge_places;
 pub(crate) use random::octets as random_octets;
 pub(crate) use rehearse::{FILE_BYTES_MAX as REHEARSAL_BYTES_MAX, Rehearsed, rehearse};
 pub(crate) use removal::Desk as RemovalDesk;
@@ -165,21 +164,44 @@ struct Outlets {
 impl Node {
     /// Counts an event and adds what must survive a restart to `batch`, which the caller pushes when it is complete.
     fn observe_into(&self, now: Timestamp, event: &Event<'_>, batch: &mut Batch) {
+        self.observe_more(now, event, None, batch);
+    }
+
+    /// The same for an event of a limit, which it tells by its name, with the sender's domain.
+    fn observe_more(
+        &self,
+        now: Timestamp,
+        event: &Event<'_>,
+        exceeded: Option<&(Box<str>, Option<Box<str>>)>,
+        batch: &mut Batch,
+    ) {
         let login = event.login.map(|login| self.logins.canonical(login));
         let event = &Event { login: login.as_deref(), ..*event };
         let event = &Event { tally: self.tally_of(event), ..*event };
         let observed = self.engine.observe(now, event);
+        let kept = || KeptEvent { exceeded: exceeded.cloned(), ..KeptEvent::from(event) };
         // Failures rebuild the windows after a restart, and are the evidence that people are shown. A success is kept
         // where it says something new or took a failure back, and not a thousand times a second.
         if event.kind != EventKind::LoginOk || observed.owner.is_some() || observed.healed {
-            batch.events.push(KeptEvent::from(event));
+            batch.events.push(kept());
         }
         batch.owners.extend(observed.owner);
         self.ask_for_names(now);
         self.hear_of_account(event);
         if self.happenings.receiver_count() > 0 {
             // Nobody listening any more is no fault of the event.
-            drop(self.happenings.send(Happening::Event(views::event(&KeptEvent::from(event)))));
+            drop(self.happenings.send(Happening::Event(views::event(&kept()))));
+        }
+    }
+
+    /// Counts an event that a gate tells, and has it kept.
+    fn observe_told(&self, event: &Event<'_>, exceeded: Option<&(Box<str>, Option<Box<str>>)>) {
+        let mut batch = Batch::default();
+        let serial = self.book.serial();
+        self.observe_more(clock::now(), event, exceeded, &mut batch);
+        self.store.push(batch);
+        if self.book.serial() != serial {
+            self.save_before_telling();
         }
     }
 
@@ -280,13 +302,7 @@ impl Door for Node {
     }
 
     fn observe(&self, event: &Event<'_>) -> Decision {
-        let mut batch = Batch::default();
-        let serial = self.book.serial();
-        self.observe_into(clock::now(), event, &mut batch);
-        self.store.push(batch);
-        if self.book.serial() != serial {
-            self.save_before_telling();
-        }
+        self.observe_told(event, None);
         self.ask(event.time, &after(event))
     }
 }

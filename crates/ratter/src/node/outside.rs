@@ -2,6 +2,7 @@
 //! own, so that it takes back what is not wanted any more, and never puts a map in the place of somebody's file.
 #![expect(clippy::disallowed_methods, reason = "the node keeps a file in its state folder, and looks at map files")]
 
+use core::ops::Range;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -12,7 +13,8 @@ use ::actions::io::{remove_table, replace};
 use ::actions::map::{Format, Style};
 use tracing::{info, warn};
 
-use crate::config::{Config, MapFile};
+use super::exports::judge_exports;
+use crate::config::{Config, Fault, Faults, MapFile, Severity};
 
 /// Name of the note: a line for the table, and one for each map file.
 const FILE: &str = "outside";
@@ -56,7 +58,7 @@ impl Outside {
         if own.maps.contains(path) {
             return Ok(());
         }
-        stranger(path).map_or(Ok(()), Err)?;
+        stranger(path).map_or(Ok(()), |held| Err(held.of_file(path)))?;
         own.maps.insert(path.to_owned());
         self.keep(&own);
         Ok(())
@@ -76,15 +78,63 @@ impl Outside {
     }
 }
 
-/// Why maps cannot be written now; for `ratter check`, which writes none.
-pub(crate) fn judge_maps(config: &Config) -> Vec<String> {
+/// Files of somebody else where actions would write theirs: faults of the configuration, or warnings where the node that runs
+/// with `running` holds back already.
+pub(crate) fn judge_places(config: &Config, running: Option<&Config>) -> Faults {
+    let is_known = |path: &Path| {
+        running.is_some_and(|running| {
+            let maps = running.actions.maps.iter().map(|map| &map.path);
+            maps.chain(running.actions.exports.iter().map(|export| &export.path)).any(|known| *known == *path)
+        })
+    };
+    let all = judge_maps(config).into_iter().chain(judge_exports(config));
+    let grave = |(path, fault): (&Path, Fault)| {
+        let severity = if is_known(path) { Severity::Warning } else { Severity::Error };
+        Fault { severity, ..fault }
+    };
+    config.warnings.in_same_file(all.map(grave).collect())
+}
+
+/// Why maps cannot be written now.
+fn judge_maps(config: &Config) -> Vec<(&Path, Fault)> {
     // What the caller may not see is left to the node.
     let Ok(own) = read(&config.node.state.join(FILE)) else { return Vec::new() };
-    let fault = |map: &MapFile| {
-        let why = stranger(&map.path).filter(|_| !own.maps.contains(&map.path))?;
-        Some(format!("[[action.map]] {}: {why}", map.name))
+    let fault = |map: &'_ MapFile| {
+        let held = stranger(&map.path).filter(|_| !own.maps.contains(&map.path))?;
+        Some(held.fault("map", &map.name, map.place.clone()))
     };
-    config.actions.maps.iter().filter_map(fault).collect()
+    config.actions.maps.iter().filter_map(|map| Some((map.path.as_path(), fault(map)?))).collect()
+}
+
+/// Why nothing is written at a path, and what to do.
+pub(super) struct Held {
+    pub(super) why: String,
+    pub(super) hint: &'static str,
+}
+
+impl Held {
+    pub(super) fn not_ours() -> Self {
+        let why = "is there already, and this node did not write it or has lost its state".to_owned();
+        Self { why, hint: "if it may be replaced, remove it" }
+    }
+
+    /// What the system says of the path.
+    pub(super) fn of(error: &io::Error) -> Self {
+        Self { why: format!("cannot be looked at: {error}"), hint: "" }
+    }
+
+    /// In one line.
+    pub(super) fn of_file(&self, path: &Path) -> String {
+        let hint = if self.hint.is_empty() { String::new() } else { format!("; {}", self.hint) };
+        format!("held: {} {}{hint}", path.display(), self.why)
+    }
+
+    /// As a fault of the configuration.
+    pub(super) fn fault(&self, what: &str, name: &str, place: Range<usize>) -> Fault {
+        let title = format!("the {what} `{name}` would not be written: its file {}", self.why);
+        let hint = Some(self.hint).filter(|hint| !hint.is_empty());
+        Fault::error(place, title).label("this one").hint(hint.map(str::to_owned))
+    }
 }
 
 fn read(path: &Path) -> io::Result<Own> {
@@ -97,16 +147,15 @@ fn read(path: &Path) -> io::Result<Own> {
 }
 
 /// Why the file at `path` is somebody's own; none if there is none, or nothing in it, or it says that Ratter wrote it.
-fn stranger(path: &Path) -> Option<String> {
-    let shown = path.display();
+fn stranger(path: &Path) -> Option<Held> {
     match path.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => Some(format!("{shown}: {error}")),
-        Ok(there) if there.is_symlink() => Some(format!("held: {shown} is a link; name the file that it leads to")),
+        Err(error) => Some(Held::of(&error)),
+        Ok(there) if there.is_symlink() => {
+            Some(Held { why: "is a link".to_owned(), hint: "name the file that it leads to" })
+        }
         Ok(there) if there.is_file() && (there.len() == 0 || says_so(path)) => None,
-        Ok(_) => Some(format!(
-            "held: {shown} is there already, and this node did not write it or has lost its state; if it may be replaced, remove it"
-        )),
+        Ok(_) => Some(Held::not_ours()),
     }
 }
 
@@ -173,7 +222,7 @@ mod tests {
             assert_eq!(stranger(&at(name)).is_none(), is_ours, "{name}");
         }
         std::os::unix::fs::symlink(at("ours"), at("link")).unwrap();
-        assert!(stranger(&at("link")).unwrap().contains("link"));
+        assert!(stranger(&at("link")).unwrap().why.contains("link"));
         assert!(stranger(folder.path()).is_some() && stranger(&at("nothing")).is_none());
         // A map that is not wanted any more blocks nobody, and a file without our words is left alone.
         assert!(take_back(&at("ours")) && take_back(&at("theirs")) && take_back(&at("nothing")));

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use ::console::api::LimitView;
 use anyhow::Context;
-use base::{Address, Channel, Event, EventKind, Subject, Tally, Timestamp};
+use base::{Address, Channel, Event, EventKind, Login, Subject, Tally, Timestamp};
 use gates::postfix::UNNAMED;
 use rules::Door;
-use rules::limits::{Exceeded, Fill, Limit, LimitEffect, Limiter, Outcome, Part, Sending, SendingDoor, Stop, Stops};
+use rules::limits::{
+    Exceeded, Fill, Limit, LimitEffect, LimitId, Limiter, Outcome, Part, Sending, SendingDoor, Stop, Stops, domain_of,
+};
 use store::ChargeLog;
 use tracing::{info, warn};
 
@@ -36,6 +38,9 @@ pub(super) struct SendingLimits {
 
 /// How often it is looked for them: a few seconds more of ten minutes hurt nobody.
 const POLL_EVERY: Duration = Duration::from_secs(2);
+
+/// Of so many of the last messages that exceeded a limit it is known after a start whom it stopped.
+const RECALLED_MAX: usize = 4096;
 
 impl SendingLimits {
     /// The limits of `config` with what was charged before the start.
@@ -94,7 +99,7 @@ impl SendingLimits {
         let line = self.end_of_data.as_ref().filter(|_| !names.is_empty())?;
         let names = names.join(", ");
         Some(format!(
-            "Postfix asks about recipients, and not at the end of a message (limit {names}): a message that is given up is charged \
+            "Postfix asks about recipients, and of no message at its end (limit {names}): a message that is given up is charged \
              too; add to main.cf, and to services of master.cf with restrictions of their own: {line}"
         ))
     }
@@ -189,6 +194,24 @@ impl Node {
         self.tell_exceeded(now, sending, outcome)
     }
 
+    /// Remembers whom limits stopped before the start, as far as it was kept.
+    pub(super) fn recall_stops(&self) {
+        let kept = self.store.exceeded(RECALLED_MAX).unwrap_or_else(|error| {
+            warn!(%error, "whom limits stopped before the start is not known");
+            Vec::new()
+        });
+        for event in kept.iter().rev() {
+            let Some((name, domain)) = &event.exceeded else { continue };
+            let limits = self.sending.limiter.limits().iter();
+            let number = limits.take(usize::from(u8::MAX)).position(|limit| limit.name == *name);
+            let Some(limit) = number.and_then(|number| u8::try_from(number).ok()).map(LimitId) else { continue };
+            let sender = domain.as_ref().map(|domain| format!("@{domain}"));
+            let login = event.login.as_ref().map(Login::as_str);
+            let sending = Sending { login, address: event.address, sender: sender.as_deref(), ..Sending::default() };
+            self.sending.stops.note(limit, &sending);
+        }
+    }
+
     /// How full the buckets are of a login or of an address, for people.
     pub(super) fn limit_views(&self, now: Timestamp, subject: &Subject) -> Vec<LimitView> {
         let (login, address) = sender_of(subject);
@@ -256,7 +279,7 @@ impl Node {
             let message = format!("{:016x}", stopped.name);
             self.sending.stops.note(exceeded.limit, sending);
             if exceeded.is_new || stopped.is_another {
-                self.observe(&Event {
+                let event = Event {
                     time: now,
                     kind: EventKind::RateExceeded,
                     service: "submission",
@@ -267,7 +290,9 @@ impl Node {
                     channel: Channel::Gate,
                     tally,
                     reporter: None,
-                });
+                };
+                let limit = &self.sending.limiter.limits()[usize::from(exceeded.limit.0)];
+                self.observe_told(&event, Some(&(limit.name.clone(), domain_of(sending))));
             }
             Exceeded { passes_at: exceeded.passes_at.map(|at| self.sending.shown(at)), ..exceeded }
         };

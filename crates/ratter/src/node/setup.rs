@@ -141,6 +141,7 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         outlets: OnceLock::new(),
     });
     node.note_rule_versions(&config.rules);
+    node.recall_stops();
     // Gates first: from here on blocks are in force again. Then the logs, which may have much to catch up with.
     let outlets = start_outlets(config, &node, dnsbl)?;
     node.outlets.set(outlets).map_err(|_| anyhow!("a node is started once"))?;

@@ -72,6 +72,7 @@ pub(crate) fn event(event: &KeptEvent) -> EventView {
         login: event.login.as_ref().map(ToString::to_string),
         channel: event.channel.name().to_owned(),
         reporter: event.reporter.as_ref().map(|(name, _)| name.to_string()),
+        limit: event.exceeded.as_ref().map(|(limit, _)| limit.to_string()),
     }
 }
 

@@ -7,7 +7,7 @@ use base::Timestamp;
 
 use super::counts::Counts;
 use super::definition::{self, DEFINITION};
-use super::ends::Ends;
+use super::ends::{ENDS, Ends, Standing};
 use super::ledger::{Charge, Ledger};
 use super::reservations::{RESERVATIONS_MAX, Reservation, Reservations, Share};
 use super::state::{AT_LEAST, EXACTLY, Full, WORDS_MAX};
@@ -178,8 +178,8 @@ impl Limiter {
             self.counts.duplicate.one();
             return Outcome::Pass;
         }
-        self.each_end(&reservation.shares, Ends::ended);
         let reserved = reservation.recipients;
+        self.end(reservation);
         let mut outcome = Outcome::Pass;
         if sending.recipients > reserved {
             outcome = self.extend(now, reservation, &Sender::new(sending), sending.recipients - reserved);
@@ -190,9 +190,11 @@ impl Limiter {
         } else {
             self.give_back(now, &self.surplus(reservation, sending.recipients));
         }
+        if reserved == 0 {
+            self.end(reservation);
+        }
         let shares = reservation.take();
         reservation.is_settled = true;
-        self.each_end(&shares, Ends::ended);
         // It is charged under the lock, so that its second end waits for the first.
         self.charge(now, &shares);
         self.counts.settled.one();
@@ -200,64 +202,77 @@ impl Limiter {
     }
 
     /// The message is given up before its end: what it has reserved is given back, unless ends are not told
-    /// ([`Limiter::without_ends`]).
+    /// ([`Limiter::without_ends`]), or whoever sends it gives up far more than he brings to an end.
     pub fn release(&self, now: Timestamp, session: &str, instance: &str) {
-        let Some(shares) = self.take_out(session, instance) else { return };
-        let are_missing = core::array::from_fn(|limit| self.ends[limit].are_missing());
-        self.give_up(now, &shares, are_missing);
-        self.each_end(&shares, Ends::given_up);
+        let Some(given_up) = self.take_out(session, instance) else { return };
+        self.give_up(now, &given_up);
+        for (limit, _) in given_up.shared() {
+            self.count_given_up(limit, given_up.party);
+        }
     }
 
     /// The message is at its end and will not be accepted, for another reason than a limit: what it has reserved is given back.
     pub fn refuse(&self, now: Timestamp, session: &str, instance: &str) {
-        let Some(shares) = self.take_out(session, instance) else { return };
-        self.give_back(now, &shares);
-        self.each_end(&shares, Ends::ended);
+        let Some(refused) = self.take_out(session, instance) else { return };
+        self.give_back(now, &refused.shares);
+        self.end(&refused);
     }
 
-    /// What a message on its way has reserved; it is known no more.
-    fn take_out(&self, session: &str, instance: &str) -> Option<[Share; LIMITS_MAX]> {
+    /// A message on its way, which is known no more.
+    fn take_out(&self, session: &str, instance: &str) -> Option<Reservation> {
         let key = self.keys.transaction(session, instance);
         let mut reservations = hold(&self.reservations[key.shard(SHARDS)]);
         let is_open = reservations.find(key).is_some_and(|reservation| !reservation.is_settled);
         let reservation = is_open.then(|| reservations.remove(key)).flatten()?;
         self.counts.released.one();
-        Some(reservation.shares)
+        Some(reservation)
     }
 
-    /// Something is known of the end of a message under the limits that it has reserved of.
-    fn each_end(&self, shares: &[Share; LIMITS_MAX], know: impl Fn(&Ends)) {
-        for (ends, _) in self.ends.iter().zip(shares).filter(|(_, share)| share.amount > 0) {
-            know(ends);
+    /// The end of a message is told, under the limits that it has reserved of.
+    fn end(&self, reservation: &Reservation) {
+        for (limit, _) in reservation.shared() {
+            self.ends[limit].ended(reservation.party, |standing| self.keep_standing(limit, standing));
         }
+    }
+
+    fn count_given_up(&self, limit: usize, party: u64) {
+        self.ends[limit].given_up(party, |standing| self.keep_standing(limit, standing));
+    }
+
+    /// Has it kept what is known of the ends under a limit.
+    fn keep_standing(&self, limit: usize, standing: Standing) {
+        let key = definition::identity(&self.keys, &self.limits[limit]);
+        self.ledger.keep(&[Charge { limit: ENDS, key, words: &[standing.word()] }]);
     }
 
     /// Gives back what messages have reserved that were heard of no more, as [`Limiter::release`] does. To be called every few
     /// seconds.
     pub fn poll(&self, now: Timestamp) {
-        // After a pause of the machine many are over at once: that says no more than one does.
-        let are_missing = core::array::from_fn(|limit| self.ends[limit].are_missing());
-        let mut is_given_up = [false; LIMITS_MAX];
+        let mut given_up = [None; LIMITS_MAX];
         for shard in &self.reservations {
             hold(shard).expire(now, |reservation| {
                 if !reservation.is_settled && reservation.recipients > 0 {
                     self.counts.timed_out.one();
-                    self.give_up(now, &reservation.shares, are_missing);
-                    for (limit, share) in reservation.shares.iter().enumerate() {
-                        is_given_up[limit] |= share.amount > 0;
+                    self.give_up(now, reservation);
+                    for (limit, _) in reservation.shared() {
+                        given_up[limit] = Some(reservation.party);
                     }
                 }
             });
         }
-        for (ends, _) in self.ends.iter().zip(is_given_up).filter(|(_, is_given_up)| *is_given_up) {
-            ends.given_up();
+        // After a pause of the machine many are over at once: that says no more than one does.
+        for (limit, party) in given_up.iter().enumerate() {
+            if let Some(party) = party {
+                self.count_given_up(limit, *party);
+            }
         }
     }
 
     /// The limits under which room is reserved for messages, and none of them comes to its end: whoever asks does not ask
-    /// there. What is given up is charged under them, so that they limit all the same, until a message ends.
+    /// there. What is given up is charged under them, so that they limit all the same, until a message ends; as long as
+    /// only one or two parties sent anything, theirs alone.
     pub fn without_ends(&self) -> impl Iterator<Item = &Limit> {
-        self.limits.iter().zip(&self.ends).filter(|(_, ends)| ends.are_missing()).map(|(limit, _)| limit)
+        self.limits.iter().zip(&self.ends).filter(|(_, ends)| ends.seem_missing()).map(|(limit, _)| limit)
     }
 
     /// How full the buckets are that a message like this one would be charged to: under each limit of which it has all parts.
@@ -294,9 +309,16 @@ impl Limiter {
         was_filled
     }
 
-    /// Takes in what was kept before a restart of the limits as they were then: to be told all of it before
+    /// Takes in what was kept before a restart of the limits as they were then, and of what is known of ends: to be told all of it before
     /// [`Limiter::restore`], which passes it over.
     pub fn restore_definition(&self, charge: &Charge<'_>) {
+        if charge.limit == ENDS {
+            let of_limit = |limit: &Limit| definition::identity(&self.keys, limit) == charge.key;
+            let ends = self.limits.iter().zip(&self.ends).find(|(limit, _)| of_limit(limit));
+            if let (Some((_, ends)), [word]) = (ends, charge.words) {
+                ends.restore(*word);
+            }
+        }
         if charge.limit != DEFINITION {
             return;
         }
@@ -332,6 +354,10 @@ impl Limiter {
         for (limit, mark) in self.limits.iter().zip(&self.marks) {
             let (words, count) = definition::write(definition::identity(&self.keys, limit), limit);
             tell(&Charge { limit: DEFINITION, key: *mark, words: &words[..count] });
+        }
+        for (limit, ends) in self.limits.iter().zip(&self.ends) {
+            let key = definition::identity(&self.keys, limit);
+            tell(&Charge { limit: ENDS, key, words: &[ends.standing().word()] });
         }
         let mut copy = [0; WORDS_MAX];
         for shard in &self.tables {
@@ -372,6 +398,7 @@ impl Limiter {
     /// Reserves room for `recipients` more of a message, under all limits or none.
     fn extend(&self, now: Timestamp, reservation: &mut Reservation, sender: &Sender<'_>, recipients: u32) -> Outcome {
         reservation.at = reservation.at.max(now);
+        reservation.party = sender.party(&self.keys).get();
         let mut added = [Share::default(); LIMITS_MAX];
         let mut worst: Option<Exceeded> = None;
         for (number, limit) in self.limits.iter().enumerate() {
@@ -447,16 +474,13 @@ impl Limiter {
     }
 
     /// What a message has reserved that was given up is given back, and charged under the limits that are told of no ends.
-    fn give_up(&self, now: Timestamp, shares: &[Share; LIMITS_MAX], are_missing: [bool; LIMITS_MAX]) {
-        let only = |is_charged: bool| {
-            core::array::from_fn(
-                |limit| {
-                    if are_missing[limit] == is_charged { shares[limit] } else { Share::default() }
-                },
-            )
-        };
-        self.give_back(now, &only(false));
-        let charged = only(true);
+    fn give_up(&self, now: Timestamp, given_up: &Reservation) {
+        let (mut back, mut charged) = ([Share::default(); LIMITS_MAX], [Share::default(); LIMITS_MAX]);
+        for (limit, share) in given_up.shared() {
+            let is_charged = self.ends[limit].are_missing_for(given_up.party);
+            if is_charged { charged[limit] = *share } else { back[limit] = *share }
+        }
+        self.give_back(now, &back);
         if charged.iter().any(|share| share.amount > 0) {
             self.counts.unended.one();
             self.charge(now, &charged);

@@ -45,5 +45,5 @@ pub use reservations::{RESERVATION_LIFE, RESERVATIONS_MAX};
 pub use retries::{RETRIED_WITHIN, RETRIES_MAX, Retries, Stopped};
 pub use settings::{BUCKETS_MAX, By, Cost, LIMITS_MAX, Limit, LimitEffect, LimitId, LimitMode, Part};
 pub use state::WORDS_MAX as CHARGE_WORDS_MAX;
-pub use stops::{STOPS_MAX, Stop, Stops};
+pub use stops::{STOPS_MAX, Stop, Stops, domain_of};
 pub use subject::Sending;

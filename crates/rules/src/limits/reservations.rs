@@ -21,6 +21,8 @@ pub(crate) struct Reservation {
     key: u64,
     /// When it was last heard of.
     pub(crate) at: Timestamp,
+    /// Who sends it: a number for a login, or for the network of the address.
+    pub(crate) party: u64,
     /// Recipients that were let pass.
     pub(crate) recipients: u32,
     /// Of these the last one, if it is known who.
@@ -46,12 +48,17 @@ pub(crate) struct Share {
 impl Reservation {
     pub(crate) fn new(key: Key, at: Timestamp) -> Self {
         let shares = [Share::default(); LIMITS_MAX];
-        Self { key: key.get(), at, recipients: 0, last: None, is_settled: false, told: 0, shares }
+        Self { key: key.get(), at, party: 0, recipients: 0, last: None, is_settled: false, told: 0, shares }
     }
 
     /// The same name is used for another message.
     pub(crate) fn begin_again(&mut self) {
         *self = Self::new(Key::from_kept(self.key), self.at);
+    }
+
+    /// The limits under which something is reserved, by their places, and what.
+    pub(crate) fn shared(&self) -> impl Iterator<Item = (usize, &Share)> {
+        self.shares.iter().enumerate().filter(|(_, share)| share.amount > 0)
     }
 
     /// Takes everything that is reserved out of it.

@@ -67,10 +67,7 @@ impl Stops {
     /// A message was too much for the limit.
     pub fn note(&self, limit: LimitId, sending: &Sending<'_>) {
         let login = sending.login.and_then(CanonicalLogin::new).map(|login| login.as_str().into());
-        let domain = sending.sender.and_then(|sender| sender.rsplit_once('@')).map(|(_, domain)| domain);
-        let domain =
-            domain.filter(|domain| domain.len() <= DOMAIN_BYTES_MAX).map(|domain| domain.to_lowercase().into());
-        let stop = Stop { limit, login, address: sending.address, domain };
+        let stop = Stop { limit, login, address: sending.address, domain: domain_of(sending) };
         let mut table = hold(&self.table);
         for key in self.subjects(sending.login, sending.address) {
             table.put(key.get(), &stop);
@@ -88,6 +85,12 @@ impl Stops {
         let login = login.and_then(CanonicalLogin::new).map(|login| self.keys.login(login.as_str()));
         login.into_iter().chain(address.map(|address| self.keys.network(address.aggregate())))
     }
+}
+
+/// The domain of the envelope's sender.
+pub fn domain_of(sending: &Sending<'_>) -> Option<Box<str>> {
+    let (_, domain) = sending.sender?.rsplit_once('@')?;
+    (domain.len() <= DOMAIN_BYTES_MAX).then(|| domain.to_lowercase().into())
 }
 
 impl Table {

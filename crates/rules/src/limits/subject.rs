@@ -68,6 +68,12 @@ impl<'a> Sender<'a> {
         }
     }
 
+    /// Who sends it, whatever the limits are by: the login, or the network of the address.
+    pub(crate) fn party(&self, keys: &Keys) -> Key {
+        let part = |part| self.part(keys, part, self.login.as_ref().map(CanonicalLogin::as_str));
+        part(Part::Login).or_else(|| part(Part::Network)).unwrap_or_else(|| keys.number(0))
+    }
+
     fn part(&self, keys: &Keys, part: Part, login: Option<&str>) -> Option<Key> {
         match part {
             Part::Login => login.map(|login| keys.login(login)),

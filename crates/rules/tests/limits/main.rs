@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a test that shows nothing says so")]
 
 mod changed;
+mod ends;
 mod model;
 mod threads;
 mod vectors;

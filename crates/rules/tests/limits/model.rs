@@ -287,37 +287,3 @@ fn strict_mode_is_its_model() {
         play(seed, operations);
     }
 }
-
-fn sending<'a>(login: &'a str, instance: &'a str) -> Sending<'a> {
-    Sending { session: "s", instance, login: Some(login), recipients: 1, ..Sending::default() }
-}
-
-/// A mail server that never asks at the end of a message.
-#[test]
-fn whoever_is_told_of_no_end_limits_all_the_same() {
-    let limits = vec![limit("per-user", Part::Login, Cost::Recipient, &[(5, "1 / 1h")])];
-    let limiter = Limiter::new(limits, 1000, [1; 16], Box::new(Unkept));
-    let now = Timestamp::from_secs(1_795_247_139);
-    let send = |login, instance: &str| {
-        let is_taken = limiter.reserve(now, &sending(login, instance)) == Outcome::Pass;
-        limiter.release(now, "s", instance);
-        is_taken
-    };
-    let taken = (0..100).filter(|number| send("alice@example.org", &number.to_string())).count();
-    assert_eq!(taken, 10 + 5, "ten tell that no end comes, and from then on the limit holds");
-    let missing = || limiter.without_ends().map(|limit| limit.name.to_string()).collect::<Vec<_>>();
-    assert_eq!((missing(), limiter.counters().unended), (vec!["per-user".to_owned()], 5));
-    // Also for those that are never heard of again.
-    assert_eq!(limiter.reserve(now, &sending("bob@example.org", "b")), Outcome::Pass);
-    let later = now.plus(RESERVATION_LIFE);
-    limiter.poll(later);
-    let level = |login| limiter.explain(later, &Sending { login: Some(login), ..Sending::default() })[0].level_milli;
-    assert_eq!(level("bob@example.org"), 1000);
-    // One that ends says that ends are told; from then on a hundred in a row are wanted.
-    assert_eq!(limiter.settle(now, &sending("carol@example.org", "c")), Outcome::Pass);
-    assert!(missing().is_empty());
-    for number in 0..100 {
-        assert!(missing().is_empty() && send("dave@example.org", &number.to_string()));
-    }
-    assert_eq!((missing().len(), level("dave@example.org")), (1, 0));
-}

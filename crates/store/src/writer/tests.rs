@@ -19,6 +19,7 @@ fn event(session: &str) -> KeptEvent {
         channel: Channel::Front,
         tally: Tally::One,
         reporter: None,
+        exceeded: None,
     }
 }
 

@@ -56,6 +56,7 @@ pub(crate) fn event(time_ms: u64, address: &str, login: &str) -> KeptEvent {
         channel: Channel::Front,
         tally: Tally::One,
         reporter: None,
+        exceeded: None,
     }
 }
 
@@ -138,9 +139,9 @@ pub(crate) fn kept_events() -> impl Strategy<Value = KeptEvent> {
     let channel = prop::sample::select(vec![Channel::Gate, Channel::Front, Channel::Auth]);
     let about = (option::of(addresses()), option::of(logins()), option::of(texts()));
     let kind = prop::sample::select(EventKind::ALL.to_vec());
-    let reporter = option::of((texts(), any::<u8>()));
-    (moments(), kind, texts(), about, option::of(any::<u32>().prop_map(PasswordTag)), channel, tally, reporter)
-        .prop_map(|(time, kind, service, (address, login, session), password, channel, tally, reporter)| KeptEvent {
+    let others = (option::of((texts(), any::<u8>())), option::of((texts(), option::of(texts()))));
+    (moments(), kind, texts(), about, option::of(any::<u32>().prop_map(PasswordTag)), channel, tally, others).prop_map(
+        |(time, kind, service, (address, login, session), password, channel, tally, (reporter, exceeded))| KeptEvent {
             time,
             kind,
             service,
@@ -151,7 +152,9 @@ pub(crate) fn kept_events() -> impl Strategy<Value = KeptEvent> {
             channel,
             tally,
             reporter,
-        })
+            exceeded,
+        },
+    )
 }
 
 pub(crate) fn owners() -> impl Strategy<Value = Owner> {

@@ -110,6 +110,25 @@ fn a_long_question_does_not_hold_up_the_writer() {
 }
 
 #[test]
+fn what_limits_stopped_is_known_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _, _) = given::open(directory.path());
+    let told = |time: u64, limit: Option<&str>| KeptEvent {
+        exceeded: limit.map(|limit| (limit.into(), Some("example.net".into()))),
+        ..given::event(time, "192.0.2.1", "alice")
+    };
+    let events = vec![told(1, Some("a")), told(3, None), told(2, Some("b"))];
+    store.push(Batch { events, ..Batch::default() });
+    drop(store);
+    let (store, ..) = given::open(directory.path());
+    let limits = |most| -> Vec<(Box<str>, Option<Box<str>>)> {
+        store.exceeded(most).unwrap().into_iter().filter_map(|event| event.exceeded).collect()
+    };
+    assert_eq!(limits(9), ["b", "a"].map(|limit| (limit.into(), Some("example.net".into()))));
+    assert_eq!(limits(1).len(), 1);
+}
+
+#[test]
 fn what_others_reported_is_known_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let (store, _, _) = given::open(directory.path());
