@@ -110,7 +110,11 @@ impl<A: Ask, T: FnMut(Address, Found)> Shell<A, T> {
         let now = (self.clock)();
         while let Some(output) = self.machine.poll_output(now) {
             match output {
-                Output::Tell(address, found) => (self.tell)(address, found),
+                Output::Tell(address, found) => {
+                    // Whoever is told finds it counted.
+                    self.show_counters();
+                    (self.tell)(address, found);
+                }
                 Output::Ask { id, question, server } => {
                     let (ask, answers) = (Arc::clone(&self.ask), answers.clone());
                     tokio::spawn(async move {
@@ -121,6 +125,10 @@ impl<A: Ask, T: FnMut(Address, Found)> Shell<A, T> {
                 }
             }
         }
+        self.show_counters();
+    }
+
+    fn show_counters(&self) {
         *self.counters.lock().unwrap_or_else(PoisonError::into_inner) = self.machine.counters();
     }
 }
