@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Lines a processor second of a full parse and count with all grammars, beside `grep -cE` with one alternation and `wc -l`
-# on the same log, in turn: `bench/lines.sh GENLOGS.PY|LOG [ROUNDS]`. The ratios are the claim.
+# Lines a second of a full parse and count with all grammars, beside `grep -cE` with one alternation and `wc -l` on the same
+# log, in turn, by processor time and by the clock: `bench/lines.sh GENLOGS.PY|LOG [ROUNDS]`. The ratios are the claim.
+# `lines` is the parser alone, in one thread; `parse --count` is the program, where another thread reads and cuts lines;
+# `parse` prints what it found.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 log=$1 rounds=${2:-11}
@@ -13,26 +15,31 @@ case $log in
 	;;
 esac
 cargo build --release --locked --quiet --package ratter-sensors --features io --example lines
+cargo build --release --locked --quiet --package ratter
 
 # What finds all failures of that log, and only those, with the fewest words.
 pattern='auth failed|authentication failed|unknown user|mismatch'
-ours() { target/release/examples/lines "$log"; }
-searched() { grep -cE "$pattern" "$log"; }
+lines() { target/release/examples/lines "$log"; }
+count() { target/release/ratter parse --count "$log"; }
+parse() { target/release/ratter parse "$log"; }
+search() { grep -cE "$pattern" "$log"; }
 newlines() { wc -l "$log"; }
 
 # `grep` stops at the first match when it writes to /dev/null.
 spent() {
-	TIMEFORMAT='%U %S'
-	{ time "$1" >"$folder/out"; } 2>&1 | awk '{ print $1 + $2 }'
+	TIMEFORMAT='%U %S %R'
+	{ time "$1" >"$folder/out"; } 2>&1 | awk '{ print $1 + $2, $3 }'
 }
 for round in $(seq "$rounds"); do
-	for what in ours searched newlines; do spent "$what" >>"$folder/$what"; done
+	for what in lines count parse search newlines; do spent "$what" >>"$folder/$what"; done
 done
-median() { sort -n "$folder/$1" | sed -n "$((rounds / 2 + 1))p"; }
-lines=$(wc -l <"$log")
-echo "$lines lines, $rounds rounds, medians of processor seconds"
-awk -v lines="$lines" -v ours="$(median ours)" -v grep="$(median searched)" -v wc="$(median newlines)" 'BEGIN {
-	printf "ratter   %.3f s  %5.2f million lines/s  %.2f of grep\n", ours, lines / ours / 1e6, ours / grep
-	printf "grep -cE %.3f s  %5.2f million lines/s\n", grep, lines / grep / 1e6
-	printf "wc -l    %.3f s  %5.2f million lines/s\n", wc, lines / wc / 1e6
-}'
+median() { awk -v column="$2" '{ print $column }' "$folder/$1" | sort -n | sed -n "$((rounds / 2 + 1))p"; }
+count=$(wc -l <"$log")
+echo "$count lines, $rounds rounds, medians; beside grep -cE by processor time and by the clock"
+for what in lines count parse search newlines; do
+	awk -v what="$what" -v lines="$count" -v cpu="$(median $what 1)" -v clock="$(median $what 2)" \
+		-v grep="$(median search 1)" -v waited="$(median search 2)" 'BEGIN {
+		printf "%-9s %.3f s  %5.2f million lines/s  %.2f   by the clock %.3f s  %.2f\n",
+			what, cpu, lines / cpu / 1e6, cpu / grep, clock, clock / waited
+	}'
+done

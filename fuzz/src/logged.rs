@@ -11,7 +11,12 @@ use crate::Target;
 
 /// Lines of every daemon but Dovecot, with the service whose log they stand in and what they mean; the tests of the
 /// grammars read them too.
-const FORMS: &[(&str, &str, &str)] = &include!("../../crates/sensors/src/grammar/tests/forms.in");
+const FORMS: [&[(&str, &str, &str)]; 4] = [
+    &include!("../../crates/sensors/src/grammar/tests/forms.in"),
+    &include!("../../crates/sensors/src/grammar/tests/wordings.in"),
+    &include!("../../crates/sensors/src/grammar/tests/sources.in"),
+    &include!("../../crates/sensors/src/grammar/tests/variants.in"),
+];
 
 /// Lines of Dovecot.
 const DOVECOT: &[&str] = &[
@@ -49,6 +54,14 @@ pub(crate) fn targets() -> Vec<Target> {
         let mut export = sources::journal::Export::default();
         pieces(input, |piece| export.push(piece, &mut |_, _| ()));
     }));
+    let entry = br#"{"__CURSOR":"s=1","__REALTIME_TIMESTAMP":"1795247054000000","_HOSTNAME":"mx","SYSLOG_IDENTIFIER":"a","_PID":"7","MESSAGE":[98,10,99]}"#;
+    all.push(Target::new("journal-json", framed(entry), |input| {
+        for line in input.split(|byte| *byte == b'\n') {
+            let mut out = Vec::new();
+            sources::journal_json::write_entry(line, &mut out);
+            assert!(out.len() <= line.len().max(LINE_BYTES_MAX) && !out.contains(&b'\n'));
+        }
+    }));
     all.extend(reports());
     all
 }
@@ -57,7 +70,8 @@ pub(crate) fn targets() -> Vec<Target> {
 fn grammar(service: &'static str) -> Target {
     let is_its =
         |(hint, form): &(&str, &str)| *hint == service || hint.is_empty() && form.to_lowercase().contains(service);
-    let forms = FORMS.iter().map(|(hint, form, _)| (*hint, *form)).chain(DOVECOT.iter().map(|form| ("", *form)));
+    let forms =
+        FORMS.into_iter().flatten().map(|(hint, form, _)| (*hint, *form)).chain(DOVECOT.iter().map(|form| ("", *form)));
     let own: Vec<_> = forms.clone().filter(is_its).collect();
     let seeds = if own.is_empty() { forms.collect() } else { own };
     let seeds = seeds.into_iter().map(|(_, form)| line(form)).collect();
@@ -118,7 +132,7 @@ fn reports() -> Vec<Target> {
 }
 
 fn all_lines() -> Vec<Vec<u8>> {
-    let forms = FORMS.iter().map(|(_, form, _)| line(form)).chain(DOVECOT.iter().map(|form| line(form)));
+    let forms = FORMS.into_iter().flatten().map(|(_, form, _)| line(form)).chain(DOVECOT.iter().map(|form| line(form)));
     forms.chain(FRAMES.iter().map(|frame| format!("{frame}\n").into_bytes())).collect()
 }
 

@@ -1,7 +1,7 @@
 //! Bytes to lines, with bounded memory.
 
 use base::limits::LINE_BYTES_MAX;
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::memchr_iter;
 
 /// How much is read at once, in bytes: few system calls in a backlog, and yet in the second-level cache.
 pub const CHUNK_BYTES: usize = 256 * 1024;
@@ -18,6 +18,8 @@ pub struct LineBuffer {
     filled: usize,
     /// How many of these, from the first, are whole lines.
     whole: usize,
+    /// Where these end: the places of their newlines, and of the end where the last has none.
+    ends: Vec<u32>,
     /// How many bytes of the first line were dropped because it is too long.
     dropped: u64,
     /// Whether the first line began before the first byte, so that it is none.
@@ -34,13 +36,14 @@ impl LineBuffer {
     /// An empty buffer.
     pub fn new() -> Self {
         let bytes = vec![0; LINE_BYTES_MAX + CHUNK_BYTES].into_boxed_slice();
-        Self { bytes, filled: 0, whole: 0, dropped: 0, is_torn: false }
+        Self { bytes, filled: 0, whole: 0, ends: Vec::new(), dropped: 0, is_torn: false }
     }
 
     /// Forgets everything. `is_torn` says that what comes next begins within a line, which is then passed over.
-    pub const fn clear(&mut self, is_torn: bool) {
+    pub fn clear(&mut self, is_torn: bool) {
         self.filled = 0;
         self.whole = 0;
+        self.ends.clear();
         self.dropped = 0;
         self.is_torn = is_torn;
     }
@@ -51,6 +54,7 @@ impl LineBuffer {
             self.bytes.copy_within(self.whole..self.filled, 0);
             self.filled -= self.whole;
             self.whole = 0;
+            self.ends.clear();
             self.dropped = 0;
             self.is_torn = false;
         }
@@ -64,8 +68,10 @@ impl LineBuffer {
     /// Takes the first `count` bytes of the room that [`space`](Self::space) gave; whether there are lines now.
     pub fn take(&mut self, count: usize) -> bool {
         let end = (self.filled + count).min(self.bytes.len());
-        let newline = memrchr(b'\n', &self.bytes[self.filled..end]);
-        self.whole = newline.map_or(0, |at| self.filled + at + 1);
+        let newlines = memchr_iter(b'\n', &self.bytes[self.filled..end]);
+        self.ends.clear();
+        self.ends.extend(newlines.map(|at| (self.filled + at) as u32));
+        self.whole = self.ends.last().map_or(0, |at| *at as usize + 1);
         self.filled = end;
         self.whole > 0
     }
@@ -74,20 +80,31 @@ impl LineBuffer {
     pub fn finish(&mut self) -> bool {
         self.space();
         self.whole = self.filled;
+        self.ends.extend((self.whole > 0).then_some(self.whole as u32));
         self.whole > 0
+    }
+
+    /// Puts what waits for its newline behind whole lines into the empty buffer `next`, which goes on from there.
+    pub fn hand_on(&mut self, next: &mut Self) {
+        let rest = &self.bytes[self.whole..self.filled];
+        next.clear(false);
+        next.bytes[..rest.len()].copy_from_slice(rest);
+        next.filled = rest.len();
+        self.filled = self.whole;
     }
 
     /// The whole lines.
     pub fn lines(&self) -> Lines<'_> {
-        let whole = &self.bytes[..self.whole];
-        let begin = if self.is_torn { memchr(b'\n', whole).map_or(whole.len(), |at| at + 1) } else { 0 };
-        Lines { rest: &whole[begin..] }
+        let mut lines = Lines { bytes: &self.bytes[..self.whole], begin: 0, ends: self.ends.iter() };
+        if self.is_torn {
+            lines.next();
+        }
+        lines
     }
 
     /// How many lines [`lines`](Self::lines) gives.
     pub fn count(&self) -> u64 {
-        let rest = self.lines().rest;
-        (memchr_iter(b'\n', rest).count() + usize::from(rest.last().is_some_and(|last| *last != b'\n'))) as u64
+        self.lines().ends.len() as u64
     }
 
     /// How many bytes of the source the whole lines stand for, with what was dropped of the first.
@@ -104,24 +121,20 @@ impl LineBuffer {
 /// The lines of a batch, without their newlines (`\n`, `\r\n`), each at most [`LINE_BYTES_MAX`] bytes.
 #[derive(Clone, Debug)]
 pub struct Lines<'a> {
-    rest: &'a [u8],
+    bytes: &'a [u8],
+    /// Where the next line begins.
+    begin: usize,
+    ends: core::slice::Iter<'a, u32>,
 }
 
 impl<'a> Iterator for Lines<'a> {
     type Item = &'a [u8];
 
+    #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let line = match memchr(b'\n', self.rest) {
-            Some(end) => {
-                let line = &self.rest[..end];
-                self.rest = &self.rest[end + 1..];
-                line
-            }
-            None => core::mem::take(&mut self.rest),
-        };
+        let end = *self.ends.next()? as usize;
+        let line = self.bytes.get(self.begin..end)?;
+        self.begin = end + 1;
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         Some(&line[..line.len().min(LINE_BYTES_MAX)])
     }

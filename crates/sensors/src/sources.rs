@@ -2,4 +2,5 @@
 //! in, lines out; the sockets and the child process stand in [`crate::io`].
 
 pub mod journal;
+pub mod journal_json;
 pub mod syslog;

@@ -23,6 +23,26 @@ pub(crate) fn find_end(bytes: &[u8], from: usize) -> Option<usize> {
     rest.iter().position(|byte| matches!(byte, b' ' | b'(' | b'[' | b':')).map(|place| at + place)
 }
 
+/// The place of the first `mark` at or after `from`. Takes as long whatever the bytes are, where a search that stops at each of
+/// the mark's bytes would be held up by a text that is full of these.
+pub(crate) fn find_mark(bytes: &[u8], mark: [u8; 3], from: usize) -> Option<usize> {
+    let mut at = from;
+    let word = |at: usize| Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
+    while let (Some(first), Some(second), Some(third)) = (word(at), word(at + 1), word(at + 2)) {
+        // No place of a mark is missed, and what else is found lies behind one.
+        let mut found = equal(first, mark[0]) & equal(second, mark[1]) & equal(third, mark[2]);
+        while found != 0 {
+            let place = at + found.trailing_zeros() as usize / 8;
+            if bytes.get(place..)?.starts_with(&mark) {
+                return Some(place);
+            }
+            found &= found - 1;
+        }
+        at += 8;
+    }
+    bytes.get(at..)?.windows(mark.len()).position(|place| *place == mark).map(|place| at + place)
+}
+
 /// A high bit in the first byte of `word` that is `byte`, and none before it.
 const fn equal(word: u64, byte: u8) -> u64 {
     let differs = word ^ ONES.wrapping_mul(byte as u64);
@@ -132,6 +152,12 @@ mod tests {
         fn bytes_are_found_where_a_loop_finds_them(text in "[ -;\\PC]{0,40}", from in 0..40usize) {
             let naive = text.as_bytes().iter().enumerate().skip(from).find(|(_, byte)| b" ([:".contains(byte));
             proptest::prop_assert_eq!(find_end(text.as_bytes(), from), naive.map(|(at, _)| at));
+        }
+
+        #[test]
+        fn marks_are_found_where_windows_find_them(text in "[)(! \\[Z]{0,60}", from in 0..70usize) {
+            let naive = text.as_bytes().windows(3).enumerate().skip(from).find(|(_, place)| *place == b") [");
+            proptest::prop_assert_eq!(find_mark(text.as_bytes(), *b") [", from), naive.map(|(at, _)| at));
         }
 
         #[test]

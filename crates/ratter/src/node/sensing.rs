@@ -12,7 +12,7 @@ use std::time::Duration;
 use ::console::api::SensorStatus;
 use anyhow::Context;
 use base::Timestamp;
-use sensors::io::LineReader;
+use sensors::io::ReadAhead;
 use sensors::lines::Lines;
 use sensors::patterns::Patterns;
 use sensors::tail::{self, Checkpoint};
@@ -324,7 +324,7 @@ pub(crate) fn reader_of_log(config: &Config, log: &Path, service: Option<&str>) 
 /// A log file that is replayed.
 pub(crate) struct OldLog {
     path: PathBuf,
-    lines: LineReader<Box<dyn Read>>,
+    lines: ReadAhead,
     /// When it was last written, which is what a stamp without a year is near to.
     pub(crate) written: Timestamp,
     fault: Option<std::io::Error>,
@@ -333,8 +333,11 @@ pub(crate) struct OldLog {
 impl OldLog {
     /// Opens the file at `path`, compressed or not; `-` is standard input.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
-        let (input, written) = open_log(path).with_context(|| format!("{} cannot be read", path.display()))?;
-        Ok(Self { path: path.to_owned(), lines: LineReader::new(input), written, fault: None })
+        let opened = open_log(path);
+        let opened =
+            opened.and_then(|(input, written)| Ok((ReadAhead::new(sensors::io::journal_text(input)?)?, written)));
+        let (lines, written) = opened.with_context(|| format!("{} cannot be read", path.display()))?;
+        Ok(Self { path: path.to_owned(), lines, written, fault: None })
     }
 
     /// The next lines, as many as are there; none at the end, or where no more can be read, which [`end`](Self::end) tells.
@@ -358,7 +361,7 @@ impl OldLog {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a file that the user names is opened here")]
-fn open_log(path: &Path) -> std::io::Result<(Box<dyn Read>, Timestamp)> {
+fn open_log(path: &Path) -> std::io::Result<(Box<dyn Read + Send>, Timestamp)> {
     if path == Path::new("-") {
         return Ok((Box::new(std::io::stdin()), clock::now()));
     }

@@ -6,7 +6,12 @@
 //! [INFO] [UUID] [auth/auth_proxy] AUTH user="LOGIN" host="SERVER:PORT" success=true
 //! [PROTOCOL] [UUID] [core] C: AUTH PLAIN …        S: 235 2.7.0 Authentication successful
 //! [NOTICE] [UUID] [core] disconnect ip=ADDRESS rdns="NAME" helo="…" relay="N" early="N" … lr="535 …" time=…
+//! level=NOTICE uuid=UUID origin=core message=connect ip=ADDRESS port=…
+//! {"level":"NOTICE","uuid":"UUID","origin":"core","message":"connect","ip":"ADDRESS","port":…}
 //! ```
+//!
+//! Earlier versions wrote `source` for `origin`. The last two are the formats `LOGFMT` and `JSON` of its `log.ini`: `log_if_level()` writes the same values in the same order, and
+//! a quote or backslash within one behind a backslash.
 //!
 //! A connection's address is told before any text of the client, at its beginning and at its end. What was last refused
 //! (`lr`) stands behind the client's HELO, and is read only where it is there once.
@@ -21,7 +26,7 @@ use super::parts::{Recent, Told};
 use super::sasl::Conversation;
 use super::{Grammar, Hinted, Sink};
 use crate::frame::Frame;
-use crate::text::{address, contains, rsplit, split, split_only, take_while, word};
+use crate::text::{address, behind_quote, contains, find_byte, rsplit, split, split_only, take_while, word};
 
 /// How many connections are remembered.
 const CONNECTIONS_MAX: usize = 16_384;
@@ -67,23 +72,19 @@ impl Grammar for Haraka {
 
 impl Haraka {
     fn told<'a>(&'a mut self, host: &str, text: &'a str) -> Option<Told<'a>> {
-        let (_level, rest) = split(text.strip_prefix('[')?, "] [")?;
-        let (id, rest) = take_while(rest, |byte| byte.is_ascii_hexdigit() || byte == b'-');
-        // A transaction has its number behind the connection's.
-        let (plugin, rest) = split(split(rest, "] [")?.1, "] ")?;
+        let Record { id, plugin, message, values } = record(text)?;
         let key = Recent::<Connection>::key(host, id, 0);
-        if let Some(rest) = rest.strip_prefix("connect ip=") {
-            let address = address(word(rest).0)?;
+        if message == "connect" {
+            let address = client(values)?;
             self.connections.insert(key, Connection { address, failures: 0, conversation: Conversation::default() });
             return None;
         }
-        if let Some(rest) = rest.strip_prefix("disconnect ip=") {
+        if message == "disconnect" {
             let failures = self.connections.remove(key).map_or(0, |connection| connection.failures);
-            let (client, rest) = word(rest);
-            let kind = end(rest).filter(|kind| *kind != LoginFailed || failures == 0)?;
-            return Some(Told::new(kind, address(client)?));
+            let kind = end(values).filter(|kind| *kind != LoginFailed || failures == 0)?;
+            return Some(Told::new(kind, client(values)?));
         }
-        self.connections.get_mut(key)?.told(plugin, rest)
+        self.connections.get_mut(key)?.told(plugin, message)
     }
 }
 
@@ -96,8 +97,12 @@ impl Connection {
         }
         if plugin == "auth/auth_proxy" {
             // That it failed, the delay tells.
-            let (login, _server) =
-                rsplit(text.strip_prefix("AUTH user=\"")?.strip_suffix("\" success=true")?, "\" host=\"")?;
+            let rest = text.strip_prefix("AUTH user=")?.strip_suffix(" success=true")?;
+            let (login, _server) = match rest.strip_prefix("\\\"") {
+                // In quotes themselves: a login with more of them is not read.
+                Some(rest) => rsplit(rest, "\\\" host=\\\"").filter(|(login, _)| !contains(login, "\\"))?,
+                None => rsplit(rest.strip_prefix('"')?, "\" host=\"")?,
+            };
             return Some(Told::new(LoginOk, self.address).by(login));
         }
         if let Some(said) = text.strip_prefix("C: ") {
@@ -113,9 +118,67 @@ impl Connection {
     }
 }
 
+/// A line, taken apart.
+struct Record<'a> {
+    /// The connection's, without the number of the transaction.
+    id: &'a str,
+    plugin: &'a str,
+    message: &'a str,
+    /// What follows the message `connect` or `disconnect`.
+    values: &'a str,
+}
+
+fn record(text: &str) -> Option<Record<'_>> {
+    let (id, plugin, message, values) = if let Some(rest) = text.strip_prefix("level=") {
+        let (_level, rest) = word(rest);
+        let (id, rest) = word(rest.strip_prefix("uuid=")?);
+        let (plugin, rest) = value(rest.strip_prefix("origin=").or_else(|| rest.strip_prefix("source="))?)?;
+        let (message, values) = value(rest.strip_prefix(" message=")?)?;
+        (id, plugin, message, values.trim_ascii_start())
+    } else if let Some(rest) = text.strip_prefix("{\"level\":") {
+        let (_level, rest) = value(rest)?;
+        let (id, rest) = value(rest.strip_prefix(",\"uuid\":")?)?;
+        let (plugin, rest) = value(rest.strip_prefix(",\"origin\":").or_else(|| rest.strip_prefix(",\"source\":"))?)?;
+        let (message, values) = value(rest.strip_prefix(",\"message\":")?)?;
+        (id, plugin, message, values.strip_prefix(',').unwrap_or(""))
+    } else {
+        let (_level, rest) = split(text.strip_prefix('[')?, "] [")?;
+        let (id, rest) = split(rest, "] [")?;
+        let (plugin, rest) = split(rest, "] ")?;
+        let said = ["connect", "disconnect"]
+            .into_iter()
+            .find(|said| rest.strip_prefix(said).is_some_and(|rest| rest.starts_with(" ip=")));
+        let (message, values) = said.map_or((rest, ""), |_| word(rest));
+        (id, plugin, message, values)
+    };
+    let (id, _transaction) = take_while(id, |byte| byte.is_ascii_hexdigit() || byte == b'-');
+    Some(Record { id, plugin, message, values })
+}
+
+/// The value that `text` begins with, in quotes or up to a space, and what follows.
+fn value(text: &str) -> Option<(&str, &str)> {
+    match text.strip_prefix('"') {
+        Some(inside) => {
+            let rest = behind_quote(inside)?;
+            Some((inside.get(..inside.len() - rest.len() - 1)?, rest))
+        }
+        None => {
+            let end = find_byte(text, b' ').unwrap_or(text.len());
+            text.split_at_checked(end)
+        }
+    }
+}
+
+/// The client, which is the first of the values.
+fn client(values: &str) -> Option<Address> {
+    let (client, _) = value(values.strip_prefix("ip=").or_else(|| values.strip_prefix("\"ip\":"))?)?;
+    address(client)
+}
+
 /// What the end of a connection tells.
 fn end(text: &str) -> Option<EventKind> {
-    let (_, refused) = split_only(text, " lr=")?;
+    let is_json = text.starts_with('"');
+    let (_, refused) = split_only(text, if is_json { ",\"lr\":" } else { " lr=" })?;
     let refused = refused.strip_prefix('"').unwrap_or(refused);
     if refused.starts_with("535 ") {
         Some(LoginFailed)
@@ -125,7 +188,9 @@ fn end(text: &str) -> Option<EventKind> {
         Some(UnknownRecipient)
     } else if refused.starts_with("550 ") && (contains(refused, "listed") || contains(refused, "dnsbl")) {
         Some(SpamSeen)
-    } else if split_only(text, " early=").is_some_and(|(_, early)| early.trim_start_matches('"').starts_with('Y')) {
+    } else if split_only(text, if is_json { ",\"early\":" } else { " early=" })
+        .is_some_and(|(_, early)| early.trim_start_matches('"').starts_with('Y'))
+    {
         Some(ProtocolAbuse)
     } else {
         None

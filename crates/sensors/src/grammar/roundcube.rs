@@ -200,10 +200,23 @@ fn only(text: &str) -> Option<(&str, Address, &str)> {
     let (mut count, mut from, mut against) = (0, None::<usize>, None::<usize>);
     let mut start = 0;
     while start <= text.len() {
-        // A word that is neither of the two, and stands behind no ` from `, matters by its number alone.
         let next = text.as_bytes().get(start..)?;
-        if from != Some(count) && !matches!(next.first(), Some(b'f' | b'a')) {
-            start += next.iter().position(|&byte| byte == b' ').unwrap_or(next.len()) + 1;
+        if from != Some(count) {
+            if next.starts_with(b"from ") {
+                start += "from ".len();
+                count += 1;
+                from = Some(count);
+                continue;
+            }
+            // A word that is neither of the two, and stands behind no ` from `, matters by its number alone.
+            if !matches!(next.first(), Some(b'f' | b'a')) {
+                start += next.iter().position(|&byte| byte == b' ').unwrap_or(next.len()) + 1;
+                count += 1;
+                continue;
+            }
+        } else if next.first() == Some(&b' ') && against.is_none_or(|at| at + 2 != count) {
+            // No address, and not what Roundcube writes.
+            start += 1;
             count += 1;
             continue;
         }

@@ -14,6 +14,10 @@
 //! ID: tcpwrappers (NAME, ADDRESS) rejection
 //! ID: <RECIPIENT>... User unknown                     the address comes with the next line of the same ID:
 //! ID: from=<SENDER>, size=0, …, nrcpts=0, …, relay=NAME [ADDRESS]
+//! ID: Milter: to=<RECIPIENT>|from=<SENDER>|cmd=data, reject=550 5.7.1 …    the same
+//! ID: Milter: data, reject=550 5.7.1 …                the address came with the line before of the same ID
+//! ID: Milter: connect: host=NAME, addr=ADDRESS, rejecting commands
+//! STARTTLS=server, error: accept failed=-1, reason=…, SSL_error=1, errno=0, retry=-1, relay=NAME [ADDRESS]
 //! ```
 //!
 //! Where the client's text stands before the address, that ends the line or stands before the only `, reject=`; elsewhere
@@ -34,18 +38,27 @@ use crate::text::{
 /// How many messages with unknown recipients are remembered.
 const MESSAGES_MAX: usize = 8_192;
 
-/// Most unknown recipients of one message that are told.
-const UNKNOWN_MAX: u16 = 100;
+/// Most refusals of one message that are told, of each kind.
+const REFUSALS_MAX: u16 = 100;
 
 /// The grammar of Sendmail's log.
 pub(super) struct Sendmail {
-    /// The unknown recipients of each message.
-    unknown: Recent<u16>,
+    /// What was refused of each message whose client is not known yet.
+    refused: Recent<Refused>,
+    /// The clients of messages that came.
+    clients: Recent<Address>,
+}
+
+/// How often.
+#[derive(Default)]
+struct Refused {
+    unknown: u16,
+    by_milter: u16,
 }
 
 impl Default for Sendmail {
     fn default() -> Self {
-        Self { unknown: Recent::new(MESSAGES_MAX) }
+        Self { refused: Recent::new(MESSAGES_MAX), clients: Recent::new(MESSAGES_MAX) }
     }
 }
 
@@ -65,23 +78,28 @@ impl Grammar for Sendmail {
             Some(rest) if id.len() >= 7 => (id, rest),
             _ => ("", text),
         };
-        if is_unknown(text) {
-            let key = Recent::<u16>::key(frame.host, id, 0);
-            match self.unknown.get_mut(key) {
-                Some(count) => *count = count.saturating_add(1).min(UNKNOWN_MAX),
-                None => self.unknown.insert(key, 1),
+        let key = Recent::<Refused>::key(frame.host, id, 0);
+        if let Some(kind) = refusal(text) {
+            if let (SpamSeen, Some(address)) = (kind, self.clients.get(key)) {
+                out(Told::new(kind, *address).event(time, "smtp"));
+            } else if id != "NOQUEUE" {
+                self.refuse(key, kind);
             }
-            return;
-        }
-        if let Some(rest) = text.strip_prefix("from=") {
-            let count = self.unknown.remove(Recent::<u16>::key(frame.host, id, 0)).unwrap_or(0);
+        } else if let Some(rest) = text.strip_prefix("from=") {
+            let refused = self.refused.remove(key).unwrap_or_default();
             let Some(address) = rsplit(rest, ", relay=").and_then(|(_, relay)| relay_end(relay)) else { return };
-            for _ in 0..count {
-                out(Told::new(UnknownRecipient, address).event(time, "smtp"));
+            for (kind, count) in [(UnknownRecipient, refused.unknown), (SpamSeen, refused.by_milter)] {
+                for _ in 0..count {
+                    out(Told::new(kind, address).event(time, "smtp"));
+                }
             }
-            // Mail for nobody, though not for somebody unknown.
-            if count == 0 && contains(rest, ", nrcpts=0,") {
-                out(Told::new(Connect, address).event(time, "smtp"));
+            if contains(rest, ", nrcpts=0,") {
+                // Mail for nobody, though not for somebody unknown.
+                if refused.unknown + refused.by_milter == 0 {
+                    out(Told::new(Connect, address).event(time, "smtp"));
+                }
+            } else if !id.is_empty() {
+                self.clients.insert(key, address);
             }
         } else if let Some(told) = told(text) {
             out(told.event(time, "smtp"));
@@ -89,10 +107,29 @@ impl Grammar for Sendmail {
     }
 }
 
-/// `<RECIPIENT>... User unknown`.
-fn is_unknown(text: &str) -> bool {
-    text.starts_with('<')
-        && ["... User unknown", "... No such user here", "... No such user"].iter().any(|end| text.ends_with(end))
+impl Sendmail {
+    /// Remembers what was refused of a message until its client is known.
+    fn refuse(&mut self, key: u64, kind: EventKind) {
+        if self.refused.get(key).is_none() {
+            self.refused.insert(key, Refused::default());
+        }
+        if let Some(refused) = self.refused.get_mut(key) {
+            let count = if kind == UnknownRecipient { &mut refused.unknown } else { &mut refused.by_milter };
+            *count = count.saturating_add(1).min(REFUSALS_MAX);
+        }
+    }
+}
+
+/// `<RECIPIENT>... User unknown`, `Milter: to=<RECIPIENT>, reject=550 5.7.1 …`: refused for good, and no client is named.
+fn refusal(text: &str) -> Option<EventKind> {
+    let unknown = ["... User unknown", "... No such user here", "... No such user"];
+    if text.starts_with('<') && unknown.iter().any(|end| text.ends_with(end)) {
+        return Some(UnknownRecipient);
+    }
+    let (what, reason) = split_only(text.strip_prefix("Milter: ")?, ", reject=")?;
+    let is_known = matches!(what, "data" | "cmd=data") || what.starts_with("to=<") || what.starts_with("from=<");
+    (is_known && reason.starts_with('5'))
+        .then(|| if contains(reason, "User unknown") { UnknownRecipient } else { SpamSeen })
 }
 
 /// The address of `NAME [ADDRESS]` or `NAME [ADDRESS] (may be forged)`, which is all of the text.
@@ -157,6 +194,17 @@ fn told(text: &str) -> Option<Told<'_>> {
             let rest = rest.strip_prefix(" (may be forged)").unwrap_or(rest);
             return rest.starts_with(after).then(|| Told::new(kind, address));
         }
+    }
+    if text.starts_with("STARTTLS=server, error: accept failed=") {
+        let (_, relay) = rsplit(text, ", relay=")?;
+        return Some(Told::new(Connect, relay_end(relay)?));
+    }
+    if let Some(rest) = text.strip_prefix("Milter: connect: host=") {
+        // A milter that only asks to come again sends `temp failing commands`.
+        let (client, what) = split(split_only(rest, ", addr=")?.1, ", ")?;
+        let is_refused = what == "rejecting commands" || what.starts_with("reject=5");
+        return is_refused
+            .then(|| Some(Told::new(SpamSeen, address(client.strip_prefix("IPv6:").unwrap_or(client))?)))?;
     }
     if let Some(rest) = text.strip_prefix("tcpwrappers (") {
         let (_name, client) = split(rest.strip_suffix(") rejection")?, ", ")?;

@@ -39,6 +39,7 @@ impl FileSensor {
     /// An error (no permission, a broken disk) leaves everything as it is, and the next call tries again.
     pub fn next(&mut self, timeout: Duration) -> io::Result<Option<Batch<'_>>> {
         let deadline = Instant::now() + timeout;
+        self.watch.settle()?;
         while self.tail.advance(&mut self.files)? != Progress::Lines {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {

@@ -1,6 +1,6 @@
 //! Waiting for a file to change.
 
-use core::mem::MaybeUninit;
+use core::mem::{self, MaybeUninit};
 use core::time::Duration;
 use std::ffi::OsString;
 use std::fs;
@@ -31,6 +31,10 @@ pub struct Watch {
     inotify: Option<OwnedFd>,
     places: Vec<Place>,
     notes: Box<[MaybeUninit<u8>]>,
+    /// Whether the kernel has notes that were not read because the file was to be looked at first.
+    has_unread: bool,
+    /// Whether the last notes were about the file.
+    were_ours: bool,
 }
 
 #[derive(Debug)]
@@ -55,13 +59,28 @@ impl Watch {
                 places.push(Place { directory, name, watch: None });
             }
         }
-        let mut watch = Self { inotify, places, notes: Box::new([MaybeUninit::uninit(); NOTES_BYTES]) };
+        let mut watch = Self {
+            inotify,
+            places,
+            notes: Box::new([MaybeUninit::uninit(); NOTES_BYTES]),
+            has_unread: false,
+            were_ours: false,
+        };
         watch.renew();
         watch
     }
 
-    /// Waits until the file may have changed, at most `timeout`.
-    pub fn wait(&mut self, timeout: Duration) -> io::Result<()> {
+    /// Reads the notes that the last wait left unread; whether there were some about the file. To be called before the file is looked at again.
+    pub fn settle(&mut self) -> io::Result<bool> {
+        Ok(mem::take(&mut self.has_unread) && self.read_notes()?)
+    }
+
+    /// Waits until the file may have changed, at most `timeout`; whether the kernel said so. Where the notes of the last change were about the file, these
+    /// will be, too: they are not read before the file is.
+    pub fn wait(&mut self, timeout: Duration) -> io::Result<bool> {
+        if self.settle()? {
+            return Ok(true);
+        }
         let deadline = Instant::now() + timeout.min(FALLBACK);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -73,11 +92,15 @@ impl Watch {
             match ready {
                 Ok(0) => {
                     self.renew();
-                    return Ok(());
+                    return Ok(false);
+                }
+                Ok(_) if self.were_ours => {
+                    self.has_unread = true;
+                    return Ok(true);
                 }
                 Ok(_) => {
                     if self.read_notes()? {
-                        return Ok(());
+                        return Ok(true);
                     }
                 }
                 Err(Errno::INTR) => {}
@@ -95,8 +118,13 @@ impl Watch {
         }
     }
 
-    /// Reads all notes; whether one is about the file.
+    /// Reads the notes; whether one is about the file.
     fn read_notes(&mut self) -> io::Result<bool> {
+        self.were_ours = self.are_ours()?;
+        Ok(self.were_ours)
+    }
+
+    fn are_ours(&mut self) -> io::Result<bool> {
         let Some(inotify) = &self.inotify else { return Ok(false) };
         let mut is_ours = false;
         let mut reader = inotify::Reader::new(inotify, &mut self.notes);
@@ -121,6 +149,38 @@ impl Watch {
                 }
                 is_ours |= note.file_name().is_some_and(|name| name.to_bytes().starts_with(place.name.as_bytes()));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// A wait ends for each change that comes after the file was looked at, and for no other file's change more than once.
+    #[test]
+    fn no_change_is_missed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mail.log");
+        let mut files = [&path, &folder.path().join("other.log")].map(|path| fs::File::create(path).unwrap());
+        let mut watch = Watch::new(&path);
+        let mut write = |at: usize| files[at].write_all(b"x\n").unwrap();
+        // The kernel's notes are there as soon as a write returns.
+        let ends = |watch: &mut Watch| watch.wait(Duration::ZERO).unwrap();
+        for round in 0..5 {
+            write(0);
+            assert!(ends(&mut watch), "round {round}: the file has changed");
+            watch.settle().unwrap();
+            write(0);
+            assert!(ends(&mut watch), "round {round}: it has changed since it was looked at");
+            while ends(&mut watch) {}
+            // Another file's change is taken for one of this file at most once.
+            write(1);
+            while ends(&mut watch) {}
+            write(1);
+            assert!(!ends(&mut watch), "round {round}: another file has changed");
         }
     }
 }

@@ -156,24 +156,29 @@ impl Export {
         let cursor: Option<Cursor> = text(0).parse().ok();
         let micros: Option<u64> = text(1).parse().ok();
         if let (Some(cursor), false) = (cursor, self.values[6].is_empty()) {
-            self.line.clear();
-            let stamp = Timestamp::from_millis(micros.unwrap_or(cursor.realtime) / 1000);
             let program = if text(3).is_empty() { text(4) } else { text(3) };
-            let mut head = String::new();
-            // Writing to a string cannot fail.
-            write!(head, "{stamp} {} {}", word(text(2)), word(program)).unwrap_or_default();
-            if let Ok(pid) = text(5).parse::<u32>() {
-                write!(head, "[{pid}]").unwrap_or_default();
-            }
-            self.line.extend_from_slice(head.as_bytes());
-            self.line.extend_from_slice(b": ");
-            // What stands behind a break may be anybody's text.
-            self.line.extend_from_slice(first_line(&self.values[6]).0);
-            self.line.truncate(LINE_BYTES_MAX);
+            self.line.clear();
+            write_line(&mut self.line, micros.unwrap_or(cursor.realtime), [text(2), program, text(5)], &self.values[6]);
             out(&self.line, cursor);
         }
         self.values.iter_mut().for_each(Vec::clear);
     }
+}
+
+/// Writes an entry as syslog would have written it, with the host, the program and its process number.
+pub(super) fn write_line(line: &mut Vec<u8>, micros: u64, [host, program, pid]: [&str; 3], message: &[u8]) {
+    let mut head = String::new();
+    // Writing to a string cannot fail.
+    write!(head, "{} {} {}", Timestamp::from_millis(micros / 1000), word(host), word(program)).unwrap_or_default();
+    if let Ok(pid) = pid.parse::<u32>() {
+        write!(head, "[{pid}]").unwrap_or_default();
+    }
+    let begin = line.len();
+    line.extend_from_slice(head.as_bytes());
+    line.extend_from_slice(b": ");
+    // What stands behind a break may be anybody's text.
+    line.extend_from_slice(first_line(message).0);
+    line.truncate(begin + LINE_BYTES_MAX);
 }
 
 /// The place among [`FIELDS`] of the field `name`.

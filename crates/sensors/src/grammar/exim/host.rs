@@ -8,6 +8,7 @@
 use base::Address;
 
 use crate::text::{bracketed, digits, find_byte, steps, take_while};
+use crate::words;
 
 /// A client's address and what follows it, behind ports, the local address and what an ident server said.
 pub(super) struct Client<'a> {
@@ -60,9 +61,15 @@ pub(super) fn has_another(text: &str) -> bool {
 /// The place of the first address that follows a parenthesis: `) [ADDRESS]`.
 fn behind_parenthesis(text: &str) -> Option<usize> {
     steps::add(text.len());
-    // Place by place, since a text may be full of them.
-    let places = text.as_bytes().windows(3).enumerate().filter(|(_, place)| *place == b") [");
-    places.map(|(at, _)| at + ") ".len()).find(|at| text.get(*at..).and_then(bracketed).is_some())
+    let mut from = 0;
+    while let Some(place) = words::find_mark(text.as_bytes(), *b") [", from) {
+        let at = place + ") ".len();
+        if text.get(at..).and_then(bracketed).is_some() {
+            return Some(at);
+        }
+        from = at;
+    }
+    None
 }
 
 /// The text without `:PORT`.

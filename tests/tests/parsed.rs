@@ -1,0 +1,67 @@
+//! What `ratter parse` prints, and of which forms of logs.
+
+use std::fmt::Write as _;
+
+use ratter_tests::lines;
+use ratter_tests::place::Place;
+use ratter_tests::process::write;
+use ratter_tests::ratter::{Config, Node};
+
+const FAILED: &str = r#"{"address":"203.0.113.7","attempts":2,"channel":"front","kind":"login-failed","login":"alice"#;
+
+#[test]
+fn each_line_has_its_events_and_all_are_counted() {
+    let place = Place::new("parsed");
+    let node = Node::prepare(&Config::new());
+    let log = place.join("mail.log");
+    let failed = format!("Nov 21 07:44:14 mx {}", lines::failed("203.0.113.7", "alice", 2));
+    write(&log, &format!("{failed}\nNov 21 07:44:15 mx cron[7]: nothing\n{failed}"));
+    let name = log.to_str().expect("an ASCII path");
+
+    let parsed = node.cli(&["parse", name]).with_code(0);
+    let out: Vec<&str> = parsed.out.lines().collect();
+    assert_eq!(out.len(), 3, "{out:?}");
+    assert!(out[0].starts_with(&format!(r#"{{"line":1,"events":[{FAILED}"#)), "{}", out[0]);
+    assert!(out[0].ends_with("14.000Z\"}]}"), "{}", out[0]);
+    assert_eq!(out[1], r#"{"line":2,"events":[]}"#);
+    assert_eq!(out[2], out[0].replace(r#""line":1"#, r#""line":3"#));
+
+    let counted = node.cli(&["parse", "--count", name]).with_code(0);
+    assert_eq!(counted.out, "{\"lines\":3,\"events\":{\"login-failed\":2}}\n");
+}
+
+/// The same of a journal that was saved, in both forms.
+#[test]
+fn a_saved_journal_is_read_like_a_log() {
+    let place = Place::new("saved");
+    let node = Node::prepare(&Config::new());
+    let message = lines::failed("203.0.113.7", "alice", 2);
+    let (tag, message) = message.split_once(": ").expect("a tag stands first");
+    let (mut export, mut json) = (String::new(), String::new());
+    for number in 1..=3 {
+        let micros = 1_795_247_054_000_000u64 + number;
+        let cursor = format!("s=0a;i={number:x};b=0b;m=1;t={micros:x};x=0c");
+        write!(
+            export,
+            "__CURSOR={cursor}\n__REALTIME_TIMESTAMP={micros}\nPRIORITY=6\n_HOSTNAME=mx\nSYSLOG_IDENTIFIER={tag}\n_PID=7\nMESSAGE={message}\n\n"
+        )
+        .expect("memory");
+        writeln!(
+            json,
+            r#"{{"PRIORITY":"6","MESSAGE":"{message}","SYSLOG_IDENTIFIER":"{tag}","_PID":"7","_HOSTNAME":"mx","__REALTIME_TIMESTAMP":"{micros}","__CURSOR":"{cursor}"}}"#
+        )
+        .expect("memory");
+    }
+    for (form, text) in [("export", export), ("json", json)] {
+        let log = place.join(&format!("journal.{form}"));
+        write(&log, &text);
+        let name = log.to_str().expect("an ASCII path");
+        let parsed = node.cli(&["parse", name]).with_code(0);
+        assert_eq!(parsed.out.lines().count(), 3, "{form}: {}", parsed.out);
+        for line in parsed.out.lines() {
+            assert!(line.contains(FAILED) && line.contains("2026-11-21T07:44:14.000Z"), "{form}: {line}");
+        }
+        let replayed: console::api::WouldHave = node.cli(&["--json", "replay", name]).with_code(0).json();
+        assert_eq!((replayed.lines, replayed.failures), (3, 3), "{form}");
+    }
+}
