@@ -81,6 +81,7 @@ fn inherited() -> Vec<Listening> {
 fn start_anew(handed_over: &HandedOver) -> anyhow::Result<Infallible> {
     let mut arguments = std::env::args_os();
     let program = arguments.next().context("the program has no name")?;
+    info!(connections = handed_over.clients(), "starting anew");
     // Without them those who are connected come again.
     let clients = handed_over.clients_named().unwrap_or_default();
     hangup::ignore();
