@@ -130,9 +130,9 @@ fn a_protocol_of_nginx_without_a_server_is_told_to_the_admin() {
         let warned = node.status().warnings.iter().filter(|text| text.contains("[gate.http.nginx]")).count();
         (warned, doctor.out.contains("a protocol without a server in [gate.http.nginx]"))
     };
-    assert_eq!(ask("imap").field("Auth-Port"), Some("143"));
+    assert_eq!(ask("imap").field("auth-port"), Some("143"));
     assert_eq!(says(&node), (0, false), "nobody was refused for want of a server");
-    assert_eq!(ask("pop3").field("Auth-Error-Code"), Some("451 4.3.0"));
+    assert_eq!(ask("pop3").field("auth-error-code"), Some("451 4.3.0"));
     assert_eq!(says(&node), (1, true));
     wait::until_true("the log has it", || node.process().stderr().contains("a protocol without a server"));
     node.stop();
