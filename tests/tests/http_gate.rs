@@ -7,6 +7,7 @@ use ratter_tests::http::Connection;
 use ratter_tests::place::free_port;
 use ratter_tests::process::run;
 use ratter_tests::ratter::{Config, Node};
+use ratter_tests::wait;
 use serde_json::{Value, json};
 
 fn node(more: &str) -> (Node, SocketAddr) {
@@ -108,4 +109,31 @@ fn the_script_for_hmailserver_has_what_the_gate_wants_and_a_code_that_comes() {
         let said = by_dns(code).with_code(2).err;
         assert!(said.contains(fault), "{said}");
     }
+}
+
+#[test]
+fn a_protocol_of_nginx_without_a_server_is_told_to_the_admin() {
+    let gate = free_port();
+    let section = format!("[gate.http]\nlisten = [\"{gate}\"]\n[gate.http.nginx]\nimap = \"127.0.0.1:143\"\n");
+    let mut node = Node::start(&Config::new().with(&section));
+    let mut nginx = Connection::tcp(gate).expect("it listens");
+    let mut ask = |protocol: &str| {
+        let head = format!(
+            "GET /v1/nginx HTTP/1.1\r\nHost: a\r\nAuth-Method: plain\r\nAuth-User: carol\r\nAuth-Pass: x\r\n\
+             Auth-Protocol: {protocol}\r\nClient-IP: 192.0.2.7\r\n\r\n"
+        );
+        nginx.send(head.as_bytes()).expect("it reads");
+        nginx.receive().expect("it answers")
+    };
+    let says = |node: &Node| {
+        let doctor = node.cli(&["doctor"]);
+        let warned = node.status().warnings.iter().filter(|text| text.contains("[gate.http.nginx]")).count();
+        (warned, doctor.out.contains("a protocol without a server in [gate.http.nginx]"))
+    };
+    assert_eq!(ask("imap").field("auth-port"), Some("143"));
+    assert_eq!(says(&node), (0, false), "nobody was refused for want of a server");
+    assert_eq!(ask("pop3").field("auth-error-code"), Some("451 4.3.0"));
+    assert_eq!(says(&node), (1, true));
+    wait::until_true("the log has it", || node.process().stderr().contains("a protocol without a server"));
+    node.stop();
 }

@@ -58,6 +58,7 @@ fn a_password_is_judged_in_a_sentence() {
         ("zebra lamp orbit quiz", &[][..], "It may be used.", 0),
         ("Passw0rd1234", &[], "It is the word \"password\" in disguise", 1),
         ("Alice-123456", &["--about", "alice@example.org"], "the name of its owner", 1),
+        ("alice@example.org", &[], "It looks like a mail address", 1),
         ("Vq7-mLx2-Rp9c", &[], "It may be used.", 0),
         ("Vq7-mLx2-Rp9c", &["--profile", "nist"], "15 are needed", 1),
         ("correcthorsebattery", &[], "one kind of characters", 1),

@@ -73,6 +73,11 @@ impl Input {
         &self.bytes[self.unread.clone()]
     }
 
+    /// The same, where it is all that stands between the frames taken and those to come.
+    pub fn carried(&self) -> Option<&[u8]> {
+        (self.passed_over == 0).then(|| self.unread())
+    }
+
     /// The same, for decoding in place; see [`Input::keep`].
     pub fn unread_mut(&mut self) -> &mut [u8] {
         &mut self.bytes[self.unread.clone()]

@@ -8,14 +8,17 @@
 //!  Server::start("map-gate", vec![(Tables::new(gate, Dialect::Tcp), listeners), …], clock, limits)
 //! ```
 
+mod handover;
 mod inherited;
 mod saslauthd;
 mod seats;
 mod server;
 mod steady;
 mod stream;
+mod wake;
 
-pub use inherited::{close_inherited, handed_over, inherit};
+pub use handover::HandedOver;
+pub use inherited::{close_inherited, inherit};
 pub use saslauthd::Saslauthd;
 pub use server::{CONNECTIONS_MAX, Connections, Limits, Server};
 pub use steady::{PATIENCE, Steadiness, SteadyDoor};

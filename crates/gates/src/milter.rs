@@ -13,6 +13,7 @@
 //! Only what is needed is asked for: of bodies the first piece, by which a text is known that is sent again and again, and no
 //! answers where nothing can be said.
 
+mod carried;
 mod digest;
 mod gate;
 mod macros;

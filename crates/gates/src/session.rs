@@ -38,9 +38,28 @@ pub trait Protocol: Send + Sync + 'static {
     /// A dialogue with a client that has just connected; `peer` is where he is, if he came over a network.
     fn open(&self, peer: Option<IpAddr>) -> Self::Dialogue;
 
+    /// A dialogue that goes on where another process has left off, which has said `state` of it ([`Dialogue::carried`]).
+    fn go_on(&self, peer: Option<IpAddr>, _state: &[u8]) -> Self::Dialogue {
+        self.open(peer)
+    }
+
     /// The same as a session.
     fn session(&self, peer: Option<IpAddr>) -> Session<Self::Dialogue> {
         Session::new(self.open(peer))
+    }
+
+    /// A session that goes on where [`Session::carried`] was left off.
+    fn session_of(&self, peer: Option<IpAddr>, state: &[u8], unread: &[u8]) -> Session<Self::Dialogue> {
+        let mut session = Session::new(self.go_on(peer, state));
+        let mut rest = unread;
+        while !rest.is_empty() {
+            let space = session.space();
+            let (piece, after) = rest.split_at(space.len().min(rest.len()));
+            space[..piece.len()].copy_from_slice(piece);
+            session.filled(piece.len());
+            rest = after;
+        }
+        session
     }
 }
 
@@ -55,6 +74,10 @@ pub trait Dialogue: Send {
 
     /// Takes the request at the front of `input`, and writes its answer, if it wants one, behind `output`.
     fn step(&mut self, now: Timestamp, input: &mut Input, output: &mut Vec<u8>) -> Step;
+
+    /// What a dialogue in another process must be told so that it goes on where this one stands, once all that was written is
+    /// sent, with the same unused input; none where it cannot.
+    fn carried(&self) -> Option<Vec<u8>>;
 
     /// The connection is gone, by whichever side: what it holds is given back. Called once, at the very end.
     fn ended(&mut self, _now: Timestamp) {}
@@ -149,6 +172,14 @@ impl<D: Dialogue> Session<D> {
     /// Whether the client stands between two requests, where it may stay for long.
     pub fn is_idle(&self) -> bool {
         self.input.is_empty()
+    }
+
+    /// The state of the dialogue and what is unused of the input, for [`Protocol::session_of`] in another process; none where
+    /// that cannot go on for this one: while an answer is owed, or after the last one.
+    pub fn carried(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+        let is_between = self.output.is_empty() && matches!(self.last, Step::Part | Step::Taken);
+        let unread = self.input.carried().filter(|_| is_between)?;
+        Some((self.dialogue.carried()?, unread.to_vec()))
     }
 
     /// The connection is gone; see [`Dialogue::ended`].

@@ -398,6 +398,21 @@ fn milter_says(effect: LimitEffect, input: &[Vec<u8>], step: usize) -> (Vec<Stri
     (answers(&output), world)
 }
 
+/// The same, when another process goes on with the connection after each piece.
+fn milters_say(effect: LimitEffect, input: &[Vec<u8>], step: usize) -> (Vec<String>, Arc<World>) {
+    let (world, node, settings) = world(effect, Refusal::Reject);
+    let gate = |node: &Node| Arc::new(milter::Gate::new(node.clone(), settings));
+    let mut session = gate(&node).session(None);
+    let mut output = Vec::new();
+    for piece in input.concat().chunks(step) {
+        output.extend(talk(&mut session, piece, usize::MAX).0);
+        if let Some((state, unread)) = session.carried() {
+            session = gate(&node).session_of(None, &state, &unread);
+        }
+    }
+    (answers(&output), world)
+}
+
 const AGREED: &str = r"O\x00\x00\x00\x06\x00\x00\x001\x00\x00\x8f\xc2";
 
 #[test]
@@ -435,6 +450,11 @@ fn messages_on_one_milter_connection() {
     ];
     for step in [1, 50, usize::MAX] {
         let (said, world) = milter_says(LimitEffect::Defer, &input, step);
+        assert_eq!(said, wanted, "{step}");
+        assert_eq!(world.charged("alice"), 10);
+    }
+    for step in [1, 7, 50] {
+        let (said, world) = milters_say(LimitEffect::Defer, &input, step);
         assert_eq!(said, wanted, "{step}");
         assert_eq!(world.charged("alice"), 10);
     }

@@ -4,6 +4,7 @@ use core::fmt;
 use std::collections::HashSet;
 
 use crate::dictionary::Words;
+use crate::looks::{self, Looks};
 
 /// Longest password, in characters. NIST wants 64 at least to be allowed; one of megabytes is an attack.
 pub const PASSWORD_CHARS_MAX: usize = 256;
@@ -78,6 +79,8 @@ pub enum Fault {
     Word(String),
     /// Hardly more than the login or another word about its owner.
     Owner,
+    /// Hardly more than something that stands elsewhere, such as a mail address.
+    Known(Looks),
     /// It is on a list of stolen passwords.
     Stolen,
     /// Too few guesses, with what zxcvbn warns of.
@@ -101,6 +104,7 @@ impl fmt::Display for Fault {
             Self::Word(word) => write!(f, "It is the word \"{word}\" in disguise, and guessers know the disguises."),
             Self::Stolen => f.write_str("It was stolen somewhere, and guessers try it first."),
             Self::Owner => f.write_str("It is hardly more than the name of its owner."),
+            Self::Known(looks) => write!(f, "It looks like {}, and guessers try what is known.", looks.name()),
             Self::Guessable(None) => f.write_str("It is guessed too quickly."),
             Self::Guessable(Some(warning)) => write!(f, "It is guessed too quickly. {warning}"),
         }
@@ -158,6 +162,10 @@ pub fn judge(password: &str, about: &About<'_>) -> Verdict {
     } else if score < SCORE_LEAST && chars >= least {
         let warning = entropy.feedback().and_then(zxcvbn::feedback::Feedback::warning);
         faults.push(Fault::Guessable(warning.map(|warning| warning.to_string())));
+    } else if score >= SCORE_LEAST
+        && let Some(looks) = looks::like(password)
+    {
+        faults.push(Fault::Known(looks));
     }
     Verdict { faults, score }
 }

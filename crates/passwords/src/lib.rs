@@ -7,8 +7,10 @@ pub mod breached;
 mod dictionary;
 pub mod generate;
 mod judge;
+mod looks;
 #[cfg(test)]
 mod table;
 
 pub use dictionary::Words;
 pub use judge::{About, DIFFERENT_LEAST, Fault, PASSWORD_CHARS_MAX, Profile, SCORE_LEAST, Verdict, judge};
+pub use looks::Looks;

@@ -3,7 +3,7 @@
 
 use crate::{About, Fault, Profile, Words, judge};
 
-/// A verdict in a letter: `.` good, `s` short, `k` one kind of characters, `f` few different ones, `w` a word, `o` its owner, `g` guessable, `c`
+/// A verdict in a letter: `.` good, `s` short, `k` one kind of characters, `f` few different ones, `w` a word, `o` its owner, `a` an address or number, `g` guessable, `c`
 /// holds what cannot be typed.
 fn letters(faults: &[Fault]) -> String {
     let letter = |fault: &Fault| match fault {
@@ -14,6 +14,7 @@ fn letters(faults: &[Fault]) -> String {
         Fault::Few => 'f',
         Fault::Word(_) => 'w',
         Fault::Owner => 'o',
+        Fault::Known(_) => 'a',
         Fault::Stolen => 'x',
         Fault::Guessable(_) => 'g',
     };
@@ -148,6 +149,11 @@ const TABLE: &[(&str, &str, &str, u8)] = &[
     ("aB3$aB3$aB3$", "fg", "sf", 1),
     ("xxxxxXXXXX11", "f", "sf", 3),
     ("tab\tinside the text", "c", "c", 4),
+    ("bob.smith@example.net", "a", "a", 4),
+    ("Bob.Smith@example.net1", "a", "a", 4),
+    ("imap.provider-one.com", "a", "a", 4),
+    ("https://www.provider-one.com/", "a", "a", 4),
+    ("+49 30 90185429", "a", "a", 4),
     ("9vK2pX", "s", "s", 1),
     ("wq-9", "sf", "sf", 1),
     ("r7Tq zp4M hh2W", ".", "s", 4),

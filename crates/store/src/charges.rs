@@ -1,9 +1,10 @@
 //! How full the buckets of the limits are, in a small file of its own: each charge is appended before the mail server is
 //! told that the message may go.
 //!
-//! A line in the database could not be that quick: this is one `write` of some 50 bytes, and what was written survives
-//! the end of the process at any instant. A power cut may take the last seconds with it, as the system writes back; what
-//! is left is whole, because each record has a check. The file is written afresh, with the present state of every
+//! A line in the database could not be that quick: this is one `write` of some 50 bytes, which waits for no other one but
+//! within the system, and what was written survives the end of the process at any instant. A power cut may take the last
+//! seconds with it, as the system writes back, and a full disk half a record; what is left is whole, because each record has
+//! a check, and whatever stands between them is passed over. The file is written afresh, with the present state of every
 //! subject, at each start and whenever it has doubled: into a new file, before the old one is deleted.
 //!
 //! ```text
@@ -13,12 +14,13 @@
 
 #![expect(clippy::disallowed_methods, reason = "this file is the shell that touches the file system")]
 
+use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use base::Timestamp;
 use rules::limits::{CHARGE_WORDS_MAX, Charge, Ledger};
@@ -50,7 +52,8 @@ const UPTIME_GRAIN_MS: u64 = 10;
 #[derive(Debug)]
 pub struct ChargeLog {
     directory: PathBuf,
-    current: Mutex<Current>,
+    /// Whoever appends reads it: the system puts what is appended at once behind one another.
+    current: RwLock<Current>,
     failed: AtomicU64,
 }
 
@@ -59,11 +62,9 @@ pub struct ChargeLog {
 struct Current {
     file: File,
     number: u64,
-    bytes: u64,
+    bytes: AtomicU64,
     /// Size at which it is written afresh.
     afresh_at: u64,
-    /// Memory for the records of one message, which is used again.
-    gathered: Vec<u8>,
 }
 
 /// What a log held when it was opened.
@@ -95,7 +96,7 @@ impl ChargeLog {
         }
         let clock = clock.unwrap_or(wall);
         let current = begin(directory, numbers.last().map_or(1, |last| last + 1), &boot, clock).map_err(failed)?;
-        let log = Self { directory: directory.to_owned(), current: Mutex::new(current), failed: AtomicU64::new(0) };
+        let log = Self { directory: directory.to_owned(), current: RwLock::new(current), failed: AtomicU64::new(0) };
         Ok((log, KeptCharges { clock, contents }))
     }
 
@@ -106,15 +107,15 @@ impl ChargeLog {
 
     /// Whether the file has grown so far that it is worth to be written afresh.
     pub fn is_long(&self) -> bool {
-        let current = self.lock();
-        current.bytes >= current.afresh_at
+        let current = self.current();
+        current.bytes.load(Ordering::Relaxed) >= current.afresh_at
     }
 
     /// Begins a new file with what `tell` tells, and deletes the old ones. Charges that come meanwhile go into the new
     /// file too. `now` is of the clock that the charges are made with.
     pub fn write_afresh(&self, now: Timestamp, tell: impl FnOnce(&mut dyn FnMut(&Charge<'_>))) -> io::Result<()> {
         let (number, mut file) = {
-            let mut current = self.lock();
+            let mut current = self.exchange();
             *current = begin(&self.directory, current.number + 1, &Boot::now(), now)?;
             (current.number, current.file.try_clone()?)
         };
@@ -130,9 +131,9 @@ impl ChargeLog {
         result.and_then(|()| file.write_all(&gathered)).and_then(|()| file.sync_data())?;
         bytes += gathered.len() as u64;
         {
-            let mut current = self.lock();
-            current.bytes += bytes;
-            current.afresh_at = (current.bytes * 2).max(AFRESH_BYTES_MIN);
+            let mut current = self.exchange();
+            *current.bytes.get_mut() += bytes;
+            current.afresh_at = (*current.bytes.get_mut() * 2).max(AFRESH_BYTES_MIN);
         }
         for old in numbers(&self.directory)?.into_iter().filter(|old| *old < number) {
             fs::remove_file(path(&self.directory, old))?;
@@ -141,9 +142,33 @@ impl ChargeLog {
     }
 
     /// No code panics while it holds the lock; if it did, the state would still be usable.
-    fn lock(&self) -> MutexGuard<'_, Current> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    fn current(&self) -> RwLockReadGuard<'_, Current> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The same, when nobody else has it.
+    fn exchange(&self) -> RwLockWriteGuard<'_, Current> {
+        self.current.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether all of it is in the file.
+    fn append(&self, records: &[u8]) -> bool {
+        let current = self.current();
+        let written = loop {
+            match (&current.file).write(records) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                written => break written.unwrap_or(0),
+            }
+        };
+        current.bytes.fetch_add(written as u64, Ordering::Relaxed);
+        // The rest of a record could not stand behind its first half any more: others may have appended meanwhile.
+        written == records.len()
+    }
+}
+
+thread_local! {
+    /// Memory for the records of one message, which is used again.
+    static GATHERED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Ledger for ChargeLog {
@@ -151,17 +176,14 @@ impl Ledger for ChargeLog {
         if charges.is_empty() {
             return;
         }
-        let mut current = self.lock();
-        let Current { file, bytes, gathered, .. } = &mut *current;
-        gathered.clear();
-        for charge in charges {
-            gathered.extend_from_slice(encode(charge, &mut [0; RECORD_BYTES_MAX]));
-        }
-        if file.write_all(gathered).is_ok() {
-            *bytes += gathered.len() as u64;
-        } else {
-            // Half a record would hide the next ones.
-            drop(file.set_len(*bytes));
+        let is_kept = GATHERED.with_borrow_mut(|gathered| {
+            gathered.clear();
+            for charge in charges {
+                gathered.extend_from_slice(encode(charge, &mut [0; RECORD_BYTES_MAX]));
+            }
+            self.append(gathered)
+        });
+        if !is_kept {
             self.failed.fetch_add(charges.len() as u64, Ordering::Relaxed);
         }
     }
@@ -240,7 +262,7 @@ fn begin(directory: &Path, number: u64, boot: &Boot, clock: Timestamp) -> io::Re
     let mut file = options.open(path(directory, number))?;
     let head = boot.head(clock);
     file.write_all(&head)?;
-    Ok(Current { file, number, bytes: head.len() as u64, afresh_at: AFRESH_BYTES_MIN, gathered: Vec::new() })
+    Ok(Current { file, number, bytes: AtomicU64::new(head.len() as u64), afresh_at: AFRESH_BYTES_MIN })
 }
 
 fn path(directory: &Path, number: u64) -> PathBuf {

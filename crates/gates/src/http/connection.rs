@@ -76,6 +76,15 @@ impl<const BODY_MAX: usize> Dialogue for Connection<BODY_MAX> {
         };
         step.unwrap_or_else(|fault| self.fail(fault, output))
     }
+
+    fn carried(&self) -> Option<Vec<u8>> {
+        // A body in chunks is decoded in place as it comes.
+        let is_as_sent = match self.reading {
+            Reading::Head { .. } => true,
+            Reading::Body(head) => matches!(head.framing, Framing::Sized(_)) && !head.expects,
+        };
+        is_as_sent.then(Vec::new)
+    }
 }
 
 impl<const BODY_MAX: usize> Connection<BODY_MAX> {

@@ -4,6 +4,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::stream::Stream;
+use super::wake::Sleeper;
 
 /// The mark of a client who is owed an answer.
 const BUSY: u64 = u64::MAX;
@@ -28,6 +29,7 @@ struct Taken {
 struct Occupant {
     silent_since: Arc<AtomicU64>,
     stream: Arc<Stream>,
+    thread: Arc<Sleeper>,
 }
 
 impl Occupant {
@@ -47,6 +49,7 @@ pub(super) struct Seat {
     number: u64,
     /// Milliseconds since the seats were made, or a mark.
     silent_since: Arc<AtomicU64>,
+    thread: Arc<Sleeper>,
     started: Instant,
 }
 
@@ -70,9 +73,10 @@ impl Seats {
         let mut taken = self.lock();
         taken.next += 1;
         let number = taken.next;
-        let seat = Seat { number, silent_since, started: self.started };
+        let seat = Seat { number, silent_since, thread: Arc::default(), started: self.started };
         seat.is_silent_since(now);
-        taken.clients.insert(number, Occupant { silent_since: seat.silent_since.clone(), stream });
+        let (silent_since, thread) = (seat.silent_since.clone(), seat.thread.clone());
+        taken.clients.insert(number, Occupant { silent_since, stream, thread });
         self.count.fetch_add(1, Ordering::Relaxed);
         seat
     }
@@ -109,6 +113,20 @@ impl Seats {
         true
     }
 
+    /// Calls back the threads that wait for their clients, and waits until all have left, but no longer than `patience`; says
+    /// whether they have.
+    pub(super) fn call_back(&self, patience: Duration) -> bool {
+        let taken = self.lock();
+        for occupant in taken.clients.values().filter(|occupant| occupant.since() < GONE) {
+            occupant.thread.wake();
+        }
+        let (taken, _) = self
+            .left
+            .wait_timeout_while(taken, patience, |taken| !taken.clients.is_empty())
+            .unwrap_or_else(PoisonError::into_inner);
+        taken.clients.is_empty()
+    }
+
     /// Sends everybody away, and waits until they have left.
     pub(super) fn clear_all(&self) {
         let taken = self.lock();
@@ -118,6 +136,11 @@ impl Seats {
 }
 
 impl Seat {
+    /// The thread that calls sits on it.
+    pub(super) fn is_here(&self) {
+        self.thread.is_here();
+    }
+
     /// The client owes the next request, or the rest of one that began then.
     pub(super) fn is_silent_since(&self, now: Instant) {
         let millis = now.duration_since(self.started).as_millis();

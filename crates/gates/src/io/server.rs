@@ -1,16 +1,18 @@
 #![expect(clippy::disallowed_methods, reason = "this file is the shell: it owns the threads and their clock")]
 
 use std::io;
-use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use base::Timestamp;
 
+use super::handover::{HandedOver, Parted};
+use super::inherited;
 use super::seats::{Seat, Seats};
 use super::stream::{Listener, Place, Stream};
+use super::wake::Sleeper;
 use crate::session::{Dialogue, Protocol, Session};
 
 /// What one client may cost.
@@ -50,6 +52,8 @@ const LINGER_MAX: Duration = Duration::from_secs(1);
 const WAIT_STEP: Duration = Duration::from_millis(5);
 /// How long somebody's leaving is waited for when the system refused a connection or a thread, for want of descriptors mostly.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often threads that wait are called back while clients are handed over.
+const CALL_STEP: Duration = Duration::from_millis(1);
 /// Stack of a connection's thread, in bytes. Only what is used of it is memory.
 const STACK_BYTES: usize = 512 * 1024;
 
@@ -90,7 +94,7 @@ pub struct Server {
     places: Vec<Place>,
     listeners: Vec<Arc<Listener>>,
     shared: Arc<Shared>,
-    accepting: Vec<JoinHandle<()>>,
+    accepting: Vec<(JoinHandle<()>, Arc<Sleeper>)>,
 }
 
 /// What every connection needs.
@@ -101,6 +105,10 @@ struct Shared {
     tallies: Tallies,
     seats: Seats,
     is_stopping: AtomicBool,
+    /// No client is begun with any more; each is passed on as soon as nothing is owed to it.
+    is_leaving: AtomicBool,
+    /// Those that were passed on, with the number of the listener that they came by.
+    parted: Mutex<Vec<(usize, Parted)>>,
 }
 
 impl Server {
@@ -119,17 +127,27 @@ impl Server {
             tallies: Tallies::default(),
             seats: Seats::new(Instant::now()),
             is_stopping: AtomicBool::new(false),
+            is_leaving: AtomicBool::new(false),
+            parted: Mutex::default(),
         });
         let mut server = Self { places: Vec::new(), listeners: Vec::new(), shared, accepting: Vec::new() };
         for (protocol, listeners) in spoken {
             let protocol = Arc::new(protocol);
             for listener in listeners {
-                server.places.push(listener.place()?);
+                let place = listener.place()?;
+                let known = inherited::take_clients(&place);
+                let entrance = server.places.len();
+                server.places.push(place);
                 let listener = Arc::new(listener);
                 server.listeners.push(listener.clone());
-                let (protocol, shared) = (protocol.clone(), server.shared.clone());
-                let accept = move || accept(&listener, protocol.as_ref(), &shared);
-                server.accepting.push(std::thread::Builder::new().name(name.to_owned()).spawn(accept)?);
+                let (protocol, shared, sleeper) = (protocol.clone(), server.shared.clone(), Arc::<Sleeper>::default());
+                let thread = sleeper.clone();
+                let accept = move || {
+                    sleeper.is_here();
+                    accept(&listener, entrance, known, protocol.as_ref(), &shared);
+                };
+                let accepting = std::thread::Builder::new().name(name.to_owned()).spawn(accept)?;
+                server.accepting.push((accepting, thread));
             }
         }
         Ok(server)
@@ -140,10 +158,28 @@ impl Server {
         &self.places
     }
 
-    /// Its sockets, to be handed to the program that takes the place of this one ([`super::handed_over`]).
-    pub fn sockets(&self) -> io::Result<Vec<(Place, OwnedFd)>> {
+    /// What it has, for the program that takes the place of this one: every request that has come is answered before, unless
+    /// that takes longer than `patience`, when the client is closed. Clients that come later wait at the sockets.
+    pub fn hand_over(&self, patience: Duration) -> io::Result<HandedOver> {
+        self.shared.is_leaving.store(true, Ordering::SeqCst);
+        let end = Instant::now() + patience;
         let pairs = self.places.iter().zip(&self.listeners);
-        pairs.map(|(place, listener)| Ok((place.clone(), listener.lasting()?))).collect()
+        let sockets =
+            pairs.map(|(place, listener)| Ok((place.clone(), listener.lasting()?))).collect::<io::Result<_>>()?;
+        loop {
+            let accepting: Vec<_> = self.accepting.iter().filter(|(thread, _)| !thread.is_finished()).collect();
+            for (_, sleeper) in &accepting {
+                sleeper.wake();
+            }
+            // Whoever was accepted last has a seat by the time that its thread has ended.
+            if self.shared.seats.call_back(CALL_STEP) && accepting.is_empty() || Instant::now() >= end {
+                break;
+            }
+        }
+        let parted = core::mem::take(&mut *self.shared.parted());
+        let clients =
+            parted.into_iter().filter_map(|(entrance, parted)| Some((self.places.get(entrance)?.clone(), parted)));
+        Ok(HandedOver { sockets, clients: clients.collect() })
     }
 
     /// What happened to connections.
@@ -168,7 +204,7 @@ impl Drop for Server {
         for listener in self.listeners.drain(..) {
             listener.stop();
         }
-        for thread in self.accepting.drain(..) {
+        for (thread, _) in self.accepting.drain(..) {
             // The thread ends by itself or has panicked, which its message has said; either way it is gone.
             _ = thread.join();
         }
@@ -176,14 +212,22 @@ impl Drop for Server {
     }
 }
 
-fn accept<P: Protocol>(listener: &Listener, protocol: &P, shared: &Arc<Shared>) {
-    loop {
+fn accept<P: Protocol>(listener: &Listener, entrance: usize, known: Vec<Parted>, protocol: &P, shared: &Arc<Shared>) {
+    for Parted { stream, state, unread } in known {
+        let session = protocol.session_of(stream.peer(), &state, &unread);
+        // Whoever finds no seat comes again.
+        _ = welcome(Guest { session, stream, entrance, is_known: true }, shared);
+    }
+    while !shared.is_leaving.load(Ordering::SeqCst) {
         let accepted = listener.accept();
         if shared.is_stopping.load(Ordering::SeqCst) {
             return;
         }
-        let is_open = accepted.and_then(|stream| welcome(stream, protocol, shared));
-        if is_open.is_err() {
+        let is_open = accepted.and_then(|stream| {
+            let session = protocol.session(stream.peer());
+            welcome(Guest { session, stream: Arc::new(stream), entrance, is_known: false }, shared)
+        });
+        if is_open.is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
             bump(&shared.tallies.accept_failed);
             // The system's limit is a full house, too: whoever waits for a seat shall not be kept out by those who are silent.
             if shared.seats.make_room(ACCEPT_PAUSE) {
@@ -193,8 +237,18 @@ fn accept<P: Protocol>(listener: &Listener, protocol: &P, shared: &Arc<Shared>) 
     }
 }
 
+/// Somebody who has no seat yet.
+struct Guest<D> {
+    session: Session<D>,
+    stream: Arc<Stream>,
+    /// The number of the listener.
+    entrance: usize,
+    /// It was a client of the program before.
+    is_known: bool,
+}
+
 /// Gives a client a seat and a thread.
-fn welcome<P: Protocol>(stream: Stream, protocol: &P, shared: &Arc<Shared>) -> io::Result<()> {
+fn welcome<D: Dialogue + 'static>(guest: Guest<D>, shared: &Arc<Shared>) -> io::Result<()> {
     if shared.seats.taken() >= shared.limits.connections_max {
         bump(&shared.tallies.shed);
         if !shared.seats.clear_one() {
@@ -205,12 +259,12 @@ fn welcome<P: Protocol>(stream: Stream, protocol: &P, shared: &Arc<Shared>) -> i
         bump(&shared.tallies.shed);
         return Ok(());
     }
-    let session = protocol.session(stream.peer());
-    let stream = Arc::new(stream);
+    let Guest { session, stream, entrance, is_known } = guest;
     let seat = shared.seats.take(Instant::now(), stream.clone());
     THREADS.fetch_add(1, Ordering::Relaxed);
-    let mut client = Client { session, seat, stream, shared: shared.clone() };
+    let mut client = Client { session, seat, stream, entrance, is_known, shared: shared.clone() };
     let converse = move || {
+        client.seat.is_here();
         // An error of the socket ends this connection; the client sees it as well and asks again.
         _ = client.converse();
     };
@@ -224,6 +278,8 @@ struct Client<D: Dialogue> {
     session: Session<D>,
     seat: Seat,
     stream: Arc<Stream>,
+    entrance: usize,
+    is_known: bool,
     shared: Arc<Shared>,
 }
 
@@ -240,16 +296,35 @@ fn bump(tally: &AtomicU64) {
     tally.fetch_add(1, Ordering::Relaxed);
 }
 
+impl Shared {
+    fn parted(&self) -> std::sync::MutexGuard<'_, Vec<(usize, Parted)>> {
+        self.parted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl<D: Dialogue> Client<D> {
+    /// Leaves the client to the program that takes the place of this one, if nothing is owed to it.
+    fn is_passed_on(&self) -> bool {
+        if !self.shared.is_leaving.load(Ordering::SeqCst) || self.seat.is_gone() {
+            return false;
+        }
+        let Some((state, unread)) = self.session.carried() else { return false };
+        self.shared.parted().push((self.entrance, Parted { stream: self.stream.clone(), state, unread }));
+        true
+    }
+
     /// Reads, answers and writes until either side has enough.
     fn converse(&mut self) -> io::Result<()> {
         let Limits { idle_max, request_max, .. } = self.shared.limits;
         self.stream.set_write_timeout(request_max)?;
         // Whoever connects has something to ask: a long pause is for those who have asked before.
-        let mut patience = request_max;
+        let mut patience = if self.is_known { idle_max } else { request_max };
         self.stream.set_read_timeout(patience)?;
         let mut began = Instant::now();
         loop {
+            if self.is_passed_on() {
+                return Ok(());
+            }
             let was_idle = self.session.is_idle();
             let count = match self.stream.read(self.session.space()) {
                 Ok(0) => return Ok(()),
@@ -323,7 +398,13 @@ impl<D: Dialogue> Client<D> {
         let end = Instant::now() + LINGER_MAX;
         self.stream.set_read_timeout(LINGER_MAX)?;
         let mut dropped = [0; 4096];
-        while Instant::now() < end && self.stream.read(&mut dropped)? > 0 {}
+        while Instant::now() < end {
+            match self.stream.read(&mut dropped) {
+                Ok(0) => break,
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                Ok(_) | Err(_) => {}
+            }
+        }
         Ok(())
     }
 }

@@ -1,13 +1,13 @@
 use std::fmt;
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::net::shutdown;
+use rustix::net::{SocketFlags, accept_with, shutdown};
 
 /// Where a gate listens.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -37,8 +37,9 @@ pub enum Listener {
 }
 
 impl Listener {
-    /// Listens at `place`, with the socket that was handed over if there is one. The file of a unix socket whose owner is gone is replaced; everybody on this machine may connect
-    /// to the new one (mode 0666), because mail servers run under users of their own, and its folder says who gets there.
+    /// Listens at `place`, with the socket that was handed over if there is one. The file of a unix socket whose owner is gone
+    /// is replaced; everybody on this machine may connect to the new one (mode 0666), because mail servers run under users of
+    /// their own, and its folder says who gets there.
     pub fn bind(place: &Place) -> io::Result<Self> {
         if let Some(listener) = super::inherited::take(place) {
             return Ok(listener);
@@ -74,17 +75,17 @@ impl Listener {
         Ok(rustix::io::dup(socket)?)
     }
 
-    /// The next client.
+    /// The next client. A signal that interrupts ends the call.
     pub(super) fn accept(&self) -> io::Result<Stream> {
         match self {
             Self::Tcp(listener) => {
-                let (stream, _) = listener.accept()?;
+                let stream = TcpStream::from(accept_with(listener, SocketFlags::CLOEXEC)?);
                 // Without it the second of two small writes would wait for the client's acknowledgement; where it
                 // cannot be set the reply is only later.
                 _ = stream.set_nodelay(true);
                 Ok(Stream::Tcp(stream))
             }
-            Self::Unix(listener) => listener.accept().map(|(stream, _)| Stream::Unix(stream)),
+            Self::Unix(listener) => Ok(Stream::Unix(UnixStream::from(accept_with(listener, SocketFlags::CLOEXEC)?))),
         }
     }
 
@@ -113,6 +114,15 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 pub(super) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
+        }
+    }
 }
 
 impl Stream {

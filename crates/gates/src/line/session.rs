@@ -53,6 +53,10 @@ impl Dialogue for LineDialogue {
         input.consume(end + 1);
         Step::Taken
     }
+
+    fn carried(&self) -> Option<Vec<u8>> {
+        Some(Vec::new())
+    }
 }
 
 fn write(output: &mut Vec<u8>, answer: Answer) {

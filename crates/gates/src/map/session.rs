@@ -141,6 +141,10 @@ impl Dialogue for MapDialogue {
             }
         }
     }
+
+    fn carried(&self) -> Option<Vec<u8>> {
+        Some(Vec::new())
+    }
 }
 
 /// The netstring at the front: its length in decimal digits without zeros before them, a colon, so many bytes, a comma.

@@ -11,6 +11,16 @@ pub(super) struct Digest {
 }
 
 impl Digest {
+    /// What it consists of, and the digest that consists of that.
+    pub(super) const fn parts(&self) -> (u64, u64) {
+        (self.subject, self.body)
+    }
+
+    /// See [`Digest::parts`].
+    pub(super) const fn of((subject, body): (u64, u64)) -> Self {
+        Self { subject, body }
+    }
+
     /// Takes the value of the header `Subject`.
     pub(super) fn subject(&mut self, value: &[u8]) {
         self.subject = hash(core::iter::once(value.trim_ascii()));

@@ -8,6 +8,7 @@ use base::{Address, Channel, Event, EventKind, ListSet, Tally, Timestamp};
 use rules::Stage;
 use rules::limits::{LimitEffect, Sending};
 
+use super::carried;
 use super::digest::Digest;
 use super::macros::{Macros, Recipient};
 use super::session::MilterDialogue;
@@ -297,5 +298,11 @@ impl Protocol for Arc<Gate> {
 
     fn open(&self, _: Option<IpAddr>) -> MilterDialogue {
         MilterDialogue::new(self.clone())
+    }
+
+    fn go_on(&self, peer: Option<IpAddr>, state: &[u8]) -> MilterDialogue {
+        let mut dialogue = self.open(peer);
+        carried::read(state, &mut dialogue);
+        dialogue
     }
 }

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use base::{Address, Timestamp};
 
+use super::carried;
 use super::gate::{End, Gate, HEADER, Message, Reply};
 use super::macros::{Macros, Recipient};
 use super::packet::{Command, Malformed, PACKET_BYTES_MAX, VERSION_MAX, actions, put, steps};
@@ -20,17 +21,17 @@ const RECIPIENTS_KEPT_MAX: usize = 100;
 
 /// One connection of a mail server: one SMTP session with any number of messages.
 pub struct MilterDialogue {
-    gate: Arc<Gate>,
+    pub(super) gate: Arc<Gate>,
     /// Steps that the server has agreed to leave out or not to wait at.
-    agreed: u32,
+    pub(super) agreed: u32,
     /// What may be done at the end of a message.
-    allowed: u32,
-    address: Option<Address>,
-    macros: Macros,
-    message: Message,
+    pub(super) allowed: u32,
+    pub(super) address: Option<Address>,
+    pub(super) macros: Macros,
+    pub(super) message: Message,
     /// Which connection this is, and how many messages began on it.
-    connection: u64,
-    messages: u64,
+    pub(super) connection: u64,
+    pub(super) messages: u64,
 }
 
 impl MilterDialogue {
@@ -192,5 +193,9 @@ impl Dialogue for MilterDialogue {
             self.gate.malformed();
             Step::Fault
         })
+    }
+
+    fn carried(&self) -> Option<Vec<u8>> {
+        Some(carried::written(self))
     }
 }

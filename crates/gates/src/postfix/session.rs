@@ -123,6 +123,11 @@ impl Dialogue for PolicyDialogue {
         Step::Taken
     }
 
+    fn carried(&self) -> Option<Vec<u8>> {
+        // A message that is on its way is asked about anew, as on a new connection.
+        (!self.is_skipping).then(Vec::new)
+    }
+
     fn ended(&mut self, _: Timestamp) {
         self.gate.give_up(&mut self.open);
     }

@@ -120,6 +120,10 @@ impl Dialogue for SaslDialogue {
             Standing::Malformed => Step::Fault,
         }
     }
+
+    fn carried(&self) -> Option<Vec<u8>> {
+        matches!(self.standing, Standing::Reading).then(Vec::new)
+    }
 }
 
 fn answer(output: &mut Vec<u8>, text: &[u8]) {

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::Context;
+use gates::io::HandedOver;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
@@ -17,8 +18,10 @@ use crate::{config, hangup, logging, memory, node};
 /// Open files besides the gates' connections: DNS by TCP, console, logs and store.
 const FILES_BESIDE_GATES: u64 = 1024;
 
-/// The variable of the environment in which a process tells the one that takes its place of the sockets that it leaves open.
-const HANDED_OVER: &str = "RATTER_SOCKETS";
+/// The variables of the environment in which a process tells the one that takes its place of the sockets that it leaves open:
+/// those at which it listens, and those of clients.
+const SOCKETS: &str = "RATTER_SOCKETS";
+const CLIENTS: &str = "RATTER_CLIENTS";
 
 /// Why a node has ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,40 +50,43 @@ pub(crate) fn run(path: Option<&Path>) -> Result<Outcome, Failure> {
     for warning in config.warnings.iter() {
         warn!("{}: {}", warning.title, warning.label);
     }
-    let running = node::start(&config)?;
+    let mut running = node::start(&config)?;
     gates::io::close_inherited();
     show::line(&welcome(&config, &source))?;
     let result = runtime.block_on(serve(path, &config, &running, hung_up));
     // Streams to watchers would otherwise keep the runtime waiting.
     runtime.shutdown_background();
-    let node = Arc::clone(&running.node);
+    let end = result?;
+    // Without the sockets clients are refused until the new process listens.
+    let handed_over = if end == End::Anew { running.hand_over().unwrap_or_default() } else { HandedOver::default() };
     drop(running);
     info!("stopped");
-    match result? {
+    match end {
         End::Stop => Ok(Outcome::Done),
-        End::Anew => start_anew(&node).map(|never| match never {}).map_err(Failure::Other),
+        End::Anew => start_anew(&handed_over).map(|never| match never {}).map_err(Failure::Other),
     }
 }
 
 /// Where the sockets listen that the process before has handed over.
 #[expect(clippy::disallowed_methods, reason = "one process tells the next there; it is no setting")]
 fn inherited() -> Vec<Listening> {
-    let text = std::env::var(HANDED_OVER).unwrap_or_default();
-    let places = gates::io::inherit(&text).into_iter();
+    let [sockets, clients] = [SOCKETS, CLIENTS].map(|name| std::env::var(name).unwrap_or_default());
+    let places = gates::io::inherit(&sockets, &clients).into_iter();
     places.map(|place| Listening { place, transport: config::Transport::Tcp }).collect()
 }
 
 /// Takes the place of this process with a new one that has the same arguments. All is written by then, as after any end, so
 /// that nothing of the old configuration can be left. DNS is away for as long as a start takes; clients of gates wait for it at
-/// sockets that stay open.
-fn start_anew(node: &node::Node) -> anyhow::Result<Infallible> {
+/// sockets that stay open, also those who are connected.
+fn start_anew(handed_over: &HandedOver) -> anyhow::Result<Infallible> {
     let mut arguments = std::env::args_os();
     let program = arguments.next().context("the program has no name")?;
-    // Without them clients are refused for that long.
-    let sockets = node.sockets().unwrap_or_default();
-    let handed_over = gates::io::handed_over(&sockets);
+    info!(connections = handed_over.clients(), "starting anew");
+    // Without them those who are connected come again.
+    let clients = handed_over.clients_named().unwrap_or_default();
     hangup::ignore();
-    let failure = Command::new(program).args(arguments).env(HANDED_OVER, handed_over).exec();
+    let told = [(SOCKETS, handed_over.sockets_named()), (CLIENTS, clients)];
+    let failure = Command::new(program).args(arguments).envs(told).exec();
     Err(failure).context("the node cannot be started anew")
 }
 

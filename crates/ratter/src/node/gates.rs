@@ -3,11 +3,11 @@
 mod shown;
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use ::gates::http::Http;
-use ::gates::io::{Limits, Listener, Place, Saslauthd, Server, Steadiness, SteadyDoor};
+use ::gates::io::{HandedOver, Limits, Listener, Place, Saslauthd, Server, Steadiness, SteadyDoor};
 use ::gates::map::{Dialect, Tables};
 use ::gates::policy::Node as MailNode;
 use ::gates::session::Protocol;
@@ -28,6 +28,10 @@ use shown::Shown;
 
 /// Most warnings of gates that are put into the log: each kind and each limit has one.
 const WARNED_MAX: usize = 100;
+
+/// How long a reload waits at each gate for answers that are on their way, such as that about a password; new clients of that
+/// gate wait meanwhile.
+const ANSWERED_MAX: Duration = Duration::from_secs(1);
 
 /// What answers mail servers.
 pub(super) struct Gates {
@@ -208,10 +212,11 @@ impl Gates {
         warnings
     }
 
-    /// The sockets of all of them, for the program that takes the place of this one.
-    pub(super) fn sockets(&self) -> io::Result<Vec<(Place, OwnedFd)>> {
-        self.running.iter().try_fold(Vec::new(), |mut all, running| {
-            all.extend(running.server.sockets()?);
+    /// What all of them leave to the program that takes the place of this one, once they have answered what they were asked.
+    /// Last those that mail servers wait for a second at most: the others may have to wait for a password to be checked.
+    pub(super) fn hand_over(&self) -> io::Result<HandedOver> {
+        self.running.iter().rev().try_fold(HandedOver::default(), |mut all, running| {
+            all.add(running.server.hand_over(ANSWERED_MAX)?);
             Ok(all)
         })
     }

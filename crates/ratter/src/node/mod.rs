@@ -51,14 +51,11 @@ mod versions;
 mod views;
 mod waiting;
 
-use std::io;
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use ::gates::io::Place;
 use base::{Address, Channel, Decision, Event, EventKind, Tally, Timestamp, Verdict};
 use listings::Book;
 use rules::limits::Retries;
@@ -216,12 +213,6 @@ impl Node {
         } else {
             event.tally
         }
-    }
-
-    /// The sockets at which gates listen, each a second time: clients that come after this process was replaced wait there for
-    /// the program that takes its place.
-    pub(crate) fn sockets(&self) -> io::Result<Vec<(Place, OwnedFd)>> {
-        self.outlets.get().map_or(Ok(Vec::new()), |outlets| outlets.gates.sockets())
     }
 
     /// The gauges of all sensors, in the order in which they were started.

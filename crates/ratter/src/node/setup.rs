@@ -1,10 +1,12 @@
 //! From a configuration to a running node: opens the store, restores the book and the engine, then lets the world in.
 
 use core::mem::take;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use ::console::api::Happening;
+use ::gates::io::HandedOver;
 use anyhow::{Context, anyhow};
 use base::Timestamp;
 use dnsbl::transfer::History;
@@ -44,11 +46,25 @@ pub(crate) struct Running {
     images: Option<ImageKeeper>,
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
+impl Running {
+    /// Ends all but the gates, and then has these hand over what they have to the program that takes the place of this one:
+    /// whoever asks until then is answered, and it is stored when this is dropped.
+    pub(crate) fn hand_over(&mut self) -> io::Result<HandedOver> {
+        self.end_events();
+        self.node.outlets.get().map_or(Ok(HandedOver::default()), |outlets| outlets.gates.hand_over())
+    }
+
+    /// Stops what brings events, besides gates.
+    fn end_events(&mut self) {
         self.sensors.clear();
         self.keeper = None;
         self.images = None;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end_events();
         self.node.keep_key_counts(DnsblOutlet::key_counts);
         self.node.save_standings();
         self.node.save_accounts(usize::MAX);

@@ -54,6 +54,56 @@ fn what_a_power_cut_left_is_passed_over() {
 }
 
 #[test]
+fn what_a_full_disk_left_of_a_record_hides_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, _) = ChargeLog::open(folder.path(), Timestamp::EPOCH).unwrap();
+    log.keep(&[charge(1, &[0, 1])]);
+    let record = encode(&charge(2, &[0, 2]), &mut [0; RECORD_BYTES_MAX]).to_vec();
+    for cut in 1..record.len() {
+        (&log.current().file).write_all(&record[..cut]).unwrap();
+        log.keep(&[charge(3, &[0, cut as u64])]);
+    }
+    let (_, kept) = ChargeLog::open(folder.path(), Timestamp::EPOCH).unwrap();
+    let thirds = (1..record.len()).map(|cut| (7, 3, vec![0, cut as u64]));
+    assert_eq!(all(&kept), core::iter::once((7, 1, vec![0, 1])).chain(thirds).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_many_keep_at_once_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, _) = ChargeLog::open(folder.path(), Timestamp::EPOCH).unwrap();
+    std::thread::scope(|scope| {
+        for key in 0..8 {
+            let (log, folder) = (&log, &folder);
+            scope.spawn(move || {
+                for number in 0..500 {
+                    log.keep(&[charge(key, &[number, 0, 0]), charge(key, &[number, 1])]);
+                    if number % 100 == 99 && key == 0 {
+                        // The others' are in the old file, which the test keeps, or in the new one.
+                        fs::hard_link(
+                            path(folder.path(), log.current().number),
+                            folder.path().join(format!("old.{number}")),
+                        )
+                        .unwrap();
+                        log.write_afresh(Timestamp::EPOCH, |_| {}).unwrap();
+                    }
+                }
+            });
+        }
+    });
+    let mut read = Vec::new();
+    for file in fs::read_dir(folder.path()).unwrap() {
+        let content = fs::read(file.unwrap().path()).unwrap().split_off(HEAD_BYTES);
+        let kept = KeptCharges { clock: Timestamp::EPOCH, contents: vec![content] };
+        assert_eq!(kept.read(|charge| read.push((charge.key, charge.words[0], charge.words[1]))), 0);
+    }
+    read.sort_unstable();
+    let wanted = (0..8).flat_map(|key| (0..500).flat_map(move |number| [(key, number, 0), (key, number, 1)]));
+    assert_eq!(read, wanted.collect::<Vec<_>>());
+    assert_eq!(log.failed(), 0);
+}
+
+#[test]
 fn the_clock_runs_on_only_on_the_same_start_of_the_machine() {
     let boot = |identity: u8, uptime_ms| Boot { identity: [identity; 32], uptime_ms };
     let head = boot(b'a', 1000).head(Timestamp::from_millis(50_000));
