@@ -15,7 +15,7 @@ mod server;
 mod steady;
 mod stream;
 
-pub use inherited::{close_inherited, handed_over, inherit};
+pub use inherited::{Spot, close_inherited, handed_over, inherit, lasting, take, take_datagrams};
 pub use saslauthd::Saslauthd;
 pub use server::{CONNECTIONS_MAX, Connections, Limits, Server};
 pub use steady::{PATIENCE, Steadiness, SteadyDoor};

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use base::Timestamp;
 
+use super::inherited::Spot;
 use super::seats::{Seat, Seats};
 use super::stream::{Listener, Place, Stream};
 use crate::session::{Dialogue, Protocol, Session};
@@ -141,9 +142,9 @@ impl Server {
     }
 
     /// Its sockets, to be handed to the program that takes the place of this one ([`super::handed_over`]).
-    pub fn sockets(&self) -> io::Result<Vec<(Place, OwnedFd)>> {
+    pub fn sockets(&self) -> io::Result<Vec<(Spot, OwnedFd)>> {
         let pairs = self.places.iter().zip(&self.listeners);
-        pairs.map(|(place, listener)| Ok((place.clone(), listener.lasting()?))).collect()
+        pairs.map(|(place, listener)| Ok((Spot::Stream(place.clone()), listener.lasting()?))).collect()
     }
 
     /// What happened to connections.

@@ -1,13 +1,15 @@
 use std::fmt;
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::net::shutdown;
+
+use super::inherited::lasting;
 
 /// Where a gate listens.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -41,6 +43,11 @@ impl Listener {
     /// to the new one (mode 0666), because mail servers run under users of their own, and its folder says who gets there.
     pub fn bind(place: &Place) -> io::Result<Self> {
         if let Some(listener) = super::inherited::take(place) {
+            // Others wait otherwise for their clients.
+            match &listener {
+                Self::Tcp(listener) => listener.set_nonblocking(false),
+                Self::Unix(listener) => listener.set_nonblocking(false),
+            }?;
             return Ok(listener);
         }
         match place {
@@ -67,11 +74,10 @@ impl Listener {
 
     /// A second descriptor of the socket, which stays open when another program takes the place of this one.
     pub(super) fn lasting(&self) -> io::Result<OwnedFd> {
-        let socket = match self {
-            Self::Tcp(listener) => listener.as_fd(),
-            Self::Unix(listener) => listener.as_fd(),
-        };
-        Ok(rustix::io::dup(socket)?)
+        match self {
+            Self::Tcp(listener) => lasting(listener),
+            Self::Unix(listener) => lasting(listener),
+        }
     }
 
     /// The next client.

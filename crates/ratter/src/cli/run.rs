@@ -1,11 +1,14 @@
 use std::convert::Infallible;
 use std::io::{self, IsTerminal as _};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::Context;
+use gates::io::{Listener, Place, Spot};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
@@ -48,9 +51,11 @@ pub(crate) fn run(path: Option<&Path>) -> Result<Outcome, Failure> {
         warn!("{}: {}", warning.title, warning.label);
     }
     let running = node::start(&config)?;
+    let pages = Pages::listen(&config)?;
     gates::io::close_inherited();
+    dnsbl::io::close_inherited();
     show::line(&welcome(&config, &source))?;
-    let result = runtime.block_on(serve(path, &config, &running, hung_up));
+    let result = runtime.block_on(serve(path, &config, &running, &pages, hung_up));
     // Streams to watchers would otherwise keep the runtime waiting.
     runtime.shutdown_background();
     let node = Arc::clone(&running.node);
@@ -58,7 +63,7 @@ pub(crate) fn run(path: Option<&Path>) -> Result<Outcome, Failure> {
     info!("stopped");
     match result? {
         End::Stop => Ok(Outcome::Done),
-        End::Anew => start_anew(&node).map(|never| match never {}).map_err(Failure::Other),
+        End::Anew => start_anew(&node, &pages).map(|never| match never {}).map_err(Failure::Other),
     }
 }
 
@@ -66,18 +71,49 @@ pub(crate) fn run(path: Option<&Path>) -> Result<Outcome, Failure> {
 #[expect(clippy::disallowed_methods, reason = "one process tells the next there; it is no setting")]
 fn inherited() -> Vec<Listening> {
     let text = std::env::var(HANDED_OVER).unwrap_or_default();
-    let places = gates::io::inherit(&text).into_iter();
-    places.map(|place| Listening { place, transport: config::Transport::Tcp }).collect()
+    let listening = |spot| match spot {
+        Spot::Stream(place) => Listening { place, transport: config::Transport::Tcp },
+        Spot::Datagrams(address) => Listening { place: Place::Tcp(address), transport: config::Transport::Udp },
+    };
+    gates::io::inherit(&text).into_iter().map(listening).collect()
+}
+
+/// The listeners of the metrics and of the page for removals.
+struct Pages {
+    metrics: Option<TcpListener>,
+    removal: Option<TcpListener>,
+}
+
+impl Pages {
+    fn listen(config: &Config) -> anyhow::Result<Self> {
+        let listener = |listen: SocketAddr, what: &str| match gates::io::take(&Place::Tcp(listen)) {
+            Some(Listener::Tcp(listener)) => Ok(listener),
+            Some(Listener::Unix(_)) | None => {
+                TcpListener::bind(listen).with_context(|| format!("{what}: cannot listen at {listen}"))
+            }
+        };
+        let metrics = config.console.as_ref().map(|console| listener(console.listen, "metrics cannot be served"));
+        let removal = config.removal.as_ref().map(|it| listener(it.listen, "the page for removals cannot be served"));
+        Ok(Self { metrics: metrics.transpose()?, removal: removal.transpose()? })
+    }
+
+    /// Their sockets, for the program that takes the place of this one.
+    fn sockets(&self) -> io::Result<Vec<(Spot, OwnedFd)>> {
+        let socket = |listener: &TcpListener| {
+            Ok((Spot::Stream(Place::Tcp(listener.local_addr()?)), gates::io::lasting(listener)?))
+        };
+        self.metrics.iter().chain(&self.removal).map(socket).collect()
+    }
 }
 
 /// Takes the place of this process with a new one that has the same arguments. All is written by then, as after any end, so
-/// that nothing of the old configuration can be left. DNS is away for as long as a start takes; clients of gates wait for it at
-/// sockets that stay open.
-fn start_anew(node: &node::Node) -> anyhow::Result<Infallible> {
+/// that nothing of the old configuration can be left. Whoever asks meanwhile waits at sockets that stay open.
+fn start_anew(node: &node::Node, pages: &Pages) -> anyhow::Result<Infallible> {
     let mut arguments = std::env::args_os();
     let program = arguments.next().context("the program has no name")?;
     // Without them clients are refused for that long.
-    let sockets = node.sockets().unwrap_or_default();
+    let mut sockets = pages.sockets().unwrap_or_default();
+    sockets.extend(node.hand_over().unwrap_or_default());
     let handed_over = gates::io::handed_over(&sockets);
     hangup::ignore();
     let failure = Command::new(program).args(arguments).env(HANDED_OVER, handed_over).exec();
@@ -119,7 +155,13 @@ async fn hung_up(path: Option<&Path>, config: &Config, mut hangup: Signal) -> En
 }
 
 /// Serves the control socket, the metrics and the page for removals until a signal comes.
-async fn serve(path: Option<&Path>, config: &Config, running: &node::Running, hangup: Signal) -> anyhow::Result<End> {
+async fn serve(
+    path: Option<&Path>,
+    config: &Config,
+    running: &node::Running,
+    pages: &Pages,
+    hangup: Signal,
+) -> anyhow::Result<End> {
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be awaited")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be awaited")?;
     let control = console::io::serve_control(
@@ -128,17 +170,17 @@ async fn serve(path: Option<&Path>, config: &Config, running: &node::Running, ha
         running.happenings.clone(),
     );
     let metrics = async {
-        match &config.console {
+        match &pages.metrics {
             None => std::future::pending().await,
-            Some(console) => {
+            Some(listener) => {
                 let node = Arc::clone(&running.node) as Arc<dyn console::Node>;
-                console::io::serve_metrics(console.listen, node).await
+                console::io::serve_metrics(listener.try_clone()?, node).await
             }
         }
     };
     let removal = async {
-        match (&config.removal, node::RemovalDesk::new(config, &running.node)) {
-            (Some(settings), Some(desk)) => console::io::serve_removal(settings.listen, desk).await,
+        match (&pages.removal, node::RemovalDesk::new(config, &running.node)) {
+            (Some(listener), Some(desk)) => console::io::serve_removal(listener.try_clone()?, desk).await,
             (_, _) => std::future::pending().await,
         }
     };

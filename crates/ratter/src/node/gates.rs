@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, PoisonError};
 
 use ::gates::http::Http;
-use ::gates::io::{Limits, Listener, Place, Saslauthd, Server, Steadiness, SteadyDoor};
+use ::gates::io::{Limits, Listener, Place, Saslauthd, Server, Spot, Steadiness, SteadyDoor};
 use ::gates::map::{Dialect, Tables};
 use ::gates::policy::Node as MailNode;
 use ::gates::session::Protocol;
@@ -209,7 +209,7 @@ impl Gates {
     }
 
     /// The sockets of all of them, for the program that takes the place of this one.
-    pub(super) fn sockets(&self) -> io::Result<Vec<(Place, OwnedFd)>> {
+    pub(super) fn sockets(&self) -> io::Result<Vec<(Spot, OwnedFd)>> {
         self.running.iter().try_fold(Vec::new(), |mut all, running| {
             all.extend(running.server.sockets()?);
             Ok(all)

@@ -58,7 +58,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use ::gates::io::Place;
+use ::gates::io::Spot;
 use base::{Address, Channel, Decision, Event, EventKind, Tally, Timestamp, Verdict};
 use listings::Book;
 use rules::limits::Retries;
@@ -196,10 +196,17 @@ impl Node {
         }
     }
 
-    /// The sockets at which gates listen, each a second time: clients that come after this process was replaced wait there for
-    /// the program that takes its place.
-    pub(crate) fn sockets(&self) -> io::Result<Vec<(Place, OwnedFd)>> {
-        self.outlets.get().map_or(Ok(Vec::new()), |outlets| outlets.gates.sockets())
+    /// The sockets at which we are asked, each a second time: clients that come after this process was replaced wait there for
+    /// the program that takes its place. DNS answers no more when this returns.
+    pub(crate) fn hand_over(&self) -> io::Result<Vec<(Spot, OwnedFd)>> {
+        let Some(outlets) = self.outlets.get() else { return Ok(Vec::new()) };
+        let mut sockets = outlets.gates.sockets()?;
+        sockets
+            .extend(outlets.reports.as_ref().map(reports::ReportsOutlet::sockets).transpose()?.into_iter().flatten());
+        sockets
+            .extend(outlets.exports.as_ref().map(exported::ExportsOutlet::sockets).transpose()?.into_iter().flatten());
+        sockets.extend(outlets.dnsbl.as_ref().map(DnsblOutlet::hand_over).transpose()?.into_iter().flatten());
+        Ok(sockets)
     }
 
     /// The gauges of all sensors, in the order in which they were started.
