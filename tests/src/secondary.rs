@@ -86,6 +86,30 @@ pub fn transfer(server: SocketAddr, zone: &str, with_key: bool) -> Result<Vec<St
     Ok(records)
 }
 
+/// What changed in a zone after a serial, as `dig` gets it: the records that went, and those that came, each with the SOA record;
+/// nothing if that is the newest one. None if the server sends the whole zone.
+pub fn differences(server: SocketAddr, zone: &str, serial: u32) -> Option<[Vec<String>; 2]> {
+    let mut command = Command::new(dig());
+    command.arg(format!("@{}", server.ip())).args(["-p", &server.port().to_string(), "+noall", "+answer", "-y", KEY]);
+    let said = run(command.args([zone, &format!("IXFR={serial}")]));
+    let is_record = |line: &&str| !line.is_empty() && !line.starts_with(';') && !line.contains("\tTSIG\t");
+    let records: Vec<String> = said.out.lines().filter(is_record).map(str::to_owned).collect();
+    let is_soa = |record: &String| record.contains("\tSOA\t");
+    let soas: Vec<usize> = (0..records.len()).filter(|at| is_soa(&records[*at])).collect();
+    match soas[..] {
+        [0, 1, came, end] if end + 1 == records.len() => Some([records[1..came].to_vec(), records[came..end].to_vec()]),
+        [0, end] if end + 1 == records.len() && end > 1 => None,
+        [0] if records.len() == 1 => Some([Vec::new(), Vec::new()]),
+        _ => panic!("neither changes nor a zone: {}", said.out),
+    }
+}
+
+/// The serial in the SOA record of a transfer.
+pub fn serial_of(records: &[String]) -> u32 {
+    let soa = records.iter().find(|record| record.contains("\tSOA\t")).expect("a zone has an SOA");
+    soa.split_whitespace().nth(6).and_then(|serial| serial.parse().ok()).expect("an SOA has a serial")
+}
+
 fn dig() -> PathBuf {
     program("dig", "bind9-dnsutils")
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ratter_tests::lines::{self, Log};
 use ratter_tests::place::Place;
 use ratter_tests::ratter::{Config, Node, ORIGIN};
-use ratter_tests::secondary::{Secondary, transfer};
+use ratter_tests::secondary::{Secondary, serial_of, transfer};
 use ratter_tests::wait;
 
 /// How often the node is killed while it reads its log.
@@ -13,12 +13,6 @@ const KILLS: u32 = 3;
 
 /// Guessers in each part of the log; all of them get on the list.
 const GUESSERS: u32 = 120;
-
-/// The serial in the SOA record of a transfer.
-fn serial_of(records: &[String]) -> u32 {
-    let soa = records.iter().find(|record| record.contains("\tSOA\t")).expect("a zone has an SOA");
-    soa.split_whitespace().nth(6).and_then(|serial| serial.parse().ok()).expect("an SOA has a serial")
-}
 
 #[test]
 fn a_secondary_follows_through_kills() {

@@ -1,5 +1,6 @@
 //! A changed configuration is taken by SIGHUP, and one with a fault is not.
 
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::UnixListener;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,9 +23,9 @@ fn a_changed_configuration_is_taken_by_the_same_process_and_a_faulty_one_is_not(
     assert!(node.process().stderr().contains("nonsense"), "{}", node.process().stderr());
     assert_eq!(node.listed("blocked").len(), 1, "the node goes on");
 
-    node.configure(&Config::new().with("[[dnsbl.zone]]\nname = \"policy.other.example\"\nlists = [\"dyna\"]\n"));
+    node.configure(&Config::new().with("[[dnsbl.zone]]\nname = \"x.auth.bl.example.org\"\nlists = [\"dyna\"]\n"));
     node.process().signal(Signal::HUP);
-    wait::until_true("this is told too", || node.process().stderr().contains("one label below"));
+    wait::until_true("this is told too", || node.process().stderr().contains("overlap"));
     assert_eq!(node.listed("blocked").len(), 1, "the node goes on");
 
     let line = free_port();
@@ -106,5 +107,93 @@ fn clients_of_gates_wait_during_a_reload_and_none_is_refused() {
     node.process().signal(Signal::HUP);
     wait::until_true("nobody listens there", || TcpStream::connect(line).is_err());
     wait::until_true("it answers", || node.cli(&["status"]).code == 0);
+    node.stop();
+}
+
+/// A question by UDP in a message that a client would send; the answer must have the same number.
+fn ask_by_udp(client: &UdpSocket, number: u16, question: &[u8]) -> bool {
+    let mut message = question.to_vec();
+    message[..2].copy_from_slice(&number.to_be_bytes());
+    client.send(&message).expect("the port is there at every moment");
+    let mut answer = [0; 1024];
+    loop {
+        match client.recv(&mut answer) {
+            Ok(length) if length > 12 && answer[..2] == message[..2] => return answer[3] % 16 == 0,
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return false,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// The same by TCP, with another connection where one is closed without an answer (RFC 7766 section 6.2.4).
+fn ask_by_tcp(server: std::net::SocketAddr, question: &[u8]) -> bool {
+    (0..3).any(|_| {
+        let mut stream = TcpStream::connect(server).expect("somebody listens at every moment");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time");
+        let length = (question.len() as u16).to_be_bytes();
+        let mut head = [0; 14];
+        let asked = stream.write_all(&[&length[..], question].concat()).and_then(|()| stream.read_exact(&mut head));
+        asked.is_ok_and(|()| head[5] % 16 == 0)
+    })
+}
+
+/// How long clients wait for an answer.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
+#[test]
+fn whoever_asks_during_a_reload_gets_an_answer() {
+    let mut node = Node::start(&Config::new().dnsbl("threads = 2"));
+    let (dns, metrics) = (node.addresses().dns, node.addresses().metrics);
+    let mut question = vec![0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    for label in ["2", "0", "0", "127", "auth"].into_iter().chain(ratter_tests::ratter::ORIGIN.split('.')) {
+        question.push(label.len() as u8);
+        question.extend_from_slice(label.as_bytes());
+    }
+    question.extend_from_slice(&[0, 0, 1, 0, 1]);
+    let (is_over, question) = (AtomicBool::new(false), &question);
+    let until_over = |mut ask: Box<dyn FnMut(u16) -> bool + Send>| {
+        let mut asked = 0_u64;
+        while !is_over.load(Ordering::Relaxed) {
+            asked += 1;
+            assert!(ask(asked as u16), "question {asked} was not answered");
+        }
+        asked
+    };
+    let asked = thread::scope(|scope| {
+        let mut clients = Vec::new();
+        for _ in 0..3 {
+            let client = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+            client.connect(dns).expect("an address");
+            client.set_read_timeout(Some(PATIENCE)).expect("a time");
+            let until_over = &until_over;
+            clients.push(scope.spawn(move || until_over(Box::new(move |n| ask_by_udp(&client, n, question)))));
+        }
+        let until_over = &until_over;
+        clients.push(scope.spawn(move || until_over(Box::new(move |_| ask_by_tcp(dns, question)))));
+        clients.push(scope.spawn(move || {
+            until_over(Box::new(move |_| {
+                TcpStream::connect(metrics).expect("somebody listens at every moment");
+                thread::sleep(std::time::Duration::from_millis(5));
+                true
+            }))
+        }));
+        for reload in 1..=3 {
+            node.process().signal(Signal::HUP);
+            let told = |node: &mut Node| node.process().stdout().matches("Ratter ").count();
+            wait::until_true("the node begins anew", || told(&mut node) > reload);
+            wait::until_true("it answers", || node.cli(&["status"]).code == 0);
+        }
+        is_over.store(true, Ordering::Relaxed);
+        clients.into_iter().map(|client| client.join().expect("all were answered")).collect::<Vec<_>>()
+    });
+    assert!(asked.iter().all(|asked| *asked > 10), "{asked:?}");
+    // Other threads, and other places.
+    node.configure(&Config::new().dnsbl("threads = 1"));
+    node.process().signal(Signal::HUP);
+    wait::until_true("the node begins anew", || node.process().stdout().matches("Ratter ").count() > 4);
+    wait::until_true("it answers", || {
+        !node.dig().addresses(&format!("2.0.0.127.auth.{}", ratter_tests::ratter::ORIGIN)).is_empty()
+    });
     node.stop();
 }

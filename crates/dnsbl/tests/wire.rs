@@ -339,6 +339,39 @@ fn the_origin_itself_can_be_a_zone_of_lists() {
 }
 
 #[test]
+fn zones_stand_further_below_and_under_other_names() {
+    let mut far = settings();
+    for name in ["in.two.bl.example.org", "rbl.example.com"] {
+        let lists = dnsbl::serve::Members::These(vec![DYNA, AUTH]);
+        far.combined.push(dnsbl::serve::CombinedZone { name: name.into(), lists });
+    }
+    let world = World::new(&far, &[("192.0.2.1", DYNA), ("192.0.2.1", SPAM), ("2001:db8:0:1::/64", AUTH)]);
+    let v6 = format!("{}.in.two", nibbles("2001:db8:0:1::5"));
+    check(
+        &world,
+        &[
+            ("1.2.0.192.in.two A", "NOERROR aa; 1.2.0.192.in.two 2036 A 127.0.0.36"),
+            ("1.2.0.192.IN.two A", "NOERROR aa; 1.2.0.192.IN.two 2036 A 127.0.0.36"),
+            ("2.2.0.192.in.two A", "NXDOMAIN aa | in.two 150 {soa}"),
+            ("0.192.in.two A", "NOERROR aa | in.two 150 {soa}"),
+            ("1.0.0.127.in.two A", "NXDOMAIN aa | in.two 150 {soa}"),
+            (&format!("{v6} A"), &format!("NOERROR aa; {v6} 2036 A 127.0.0.43")),
+            // Names between it and the origin, which has no such names else.
+            ("two A", "NOERROR aa | @ 150 {soa}"),
+            ("x.two A", "NXDOMAIN aa | @ 150 {soa}"),
+            ("in A", "NXDOMAIN aa | @ 150 {soa}"),
+            ("1.2.0.192.two A", "NXDOMAIN aa | @ 150 {soa}"),
+            ("in.two DS", "NOERROR aa | @ 150 {soa}"),
+            ("1.2.0.192.rbl.example.com. A", "NOERROR aa; 1.2.0.192.rbl.example.com. 2036 A 127.0.0.36"),
+            ("2.0.0.127.rbl.example.com. AAAA", "NOERROR aa | rbl.example.com. 150 {soa}"),
+            ("rbl.example.com. DS", "NOERROR aa | rbl.example.com. 150 {soa}"),
+            ("example.com. A", "REFUSED"),
+            ("xrbl.example.com. A", "REFUSED"),
+        ],
+    );
+}
+
+#[test]
 fn a_change_is_in_the_next_answer() {
     let world = world();
     assert!(world.ask("200.2.0.192.auth A").starts_with("NXDOMAIN"));

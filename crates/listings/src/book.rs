@@ -139,7 +139,7 @@ impl Book {
     ) -> bool {
         let mut writer = self.writer();
         writer.restore(&self.never.load(), now, serial, listings.into_iter());
-        let is_right = writer.take_shown(shown, bulks);
+        let is_right = writer.take_shown(now, shown, bulks);
         if !is_right {
             writer.show_register();
         }

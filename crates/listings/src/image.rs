@@ -10,10 +10,9 @@
 //! changes that the store has after it, an image is the book's tree again.
 
 use core::net::IpAddr;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use base::limits::LISTS_MAX;
 use base::{Address, ListId, Network, Subject, Timestamp, Until};
 
 use crate::book::Book;
@@ -46,8 +45,8 @@ pub struct Image {
 /// What an image says at a start: [`Book::show`].
 pub struct Shown {
     pub(crate) tree: Tree,
-    /// How many networks were left out of each list because they are never listed.
-    pub(crate) refused: [usize; LISTS_MAX],
+    /// What was left out because it is never listed, in order.
+    pub(crate) refused: Vec<(Network, ListId)>,
 }
 
 /// A change after an image: the network came onto the list until then, or off it.
@@ -146,12 +145,9 @@ impl Image {
         let Self { mut tree, ends } = self;
         let over = ends.iter().filter(|(.., end)| Until::At(*end).is_over(now));
         change(&mut tree, over.map(|(network, list, _)| (*network, *list, false)));
-        let mut refused = [0; LISTS_MAX];
-        let never: HashSet<(Network, ListId)> = never.refused_in(&tree).into_iter().collect();
-        for (_, list) in &never {
-            refused[list.index()] += 1;
-        }
-        change(&mut tree, never.into_iter().map(|(network, list)| (network, list, false)));
+        let refused: BTreeSet<(Network, ListId)> = never.refused_in(&tree).into_iter().collect();
+        let refused: Vec<_> = refused.into_iter().collect();
+        change(&mut tree, refused.iter().map(|(network, list)| (*network, *list, false)));
         Shown { tree, refused }
     }
 }

@@ -122,7 +122,7 @@ proptest! {
         for (bulk, _) in bulks {
             let is_own = |network: &Network| records.iter().any(|it| it.list == bulk.list && it.subject == (*network).into());
             let networks: Vec<Network> = book.snapshot().tree().on_list(bulk.list).filter(|n| !is_own(n)).collect();
-            wanted.restore_bulk(bulk, networks);
+            wanted.restore_bulk(now, bulk, networks);
         }
         prop_assert_eq!(at_first, tree_of(&wanted));
         prop_assert_eq!(content(&again), content(&wanted));

@@ -1,4 +1,4 @@
-use base::{Listing, Timestamp};
+use base::{ListId, Listing, Network, Timestamp};
 
 use crate::bulk::Replaced;
 
@@ -45,4 +45,30 @@ pub enum Cause {
     },
     /// A person listed the same subject on the same list anew; the next entry says how.
     Replaced,
+}
+
+/// One change of a network's own lists.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Step {
+    /// The number of the change.
+    pub serial: u64,
+    /// The network.
+    pub network: Network,
+    /// The published list onto which it came, or from which it went.
+    pub list: ListId,
+    /// Whether it was on the list before.
+    pub was_listed: bool,
+}
+
+/// What is known of the changes before a start.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Before {
+    /// The changes of networks on published lists, in order.
+    pub steps: Vec<Step>,
+    /// With `steps` taken back to it, the book is what it was with this number. Nothing before is known.
+    pub whole_from: u64,
+    /// Between these two numbers each, nobody knows what the book was: the last that is certain, and that of the start after it.
+    pub unknown: Vec<(u64, u64)>,
+    /// Lists that changed by more than is kept, and by which change: what they were before is not known.
+    pub renewed: Vec<(ListId, u64)>,
 }

@@ -44,7 +44,7 @@ pub use book::{
 pub use brake::{BrakeLimits, HELD_MAX, Held, HeldWhole, LetGo};
 pub use bulk::{Bulk, Content, Replaced};
 pub use image::{Followed, Image, Moment, Shown};
-pub use journal::{BY_NEVER_LIST, Cause, Change, Entry};
+pub use journal::{BY_NEVER_LIST, Before, Cause, Change, Entry, Step};
 pub use never::{NeverList, Protection};
 pub use replica::Replica;
 pub use snapshot::{Reader, Snapshot};

@@ -16,11 +16,13 @@ pub struct Snapshot {
     pub(crate) tree: Tree,
     pub(crate) blocks: Blocks,
     pub(crate) hasher: Hasher,
+    /// Whether a bulk is partly the one before.
+    pub(crate) is_torn: bool,
 }
 
 impl Snapshot {
     pub(crate) fn new(hasher: Hasher) -> Self {
-        Self { serial: 0, tree: Tree::default(), blocks: Blocks::new(), hasher }
+        Self { serial: 0, tree: Tree::default(), blocks: Blocks::new(), hasher, is_torn: false }
     }
 
     /// The lists that the address is on, by itself or by a network that covers it.
@@ -57,6 +59,12 @@ impl Snapshot {
     /// The number of the last change in it.
     pub const fn serial(&self) -> u64 {
         self.serial
+    }
+
+    /// Whether a list is being exchanged range by range: it is not what it was with this serial, nor what it will be with
+    /// the next one. For whoever gives away whole lists under a serial.
+    pub const fn is_torn(&self) -> bool {
+        self.is_torn
     }
 
     /// The tree of lists, for what walks or measures it.

@@ -11,6 +11,7 @@ use listings::networks::{Decoder, Encoder};
 use listings::{Bulk, Replaced};
 use rusqlite::{Connection, OptionalExtension, Statement, ToSql, Transaction, params};
 
+use crate::older;
 use crate::records::Names;
 use crate::rows::{self, number, time};
 
@@ -114,13 +115,19 @@ impl io::Read for Parts<'_> {
 pub(crate) const PAST_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Keeps the list's bulk as that which the change `serial` replaced, for whoever asks about the past.
-fn keep(transaction: &Transaction<'_>, list: &str, serial: u64, at: Timestamp) -> rusqlite::Result<()> {
+fn keep(
+    transaction: &Transaction<'_>,
+    list: &str,
+    (serial, at): (u64, Timestamp),
+    steps: Option<&[u8]>,
+) -> rusqlite::Result<()> {
     let bytes = "SELECT ifnull(sum(length(body)), 0) FROM bulk_part WHERE list = ?1";
     let bytes: i64 = transaction.query_row(bytes, [list], |row| row.get(0))?;
-    let head = "INSERT OR REPLACE INTO bulk_past (serial, at, list, since, until, person, reason, listings, bytes) \
-                SELECT ?1, ?2, ?3, since, until, person, reason, listings, ?4 \
+    let head = "INSERT OR REPLACE INTO bulk_past (serial, at, list, since, until, person, reason, listings, bytes, steps) \
+                SELECT ?1, ?2, ?3, since, until, person, reason, listings, ?4, ?5 \
                 FROM (SELECT 1) LEFT JOIN bulk ON bulk.list = ?3";
-    transaction.execute(head, params![number(serial), time(at), list, bytes])?;
+    let bytes = bytes + i64::try_from(steps.map_or(0, <[u8]>::len)).unwrap_or(i64::MAX / 2);
+    transaction.execute(head, params![number(serial), time(at), list, bytes, steps])?;
     let parts = "INSERT OR REPLACE INTO bulk_past_part SELECT ?1, part, body FROM bulk_part WHERE list = ?2";
     transaction.execute(parts, params![number(serial), list])?;
     let gone = "INSERT OR REPLACE INTO bulk_past_gone SELECT ?1, subject FROM bulk_gone WHERE list = ?2";
@@ -155,7 +162,8 @@ pub(crate) fn write(
     replaced: &Replaced,
 ) -> rusqlite::Result<()> {
     let list = names.list(replaced.list);
-    keep(transaction, list, serial, at)?;
+    let steps = replaced.steps.as_ref().map(|steps| older::packed(steps));
+    keep(transaction, list, (serial, at), steps.as_deref())?;
     for table in ["bulk", "bulk_part", "bulk_gone"] {
         transaction.prepare_cached(&format!("DELETE FROM {table} WHERE list = ?1"))?.execute([list])?;
     }

@@ -9,6 +9,7 @@ use rusqlite::{CachedStatement, Transaction};
 use crate::clock;
 use crate::records::Names;
 use crate::rows::{self, Value, number, optional, text, time};
+use crate::starts::Sum;
 use crate::{bulk, serials};
 use listings::{Cause, Change, Entry};
 
@@ -51,6 +52,8 @@ impl<'e> Head<'e> {
 pub(crate) fn write(transaction: &Transaction<'_>, names: &Names, entries: &[Entry]) -> rusqlite::Result<()> {
     let Some(last) = entries.last() else { return Ok(()) };
     let mut tables = Tables::new(transaction, names)?;
+    let kept = Sum::kept(transaction)?;
+    let mut sum = kept.unwrap_or(Sum(0));
     let mut rest = entries;
     while let Some(first) = rest.first() {
         let count = match (&first.change, Head::of(first)) {
@@ -63,13 +66,16 @@ pub(crate) fn write(transaction: &Transaction<'_>, names: &Names, entries: &[Ent
             (_, Some(head)) => {
                 let is_like = |entry: &&Entry| Head::of(entry).is_some_and(|other| head.is_like(&other));
                 let count = rest.iter().take(ROWS_AT_ONCE).take_while(is_like).count();
-                tables.write(&head, &rest[..count])?;
+                tables.write(&head, &rest[..count], &mut sum)?;
                 count
             }
         };
         rest = &rest[count..];
     }
-    serials::put(transaction, last.serial, clock::now())
+    if kept.is_some() {
+        sum.keep(transaction)?;
+    }
+    serials::put_last(transaction, last.serial, clock::now())
 }
 
 /// The two tables.
@@ -99,19 +105,25 @@ impl<'t> Tables<'t> {
         })
     }
 
-    /// Writes changes that have `head` in common.
-    fn write(&mut self, head: &Head<'_>, entries: &[Entry]) -> rusqlite::Result<()> {
+    /// Writes changes that have `head` in common. `sum` is that of the table of listings.
+    fn write(&mut self, head: &Head<'_>, entries: &[Entry], sum: &mut Sum) -> rusqlite::Result<()> {
         let of_listing = rows::listing_head(head.listing, self.names);
         let subjects = entries.iter().filter_map(Head::of).map(|head| head.listing.subject.to_string());
         let subjects: Vec<String> = subjects.collect();
         let mut of_bulk = [false; ROWS_AT_ONCE];
+        let list = self.names.list(head.listing.list);
         if head.change == "listed" {
+            for subject in &subjects {
+                sum.add(list, subject);
+            }
             self.put.write(&of_listing, subjects.iter().map(|subject| [text(&**subject)]))?;
         } else {
-            let list = self.names.list(head.listing.list);
             for (subject, of_bulk) in subjects.iter().zip(&mut of_bulk) {
                 // Where there was no row it may have been of the list's bulk.
                 let is_own = self.remove.execute([list, subject])? > 0;
+                if is_own {
+                    sum.take(list, subject);
+                }
                 *of_bulk = !is_own && bulk::note_gone(self.transaction, list, subject)?;
             }
         }

@@ -1,5 +1,7 @@
 //! What is read back at a start.
 
+use core::cell::Cell;
+
 use base::{ListId, Listing, Maker, Network, Subject, Timestamp};
 use rusqlite::{Connection, Params, Row};
 
@@ -14,6 +16,7 @@ use crate::records::{KeptEvent, Names, Position};
 use crate::reporters;
 use crate::rows::{self, time};
 use crate::serials;
+use crate::starts::{self, KeptZone, Sum};
 use rules::{Exception, Owner, Standing};
 
 /// What the store knew when it was last written.
@@ -21,6 +24,10 @@ use rules::{Exception, Owner, Standing};
 pub struct Restored {
     /// The serial from which the book goes on: that of its last change, or one ahead of all that can have been given out.
     pub serial: u64,
+    /// Whether the listings are those that the last change had left, as far as the file tells.
+    pub is_exact: bool,
+    /// The zones that the process before this one could transfer.
+    pub zones: Vec<KeptZone>,
     /// The listings in force or over since; a rule that is no longer configured has become a person of that name.
     pub listings: Vec<Listing>,
     /// Networks that rules put on lists lately, with the list and the moment, for rules that list whoever comes again for
@@ -58,33 +65,47 @@ pub struct LeftOut {
     pub unreadable_rows: u64,
 }
 
-/// Reads everything but the secret, the serial, the keys, and the networks of bulks. Events before `since`, and of the later ones all but the newest
+fn from(columns: &str, table: &str) -> String {
+    format!("SELECT {columns} FROM {table}")
+}
+
+/// Reads the listings, and of bulks all but their networks. Gives the sum over the rows of the listings.
+pub(crate) fn listings(connection: &Connection, names: &Names, restored: &mut Restored) -> rusqlite::Result<Sum> {
+    let unreadable = &mut restored.left_out.unreadable_rows;
+    let before = *unreadable;
+    let sum = Cell::new(Sum(0));
+    let rows = read(connection, &from(rows::LISTING_COLUMNS, "listing"), [], unreadable, |row| {
+        let text = |column| row.get_ref(column).ok().and_then(|value| value.as_str().ok()).unwrap_or_default();
+        let mut with = sum.get();
+        with.add(text(0), text(1));
+        sum.set(with);
+        rows::listing_row(row, 0)
+    })?;
+    let all = rows.len();
+    restored.listings = rows.into_iter().filter_map(|row| listing(row, names)).collect();
+    restored.left_out.listings_of_unknown_lists = (all - restored.listings.len()) as u64;
+
+    let LeftOut { listings_of_unknown_lists, unreadable_rows } = &mut restored.left_out;
+    restored.bulks = bulk::restore(connection, names, listings_of_unknown_lists, unreadable_rows)?;
+    restored.is_exact = *unreadable_rows == before && Sum::kept(connection)? == Some(sum.get());
+    Ok(sum.get())
+}
+
+/// Reads what is not needed for answers to questions. Events before `since`, and of the later ones all but the newest
 /// `events_restored_max`, are left out; failed logins before it as far as the limits say.
-pub(crate) fn restore(
+pub(crate) fn rest(
     connection: &Connection,
     names: &Names,
     since: Timestamp,
     limits: &Limits,
     restored: &mut Restored,
 ) -> rusqlite::Result<()> {
-    let unreadable = &mut restored.left_out.unreadable_rows;
-    let from = |columns: &str, table: &str| format!("SELECT {columns} FROM {table}");
-
-    let rows =
-        read(connection, &from(rows::LISTING_COLUMNS, "listing"), [], unreadable, |row| rows::listing_row(row, 0))?;
-    let all = rows.len();
-    restored.listings = rows.into_iter().filter_map(|row| listing(row, names)).collect();
-    restored.left_out.listings_of_unknown_lists = (all - restored.listings.len()) as u64;
-
     // A renewed listing is in the journal again, with the moment at which it began: the same one.
     let past = "SELECT list, subject, since FROM journal WHERE change = 'listed' AND rule IS NOT NULL \
                 ORDER BY serial DESC LIMIT ?1";
     restored.past = read(connection, past, [u32::try_from(rules::RELAPSES_MAX).unwrap_or(u32::MAX)], &mut 0, |row| {
         past_listing(row, names)
     })?;
-    let LeftOut { listings_of_unknown_lists, unreadable_rows } = &mut restored.left_out;
-    restored.bulks = bulk::restore(connection, names, listings_of_unknown_lists, unreadable_rows)?;
-
     let unreadable = &mut restored.left_out.unreadable_rows;
     restored.owners = read(connection, &from(rows::OWNER_COLUMNS, "owner ORDER BY at"), [], unreadable, rows::owner)?;
     restored.positions = read(connection, &from(rows::POSITION_COLUMNS, "position"), [], unreadable, rows::position)?;
@@ -117,6 +138,7 @@ pub(crate) fn begin(
     restored.exceptions = read(connection, exceptions::QUERY, [], unreadable, exceptions::read)?;
     restored.standings = read(connection, &reporters::query(), [], unreadable, reporters::read)?;
     restored.serial = serials::begin(connection, now, first)?;
+    restored.zones = starts::zones(connection)?;
     Ok(restored)
 }
 

@@ -1,5 +1,6 @@
 //! The store as the other rooms see it.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -17,12 +18,14 @@ use crate::image::{ImageFile, NoImage};
 use crate::keys::KeptKey;
 use crate::limits::{AUDIT_BYTES_MAX, Limits};
 use crate::load::Audit;
+use crate::older::OlderChanges;
 use crate::past::{Asked, Then};
 use crate::people::{Audited, Past, People, Reported};
 use crate::queue::{Health, Queue};
 use crate::records::{Batch, KeptEvent, Names, cut};
 use crate::restore::{self, Restored};
 use crate::serials;
+use crate::starts::{Outset, Sum};
 use crate::writer::Writer;
 use listings::{Book, Entry, Image};
 use rules::Standing;
@@ -37,6 +40,8 @@ pub struct Opened {
     secret: [u8; 16],
     /// The serial that this process goes on from, once that is known.
     serial: Option<u64>,
+    /// The sum over the rows of the listings, once they were read.
+    sum: Cell<Option<Sum>>,
 }
 
 /// A running store. Closing or dropping it writes what is queued.
@@ -58,7 +63,7 @@ impl Opened {
         let path = directory.join(DATABASE);
         let connection = file::open_writing(&path)?;
         let secret = file::secret(&connection, &path)?;
-        Ok(Self { connection, path, names, limits, lock, secret, serial: None })
+        Ok(Self { connection, path, names, limits, lock, secret, serial: None, sum: Cell::new(None) })
     }
 
     /// The book as [`Store::write_image`] kept it, with all changes since. An image that is not that is taken away: it
@@ -75,10 +80,23 @@ impl Opened {
         Ok(restored)
     }
 
-    /// Reads the rest, of the events those from `since` on, and of bulks all but their networks.
-    pub fn restore(&self, since: Timestamp, restored: &mut Restored) -> Result<(), StoreError> {
-        restore::restore(&self.connection, &self.names, since, &self.limits, restored)
+    /// Reads the listings, and of bulks all but their networks.
+    pub fn restore_listings(&self, restored: &mut Restored) -> Result<(), StoreError> {
+        let sum = restore::listings(&self.connection, &self.names, restored)
+            .map_err(|error| StoreError::sqlite(&self.path, error))?;
+        self.sum.set(Some(sum));
+        Ok(())
+    }
+
+    /// Reads what is neither read by [`Opened::begin`] nor a listing, of the events those from `since` on.
+    pub fn restore_rest(&self, since: Timestamp, restored: &mut Restored) -> Result<(), StoreError> {
+        restore::rest(&self.connection, &self.names, since, &self.limits, restored)
             .map_err(|error| StoreError::sqlite(&self.path, error))
+    }
+
+    /// Reads the changes before this start, when the store has been started.
+    pub fn older_changes(&self) -> OlderChanges {
+        OlderChanges::new(self.path.clone(), self.names.clone())
     }
 
     /// Reads the networks of the bulks, which an image makes unnecessary.
@@ -87,24 +105,36 @@ impl Opened {
         restored.bulks.iter_mut().try_for_each(fill).map_err(|error| StoreError::sqlite(&self.path, error))
     }
 
-    /// Starts the writer; no change is made before. `drain` moves the entries that wait in the book's journal to the end of the vector it is
-    /// given: `move |into| book.drain_journal(into)`. Only the writer thread calls it.
-    ///
-    /// Fails if the system gives no thread or no second connection.
+    /// [`Opened::start_from`] with a book that is what the file had, and no zones.
     pub fn start<J>(self, drain: J) -> Result<Store, StoreError>
     where
         J: FnMut(&mut Vec<Entry>) + Send + 'static,
     {
-        let Self { mut connection, path, names, limits, lock, secret, serial } = self;
+        self.start_from(Outset::default(), drain)
+    }
+
+    /// Starts the writer; no change is made before. `drain` moves the entries that wait in the book's journal to the end of the vector it is
+    /// given: `move |into| book.drain_journal(into)`. Only the writer thread calls it.
+    ///
+    /// Fails if the system gives no thread or no second connection.
+    pub fn start_from<J>(self, mut outset: Outset, drain: J) -> Result<Store, StoreError>
+    where
+        J: FnMut(&mut Vec<Entry>) + Send + 'static,
+    {
+        let Self { mut connection, path, names, limits, lock, secret, serial, sum } = self;
+        let mut reserved = None;
         if let Some(serial) = serial {
-            serials::reserve(&mut connection, serial, clock::now())
+            let sum = sum.get().map(|sum| sum.0);
+            let until = serials::go_on(&mut connection, serial, clock::now(), &outset, sum)
                 .map_err(|error| StoreError::sqlite(&path, error))?;
+            (outset.granted)(until);
+            reserved = Some(until);
         }
         let images = ImageFile::new(&path, &names, secret);
         let people = People::new(file::open_reading(&path)?, path.clone());
         let queue = Arc::new(Queue::new(limits.events_queued_max));
         let for_writer = Arc::clone(&queue);
-        let mut writer = Writer::new(connection, names, limits, drain);
+        let mut writer = Writer::new(connection, names, limits, drain).granting(reserved, outset.granted);
         let thread = std::thread::Builder::new()
             .name("store".into())
             .spawn(move || writer.run(&for_writer))
@@ -127,8 +157,9 @@ impl Store {
     ) -> Result<(Opened, Restored), StoreError> {
         let mut opened = Opened::at(directory, names, limits)?;
         let mut restored = opened.begin(0)?;
-        opened.restore(since, &mut restored)?;
+        opened.restore_listings(&mut restored)?;
         opened.restore_bulks(&mut restored)?;
+        opened.restore_rest(since, &mut restored)?;
         Ok((opened, restored))
     }
 

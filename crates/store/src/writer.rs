@@ -26,11 +26,20 @@ pub(crate) struct Writer<J> {
     drain: J,
     entries: Entries,
     retention: Retention,
+    /// Up to which number serials are reserved on the disk; none where the file has no process of its own.
+    reserved: Option<u64>,
+    granted: Box<dyn FnMut(u64) + Send>,
 }
 
 impl<J: FnMut(&mut Vec<Entry>)> Writer<J> {
     pub(crate) fn new(connection: Connection, names: Names, limits: Limits, drain: J) -> Self {
-        Self { connection, names, limits, drain, entries: Entries::default(), retention: Retention::default() }
+        let (entries, retention) = (Entries::default(), Retention::default());
+        Self { connection, names, limits, drain, entries, retention, reserved: None, granted: Box::new(|_| ()) }
+    }
+
+    /// Reserves serials ahead of those that are used, from `reserved` on, and tells `granted` up to which one.
+    pub(crate) fn granting(self, reserved: Option<u64>, granted: Box<dyn FnMut(u64) + Send>) -> Self {
+        Self { reserved, granted, ..self }
     }
 
     /// Writes until the queue is closed and all is written, or the patience for that is over.
@@ -69,6 +78,7 @@ impl<J: FnMut(&mut Vec<Entry>)> Writer<J> {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             (self.drain)(&mut self.entries.waiting);
             queue.entries_shed(self.entries.bound(ENTRIES_QUEUED_MAX));
+            self.reserve()?;
             let work = !(taken.load.is_empty() && self.entries.waiting.is_empty());
             if work {
                 commit(&mut self.connection, &self.names, &taken.load, &self.entries)?;
@@ -86,6 +96,18 @@ impl<J: FnMut(&mut Vec<Entry>)> Writer<J> {
         };
         queue.put_back(taken, &error);
         Err(Failed)
+    }
+
+    /// Has serials reserved on the disk for the changes behind those that wait.
+    fn reserve(&mut self) -> rusqlite::Result<()> {
+        if let (Some(reserved), Some(last)) = (self.reserved, self.entries.waiting.last()) {
+            let until = serials::reserve(&mut self.connection, last.serial, reserved)?;
+            if until != reserved {
+                self.reserved = Some(until);
+                (self.granted)(until);
+            }
+        }
+        Ok(())
     }
 
     /// Deletes old rows, at least as fast as new ones come. Returns how long to wait for work.

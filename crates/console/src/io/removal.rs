@@ -67,8 +67,9 @@ struct Refusal<'a> {
 
 /// Serves the page on which people look addresses up and take them off, and the same for programs, until the future is
 /// dropped.
-pub async fn serve_removal(listen: SocketAddr, desk: Arc<dyn RemovalDesk>) -> std::io::Result<()> {
-    let listener = TcpListener::bind(listen).await?;
+pub async fn serve_removal(listener: std::net::TcpListener, desk: Arc<dyn RemovalDesk>) -> std::io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
     let routes = Router::new()
         .route("/", get(page).post(remove_on_page))
         .route("/why", get(page).post(remove_on_page))

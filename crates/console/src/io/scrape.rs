@@ -1,4 +1,3 @@
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -14,8 +13,9 @@ use crate::{Node, metrics};
 
 /// Serves `GET /metrics` and `GET /maps/NAME` until the future is dropped. The metrics show numbers only and so need no
 /// password; which maps are served, the configuration says.
-pub async fn serve_metrics(listen: SocketAddr, node: Arc<dyn Node>) -> std::io::Result<()> {
-    let listener = TcpListener::bind(listen).await?;
+pub async fn serve_metrics(listener: std::net::TcpListener, node: Arc<dyn Node>) -> std::io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
     let routes = Router::new().route("/metrics", get(scrape)).route("/maps/{name}", get(map)).with_state(node);
     super::serve(listener, routes).await;
     Ok(())

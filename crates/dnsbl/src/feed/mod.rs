@@ -20,10 +20,11 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use base::{Address, ListId, ListSet, Network, Timestamp};
+use listings::Snapshot;
 
 use crate::access::{Access, Judged, Permit, Reason, Verdict};
 use crate::datasets::{About, Form, Layout, Told, csv, json};
-use crate::transfer::History;
+use crate::transfer::{History, SETTLE_MAX};
 
 pub(crate) use request::{Coding, Request, Wrong};
 pub use request::{HEAD_BYTES_MAX, WAIT_MAX};
@@ -147,6 +148,16 @@ impl Feed {
             Verdict::Nothing => Some(Reason::KeyUnknown),
             Verdict::Refuse(reason) => Some(reason),
         }
+    }
+
+    /// Waits a while until lists may be given away.
+    pub(crate) fn wait_open(&self) {
+        self.history.wait_open(SETTLE_MAX);
+    }
+
+    /// Whether lists may be given away as they are in `snapshot`, under its serial. It may wait for that.
+    pub(crate) fn gives(&self, snapshot: &Snapshot) -> bool {
+        !snapshot.is_torn() && self.history.wait_for(snapshot.serial(), SETTLE_MAX)
     }
 
     /// The serial of the list's last change.

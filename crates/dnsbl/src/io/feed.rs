@@ -11,13 +11,15 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use base::Address;
-use listings::Reader;
+use listings::{Reader, Snapshot};
 use socket2::SockRef;
 
 use super::body::{Chunks, Paced, Packer, header};
+use super::inherited::take_tcp;
 use super::now;
 use crate::access::{Reason, network_number};
 use crate::feed::{Count, Fed, Feed, HEAD_BYTES_MAX, Request, Wrong, is_known, media_type};
+use crate::transfer::SETTLE_MAX;
 
 /// Most connections at once; most of them only wait for changes.
 pub const FEED_CONNECTIONS_MAX: usize = 256;
@@ -39,6 +41,8 @@ pub struct FeedServer {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
     addresses: Vec<SocketAddr>,
+    /// The sockets once more, for the process that takes this one's place.
+    sockets: Vec<TcpListener>,
 }
 
 struct Shared {
@@ -55,11 +59,13 @@ impl FeedServer {
     pub fn start(listen: &[SocketAddr], feed: Arc<Feed>, reader: Reader) -> io::Result<Self> {
         let (open, clients) = (AtomicUsize::new(0), Mutex::default());
         let shared = Arc::new(Shared { feed, reader, stop: AtomicBool::new(false), open, clients });
-        let mut server = Self { shared, threads: Vec::new(), addresses: Vec::new() };
+        let mut server = Self { shared, threads: Vec::new(), addresses: Vec::new(), sockets: Vec::new() };
         for address in listen {
-            let listener = TcpListener::bind(address)?;
+            let listener = take_tcp(*address).map_or_else(|| TcpListener::bind(address), Ok)?;
+            listener.set_nonblocking(false)?;
             SockRef::from(&listener).set_read_timeout(Some(ACCEPT_WAIT))?;
             server.addresses.push(listener.local_addr()?);
+            server.sockets.push(listener.try_clone()?);
             let shared = Arc::clone(&server.shared);
             let thread = thread::Builder::new().name("feed".into()).spawn(move || accept(&shared, &listener))?;
             server.threads.push(thread);
@@ -70,6 +76,11 @@ impl FeedServer {
     /// Where it listens.
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Its sockets, for the process that takes this one's place.
+    pub fn sockets(&self) -> impl Iterator<Item = (SocketAddr, &TcpListener)> {
+        self.addresses.iter().copied().zip(&self.sockets)
     }
 
     /// What is given away.
@@ -259,15 +270,30 @@ impl<'a> Connection<'a> {
             };
             return self.short(status, header, reason.text(), request.is_head);
         }
+        let snapshot = self.settled();
+        if !feed.gives(&snapshot) {
+            let text = "the list is being read or changed as a whole: ask again";
+            return self.short("503 Service Unavailable", "Retry-After: 5\r\n", text, request.is_head);
+        }
         match request.since {
             Some(since) => self.changes(request, list, since),
-            None => self.whole(request, list),
+            None => self.whole(request, list, &snapshot),
         }
     }
 
-    fn whole(&mut self, request: &Request, list: &Fed) -> io::Result<()> {
-        // The serial comes first: a list is never older than it says, and changes that it has already do no harm.
-        let serial = self.shared.feed.serial(list);
+    /// The book as it is when it may be given away, or as it is after a while.
+    fn settled(&self) -> Snapshot {
+        let (end, mut reader) = (Instant::now() + SETTLE_MAX, self.shared.reader.clone());
+        self.shared.feed.wait_open();
+        while reader.snapshot().is_torn() && Instant::now() < end && !self.shared.is_stopping() {
+            thread::sleep(LOOK_EVERY);
+        }
+        reader.snapshot().clone()
+    }
+
+    fn whole(&mut self, request: &Request, list: &Fed, snapshot: &Snapshot) -> io::Result<()> {
+        // That of the list's last change, for as long as it is the last.
+        let serial = self.shared.feed.serial(list).min(snapshot.serial());
         let tag = list.tag(serial, request.form);
         let about = format!("ETag: {tag}\r\nRatter-Serial: {serial}\r\n");
         if request.known.as_deref().is_some_and(|known| is_known(known, &tag)) {
@@ -275,7 +301,7 @@ impl<'a> Connection<'a> {
             return self.head_only("304 Not Modified", &about);
         }
         self.shared.feed.count(Count::Whole);
-        let tree = self.shared.reader.clone().snapshot().tree().clone();
+        let tree = snapshot.tree();
         self.body(request, &about, |out| {
             let told = |network| Ok(self.shared.feed.told(list, request.form, network));
             let networks = tree.on_list(list.id).map(told);

@@ -6,6 +6,7 @@ mod copies;
 mod feed;
 mod files;
 mod identity;
+mod inherited;
 mod mirror;
 mod mmsg;
 mod notify;
@@ -17,12 +18,13 @@ mod transfer;
 mod udp;
 
 use core::net::SocketAddr;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use core::time::Duration;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use base::Timestamp;
 use listings::{Book, Reader};
@@ -38,6 +40,7 @@ pub use ask::{Asker, AskerError};
 pub use feed::{FEED_CONNECTIONS_MAX, FEED_CONNECTIONS_PER_CLIENT_MAX, FeedServer};
 pub use files::{Stamp, read_whole, stamp, write_whole};
 pub use identity::{Identity, IdentityError, PEM_BYTES_MAX};
+pub use inherited::{Asked, close_inherited, inherit};
 pub use reload::{DatasetFiles, Gates, ReloadError, Reloaded, SMALL_MAX, StaticFiles, ZoneFault, ZoneFiles};
 pub use tcp::{TCP_CONNECTIONS_MAX, TCP_CONNECTIONS_PER_CLIENT_MAX, TCP_IDLE};
 pub use tls::{Tls, TlsError, TlsFiles};
@@ -48,6 +51,12 @@ pub const UDP_THREADS_MAX: usize = 256;
 
 /// How often a port that the system chooses is tried for both UDP and TCP.
 const PORT_ATTEMPTS_MAX: usize = 16;
+
+/// How long streams may take to end when the sockets are handed over; datagrams are answered meanwhile.
+const STREAMS_END_MAX: Duration = Duration::from_millis(600);
+
+/// How long threads may take to answer what they have: each looks four times a second whether it shall stop.
+const DATAGRAMS_END_MAX: Duration = Duration::from_millis(400);
 
 /// Why the server cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -71,11 +80,36 @@ pub enum ServerError {
 struct Shared {
     responder: Arc<Responder>,
     stop: AtomicBool,
+    /// Whether streams shall end, which takes a moment, while datagrams are answered as before.
+    is_closing: AtomicBool,
+    /// Threads that answer streams, and those that answer datagrams.
+    streams: AtomicUsize,
+    datagrams: AtomicUsize,
 }
 
 impl Shared {
     fn is_stopping(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    fn is_closing(&self) -> bool {
+        self.is_closing.load(Ordering::Relaxed) || self.is_stopping()
+    }
+}
+
+/// A thread that answers, as long as this lives.
+struct Answering<'a>(&'a AtomicUsize);
+
+impl<'a> Answering<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Answering<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -88,6 +122,8 @@ pub struct Server {
     udp: Vec<Arc<(Counters, UdpCounters)>>,
     tcp: Arc<(Counters, TcpCounters)>,
     tls: Option<TlsSide>,
+    /// The sockets once more, for the process that takes this one's place.
+    sockets: Vec<(SocketAddr, Asked)>,
 }
 
 /// The listeners for TLS.
@@ -154,20 +190,30 @@ impl Server {
         let bound = listen.iter().map(|address| bind(*address, threads)).collect::<Result<Vec<_>, _>>()?;
         let tcp = Arc::new((responder.counters(), TcpCounters::default()));
         let mut server = Self {
-            shared: Arc::new(Shared { responder, stop: AtomicBool::new(false) }),
+            shared: Arc::new(Shared {
+                responder,
+                stop: AtomicBool::new(false),
+                is_closing: AtomicBool::new(false),
+                streams: AtomicUsize::new(0),
+                datagrams: AtomicUsize::new(0),
+            }),
             threads: Vec::new(),
             addresses: bound.iter().map(|bound| bound.address).collect(),
             receive_buffer: bound.iter().map(|bound| bound.receive_buffer).min().unwrap_or_default(),
             udp: Vec::new(),
             tcp,
             tls: None,
+            sockets: Vec::new(),
         };
         // If a thread cannot be had, dropping the server stops those that run.
         let mut listeners = Vec::new();
         for bound in bound {
             for socket in bound.udp {
+                let again = socket.try_clone().map_err(ServerError::Thread)?;
+                server.sockets.push((bound.address, Asked::Udp(again.into())));
                 server.spawn_udp(socket, reader)?;
             }
+            server.keep(&bound.tcp, bound.address)?;
             listeners.push(bound.tcp);
         }
         let counters = Arc::clone(&server.tcp);
@@ -188,12 +234,33 @@ impl Server {
             tcp::bind(*address).map_err(|source| ServerError::Bind { transport: "TLS", address: *address, source })
         };
         let listeners = listen.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
-        let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>();
+        let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>();
         let addresses = addresses.map_err(ServerError::Thread)?;
+        for (listener, address) in listeners.iter().zip(&addresses) {
+            self.keep(listener, *address)?;
+        }
         let counters = Arc::new((self.shared.responder.counters(), TcpCounters::default()));
         self.spawn_tcp(listeners, reader, Some(Arc::clone(&identity)), Arc::clone(&counters))?;
         self.tls = Some(TlsSide { identity, counters, addresses });
         Ok(())
+    }
+
+    fn keep(&mut self, listener: &TcpListener, address: SocketAddr) -> Result<(), ServerError> {
+        let again = listener.try_clone().map_err(ServerError::Thread)?;
+        self.sockets.push((address, Asked::Tcp(again)));
+        Ok(())
+    }
+
+    /// Ends answering for the process that takes this one's place, and gives it the sockets: who asks meanwhile waits for that
+    /// one. What came before is answered, by streams as far as it comes within a moment.
+    pub fn hand_over(&self) -> &[(SocketAddr, Asked)] {
+        let shared = &self.shared;
+        shared.is_closing.store(true, Ordering::SeqCst);
+        wait_until(STREAMS_END_MAX, || shared.streams.load(Ordering::SeqCst) == 0, || ());
+        shared.stop.store(true, Ordering::SeqCst);
+        let wake = || udp::wake(&self.addresses);
+        wait_until(DATAGRAMS_END_MAX, || shared.datagrams.load(Ordering::SeqCst) == 0, wake);
+        &self.sockets
     }
 
     /// What clients are shown that come by TLS.
@@ -231,7 +298,10 @@ impl Server {
         let counters = Arc::new((self.shared.responder.counters(), UdpCounters::default()));
         self.udp.push(Arc::clone(&counters));
         let (shared, reader) = (Arc::clone(&self.shared), reader.clone());
-        self.spawn("dns-udp", move || udp::serve(&shared, reader, &socket, &counters.0, &counters.1))
+        self.spawn("dns-udp", move || {
+            let _answering = Answering::begin(&shared.datagrams);
+            udp::serve(&shared, reader, &socket, &counters.0, &counters.1);
+        })
     }
 
     fn spawn_tcp(
@@ -248,8 +318,10 @@ impl Server {
                 Ok(tcp) => tcp,
                 Err(error) => return drop(tell.send(Err(error))),
             };
+            let _answering = Answering::begin(&shared.streams);
             drop(tell.send(Ok(())));
             tcp.serve();
+            tcp.close();
         })?;
         let started = told.recv().unwrap_or_else(|_| Err(io::Error::other("the thread ended at once")));
         started.map_err(ServerError::Thread)
@@ -335,7 +407,7 @@ fn bind(wanted: SocketAddr, threads: usize) -> Result<Bound, ServerError> {
         let failed = |transport, address| move |source| ServerError::Bind { transport, address, source };
         let tcp = tcp::bind(wanted).map_err(failed("TCP", wanted))?;
         let address = tcp.local_addr().map_err(failed("TCP", wanted))?;
-        match (0..threads).map(|_| udp::bind(address, threads > 1)).collect::<io::Result<Vec<_>>>() {
+        match (0..threads).map(|_| udp::bound(address, threads > 1)).collect::<io::Result<Vec<_>>>() {
             Ok(sockets) => {
                 let receive_buffer = sockets.iter().map(|(_, granted)| *granted).min().unwrap_or_default();
                 let udp = sockets.into_iter().map(|(socket, _)| socket).collect();
@@ -344,6 +416,16 @@ fn bind(wanted: SocketAddr, threads: usize) -> Result<Bound, ServerError> {
             Err(error) if attempts > 0 && error.kind() == io::ErrorKind::AddrInUse => {}
             Err(error) => return Err(failed("UDP", address)(error)),
         }
+    }
+}
+
+/// Waits until it is so, at most for `limit`, and does something each time that it is not.
+#[expect(clippy::disallowed_methods, reason = "the shell has a clock")]
+fn wait_until(limit: Duration, is_so: impl Fn() -> bool, otherwise: impl Fn()) {
+    let end = Instant::now() + limit;
+    while !is_so() && Instant::now() < end {
+        otherwise();
+        thread::sleep(Duration::from_millis(1));
     }
 }
 

@@ -21,6 +21,7 @@ use rustix::event::{Timespec, epoll};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::Shared;
+use super::inherited::take_tcp;
 use super::stream::{Found, READ_BYTES, Stream};
 use super::tls::Tls;
 use super::transfer::{self, Handover};
@@ -47,6 +48,10 @@ pub(super) const MESSAGE_BYTES_MAX: usize = 0xffff;
 /// How often deadlines are looked at, and whether the thread shall stop.
 const TICK: Duration = Duration::from_millis(250);
 
+/// How long connections are answered whose listener is handed over to another process, and how often it is looked.
+const LAST_QUERIES_MAX: Duration = Duration::from_millis(100);
+const LAST_TICK: Duration = Duration::from_millis(5);
+
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 256;
 
@@ -66,8 +71,11 @@ pub(super) struct TcpCounters {
     pub(super) broken: AtomicU64,
 }
 
-/// A listening socket.
+/// A listening socket: the one that was handed over, or a new one.
 pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    if let Some(listener) = take_tcp(address) {
+        return listener.set_nonblocking(true).map(|()| listener);
+    }
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -94,6 +102,8 @@ struct Connection {
     is_ending: bool,
     /// Its next query is not for this thread.
     is_leaving: bool,
+    /// Whether a query of it was answered.
+    has_asked: bool,
 }
 
 /// Whether a connection goes on.
@@ -142,7 +152,7 @@ impl<'a> Tcp<'a> {
         let tick = Timespec { tv_sec: 0, tv_nsec: TICK.as_nanos() as _ };
         let mut events = Vec::with_capacity(64);
         let mut next_sweep = Instant::now() + TICK;
-        while !self.shared.is_stopping() {
+        while !self.shared.is_closing() {
             events.clear();
             if epoll::wait(&self.poll, rustix::buffer::spare_capacity(&mut events), Some(&tick)).is_err() {
                 events.clear();
@@ -158,6 +168,30 @@ impl<'a> Tcp<'a> {
             if now >= next_sweep {
                 self.sweep(now);
                 next_sweep = now + TICK;
+            }
+        }
+    }
+
+    /// Takes no new connections, and answers those that have asked, or are about to, for a moment more.
+    pub(super) fn close(&mut self) {
+        for listener in self.listeners {
+            // It is in the poll.
+            _ = epoll::delete(&self.poll, listener);
+        }
+        let end = Instant::now() + LAST_QUERIES_MAX;
+        let tick = Timespec { tv_sec: 0, tv_nsec: LAST_TICK.as_nanos() as _ };
+        let mut events = Vec::with_capacity(64);
+        let is_asking =
+            |connection: &Connection| !connection.input.is_empty() || connection.is_waiting() || !connection.has_asked;
+        while self.connections.iter().flatten().any(is_asking) && Instant::now() < end && !self.shared.is_stopping() {
+            events.clear();
+            if epoll::wait(&self.poll, rustix::buffer::spare_capacity(&mut events), Some(&tick)).is_err() {
+                events.clear();
+            }
+            for event in &events {
+                if let Some(slot) = (event.data.u64() as usize).checked_sub(self.listeners.len()) {
+                    self.turn(slot, Instant::now());
+                }
             }
         }
     }
@@ -205,6 +239,7 @@ impl<'a> Tcp<'a> {
                 interest,
                 is_ending: false,
                 is_leaving: false,
+                has_asked: false,
             };
             self.connections[slot] = Some(connection);
         }
@@ -296,6 +331,7 @@ impl<'a> Tcp<'a> {
             }
             self.counters.count_client(connection.peer, 1);
             connection.deadline = now + TCP_IDLE;
+            connection.has_asked = true;
         };
         input.drain(..at);
         if input.is_empty() && input.capacity() > KEPT_BYTES_MAX {

@@ -17,7 +17,7 @@ use listings::{Reader, Snapshot};
 use super::tcp::{MESSAGE_BYTES_MAX, TCP_IDLE, whole_message};
 use super::{Shared, now};
 use crate::serve::{Asker, Responder, Transport};
-use crate::transfer::{Decision, Transfers, Wanted, bump};
+use crate::transfer::{Decision, SETTLE_MAX, Transfers, Wanted, bump};
 
 /// Most connections with transfers at a time; one more is closed, and counted.
 pub const TRANSFERS_MAX: usize = 64;
@@ -30,6 +30,9 @@ const TRANSFER_TIME_MAX: Duration = Duration::from_hours(2);
 
 /// How long reading or writing waits before it is looked whether the thread shall stop.
 const TICK: Duration = Duration::from_millis(250);
+
+/// How often it is looked whether a list that is being exchanged is whole again.
+const TORN_TICK: Duration = Duration::from_millis(20);
 
 /// A connection, and what was read from and not yet written to it.
 pub(super) struct Handover {
@@ -115,7 +118,7 @@ impl Connection<'_> {
 
     fn transfer(&mut self, responder: &Responder, wanted: Wanted<'_>) -> io::Result<()> {
         // The snapshot is this moment's, however long the transfer takes.
-        let snapshot = self.handover.reader.snapshot().clone();
+        let snapshot = self.settled();
         let sent = self.send(responder, &snapshot, wanted);
         if sent.is_err() {
             bump(&self.transfers.counters.broken);
@@ -123,10 +126,26 @@ impl Connection<'_> {
         sent
     }
 
+    /// The book as it is when it may be given away, or as it is after a while.
+    fn settled(&mut self) -> Snapshot {
+        let end = Instant::now() + SETTLE_MAX;
+        self.transfers.history().wait_open(SETTLE_MAX);
+        while self.handover.reader.snapshot().is_torn() && Instant::now() < end && !self.shared.is_stopping() {
+            thread::sleep(TORN_TICK);
+        }
+        self.handover.reader.snapshot().clone()
+    }
+
     fn send(&mut self, responder: &Responder, snapshot: &Snapshot, mut wanted: Wanted<'_>) -> io::Result<()> {
         let zones = responder.zones();
-        let content = self.transfers.content(zones, snapshot, &wanted);
         let mut session = wanted.session.take();
+        let Some(content) = self.transfers.content(zones, snapshot, &wanted) else {
+            let mut message = Transfers::not_now(&wanted);
+            if let Some(session) = &mut session {
+                session.sign(&mut message, now().as_secs());
+            }
+            return self.write_message(&message);
+        };
         let mut outgoing = wanted.outgoing(zones, snapshot.tree(), snapshot.serial(), &content);
         let end = Instant::now() + TRANSFER_TIME_MAX;
         let mut message = Vec::new();

@@ -1,15 +1,17 @@
 //! Datagrams: one thread with one socket each; the kernel spreads the clients over the sockets (`SO_REUSEPORT`).
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::io;
+use std::net::UdpSocket;
 use std::thread;
 
 use listings::Reader;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::Shared;
+use super::inherited::take_udp;
 use super::mmsg::{Batch, force_receive_buffer, tell_destinations};
 use crate::serve::Counters;
 
@@ -37,9 +39,31 @@ pub(super) struct UdpCounters {
     pub(super) errors: AtomicU64,
 }
 
-/// A socket bound to `address`, with the receive buffer that it got in octets. Where several threads serve the address,
-/// their sockets share the port.
-pub(super) fn bind(address: SocketAddr, is_shared: bool) -> io::Result<(Socket, usize)> {
+/// The socket at `address` that was handed over, or a new one, with the receive buffer that it got in octets. Where several
+/// threads serve the address, their sockets share the port.
+pub(super) fn bound(address: SocketAddr, is_shared: bool) -> io::Result<(Socket, usize)> {
+    let socket = match take_udp(address).map(Socket::from) {
+        // A second one is to be bound beside the first: the port is shared from now on.
+        Some(socket) => socket.set_reuse_port(is_shared).map(|()| socket),
+        None => bind(address, is_shared),
+    }?;
+    // The kernel doubles what it is asked for, to have room for its own bookkeeping, and reports the double.
+    let granted = socket.recv_buffer_size()? / 2;
+    Ok((socket, granted))
+}
+
+/// Sends a datagram of nothing to each of our own addresses, so that threads that wait for questions look up.
+pub(super) fn wake(own: &[SocketAddr]) {
+    for address in own {
+        let loopback: IpAddr = if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+        let ip = if address.ip().is_unspecified() { loopback } else { address.ip() };
+        // Another port each time, so that each of the sockets that share the address gets one soon. Without it the threads look
+        // up a little later.
+        drop(UdpSocket::bind((ip, 0)).and_then(|socket| socket.send_to(&[], (ip, address.port()))));
+    }
+}
+
+fn bind(address: SocketAddr, is_shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -55,9 +79,7 @@ pub(super) fn bind(address: SocketAddr, is_shared: bool) -> io::Result<(Socket, 
     socket.set_read_timeout(Some(IDLE))?;
     socket.set_write_timeout(Some(SEND_TIMEOUT))?;
     socket.bind(&SockAddr::from(address))?;
-    // The kernel doubles what it is asked for, to have room for its own bookkeeping, and reports the double.
-    let granted = socket.recv_buffer_size()? / 2;
-    Ok((socket, granted))
+    Ok(socket)
 }
 
 /// Answers until it shall stop.

@@ -522,14 +522,22 @@ impl Responder {
             return Some(apex(zone, query.kind, reply, serial));
         }
         // The name is that of a list's zone: see `place`.
-        if query.kind == code::DS && place.index == 0 && labels == 1 && self.child(query.name.label(0)).is_some() {
+        if query.kind == code::DS && place.index == 0 && self.is_cut(query) {
             return Some(Outcome::NoData);
         }
         if let Some(host) = zone.hosts.iter().find(|host| query.name.is_exactly(&host.name)) {
             return Some(host_answer(host, query.kind, reply));
         }
-        let is_above = zone.hosts.iter().any(|host| host.name.is_within(query.name.wire()));
+        let mut far = self.zones.far().filter(|_| place.index == 0);
+        let is_above = zone.hosts.iter().any(|host| host.name.is_within(query.name.wire()))
+            || far.any(|(_, zone)| zone.name.is_within(query.name.wire()));
         is_above.then_some(Outcome::NoData)
+    }
+
+    /// Whether the question is about the name of a zone below the origin.
+    fn is_cut(&self, query: &Query<'_>) -> bool {
+        let mut below = self.zones.below();
+        below.any(|index| query.name.is_exactly(&self.zones.all[index].name))
     }
 
     /// The closest zone that holds the question's name; a DS record stands above the cut.
@@ -537,6 +545,13 @@ impl Responder {
         let name = &query.name;
         let zones = &self.zones.all;
         let origin = &zones[0];
+        let holds = |zone: &Zone| {
+            let is_parents = query.kind == code::DS && name.labels() == zone.labels;
+            name.is_within(&zone.name, zone.labels) && !(is_parents && zone.name.is_within(origin.name.wire()))
+        };
+        if let Some((index, zone)) = self.zones.far().find(|(_, zone)| holds(zone)) {
+            return Some(Place { zone, index, name: name.suffix_start(zone.labels) });
+        }
         if !name.is_within(&origin.name, origin.labels) {
             return None;
         }
@@ -552,7 +567,7 @@ impl Responder {
     /// The zone with this label below the origin.
     fn child(&self, label: &[u8]) -> Option<usize> {
         let has_label = |zone: &Zone| is_same(zone.label(), label);
-        self.zones.all[1..].iter().position(has_label).map(|position| position + 1)
+        self.zones.all[1..self.zones.near].iter().position(has_label).map(|position| position + 1)
     }
 
     /// What the name with so many labels before `zone`, which may write `host`, is.

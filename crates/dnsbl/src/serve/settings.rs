@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use base::ListId;
 
-use super::name::NameError;
+use super::name::{Name, NameError};
 use super::text::TemplateError;
 
 /// Most zones that one node answers for: the origin, each list, and the combinations.
@@ -68,7 +68,7 @@ pub struct PublishedList {
 /// A zone that answers for several lists.
 #[derive(Clone, Debug)]
 pub struct CombinedZone {
-    /// Its label below the origin, such as `all`.
+    /// Its label below the origin, such as `all`; or, with dots, its whole name, wherever that is.
     pub name: String,
     /// The lists.
     pub lists: Members,
@@ -123,6 +123,14 @@ pub enum SettingsError {
     /// A zone's name that is a number or a hexadecimal digit: it could not be told from a part of an address.
     #[error("zone `{0}` would be taken for a part of an address")]
     NumericZone(String),
+    /// A zone of lists inside of another one, where only addresses have names; or around the origin.
+    #[error("zone `{zone}` overlaps the zone `{other}`")]
+    Overlap {
+        /// The zone.
+        zone: String,
+        /// The other one.
+        other: Name,
+    },
     /// Two zones of one name.
     #[error("zone `{0}` is there twice")]
     SameZone(String),

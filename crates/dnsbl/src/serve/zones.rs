@@ -34,8 +34,10 @@ const TEST_ENTRY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// The zones of one node, ready to be asked.
 #[derive(Debug)]
 pub struct Zones {
-    /// The origin's zone first, then the lists' and the combined ones.
+    /// The origin's zone first, then the lists' and the combined ones; last those that are not one label below the origin.
     pub(crate) all: Box<[Zone]>,
+    /// How many there are without those.
+    pub(crate) near: usize,
     /// The published lists by their number.
     pub(crate) lists: Box<[Option<Published>]>,
     /// The server's identity.
@@ -89,10 +91,25 @@ impl Zones {
         }
     }
 
-    /// The labels of the zones below the origin, in the same order; the origin's own is `@`.
+    /// The labels of the zones below the origin, in the same order; the origin's own is `@`, and that of a zone which is not one
+    /// label below it the whole name.
     pub fn labels(&self) -> impl Iterator<Item = String> {
         let label = |zone: &Zone| String::from_utf8_lossy(zone.label()).into_owned();
-        core::iter::once(ORIGIN_LABEL.to_owned()).chain(self.all[1..].iter().map(label))
+        let near = self.all[1..self.near].iter().map(label);
+        let far = self.far().map(|(_, zone)| zone.name.to_string());
+        core::iter::once(ORIGIN_LABEL.to_owned()).chain(near).chain(far)
+    }
+
+    /// The zones that are not one label below the origin, with their numbers.
+    pub(crate) fn far(&self) -> impl Iterator<Item = (usize, &Zone)> {
+        self.all.iter().enumerate().skip(self.near)
+    }
+
+    /// The numbers of the zones that stand below the origin.
+    pub(crate) fn below(&self) -> impl Iterator<Item = usize> {
+        let origin = self.all[0].name.wire();
+        let is_below = move |(index, zone): &(usize, &Zone)| *index > 0 && zone.name.is_within(origin);
+        self.all.iter().enumerate().filter(is_below).map(|(index, _)| index)
     }
 
     /// The names of the zones, in the order in which counters have them.
@@ -151,7 +168,7 @@ impl Compiler<'_> {
             negative_ttl: self.ttl("negative TTL", settings.negative_ttl),
             apex_ttl: self.ttl("TTL of the zones' own names", settings.apex_ttl),
         };
-        let named = self.named_zones(&origin?);
+        let (named, near) = self.named_zones(&origin?);
         self.check_hosts(&named);
         if settings.nsid.as_ref().is_some_and(|nsid| nsid.is_empty() || nsid.len() > NSID_BYTES_MAX) {
             self.faults.push(SettingsError::Nsid);
@@ -162,7 +179,7 @@ impl Compiler<'_> {
         let mut zones: Vec<_> = named.into_iter().map(|(name, members)| self.zone(name, members, &shared)).collect();
         zones[0].hosts = self.hosts(&zones[0].name, shared.apex_ttl);
         let nsid = settings.nsid.as_deref().unwrap_or_default().as_bytes().into();
-        Some(Zones { all: zones.into(), lists, nsid })
+        Some(Zones { all: zones.into(), near, lists, nsid })
     }
 
     fn name(&mut self, text: &str, name: Result<Name, NameError>) -> Option<Name> {
@@ -235,13 +252,14 @@ impl Compiler<'_> {
         names
     }
 
-    /// The zones' names and lists: the origin first.
-    fn named_zones(&mut self, origin: &Name) -> Vec<(Name, ListSet)> {
+    /// The zones' names and lists: the origin first. Also how many of them are that, or one label below it.
+    fn named_zones(&mut self, origin: &Name) -> (Vec<(Name, ListSet)>, usize) {
         let mut zones: Vec<(Name, ListSet)> = vec![(origin.clone(), ListSet::EMPTY)];
         for list in &self.settings.lists {
             self.add_zone(&mut zones, &list.name, ListSet::EMPTY.with(list.id));
         }
-        for zone in &self.settings.combined {
+        let is_far = |zone: &&CombinedZone| zone.name.contains('.');
+        for zone in self.settings.combined.iter().filter(|zone| !is_far(zone)) {
             let members = self.members(zone);
             if zone.name == ORIGIN_LABEL {
                 if !zones[0].1.is_empty() {
@@ -252,15 +270,36 @@ impl Compiler<'_> {
                 self.add_zone(&mut zones, &zone.name, members);
             }
         }
+        let near = zones.len();
+        for zone in self.settings.combined.iter().filter(is_far) {
+            let members = self.members(zone);
+            self.add_far_zone(&mut zones, &zone.name, members);
+        }
         if zones.len() > ZONES_MAX {
             self.faults.push(SettingsError::TooManyZones);
         }
-        zones
+        (zones, near)
+    }
+
+    /// Adds a zone of this whole name, which shares no name with another one but for that it may be below the origin.
+    fn add_far_zone(&mut self, zones: &mut Vec<(Name, ListSet)>, whole: &str, members: ListSet) {
+        let Some(name) = self.name(whole, Name::parse(whole)) else { return };
+        let overlaps = |(index, (other, _)): &(usize, &(Name, ListSet))| {
+            other.is_within(name.wire()) || *index > 0 && name.is_within(other.wire())
+        };
+        if let Some((_, (other, _))) = zones.iter().enumerate().find(overlaps) {
+            self.faults.push(SettingsError::Overlap { zone: whole.into(), other: other.clone() });
+        }
+        let below = name.label_count().saturating_sub(zones[0].0.label_count());
+        let is_below = name.is_within(zones[0].0.wire());
+        if is_below && name.labels().take(below).any(|(_, label)| is_of_addresses(label)) {
+            self.faults.push(SettingsError::NumericZone(whole.into()));
+        }
+        zones.push((name, members));
     }
 
     fn add_zone(&mut self, zones: &mut Vec<(Name, ListSet)>, label: &str, members: ListSet) {
-        let is_digit = label.len() == 1 && label.bytes().all(|b| b.is_ascii_hexdigit());
-        if is_digit || (!label.is_empty() && label.bytes().all(|b| b.is_ascii_digit())) {
+        if is_of_addresses(label.as_bytes()) {
             self.faults.push(SettingsError::NumericZone(label.into()));
         }
         let Some(name) = self.name(label, zones[0].0.child(label)) else { return };
@@ -332,6 +371,12 @@ impl Compiler<'_> {
             name,
         }
     }
+}
+
+/// Whether a label may be a part of an address: a number, or a hexadecimal digit.
+fn is_of_addresses(label: &[u8]) -> bool {
+    let is_digit = label.len() == 1 && label[0].is_ascii_hexdigit();
+    is_digit || !label.is_empty() && label.iter().all(u8::is_ascii_digit)
 }
 
 #[cfg(test)]

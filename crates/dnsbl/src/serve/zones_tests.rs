@@ -149,3 +149,35 @@ fn the_origin_can_answer_for_lists() {
     settings.combined.push(CombinedZone { name: "@".into(), lists: Members::All });
     assert_eq!(Zones::new(&settings).unwrap().all[0].members.bits(), 0b1_0010);
 }
+
+#[test]
+fn zones_of_lists_have_names_of_several_labels_and_under_other_names() {
+    let with = |names: &[&str]| {
+        let mut settings = settings();
+        settings.combined.extend(
+            names
+                .iter()
+                .map(|name| CombinedZone { name: (*name).into(), lists: Members::These(vec![settings.lists[0].id]) }),
+        );
+        Zones::new(&settings)
+    };
+    let zones = with(&["in.policy.bl.example.org", "near", "rbl.example.net"]).unwrap();
+    let labels: Vec<String> = zones.labels().collect();
+    assert_eq!(labels[labels.len() - 3..], ["near", "in.policy.bl.example.org", "rbl.example.net"]);
+    assert_eq!(zones.far().map(|(index, _)| index).collect::<Vec<_>>(), [labels.len() - 2, labels.len() - 1]);
+    assert_eq!(zones.below().count(), labels.len() - 2, "all but the origin and the one elsewhere");
+    let faults = [
+        "example.org",
+        "bl.example.org",
+        "x.dyna.bl.example.org",
+        "a.b.all.bl.example.org",
+        "2.policy.bl.example.org",
+        "policy.f.bl.example.org",
+        "rbl..example.net",
+    ];
+    for name in faults {
+        assert!(with(&[name]).is_err(), "{name}");
+    }
+    assert!(with(&["a.rbl.example.net", "rbl.example.net"]).is_err());
+    assert!(with(&["a.rbl.example.net", "b.rbl.example.net", "2.example"]).is_ok());
+}

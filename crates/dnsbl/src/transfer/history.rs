@@ -7,7 +7,7 @@ use std::time::Duration;
 use base::limits::LISTS_MAX;
 use base::{ListId, ListSet, Network, Subject};
 use listings::tree::{Changes, Tree};
-use listings::{Change, Entry, Replaced};
+use listings::{Before, Change, Entry, Replaced, Step};
 
 use super::rows::outermost;
 use super::serial::past_of;
@@ -19,9 +19,10 @@ pub const HISTORY_MAX: usize = 1_000_000;
 /// Most changes that one incremental transfer takes back. Beyond it a whole zone is cheaper for both sides.
 pub const DELTA_CHANGES_MAX: usize = 200_000;
 
-/// The last changes to the book, for incremental transfers (RFC 1995).
+/// The last changes to the book, for incremental transfers (RFC 1995), and what may be given away.
 ///
-/// Whoever drains the book's journal calls [`History::record`] with all that came, right away.
+/// Whoever drains the book's journal calls [`History::record`] with all that came, right away. Nothing is given away before
+/// [`History::open`], and under no serial that is not granted ([`History::grant`]): another process might use it again.
 #[derive(Debug)]
 pub struct History {
     ring: Mutex<Ring>,
@@ -33,8 +34,9 @@ struct Ring {
     steps: VecDeque<Step>,
     /// Changes after this one are all in `steps`.
     complete_after: u64,
-    /// The last change before the first one of this process. What the zones said until then nobody here knows: their
-    /// settings may have been others.
+    /// Between these two numbers each nobody knows what the book was.
+    unknown: Vec<(u64, u64)>,
+    /// The number from which this process goes on.
     start: u64,
     /// The last change.
     newest: u64,
@@ -42,15 +44,10 @@ struct Ring {
     of_lists: [u64; LISTS_MAX],
     /// For each list the change that was too large to be kept: zones of it that are older are sent as a whole.
     renewed: [u64; LISTS_MAX],
-}
-
-/// One change of a network's own lists.
-#[derive(Clone, Copy, Debug)]
-struct Step {
-    serial: u64,
-    network: Network,
-    list: ListId,
-    was_listed: bool,
+    /// Whether anything is given away yet.
+    is_open: bool,
+    /// The last number under which something may be given away.
+    granted: u64,
 }
 
 /// What a secondary has.
@@ -61,17 +58,52 @@ pub(crate) struct Past {
 }
 
 impl History {
-    /// A history without changes, where `serial` is the number of the book's last one.
+    /// A history without changes, where `serial` is the number of the book's last one. It is open, and all numbers are granted.
     pub fn starting_at(serial: u64) -> Self {
+        let history = Self::awaiting(serial);
+        history.open(None);
+        history.grant(u64::MAX);
+        history
+    }
+
+    /// A history without changes that is not open yet, of a process that goes on from the number `serial`.
+    pub fn awaiting(serial: u64) -> Self {
         let ring = Ring {
             steps: VecDeque::new(),
             complete_after: serial,
+            unknown: Vec::new(),
             start: serial,
             newest: serial,
             of_lists: [serial; LISTS_MAX],
-            renewed: [serial; LISTS_MAX],
+            renewed: [0; LISTS_MAX],
+            is_open: false,
+            granted: 0,
         };
         Self { ring: Mutex::new(ring), came: Condvar::new() }
+    }
+
+    /// From now on the book is what it shall be, and may be given away; with what is known of the changes before the start.
+    pub fn open(&self, before: Option<Before>) {
+        let mut ring = self.ring();
+        if let Some(before) = before {
+            ring.precede(before);
+        }
+        ring.is_open = true;
+        drop(ring);
+        self.came.notify_all();
+    }
+
+    /// Numbers up to this one stand for nothing else, whatever becomes of this process.
+    pub fn grant(&self, serial: u64) {
+        self.ring().granted = serial;
+        self.came.notify_all();
+    }
+
+    /// Waits until something may be given away, but not longer than `limit`. Returns whether it may.
+    pub(crate) fn wait_open(&self, limit: Duration) -> bool {
+        let waited = self.came.wait_timeout_while(self.ring(), limit, |ring| !ring.is_open);
+        let (ring, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        ring.is_open
     }
 
     /// Takes in what the book's journal says, all of it and in order, and wakes whoever tells the secondaries.
@@ -103,17 +135,19 @@ impl History {
         lists.iter().map(|list| ring.of_lists[list.index()]).max().unwrap_or(ring.start)
     }
 
-    /// Waits until the change `serial` is known here, but not longer than `limit`. Returns whether it is.
+    /// Waits until the change `serial` is known here and something may be given away under its number, but not longer than
+    /// `limit`. Returns whether it is so.
     pub(crate) fn wait_for(&self, serial: u64, limit: Duration) -> bool {
-        let waited = self.came.wait_timeout_while(self.ring(), limit, |ring| ring.newest < serial);
+        let waited = self.came.wait_timeout_while(self.ring(), limit, |ring| !ring.gives(serial));
         let (ring, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        ring.newest >= serial
+        ring.gives(serial)
     }
 
     /// What a secondary has that holds the zone of `members` at the SOA serial `theirs`, where `now` is the newest tree,
-    /// of the change `serial`. `None` if that is too long ago.
-    pub(crate) fn past(&self, now: &Tree, serial: u64, members: ListSet, theirs: u32) -> Option<Past> {
-        let steps = self.steps(serial, members, theirs)?;
+    /// of the change `serial`, and the zone has its form since the number `since`. `None` if that is too long ago, or not certain.
+    pub(crate) fn past(&self, now: &Tree, serial: u64, members: ListSet, theirs: u32, since: u64) -> Option<Past> {
+        let from = past_of(serial, theirs).filter(|from| *from >= since)?;
+        let steps = self.steps(serial, members, from)?;
         let mut own: BTreeMap<Network, ListSet> = BTreeMap::new();
         for step in steps.iter().rev() {
             let lists = own.entry(step.network).or_insert_with(|| now.own_lists(step.network));
@@ -129,12 +163,15 @@ impl History {
         Some(Past { tree, touched: outermost(own.into_keys().collect()) })
     }
 
-    /// The changes of `members` after that of the SOA serial `theirs`, up to `serial`.
-    fn steps(&self, serial: u64, members: ListSet, theirs: u32) -> Option<Vec<Step>> {
-        let from = past_of(serial, theirs)?;
+    /// The number from which this process goes on.
+    pub fn start(&self) -> u64 {
+        self.ring().start
+    }
+
+    /// The changes of `members` after the change `from`, up to `serial`.
+    fn steps(&self, serial: u64, members: ListSet, from: u64) -> Option<Vec<Step>> {
         let ring = self.ring();
-        let is_renewed = members.iter().any(|list| from < ring.renewed[list.index()]);
-        if from <= ring.start || from < ring.complete_after || ring.newest < serial || is_renewed {
+        if !ring.knows(from, members) || !ring.gives(serial) {
             return None;
         }
         let first = ring.steps.partition_point(|step| step.serial <= from);
@@ -149,7 +186,7 @@ impl History {
     /// it then. Changes after `most` are left for the next time. `None` if `from` is too long ago, or is still to come.
     pub(crate) fn changes_of(&self, list: ListId, from: u64, most: usize) -> Option<(u64, Vec<(Network, bool)>)> {
         let ring = self.ring();
-        if from > ring.newest || from < ring.complete_after || from < ring.renewed[list.index()] {
+        if from > ring.newest || !ring.knows(from, ListSet::EMPTY.with(list)) {
             return None;
         }
         let mut until = ring.of_lists[list.index()].max(from);
@@ -178,10 +215,39 @@ impl History {
 }
 
 impl Ring {
+    /// Whether it is known what `lists` were with this number.
+    fn knows(&self, from: u64, lists: ListSet) -> bool {
+        let is_unknown = self.unknown.iter().any(|(last, start)| *last < from && from < *start);
+        let is_renewed = lists.iter().any(|list| from < self.renewed[list.index()]);
+        from >= self.complete_after && !is_unknown && !is_renewed
+    }
+
+    /// Whether this change is known, and something may be given away under its number.
+    const fn gives(&self, serial: u64) -> bool {
+        self.newest >= serial && self.granted >= serial && self.is_open
+    }
+
+    /// Takes in what is known of the changes before the start, unless nothing before a later one can be told any more.
+    fn precede(&mut self, before: Before) {
+        let room = HISTORY_MAX - self.steps.len();
+        if self.complete_after != self.start || before.steps.len() > room || before.whole_from > self.start {
+            return;
+        }
+        self.complete_after = before.whole_from;
+        self.unknown = before.unknown;
+        for (list, serial) in before.renewed {
+            self.renewed[list.index()] = self.renewed[list.index()].max(serial);
+        }
+        for step in before.steps.into_iter().rev() {
+            self.steps.push_front(step);
+        }
+    }
+
     fn take(&mut self, entry: &Entry) {
         if entry.serial != self.newest + 1 {
             // Changes are missing: nothing before can be made again.
             self.steps.clear();
+            self.unknown.clear();
             self.complete_after = entry.serial.saturating_sub(1);
             self.of_lists = [entry.serial; LISTS_MAX];
         }

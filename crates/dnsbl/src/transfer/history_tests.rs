@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::{Evidence, Listing, Maker, Timestamp, Until};
 use listings::{Book, Cause, NeverList, Wish};
@@ -56,7 +56,7 @@ fn the_past_is_made_again_from_the_book() {
     let (serial, now) = trees.last().unwrap();
     let members = set(LIST);
     for (then, tree) in &trees {
-        let Some(past) = history.past(now, *serial, members, soa_serial(*then)) else {
+        let Some(past) = history.past(now, *serial, members, soa_serial(*then), 0) else {
             assert_eq!(soa_serial(*then), u32::MAX, "only that one stands for two changes");
             continue;
         };
@@ -68,7 +68,7 @@ fn the_past_is_made_again_from_the_book() {
             assert_eq!(past.touched.contains(&network), differs);
         }
     }
-    assert!(history.past(now, *serial, members, soa_serial(trees[0].0 - 1)).is_none(), "before this process began");
+    assert!(history.past(now, *serial, members, soa_serial(trees[0].0 - 2), 0).is_none(), "before this process began");
     assert_eq!(history.newest_of(set(LIST)).max(history.newest_of(set(OTHER))), *serial);
 }
 
@@ -78,14 +78,17 @@ fn what_is_too_old_or_missing_is_not_made_up() {
     let history = History::starting_at(10);
     history.record(&[entry(11, LIST, "192.0.2.1", true), entry(12, OTHER, "login:a", true)]);
     assert_eq!((history.newest(), history.changes()), (12, 1));
-    assert!(history.past(&tree, 12, set(LIST), 11).is_some());
-    assert!(history.past(&tree, 12, set(LIST), 10).is_none());
-    assert!(history.past(&tree, 13, set(LIST), 11).is_none(), "the book is ahead of the history");
+    assert!(history.past(&tree, 12, set(LIST), 11, 0).is_some());
+    assert!(
+        history.past(&tree, 12, set(LIST), 10, 0).is_some() && history.past(&tree, 12, set(LIST), 10, 11).is_none()
+    );
+    assert!(history.past(&tree, 12, set(LIST), 9, 0).is_none());
+    assert!(history.past(&tree, 13, set(LIST), 11, 0).is_none(), "the book is ahead of the history");
     assert!(!history.wait_for(13, Duration::from_millis(1)) && history.wait_for(12, Duration::ZERO));
     // 13 and 14 are missing.
     history.record(&[entry(15, LIST, "192.0.2.2", true), entry(16, ListId::BLOCKED, "192.0.2.3", true)]);
-    assert!(history.past(&tree, 16, set(LIST), 12).is_none());
-    assert!(history.past(&tree, 16, set(LIST), 14).is_some());
+    assert!(history.past(&tree, 16, set(LIST), 12, 0).is_none());
+    assert!(history.past(&tree, 16, set(LIST), 14, 0).is_some());
     assert_eq!((history.newest_of(set(LIST)), history.newest_of(set(OTHER))), (15, 15));
 }
 
@@ -100,7 +103,7 @@ fn the_ring_is_bounded() {
     }
     let newest = HISTORY_MAX as u64 + 1000;
     assert_eq!((history.changes(), history.newest()), (HISTORY_MAX, newest));
-    let past = |theirs: u64| history.past(&Tree::default(), newest, set(LIST), theirs as u32).is_some();
+    let past = |theirs: u64| history.past(&Tree::default(), newest, set(LIST), theirs as u32, 0).is_some();
     assert!(past(newest - DELTA_CHANGES_MAX as u64));
     assert!(!past(newest - DELTA_CHANGES_MAX as u64 - 1), "a whole zone is cheaper");
     assert!(!past(999));
@@ -127,12 +130,12 @@ fn imports_are_steps_or_renew_their_list() {
     let (serial, now) = trees.last().unwrap();
     let lists_of = |tree: &Tree, n: u8| tree.lists_of(Address::new([20, 0, 0, n].into()));
     for (index, (then, tree)) in trees.iter().enumerate() {
-        let past = history.past(now, *serial, set(LIST), soa_serial(*then)).expect("all of it was kept");
+        let past = history.past(now, *serial, set(LIST), soa_serial(*then), 0).expect("all of it was kept");
         for n in 0..9 {
             let members = |tree: &Tree| lists_of(tree, n).contains(LIST);
             assert_eq!(members(&past.tree), members(tree), "{then} {n}");
         }
-        let other = history.past(now, *serial, set(LIST).with(OTHER), soa_serial(*then));
+        let other = history.past(now, *serial, set(LIST).with(OTHER), soa_serial(*then), 0);
         assert_eq!(other.is_some(), index >= 4, "{then}");
     }
 }
@@ -178,5 +181,75 @@ fn whoever_applies_the_changes_has_the_list() {
     }
     for serial in [0, 99, 301, u64::MAX] {
         assert!(history.changes_of(LIST, serial, 10).is_none(), "{serial} is not known here");
+    }
+}
+
+#[test]
+fn what_was_before_a_start_is_known_as_far_as_it_is_certain() {
+    let network = |n: u64| format!("192.0.2.{}", n % 5).parse::<Network>().unwrap();
+    // Changes up to 60, a start at 90, changes up to 99, and a start at 200.
+    let mut listed: BTreeSet<(ListId, Network)> = BTreeSet::new();
+    let (mut states, mut steps) = (BTreeMap::from([(20, listed.clone())]), Vec::new());
+    for serial in (21..=60).chain(91..=99) {
+        let list = if serial % 3 == 0 { OTHER } else { LIST };
+        let was_listed = !listed.insert((list, network(serial)));
+        if was_listed {
+            listed.remove(&(list, network(serial)));
+        }
+        steps.push(Step { serial, network: network(serial), list, was_listed });
+        states.insert(serial, listed.clone());
+    }
+    states.insert(90, states[&60].clone());
+    states.insert(200, listed.clone());
+    let mut changes = Changes::default();
+    for n in 0..5 {
+        let lists = listed.iter().filter(|(_, on)| *on == network(n)).map(|(list, _)| *list);
+        changes.set(network(n), lists.collect());
+    }
+    let mut now = Tree::default();
+    now.apply(&mut changes);
+
+    let before = |steps: &[Step], whole_from| Before {
+        steps: steps.iter().filter(|step| step.serial > whole_from).copied().collect(),
+        whole_from,
+        unknown: vec![(60, 90), (99, 200)],
+        renewed: vec![(OTHER, 30)],
+    };
+    for cut in [20, 45, 60, 90, 95, 99, 200] {
+        let history = History::awaiting(200);
+        history.grant(200);
+        let past = |theirs: u32, lists| history.past(&now, 200, lists, theirs, 0);
+        assert!(past(200, set(LIST)).is_none() && !history.wait_for(200, Duration::ZERO), "it is not open yet");
+        history.open(Some(before(&steps, cut)));
+        for theirs in 0..=200 {
+            let state = states.get(&u64::from(theirs)).filter(|_| u64::from(theirs) >= cut);
+            let found = past(theirs, set(LIST));
+            assert_eq!(found.is_some(), state.is_some(), "{theirs} of what is certain from {cut} on");
+            let other = past(theirs, set(LIST).with(OTHER));
+            assert_eq!(other.is_some(), state.is_some() && theirs >= 30, "{theirs} of a list that was renewed by 30");
+            let changed = history.changes_of(LIST, u64::from(theirs), 1000);
+            assert_eq!(changed.is_some(), state.is_some(), "{theirs} for subscribers");
+            let (Some(found), Some(state)) = (found, state) else { continue };
+            for n in 0..5 {
+                let had = found.tree.own_lists(network(n)).contains(LIST);
+                assert_eq!(had, state.contains(&(LIST, network(n))), "{theirs} from {cut}");
+            }
+        }
+    }
+    let (history, since) = (History::starting_at(200), 96);
+    history.ring().precede(before(&steps, 20));
+    let known: Vec<u32> = (1..=200).filter(|at| history.past(&now, 200, set(LIST), *at, since).is_some()).collect();
+    assert_eq!(known, [96, 97, 98, 99, 200], "the zone's other records were others before");
+}
+
+#[test]
+fn nothing_is_given_away_under_a_number_that_might_come_again() {
+    let (history, tree) = (History::awaiting(10), Tree::default());
+    history.open(None);
+    history.record(&[entry(11, LIST, "192.0.2.1", true), entry(12, LIST, "192.0.2.2", true)]);
+    for (granted, known) in [(0, false), (11, false), (12, true), (500, true)] {
+        history.grant(granted);
+        assert_eq!(history.wait_for(12, Duration::ZERO), known, "{granted}");
+        assert_eq!(history.past(&tree, 12, set(LIST), 11, 0).is_some(), known, "{granted}");
     }
 }

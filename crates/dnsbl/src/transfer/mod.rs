@@ -16,6 +16,7 @@
 //! of the secondary, without a lock on the book.
 
 mod access;
+mod form;
 mod history;
 mod key;
 mod node;
@@ -44,6 +45,7 @@ use history::Past;
 use tsig::Session;
 
 pub use access::{Allow, Notify, SECONDARIES_MAX, Settings, SettingsFault};
+pub use form::forms;
 pub use history::{DELTA_CHANGES_MAX, HISTORY_MAX, History};
 pub use key::{Algorithm, Key, KeyError};
 pub(crate) use notify::{Announcer, Telling};
@@ -51,14 +53,17 @@ pub(crate) use outgoing::{Outgoing, Request};
 use serial::{is_ahead, is_current};
 pub(crate) use tsig::{Checked, Listening, Unbelieved, check, refusal, sign_request};
 
-/// How long a transfer waits for the journal to come up with the book.
-const JOURNAL_WAIT_MAX: Duration = Duration::from_secs(1);
+/// How long a transfer waits at most until the zone can be given away as it is: for the end of a start, for the journal to come up with
+/// the book, for the disk. Some secondaries wait for five seconds.
+pub(crate) const SETTLE_MAX: Duration = Duration::from_secs(4);
 
 /// Who gets the zones, and what was done for them.
 #[derive(Debug)]
 pub struct Transfers {
     access: access::Access,
     history: Arc<History>,
+    /// For each zone from which number on its records say what they say now, beside what is listed.
+    since: Box<[u64]>,
     pub(crate) counters: Counters,
 }
 
@@ -141,7 +146,7 @@ pub(crate) enum Decision<'k> {
     Reply(Vec<u8>),
 }
 
-/// What is sent.
+/// What is sent of a zone.
 pub(crate) enum Content {
     /// The newest SOA record.
     Current,
@@ -152,9 +157,21 @@ pub(crate) enum Content {
 }
 
 impl Transfers {
-    /// Transfers by these settings, out of this history; or all faults of the settings.
+    /// Transfers by these settings, out of this history; or all faults of the settings. Of what was before the history's start nothing is
+    /// sent, because the zones may have been others.
     pub fn new(settings: Settings, history: Arc<History>) -> Result<Self, Vec<SettingsFault>> {
-        Ok(Self { access: access::Access::new(settings)?, history, counters: Counters::default() })
+        Ok(Self {
+            access: access::Access::new(settings)?,
+            history,
+            since: Box::default(),
+            counters: Counters::default(),
+        })
+    }
+
+    /// Each zone has had its form ([`forms`]) from the number at its place on: who has it since then is sent what changed.
+    #[must_use]
+    pub fn with_since(self, since: Vec<u64>) -> Self {
+        Self { since: since.into(), ..self }
     }
 
     /// The history, which must be given every entry of the book's journal.
@@ -322,27 +339,37 @@ impl Transfers {
         }
     }
 
-    /// What a secondary is sent out of `snapshot`. It may wait a moment for the journal.
-    pub(crate) fn content(&self, zones: &Zones, snapshot: &Snapshot, wanted: &Wanted<'_>) -> Content {
-        let Some(theirs) = wanted.theirs else {
-            bump(&self.counters.whole);
-            return Content::Whole;
-        };
+    /// What a secondary is sent out of `snapshot`; nothing if that cannot be given away under its serial. It may wait for that.
+    pub(crate) fn content(&self, zones: &Zones, snapshot: &Snapshot, wanted: &Wanted<'_>) -> Option<Content> {
         let serial = snapshot.serial();
-        if is_current(serial, theirs) {
+        if let Some(theirs) = wanted.theirs.filter(|theirs| is_current(serial, *theirs)) {
             self.compare(soa_serial(serial), theirs);
             bump(&self.counters.current);
-            return Content::Current;
+            return Some(Content::Current);
         }
-        self.history.wait_for(serial, JOURNAL_WAIT_MAX);
+        if snapshot.is_torn() || !self.history.wait_for(serial, SETTLE_MAX) {
+            return None;
+        }
+        let since = self.since.get(wanted.zone).copied().unwrap_or_else(|| self.history.start());
         let members = zones.all[wanted.zone].members;
-        if let Some(past) = self.history.past(snapshot.tree(), serial, members, theirs) {
+        let past = |theirs| Some((self.history.past(snapshot.tree(), serial, members, theirs, since)?, theirs));
+        if let Some((past, theirs)) = wanted.theirs.and_then(past) {
             bump(&self.counters.incremental);
-            return Content::Delta(past, theirs);
+            return Some(Content::Delta(past, theirs));
         }
-        bump(&self.counters.fallen_back);
+        if wanted.theirs.is_some() {
+            bump(&self.counters.fallen_back);
+        }
         bump(&self.counters.whole);
-        Content::Whole
+        Some(Content::Whole)
+    }
+
+    /// The answer to a request for what cannot be given away now: the secondary shall come again.
+    pub(crate) fn not_now(wanted: &Wanted<'_>) -> Vec<u8> {
+        let mut reply = vec![0; REPLY_BYTES_MIN.max(HEADER_BYTES + wanted.message.len())];
+        let length = error_reply(&wanted.message, Rcode::ServFail, &mut reply);
+        reply.truncate(length);
+        reply
     }
 }
 

@@ -74,6 +74,9 @@ impl<'a> Announcer<'a> {
     /// What is to be sent now.
     pub(crate) fn poll(&mut self, now: Timestamp) -> Vec<Telling> {
         let mut out = Vec::new();
+        if !self.transfers.history.wait_open(Duration::ZERO) {
+            return out;
+        }
         for talk in &mut self.talks {
             let newest = self.transfers.history.newest_of(self.zones.all[talk.zone].members);
             if talk.open.as_ref().is_some_and(|open| open.again_at <= now && open.attempts >= ATTEMPTS_MAX) {

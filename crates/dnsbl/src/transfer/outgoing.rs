@@ -79,7 +79,7 @@ impl<'a> Outgoing<'a> {
         let zone = &zones.all[request.zone];
         let soa = || core::iter::once(Piece::Soa(serial));
         let hosts = (0..zone.hosts.len()).map(Piece::Host);
-        let below = if request.zone == 0 { 1..zones.all.len() } else { 0..0 };
+        let below = zones.below().filter(move |_| request.zone == 0);
         let rows = Family::BOTH.into_iter().flat_map(move |family| Rows::all(tree, zone.members, family));
         let rows = rows.map(|row| Piece::Listing { node: row.node, these: row.lists, but: ListSet::EMPTY });
         let start = soa().chain([Piece::Apex]).chain(hosts).chain(below.map(Piece::Cut)).chain(tests(zones, zone));

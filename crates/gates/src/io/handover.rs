@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::{FdFlags, fcntl_setfd};
 
+use super::inherited::Spot;
 use super::stream::{Place, Stream};
 
 /// Most that clients have said of requests that are not there whole, and what their dialogues know, in bytes, of all clients
@@ -17,7 +18,7 @@ const SAID_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// whole answer and the next request. Dropping it closes them.
 #[derive(Default)]
 pub struct HandedOver {
-    pub(super) sockets: Vec<(Place, OwnedFd)>,
+    pub(super) sockets: Vec<(Spot, OwnedFd)>,
     pub(super) clients: Vec<(Place, Parted)>,
 }
 
@@ -37,6 +38,11 @@ impl HandedOver {
         self.clients.extend(other.clients);
     }
 
+    /// Adds sockets at which others than gates are asked.
+    pub fn add_sockets(&mut self, sockets: Vec<(Spot, OwnedFd)>) {
+        self.sockets.extend(sockets);
+    }
+
     /// How many clients there are.
     pub fn clients(&self) -> usize {
         self.clients.len()
@@ -44,9 +50,9 @@ impl HandedOver {
 
     /// Names the sockets for [`super::inherit`].
     pub fn sockets_named(&self) -> String {
-        self.sockets.iter().fold(String::new(), |mut text, (place, socket)| {
+        self.sockets.iter().fold(String::new(), |mut text, (spot, socket)| {
             // A String takes all.
-            _ = writeln!(text, "{} {place}", socket.as_raw_fd());
+            _ = writeln!(text, "{} {spot}", socket.as_raw_fd());
             text
         })
     }

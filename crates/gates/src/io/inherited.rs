@@ -5,10 +5,11 @@
     reason = "descriptors that another program left open: the standard library has no safe way to them"
 )]
 
+use std::fmt;
 use std::fs::File;
-use std::io::{Read as _, Seek as _};
-use std::net::{TcpListener, TcpStream};
-use std::os::fd::{BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::io::{self, Read as _, Seek as _};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,37 +19,69 @@ use super::handover::{Parted, Told};
 use super::stream::{Listener, Place, Stream};
 
 /// What was handed to this process and is still to be used.
-static INHERITED: Mutex<Inherited> = Mutex::new(Inherited { sockets: Vec::new(), clients: Vec::new() });
+static INHERITED: Mutex<Inherited> =
+    Mutex::new(Inherited { sockets: Vec::new(), datagrams: Vec::new(), clients: Vec::new() });
 
 struct Inherited {
     sockets: Vec<(Place, Listener)>,
+    /// Of these several may share an address.
+    datagrams: Vec<(SocketAddr, UdpSocket)>,
     clients: Vec<(Place, Parted)>,
+}
+
+/// Where a socket is that is handed over.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Spot {
+    /// It listens there.
+    Stream(Place),
+    /// It takes datagrams there.
+    Datagrams(SocketAddr),
+}
+
+impl fmt::Display for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stream(place) => place.fmt(f),
+            Self::Datagrams(address) => write!(f, "udp:{address}"),
+        }
+    }
+}
+
+/// A second descriptor of a socket, which stays open when another program takes the place of this one.
+pub fn lasting(socket: impl AsFd) -> io::Result<OwnedFd> {
+    Ok(rustix::io::dup(socket)?)
 }
 
 /// The lowest descriptor that is no standard stream.
 const FIRST: RawFd = 3;
 
 /// Takes over what a [`super::HandedOver`] has named; what does not listen where it should is left alone. To be called once,
-/// before anything else is opened. Where it listens.
-pub fn inherit(sockets: &str, clients: &str) -> Vec<Place> {
+/// before anything else is opened. Where the sockets are.
+pub fn inherit(sockets: &str, clients: &str) -> Vec<Spot> {
     let mut inherited = INHERITED.lock().unwrap_or_else(PoisonError::into_inner);
-    inherited.sockets.extend(sockets.lines().filter_map(listener));
     inherited.clients.extend(told_of(clients).unwrap_or_default());
-    inherited.sockets.iter().map(|(place, _)| place.clone()).collect()
+    sockets.lines().filter_map(|line| inherited.socket(line)).collect()
 }
 
 /// Closes what nobody wanted.
 pub fn close_inherited() {
     let mut inherited = INHERITED.lock().unwrap_or_else(PoisonError::into_inner);
     inherited.sockets.clear();
+    inherited.datagrams.clear();
     inherited.clients.clear();
 }
 
 /// The socket that listens there already, if one was handed over.
-pub(super) fn take(place: &Place) -> Option<Listener> {
+pub fn take(place: &Place) -> Option<Listener> {
     let mut inherited = INHERITED.lock().unwrap_or_else(PoisonError::into_inner);
     let number = inherited.sockets.iter().position(|(other, _)| other == place)?;
     Some(inherited.sockets.swap_remove(number).1)
+}
+
+/// The sockets that take datagrams there already, if some were handed over.
+pub fn take_datagrams(address: SocketAddr) -> Vec<UdpSocket> {
+    let mut inherited = INHERITED.lock().unwrap_or_else(PoisonError::into_inner);
+    inherited.datagrams.extract_if(.., |(other, _)| *other == address).map(|(_, socket)| socket).collect()
 }
 
 /// The clients that came there.
@@ -57,14 +90,26 @@ pub(super) fn take_clients(place: &Place) -> Vec<Parted> {
     inherited.clients.extract_if(.., |(other, _)| other == place).map(|(_, client)| client).collect()
 }
 
-fn listener(line: &str) -> Option<(Place, Listener)> {
-    let (number, place) = line.split_once(' ')?;
-    let (socket, place) = (owned(number.parse().ok()?)?, parse(place)?);
-    let listener = match place {
-        Place::Unix(_) => Listener::Unix(UnixListener::from(socket)),
-        Place::Tcp(_) => Listener::Tcp(TcpListener::from(socket)),
-    };
-    listener.place().is_ok_and(|there| there == place).then_some((place, listener))
+impl Inherited {
+    /// The socket that a line names.
+    fn socket(&mut self, line: &str) -> Option<Spot> {
+        let (number, spot) = line.split_once(' ')?;
+        let socket = owned(number.parse().ok()?)?;
+        if let Some(address) = spot.strip_prefix("udp:") {
+            let (address, socket) = (address.parse().ok()?, UdpSocket::from(socket));
+            let is_there = socket.local_addr().is_ok_and(|there| there == address);
+            is_there.then(|| self.datagrams.push((address, socket)))?;
+            return Some(Spot::Datagrams(address));
+        }
+        let place = parse(spot)?;
+        let listener = match place {
+            Place::Unix(_) => Listener::Unix(UnixListener::from(socket)),
+            Place::Tcp(_) => Listener::Tcp(TcpListener::from(socket)),
+        };
+        let is_there = listener.place().is_ok_and(|there| there == place);
+        is_there.then(|| self.sockets.push((place.clone(), listener)))?;
+        Some(Spot::Stream(place))
+    }
 }
 
 fn told_of(file: &str) -> Option<Vec<(Place, Parted)>> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use base::Timestamp;
 
 use super::handover::{HandedOver, Parted};
-use super::inherited;
+use super::inherited::{self, Spot};
 use super::seats::{Seat, Seats};
 use super::stream::{Listener, Place, Stream};
 use super::wake::Sleeper;
@@ -164,8 +164,9 @@ impl Server {
         self.shared.is_leaving.store(true, Ordering::SeqCst);
         let end = Instant::now() + patience;
         let pairs = self.places.iter().zip(&self.listeners);
-        let sockets =
-            pairs.map(|(place, listener)| Ok((place.clone(), listener.lasting()?))).collect::<io::Result<_>>()?;
+        let sockets = pairs
+            .map(|(place, listener)| Ok((Spot::Stream(place.clone()), listener.lasting()?)))
+            .collect::<io::Result<_>>()?;
         loop {
             let accepting: Vec<_> = self.accepting.iter().filter(|(thread, _)| !thread.is_finished()).collect();
             for (_, sleeper) in &accepting {

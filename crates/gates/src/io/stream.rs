@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use rustix::net::{SocketFlags, accept_with, shutdown};
 
+use super::inherited::lasting;
+
 /// Where a gate listens.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Place {
@@ -42,6 +44,11 @@ impl Listener {
     /// their own, and its folder says who gets there.
     pub fn bind(place: &Place) -> io::Result<Self> {
         if let Some(listener) = super::inherited::take(place) {
+            // Others wait otherwise for their clients.
+            match &listener {
+                Self::Tcp(listener) => listener.set_nonblocking(false),
+                Self::Unix(listener) => listener.set_nonblocking(false),
+            }?;
             return Ok(listener);
         }
         match place {
@@ -68,11 +75,10 @@ impl Listener {
 
     /// A second descriptor of the socket, which stays open when another program takes the place of this one.
     pub(super) fn lasting(&self) -> io::Result<OwnedFd> {
-        let socket = match self {
-            Self::Tcp(listener) => listener.as_fd(),
-            Self::Unix(listener) => listener.as_fd(),
-        };
-        Ok(rustix::io::dup(socket)?)
+        match self {
+            Self::Tcp(listener) => lasting(listener),
+            Self::Unix(listener) => lasting(listener),
+        }
     }
 
     /// The next client. A signal that interrupts ends the call.

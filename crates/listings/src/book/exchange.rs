@@ -227,6 +227,7 @@ fn host_of(network: Network) -> Option<u32> {
 impl Writer {
     fn begin_exchange(&mut self, bulk: &Bulk) {
         let list = bulk.list;
+        self.view.is_torn = true;
         self.exchanging =
             Some(Exchange { list, next: Some(0), left: HashSet::new(), edits: Vec::new(), added: 0, removed: 0 });
         // What comes meanwhile is of the old bulk until the end, or of the new one where there was none.
@@ -297,6 +298,7 @@ impl Writer {
     /// The list is as it shall be, or, without a bulk, as far as it came: notes that.
     fn end_exchange(&mut self, now: Timestamp, bulk: Option<Bulk>, list: ListId) -> Replacement {
         let exchange = self.exchanging.take().expect("it was begun");
+        self.view.is_torn = false;
         let in_force = self.bulks[list.index()].as_mut().expect("it was begun with one");
         in_force.bulk = bulk.unwrap_or_else(|| in_force.bulk.clone());
         let (bulk, count) = (in_force.bulk.clone(), in_force.count);

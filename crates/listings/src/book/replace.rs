@@ -255,11 +255,11 @@ impl Book {
         }
     }
 
-    /// Takes back a bulk that was in force when the process ended; after [`Book::restore`]. It makes no journal entry.
-    /// Networks that have records of their own, and those that may not be on the list now, are left out.
-    pub fn restore_bulk(&self, bulk: Bulk, networks: impl IntoIterator<Item = Network>) {
+    /// Takes back a bulk that was in force when the process ended; after [`Book::restore`]. It makes no journal entry but for
+    /// networks that may not be on the list now: they go off it. Those that have records of their own are left out.
+    pub fn restore_bulk(&self, now: Timestamp, bulk: Bulk, networks: impl IntoIterator<Item = Network>) {
         let mut writer = self.writer();
-        writer.restore_bulk(&self.never.load(), bulk, networks.into_iter());
+        writer.restore_bulk(&self.never.load(), now, bulk, networks.into_iter());
         writer.publish(&self.current);
     }
 }
@@ -313,7 +313,7 @@ impl Writer {
     }
 
     /// See [`Book::restore_bulk`].
-    fn restore_bulk(&mut self, never: &NeverList, bulk: Bulk, networks: impl Iterator<Item = Network>) {
+    fn restore_bulk(&mut self, never: &NeverList, now: Timestamp, bulk: Bulk, networks: impl Iterator<Item = Network>) {
         let list = bulk.list;
         let has_own = self.register.count(list) > 0;
         // Most nodes have one large list: then nobody needs to ask what else its networks are on.
@@ -323,6 +323,7 @@ impl Writer {
             let subject = Subject::Network(network);
             if never.covers_on(&subject, list) {
                 self.refused_never += 1;
+                self.note_protected(now, bulk.listing(network));
                 continue;
             }
             if has_own && self.register.find(&subject, list).is_some() {

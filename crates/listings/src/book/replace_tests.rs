@@ -126,8 +126,15 @@ fn what_no_published_list_takes_is_in_no_bulk() {
     assert_eq!((done.listed, done.never, lists_of(&book, "10.1.2.3"), lists_of(&book, "198.41.0.4")), (1, 5, 0, 0));
     // A file of an older version may have them, and the table too.
     let restored = Book::seeded(NeverList::new([], []), 2);
-    restored.restore_bulk(bulk(DYNA, END), input);
+    restored.restore_bulk(at(2), bulk(DYNA, END), input);
     assert_eq!((restored.count(DYNA), lists_of(&restored, "203.0.113.1"), lists_of(&restored, "10.1.2.3")), (1, 2, 0));
+    let is_gone = |entry: &Entry| matches!(&entry.change, Change::Unlisted { cause: Cause::Removed { .. }, .. });
+    let entries = entries(&restored);
+    assert_eq!(
+        (entries.len(), entries.iter().all(is_gone)),
+        (5, true),
+        "who follows the journal is told that they are gone"
+    );
 }
 
 #[test]
@@ -318,8 +325,8 @@ proptest! {
         book.restore(at(2), 7, listings);
         let mut input: Vec<Network> = set.iter().copied().map(network).collect();
         input.sort_unstable();
-        book.restore_bulk(bulk(DYNA, END), input.iter().copied());
-        book.restore_bulk(bulk(AUTH, END), input.iter().copied());
+        book.restore_bulk(at(2), bulk(DYNA, END), input.iter().copied());
+        book.restore_bulk(at(2), bulk(AUTH, END), input.iter().copied());
         prop_assert_eq!(book.count(DYNA), set.union(&own).count());
         prop_assert_eq!((book.count(AUTH), book.serial(), entries(&book).len()), (set.len(), 7, 0));
         for n in 0..24 {

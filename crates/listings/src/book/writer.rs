@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -319,7 +319,7 @@ impl Writer {
 
     /// After [`Writer::restore`]: takes what is shown if it has what has a record, and beyond that as many networks as
     /// the bulks. Says whether it did.
-    pub(super) fn take_shown(&mut self, shown: &Shown, bulks: &[(Bulk, usize)]) -> bool {
+    pub(super) fn take_shown(&mut self, now: Timestamp, shown: &Shown, bulks: &[(Bulk, usize)]) -> bool {
         let (mut own, mut is_missing) = ([0; LISTS_MAX], false);
         self.register.visit(|subject, list, _| {
             if let Subject::Network(network) = subject {
@@ -333,10 +333,16 @@ impl Writer {
             most[bulk.list.index()] += count;
         }
         // Of what was not shown because it is never listed, some would have been of bulks.
-        let fits =
-            |at: usize| there[at] <= most[at] && there[at] + shown.refused[at] >= most[at] && there[at] >= own[at];
+        let mut refused = [0; LISTS_MAX];
+        for (_, list) in &shown.refused {
+            refused[list.index()] += 1;
+        }
+        let fits = |at: usize| there[at] <= most[at] && there[at] + refused[at] >= most[at] && there[at] >= own[at];
         if is_missing || !(0..LISTS_MAX).all(fits) {
             return false;
+        }
+        if !shown.refused.is_empty() {
+            self.note_refused(now, &shown.refused, bulks);
         }
         for (bulk, _) in bulks {
             let at = bulk.list.index();
@@ -344,6 +350,21 @@ impl Writer {
         }
         self.view.tree = shown.tree.clone();
         true
+    }
+
+    /// Notes of what is never listed that it went off its bulk, where no record of its own was taken out by it.
+    fn note_refused(&mut self, now: Timestamp, refused: &[(Network, ListId)], bulks: &[(Bulk, usize)]) {
+        let of_record = |entry: &Entry| match &entry.change {
+            Change::Unlisted { listing, .. } => Some((listing.subject.clone(), listing.list)),
+            Change::Listed(_) | Change::Replaced(_) => None,
+        };
+        let of_records: HashSet<(Subject, ListId)> = self.outbox.iter().filter_map(of_record).collect();
+        for (network, list) in refused {
+            let bulk = bulks.iter().find(|(bulk, _)| bulk.list == *list);
+            if let Some((bulk, _)) = bulk.filter(|_| !of_records.contains(&((*network).into(), *list))) {
+                self.note_protected(now, bulk.listing(*network));
+            }
+        }
     }
 
     /// Makes all changes visible since the last call, at once.
@@ -461,6 +482,11 @@ impl Writer {
         self.touch(&listing.subject, listing.list, false);
         self.note(now, Change::Unlisted { listing: listing.clone(), cause });
         listing
+    }
+
+    /// Notes that what was listed when the process ended is not listed any more, because the never-list covers it.
+    pub(super) fn note_protected(&mut self, now: Timestamp, listing: Listing) {
+        self.note(now, Change::Unlisted { listing, cause: Cause::Removed { by: BY_NEVER_LIST.into() } });
     }
 
     pub(super) fn note(&mut self, at: Timestamp, change: Change) -> u64 {

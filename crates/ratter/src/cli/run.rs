@@ -1,12 +1,14 @@
 use std::convert::Infallible;
 use std::io::{self, IsTerminal as _};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::Context;
-use gates::io::HandedOver;
+use gates::io::{HandedOver, Listener, Place, Spot};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
@@ -51,19 +53,22 @@ pub(crate) fn run(path: Option<&Path>) -> Result<Outcome, Failure> {
         warn!("{}: {}", warning.title, warning.label);
     }
     let mut running = node::start(&config)?;
+    let pages = Pages::listen(&config)?;
     gates::io::close_inherited();
+    dnsbl::io::close_inherited();
     show::line(&welcome(&config, &source))?;
-    let result = runtime.block_on(serve(path, &config, &running, hung_up));
+    let result = runtime.block_on(serve(path, &config, &running, &pages, hung_up));
     // Streams to watchers would otherwise keep the runtime waiting.
     runtime.shutdown_background();
     let end = result?;
     // Without the sockets clients are refused until the new process listens.
     let handed_over = if end == End::Anew { running.hand_over().unwrap_or_default() } else { HandedOver::default() };
+    let node = Arc::clone(&running.node);
     drop(running);
     info!("stopped");
     match end {
         End::Stop => Ok(Outcome::Done),
-        End::Anew => start_anew(&handed_over).map(|never| match never {}).map_err(Failure::Other),
+        End::Anew => start_anew(&node, &pages, handed_over).map(|never| match never {}).map_err(Failure::Other),
     }
 }
 
@@ -71,17 +76,51 @@ pub(crate) fn run(path: Option<&Path>) -> Result<Outcome, Failure> {
 #[expect(clippy::disallowed_methods, reason = "one process tells the next there; it is no setting")]
 fn inherited() -> Vec<Listening> {
     let [sockets, clients] = [SOCKETS, CLIENTS].map(|name| std::env::var(name).unwrap_or_default());
-    let places = gates::io::inherit(&sockets, &clients).into_iter();
-    places.map(|place| Listening { place, transport: config::Transport::Tcp }).collect()
+    let listening = |spot| match spot {
+        Spot::Stream(place) => Listening { place, transport: config::Transport::Tcp },
+        Spot::Datagrams(address) => Listening { place: Place::Tcp(address), transport: config::Transport::Udp },
+    };
+    gates::io::inherit(&sockets, &clients).into_iter().map(listening).collect()
+}
+
+/// The listeners of the metrics and of the page for removals.
+struct Pages {
+    metrics: Option<TcpListener>,
+    removal: Option<TcpListener>,
+}
+
+impl Pages {
+    fn listen(config: &Config) -> anyhow::Result<Self> {
+        let listener = |listen: SocketAddr, what: &str| match gates::io::take(&Place::Tcp(listen)) {
+            Some(Listener::Tcp(listener)) => Ok(listener),
+            Some(Listener::Unix(_)) | None => {
+                TcpListener::bind(listen).with_context(|| format!("{what}: cannot listen at {listen}"))
+            }
+        };
+        let metrics = config.console.as_ref().map(|console| listener(console.listen, "metrics cannot be served"));
+        let removal = config.removal.as_ref().map(|it| listener(it.listen, "the page for removals cannot be served"));
+        Ok(Self { metrics: metrics.transpose()?, removal: removal.transpose()? })
+    }
+
+    /// Their sockets, for the program that takes the place of this one.
+    fn sockets(&self) -> io::Result<Vec<(Spot, OwnedFd)>> {
+        let socket = |listener: &TcpListener| {
+            Ok((Spot::Stream(Place::Tcp(listener.local_addr()?)), gates::io::lasting(listener)?))
+        };
+        self.metrics.iter().chain(&self.removal).map(socket).collect()
+    }
 }
 
 /// Takes the place of this process with a new one that has the same arguments. All is written by then, as after any end, so
-/// that nothing of the old configuration can be left. DNS is away for as long as a start takes; clients of gates wait for it at
-/// sockets that stay open, also those who are connected.
-fn start_anew(handed_over: &HandedOver) -> anyhow::Result<Infallible> {
+/// that nothing of the old configuration can be left. Whoever asks meanwhile waits at sockets that stay open, and clients of
+/// gates stay connected.
+fn start_anew(node: &node::Node, pages: &Pages, mut handed_over: HandedOver) -> anyhow::Result<Infallible> {
     let mut arguments = std::env::args_os();
     let program = arguments.next().context("the program has no name")?;
     info!(connections = handed_over.clients(), "starting anew");
+    // Without them clients are refused until the new process listens.
+    handed_over.add_sockets(pages.sockets().unwrap_or_default());
+    handed_over.add_sockets(node.hand_over_dns().unwrap_or_default());
     // Without them those who are connected come again.
     let clients = handed_over.clients_named().unwrap_or_default();
     hangup::ignore();
@@ -138,7 +177,13 @@ fn judge(found: &Config, running: &Config) -> Result<(), String> {
 }
 
 /// Serves the control socket, the metrics and the page for removals until a signal comes.
-async fn serve(path: Option<&Path>, config: &Config, running: &node::Running, hangup: Signal) -> anyhow::Result<End> {
+async fn serve(
+    path: Option<&Path>,
+    config: &Config,
+    running: &node::Running,
+    pages: &Pages,
+    hangup: Signal,
+) -> anyhow::Result<End> {
     let mut terminate = signal(SignalKind::terminate()).context("signals cannot be awaited")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be awaited")?;
     let control = console::io::serve_control(
@@ -147,17 +192,17 @@ async fn serve(path: Option<&Path>, config: &Config, running: &node::Running, ha
         running.happenings.clone(),
     );
     let metrics = async {
-        match &config.console {
+        match &pages.metrics {
             None => std::future::pending().await,
-            Some(console) => {
+            Some(listener) => {
                 let node = Arc::clone(&running.node) as Arc<dyn console::Node>;
-                console::io::serve_metrics(console.listen, node).await
+                console::io::serve_metrics(listener.try_clone()?, node).await
             }
         }
     };
     let removal = async {
-        match (&config.removal, node::RemovalDesk::new(config, &running.node)) {
-            (Some(settings), Some(desk)) => console::io::serve_removal(settings.listen, desk).await,
+        match (&pages.removal, node::RemovalDesk::new(config, &running.node)) {
+            (Some(listener), Some(desk)) => console::io::serve_removal(listener.try_clone()?, desk).await,
             (_, _) => std::future::pending().await,
         }
     };

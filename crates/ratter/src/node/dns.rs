@@ -1,7 +1,9 @@
 //! The DNS server of the published lists: started from the configuration, and what the console sees of it.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use ::console::api::{DnsblStatus, Fault, KeyView, KeyWish, MirrorStatus, NewKey, RevokeWish, TransferStatus};
@@ -9,12 +11,13 @@ use ::console::metrics::Metric;
 use anyhow::{Context as _, anyhow};
 use base::Timestamp;
 use dnsbl::access::{Access, AccessSettings, KeySecret};
-use dnsbl::io::{FeedServer, Server};
+use dnsbl::io::{Asked, FeedServer, Server};
 use dnsbl::mirror::{MirrorState, Mirrors};
 use dnsbl::serve::{Outcome, Responder, Shield, Totals, Zones};
-use dnsbl::transfer::{History, TransferTotals, Transfers};
+use dnsbl::transfer::{History, TransferTotals, Transfers, forms};
+use gates::io::{Listener, Place, Spot, lasting};
 use listings::Book;
-use store::KeptKey;
+use store::{KeptKey, KeptZone};
 
 use super::clients::Clients;
 use super::keys::Keys;
@@ -35,6 +38,8 @@ pub(super) struct DnsblOutlet {
     files: Option<FileZones>,
     feed: Option<FeedServer>,
     clients: Option<Clients>,
+    /// The zones that can be transferred.
+    zones: Vec<KeptZone>,
     _tls: Option<tls::Watch>,
 }
 
@@ -43,6 +48,9 @@ pub(super) struct Kept {
     pub(super) secret: [u8; 16],
     pub(super) keys: Vec<KeptKey>,
     pub(super) history: Option<Arc<History>>,
+    /// The zones that the process before this one could transfer, and the number from which this one goes on.
+    pub(super) zones: Vec<KeptZone>,
+    pub(super) begun: u64,
 }
 
 impl DnsblOutlet {
@@ -63,6 +71,7 @@ impl DnsblOutlet {
             .map_err(|faults| cannot_serve(&faults))?;
         let access = Arc::new(access);
         let keys = Keys::restore(Arc::clone(&access), secret, kept.keys);
+        take_over(config.feed.iter().flat_map(|feed| &feed.listen));
         let feed = super::feed::start(config, book, &access, kept.history.as_ref())?;
         let clients = Clients::start(&config.resolver, &access, book)?;
         let mut responder = Responder::with_access(zones, access);
@@ -74,16 +83,48 @@ impl DnsblOutlet {
             responder = responder.with_mirrors(Arc::new(mirrors));
         }
         responder = responder.with_shield(Shield::new(Arc::clone(book), settings.unfiltered.iter().cloned()));
+        let mut zones_now = Vec::new();
         if let (Some(transfers), Some(history)) = (&settings.transfers, kept.history) {
+            zones_now = zones_since(forms(responder.zones()), &kept.zones, kept.begun);
+            let since = zones_now.iter().map(|zone| zone.since).collect();
             let transfers = Transfers::new(transfers.clone(), history).map_err(|faults| cannot_serve(&faults))?;
+            let transfers = transfers.with_since(since);
             responder = responder.with_transfers(Arc::new(transfers));
         }
         let responder = Arc::new(responder);
+        let of_tls = settings.tls.iter().flat_map(|tls| &tls.listen);
+        take_over(settings.listen.iter().chain(of_tls));
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let threads = settings.threads.unwrap_or(processors);
         let mut server = Server::start(&settings.listen, Arc::clone(&responder), book, threads)?;
         let tls = settings.tls.as_ref().map(|tls| tls::start(&mut server, tls, book)).transpose()?;
-        Ok(Self { origin: settings.origin.clone(), server, responder, keys, files, feed, clients, _tls: tls })
+        Ok(Self {
+            origin: settings.origin.clone(),
+            server,
+            responder,
+            keys,
+            files,
+            feed,
+            clients,
+            zones: zones_now,
+            _tls: tls,
+        })
+    }
+
+    /// Ends answering, and gives the sockets for the program that takes this one's place.
+    pub(super) fn hand_over(&self) -> io::Result<Vec<(Spot, OwnedFd)>> {
+        let listener = |address, socket| Ok((Spot::Stream(Place::Tcp(address)), lasting(socket)?));
+        let of_feed = self.feed.iter().flat_map(FeedServer::sockets).map(|(address, socket)| listener(address, socket));
+        let asked = self.server.hand_over().iter().map(|(address, socket)| match socket {
+            Asked::Udp(socket) => Ok((Spot::Datagrams(*address), lasting(socket)?)),
+            Asked::Tcp(socket) => listener(*address, socket),
+        });
+        of_feed.chain(asked).collect()
+    }
+
+    /// The zones that can be transferred, for the next start.
+    pub(super) fn zones(&self) -> &[KeptZone] {
+        &self.zones
     }
 
     /// Has the reverse names looked up of clients that have asked where those are wanted.
@@ -214,6 +255,28 @@ impl DnsblOutlet {
                 .by("zone", copies),
         ]
     }
+}
+
+/// Has DNS listen with the sockets that were handed over.
+fn take_over<'a>(listen: impl Iterator<Item = &'a SocketAddr>) {
+    for address in listen {
+        for socket in gates::io::take_datagrams(*address) {
+            dnsbl::io::inherit(*address, Asked::Udp(socket));
+        }
+        if let Some(Listener::Tcp(listener)) = gates::io::take(&Place::Tcp(*address)) {
+            dnsbl::io::inherit(*address, Asked::Tcp(listener));
+        }
+    }
+}
+
+/// The zones of these forms, each since it has this one: since the process before `begun` had it, or from `begun` on.
+fn zones_since(forms: Vec<(String, u64)>, before: &[KeptZone], begun: u64) -> Vec<KeptZone> {
+    let since = |name: &str, form| before.iter().find(|zone| zone.name == name && zone.form == form);
+    let zone = |(name, form): (String, u64)| {
+        let since = since(&name, form).map_or(begun, |zone| zone.since);
+        KeptZone { name, form, since }
+    };
+    forms.into_iter().map(zone).collect()
 }
 
 fn mirror_status(state: MirrorState) -> MirrorStatus {

@@ -1,6 +1,7 @@
 //! What rspamd's `metadata_exporter` posts: from a request to an event behind the one door.
 
-use std::net::{SocketAddr, TcpListener};
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,12 +11,13 @@ use anyhow::Context;
 use base::{Channel, Event, Tally, Timestamp};
 use gates::dovecot::Access;
 use gates::http::{Fault, Http, Reply, Request, Service, Status};
-use gates::io::{Limits, Listener, Server};
+use gates::io::{HandedOver, Limits, Listener, Place, Server};
 use rules::Door;
 use sensors::exported::{self, EXPORT_BYTES_MAX};
 use tracing::{info, warn};
 
 use super::Node;
+use super::gates::ANSWERED_MAX;
 use crate::clock;
 use crate::config::{Config, RspamdSensor};
 
@@ -24,7 +26,7 @@ const CONNECTIONS_MAX: usize = 64;
 
 /// The listener for exports. Dropping it stops it.
 pub(crate) struct ExportsOutlet {
-    _server: Server,
+    server: Server,
     local_addr: SocketAddr,
     door: Arc<ExportDoor>,
 }
@@ -43,19 +45,27 @@ impl ExportsOutlet {
     /// Listens there.
     pub(crate) fn start(config: &Config, sensor: &RspamdSensor, node: &Arc<Node>) -> anyhow::Result<Self> {
         let listen = sensor.listen;
-        let listener =
-            TcpListener::bind(listen).with_context(|| format!("rspamd cannot export: cannot listen at {listen}"))?;
+        let listener = Listener::bind(&Place::Tcp(listen))
+            .with_context(|| format!("rspamd cannot export: cannot listen at {listen}"))?;
         let count = || AtomicU64::new(0);
         let (taken, told, malformed, denied, too_long) = (count(), count(), count(), count(), count());
         let access = sensor.password.as_ref().map_or_else(Access::open, |it| Access::open().with_password(it.expose()));
         let door = Arc::new(ExportDoor { node: Arc::clone(node), access, taken, told, malformed, denied, too_long });
         let limits = Limits { connections_max: config.limits.connections.min(CONNECTIONS_MAX), ..Limits::default() };
         let service: Arc<dyn Service> = door.clone();
-        let local_addr = listener.local_addr()?;
-        let spoken = vec![(Http::new(service).with_bodies::<EXPORT_BYTES_MAX>(), vec![Listener::Tcp(listener)])];
+        let spoken = vec![(Http::new(service).with_bodies::<EXPORT_BYTES_MAX>(), vec![listener])];
         let server = Server::start("rspamd", spoken, clock::now, limits)?;
+        let local_addr = match server.places() {
+            [Place::Tcp(address), ..] => *address,
+            [Place::Unix(_), ..] | [] => listen,
+        };
         info!(listen = %local_addr, "taking rspamd's exports");
-        Ok(Self { _server: server, local_addr, door })
+        Ok(Self { server, local_addr, door })
+    }
+
+    /// What it leaves to the program that takes the place of this one.
+    pub(super) fn hand_over(&self) -> io::Result<HandedOver> {
+        self.server.hand_over(ANSWERED_MAX)
     }
 
     pub(super) fn status(&self) -> GateStatus {

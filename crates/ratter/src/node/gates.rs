@@ -31,7 +31,7 @@ const WARNED_MAX: usize = 100;
 
 /// How long a reload waits at each gate for answers that are on their way, such as that about a password; new clients of that
 /// gate wait meanwhile.
-const ANSWERED_MAX: Duration = Duration::from_secs(1);
+pub(super) const ANSWERED_MAX: Duration = Duration::from_secs(1);
 
 /// What answers mail servers.
 pub(super) struct Gates {

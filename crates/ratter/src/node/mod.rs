@@ -51,11 +51,14 @@ mod versions;
 mod views;
 mod waiting;
 
+use std::io;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
+use ::gates::io::Spot;
 use base::{Address, Channel, Decision, Event, EventKind, Tally, Timestamp, Verdict};
 use listings::Book;
 use rules::limits::Retries;
@@ -213,6 +216,13 @@ impl Node {
         } else {
             event.tally
         }
+    }
+
+    /// The sockets at which DNS is asked, each a second time: questions that come after this process was replaced wait there
+    /// for the program that takes its place. DNS answers no more when this returns.
+    pub(crate) fn hand_over_dns(&self) -> io::Result<Vec<(Spot, OwnedFd)>> {
+        let dnsbl = self.outlets.get().and_then(|outlets| outlets.dnsbl.as_ref());
+        dnsbl.map_or(Ok(Vec::new()), DnsblOutlet::hand_over)
     }
 
     /// The gauges of all sensors, in the order in which they were started.

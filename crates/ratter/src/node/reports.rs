@@ -1,6 +1,7 @@
 //! What others report over HTTP: from a request to events behind the one door, in the file before the answer says so.
 
-use std::net::{SocketAddr, TcpListener};
+use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,12 +11,13 @@ use ::console::metrics::Metric;
 use anyhow::Context;
 use base::{Channel, Event, Network, Reporter, Tally, Timestamp};
 use gates::http::{Http, Reply, Request, Service, Status};
-use gates::io::{Limits, Listener, Server};
+use gates::io::{HandedOver, Limits, Listener, Place, Server};
 use sensors::reports::{self, AGE_MAX, Desk, Fault, SEEN_MAX, Submission, Taken, until_tomorrow};
 use serde_json::{Value, json};
 use store::Batch;
 use tracing::{info, warn};
 
+use super::gates::ANSWERED_MAX;
 use super::{Node, peer};
 use crate::clock;
 use crate::config::{Config, Reports};
@@ -52,8 +54,8 @@ impl ReportsOutlet {
     /// Listens where `settings` say. What was reported before the restart is known.
     pub(crate) fn start(config: &Config, settings: &Reports, node: &Arc<Node>) -> anyhow::Result<Self> {
         let listen = settings.listen;
-        let listener =
-            TcpListener::bind(listen).with_context(|| format!("nobody can report: cannot listen at {listen}"))?;
+        let listener = Listener::bind(&Place::Tcp(listen))
+            .with_context(|| format!("nobody can report: cannot listen at {listen}"))?;
         let mut desk = Desk::new(settings.reporters.iter().cloned());
         let now = clock::now();
         let known = node.store.reported(now.minus(AGE_MAX), SEEN_MAX / 2)?;
@@ -73,11 +75,19 @@ impl ReportsOutlet {
         });
         let limits = Limits { connections_max: config.limits.connections, ..Limits::default() };
         let service: Arc<dyn Service> = door.clone();
-        let local_addr = listener.local_addr()?;
-        let spoken = vec![(Http::new(service), vec![Listener::Tcp(listener)])];
+        let spoken = vec![(Http::new(service), vec![listener])];
         let server = Server::start("reports", spoken, clock::now, limits)?;
+        let local_addr = match server.places() {
+            [Place::Tcp(address), ..] => *address,
+            [Place::Unix(_), ..] | [] => listen,
+        };
         info!(listen = %local_addr, reporters = settings.reporters.len(), known = known.len(), "taking reports");
         Ok(Self { server, local_addr, door })
+    }
+
+    /// What it leaves to the program that takes the place of this one.
+    pub(super) fn hand_over(&self) -> io::Result<HandedOver> {
+        self.server.hand_over(ANSWERED_MAX)
     }
 
     /// Where it listens.

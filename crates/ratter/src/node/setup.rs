@@ -9,12 +9,12 @@ use ::console::api::Happening;
 use ::gates::io::HandedOver;
 use anyhow::{Context, anyhow};
 use base::Timestamp;
-use dnsbl::transfer::History;
+use dnsbl::transfer::{DELTA_CHANGES_MAX, History};
 use listings::{Book, Shown};
 use rules::limits::Retries;
 use rules::{Engine, Exceptions, Owner};
 use sensors::patterns::Patterns;
-use store::{Limits, Opened, Restored, Store};
+use store::{KeptZone, Limits, OlderChanges, Opened, Outset, Restored, Store};
 use tokio::sync::broadcast;
 use tracing::{info, warn};
 
@@ -47,11 +47,19 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Ends all but the gates, and then has these hand over what they have to the program that takes the place of this one:
-    /// whoever asks until then is answered, and it is stored when this is dropped.
+    /// Ends all but DNS and what speaks with clients, and then has gates and the places for reports hand over what they have to
+    /// the program that takes the place of this one: whoever asks until then is answered, and it is stored when this is dropped.
     pub(crate) fn hand_over(&mut self) -> io::Result<HandedOver> {
         self.end_events();
-        self.node.outlets.get().map_or(Ok(HandedOver::default()), |outlets| outlets.gates.hand_over())
+        let Some(outlets) = self.node.outlets.get() else { return Ok(HandedOver::default()) };
+        let mut all = outlets.gates.hand_over()?;
+        for other in [
+            outlets.reports.as_ref().map(ReportsOutlet::hand_over),
+            outlets.exports.as_ref().map(ExportsOutlet::hand_over),
+        ] {
+            all.add(other.transpose()?.unwrap_or_default());
+        }
+        Ok(all)
     }
 
     /// Stops what brings events, besides gates.
@@ -100,8 +108,14 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
     let shown = image::read(&opened, &book, now);
     let mut restored = opened.begin(config.dnsbl.as_ref().map_or(0, |dnsbl| dnsbl.serial_min))?;
     let wants_history = config.dnsbl.as_ref().is_some_and(|dnsbl| dnsbl.transfers.is_some() || config.feed.is_some());
-    let history = wants_history.then(|| Arc::new(History::starting_at(restored.serial)));
-    let kept = Kept { secret: restored.secret, keys: take(&mut restored.keys), history: history.clone() };
+    let history = wants_history.then(|| Arc::new(History::awaiting(restored.serial)));
+    let kept = Kept {
+        secret: restored.secret,
+        keys: take(&mut restored.keys),
+        history: history.clone(),
+        zones: take(&mut restored.zones),
+        begun: restored.serial,
+    };
     let start_dns = || config.dnsbl.as_ref().map(|dns| DnsblOutlet::start(config, dns, &book, kept)).transpose();
     let engine = Engine::new(convert::engine_settings(config), Arc::clone(&book), restored.secret);
     let engine = match address_files.systems() {
@@ -109,15 +123,16 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         None => engine,
     };
     // With an image DNS answers from here on, while the listings themselves are read; without one it would deny them.
-    let dnsbl = if let Some(shown) = shown {
+    let (dnsbl, is_exact) = if let Some(shown) = shown {
         book.show(restored.serial, &shown);
         let dnsbl = start_dns()?;
-        restore(&opened, &book, &engine, &mut restored, since, Some(&shown))?;
-        dnsbl
+        (dnsbl, restore_book(&opened, &book, &mut restored, Some(&shown))?)
     } else {
-        restore(&opened, &book, &engine, &mut restored, since, None)?;
-        start_dns()?
+        let is_exact = restore_book(&opened, &book, &mut restored, None)?;
+        (start_dns()?, is_exact)
     };
+    restore_engine(&opened, &book, &engine, &mut restored, since)?;
+    let zones = dnsbl.as_ref().map(|dnsbl| dnsbl.zones().to_vec()).unwrap_or_default();
     // What was in force before is no change: the brake measures from here on.
     book.guard(super::publish::limits(config));
     let waiting = WaitingFile::open(&config.node.state, &names, &book);
@@ -129,7 +144,7 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         sending: SendingLimits::open(config, restored.secret)?,
         accounts: AccountKeeper::new(config, now, restored.secret, take(&mut restored.accounts), address_files.geo()),
         retries: Retries::new(restored.secret),
-        store: start_store(opened, &book, &names, &happenings, history, &actions)?,
+        store: start_store(opened, (is_exact, zones), &book, &names, &happenings, history, &actions)?,
         names,
         book,
         engine,
@@ -170,18 +185,16 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
     Ok(Running { node, happenings, sensors, keeper: Some(keeper), images: Some(images) })
 }
 
-/// Reads the rest of the store, and puts the book and the engine back to where the last commit left them.
-fn restore(
+/// Reads the rest of the store, and puts the engine back to where the last commit left it.
+fn restore_engine(
     opened: &Opened,
     book: &Book,
     engine: &Engine,
     restored: &mut Restored,
     since: Timestamp,
-    shown: Option<&Shown>,
 ) -> anyhow::Result<()> {
     let now = clock::now();
-    opened.restore(since, restored)?;
-    restore_book(opened, book, restored, shown)?;
+    opened.restore_rest(since, restored)?;
     // What lies ahead was written while the clock was wrong. Taken as it is, it would make the present look old.
     for owner in &restored.owners {
         engine.restore_owner(&Owner { at: owner.at.min(now), ..owner.clone() });
@@ -208,29 +221,33 @@ fn restore(
     Ok(())
 }
 
-/// The book as an image shows it already, if that is right; else as the store says.
-fn restore_book(opened: &Opened, book: &Book, restored: &mut Restored, shown: Option<&Shown>) -> anyhow::Result<()> {
+/// Puts the book back to where the last commit left it: as an image shows it already, if that is right; else as the store says.
+/// Whether it is certainly that.
+fn restore_book(opened: &Opened, book: &Book, restored: &mut Restored, shown: Option<&Shown>) -> anyhow::Result<bool> {
+    opened.restore_listings(restored)?;
     let (now, listings) = (clock::now(), take(&mut restored.listings));
     if let Some(shown) = shown {
         let bulks: Vec<_> = restored.bulks.iter().map(|bulk| (bulk.bulk.clone(), bulk.networks_left())).collect();
         if book.restore_shown(now, restored.serial, listings, shown, &bulks) {
-            return Ok(());
+            return Ok(restored.is_exact && book.counters().refused_full == 0);
         }
         warn!("the image of the book is not what the store says: reading all of the store");
     } else {
         book.restore(now, restored.serial, listings);
     }
     opened.restore_bulks(restored)?;
+    let mut is_whole = true;
     // Each is let go of as soon as it is in the book.
     for bulk in take(&mut restored.bulks) {
         let mut networks = bulk.networks();
-        book.restore_bulk(bulk.bulk.clone(), &mut networks);
+        book.restore_bulk(now, bulk.bulk.clone(), &mut networks);
         if !networks.is_whole() {
+            is_whole = false;
             let listings = bulk.length();
             warn!(listings, "an import is damaged in the file: what can be read of it is in force; import it again");
         }
     }
-    Ok(())
+    Ok(is_whole && restored.is_exact && book.counters().refused_full == 0)
 }
 
 /// The exceptions that the last commit left.
@@ -246,6 +263,7 @@ fn exceptions(restored: &mut Restored) -> Exceptions {
 
 fn start_store(
     opened: Opened,
+    (is_exact, zones): (bool, Vec<KeptZone>),
     book: &Arc<Book>,
     names: &Arc<Names>,
     happenings: &broadcast::Sender<Happening>,
@@ -254,11 +272,29 @@ fn start_store(
 ) -> anyhow::Result<Store> {
     let mut teller = journal::Teller::new(Arc::clone(names), happenings.clone());
     let (book, actions) = (Arc::clone(book), Arc::clone(actions));
-    Ok(opened.start(move |entries| {
+    let older = opened.older_changes();
+    let to_grant = history.clone();
+    let granted = Box::new(move |serial| to_grant.iter().for_each(|history| history.grant(serial)));
+    let to_open = history.clone();
+    let store = opened.start_from(Outset { is_exact, zones, granted }, move |entries| {
         let before = entries.len();
         teller.drain(clock::now(), &book, history.as_deref(), entries);
         actions.push(&entries[before..]);
-    })?)
+    })?;
+    if let Some(history) = to_open {
+        let read = move || open_history(&history, &older);
+        std::thread::Builder::new().name("history".into()).spawn(read).context("no thread for the changes before")?;
+    }
+    Ok(store)
+}
+
+/// Lets zones be transferred, and lists be fetched, with what is known of the changes before the start.
+fn open_history(history: &History, older: &OlderChanges) {
+    let before = older.read(history.start(), DELTA_CHANGES_MAX);
+    if let Err(error) = &before {
+        warn!(%error, "the changes before the start cannot be read: secondaries take the zones as a whole");
+    }
+    history.open(before.ok());
 }
 
 fn start_outlets(config: &Config, node: &Arc<Node>, dnsbl: Option<DnsblOutlet>) -> anyhow::Result<Outlets> {

@@ -29,7 +29,7 @@ fn open(directory: &Path, limits: Limits) -> Kept {
     let mut is_whole = true;
     for bulk in restored.bulks {
         let mut networks = bulk.networks();
-        book.restore_bulk(bulk.bulk.clone(), &mut networks);
+        book.restore_bulk(Timestamp::EPOCH, bulk.bulk.clone(), &mut networks);
         is_whole &= networks.is_whole();
     }
     let journal = Arc::clone(&book);

@@ -34,7 +34,7 @@ fn open(directory: TempDir, names: Names, now: Timestamp) -> Kept {
     let book = Arc::new(Book::new(NeverList::new([], [])));
     let image = opened.image(now).map(|image| image.shown(now, &book.never_list()));
     let mut restored = opened.begin(0).unwrap();
-    opened.restore(Timestamp::EPOCH, &mut restored).unwrap();
+    opened.restore_listings(&mut restored).unwrap();
     match &image {
         Ok(shown) => {
             book.show(restored.serial, shown);
@@ -47,7 +47,7 @@ fn open(directory: TempDir, names: Names, now: Timestamp) -> Kept {
             opened.restore_bulks(&mut restored).unwrap();
             book.restore(now, restored.serial, restored.listings);
             for bulk in restored.bulks {
-                book.restore_bulk(bulk.bulk.clone(), bulk.networks());
+                book.restore_bulk(now, bulk.bulk.clone(), bulk.networks());
             }
         }
     }

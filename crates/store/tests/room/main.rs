@@ -8,6 +8,7 @@ mod given;
 mod images;
 mod keys;
 mod killed;
+mod older;
 mod past;
 mod people;
 mod refusals;

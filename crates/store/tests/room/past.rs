@@ -26,7 +26,7 @@ fn open(directory: &Path, now: Timestamp, limits: Limits) -> Kept {
     let book = Arc::new(Book::new(NeverList::new([], [])));
     book.restore(now, restored.serial, restored.listings);
     for bulk in restored.bulks {
-        book.restore_bulk(bulk.bulk.clone(), bulk.networks());
+        book.restore_bulk(now, bulk.bulk.clone(), bulk.networks());
     }
     let journal = Arc::clone(&book);
     let store = opened.start(move |into| journal.drain_journal(into)).unwrap();

@@ -134,7 +134,7 @@ fn a_file_of_version_1_is_read() {
     connection.execute_batch(include_str!("version_1.sql")).unwrap();
     drop(connection);
     let (store, restored, _) = given::open(directory.path());
-    assert_eq!((restored.serial, restored.secret), (41, *b"0123456789abcdef"));
+    assert_eq!((restored.serial, restored.secret), (42, *b"0123456789abcdef"));
     assert_eq!((restored.left_out, restored.events.len(), restored.owners.len()), (store::LeftOut::default(), 1, 1));
     assert_eq!(restored.positions, [given::position("/var/log/mail.log", 7, 1)]);
     let [endless, ending] = &restored.listings[..] else { panic!("{:?}", restored.listings) };

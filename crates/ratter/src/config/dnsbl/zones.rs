@@ -16,7 +16,7 @@ use super::statics::Statics;
 /// A zone that answers for several lists.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Combined {
-    /// Its label below the origin.
+    /// Its label below the origin; or, with dots, its whole name.
     pub name: String,
     /// Its lists.
     pub lists: Vec<ListId>,
@@ -80,8 +80,24 @@ pub(super) fn read(section: &Section<'_>, origin: &str, lists: &Lists, statics: 
         }
         zones.access.push((ZoneLabel::Named(name.clone()), entry.access.clone()));
     }
+    refuse_overlaps(section, origin, &book, &entries);
     warn_of_back_doors(section, lists, &entries, &zones);
     zones
+}
+
+/// Reports zones of lists inside of others, where only addresses have names, and around the origin.
+fn refuse_overlaps(section: &Section<'_>, origin: &str, book: &[String], entries: &[Entry]) {
+    let is_within = |name: &str, zone: &str| name.strip_suffix(zone).is_some_and(|rest| rest.ends_with('.'));
+    for entry in entries.iter().filter(|entry| entry.lists.is_some() && entry.name.value.contains('.')) {
+        let name = &entry.name.value;
+        let mut others = book.iter().map(|label| whole_name(label, origin));
+        let overlaps = |other: &String| is_within(other, name) || other != origin && is_within(name, other);
+        if let Some(other) = others.find(overlaps) {
+            let title = format!("the zones `{name}` and `{other}` overlap");
+            let fault = Fault::error(entry.name.place.clone(), title).label("one of them is inside of the other");
+            section.desk.report(fault.hint("put them beside each other".to_owned()));
+        }
+    }
 }
 
 /// Warns of lists that want a key while another zone tells the same without one.
@@ -117,10 +133,6 @@ fn one(section: &Section<'_>, origin: &str, lists: &Lists, others: Option<&ZoneA
     refuse_twins(section, &given);
     let lists = has_lists.then(|| given.into_iter().map(|list| list.value).collect());
     let name = Placed { value: name?, place: section.place("name") };
-    if lists.is_some() && name.value.contains('.') {
-        let fault = Fault::error(name.place.clone(), format!("a zone of lists is one label below `{origin}`"));
-        section.desk.report(fault.label("several labels").hint("write one, such as `\"policy\"`".to_owned()));
-    }
     let is_number = name.value.bytes().all(|byte| byte.is_ascii_digit());
     if is_number || name.value.len() == 1 && name.value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let fault = Fault::error(name.place.clone(), "a zone is not named like a part of an address");
@@ -139,9 +151,9 @@ fn refuse_twins(section: &Section<'_>, lists: &[Placed<ListId>]) {
     }
 }
 
-/// The label of a zone below the origin, `@`, or the whole name of a zone from files.
+/// The label of a zone below the origin, `@`, or the whole name of another zone.
 fn zone_name(origin: &str) -> Form<'_, String> {
-    Form::of_text("the label of a zone, such as `auth`, or the name of a zone from files", move |text| {
+    Form::of_text("the label of a zone, such as `auth`, or the whole name of one", move |text| {
         if text == ORIGIN {
             return Ok(text.to_owned());
         }
@@ -182,7 +194,11 @@ fn book_zones(origin: &str, lists: &Lists, entries: &[Entry]) -> Vec<String> {
 }
 
 fn whole_name(label: &str, origin: &str) -> String {
-    if label == ORIGIN { origin.to_owned() } else { format!("{label}.{origin}") }
+    match label {
+        ORIGIN => origin.to_owned(),
+        name if name.contains('.') => name.to_owned(),
+        label => format!("{label}.{origin}"),
+    }
 }
 
 fn is_taken(name: &str, lists: &Lists) -> bool {
