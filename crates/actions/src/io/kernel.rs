@@ -156,10 +156,10 @@ impl KernelAction {
 
     /// A network of a length that nobody had so far wants a set of its own, and a rule.
     fn make_missing_sets(&mut self) -> io::Result<()> {
-        let (there, wanted) = (self.sets.clone().unwrap_or_default(), self.plan.sets().clone());
-        if wanted.is_subset(&there) {
+        if self.sets.as_ref().is_some_and(|there| self.plan.sets().is_subset(there)) {
             return Ok(());
         }
+        let (there, wanted) = (self.sets.clone().unwrap_or_default(), self.plan.sets().clone());
         let fresh = wanted.difference(&there).copied().collect();
         let all = there.union(&wanted).copied().collect();
         self.put_rules(&all, &fresh)?;

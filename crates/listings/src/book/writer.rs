@@ -370,7 +370,7 @@ impl Writer {
     /// Makes all changes visible since the last call, at once.
     pub(super) fn publish(&mut self, current: &ArcSwap<Snapshot>) {
         // Whoever calls, what nobody looks at any more is let go of: it may be a whole list.
-        self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
+        self.forget_retired();
         if !core::mem::take(&mut self.unseen) {
             return;
         }
@@ -380,6 +380,14 @@ impl Writer {
         if self.retired.len() > RETIRED_MAX {
             self.retired.remove(0);
         }
+        // At once, as long as what it shares with the new one is at hand: later it costs several times as much, before a change
+        // that readers wait for.
+        self.forget_retired();
+    }
+
+    /// Lets go of the replaced snapshots that nobody looks at.
+    fn forget_retired(&mut self) {
+        self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
     }
 
     /// Brings what was touched into `view`, and into what is pending.
