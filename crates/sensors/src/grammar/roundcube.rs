@@ -24,6 +24,7 @@ use super::Hinted;
 use super::parts::{Lines, Told};
 use super::sasl;
 use crate::text::{address, contains, digits, filled, rsplit, split, split_only, steps, take_while, word};
+use crate::words;
 
 pub(super) const ROUNDCUBE: Lines = Lines {
     name: "roundcube",
@@ -202,29 +203,31 @@ fn only(text: &str) -> Option<(&str, Address, &str)> {
     while start <= text.len() {
         let next = text.as_bytes().get(start..)?;
         if from != Some(count) {
-            if next.starts_with(b"from ") {
-                start += "from ".len();
-                count += 1;
-                from = Some(count);
-                continue;
-            }
             // A word that is neither of the two, and stands behind no ` from `, matters by its number alone.
-            if !matches!(next.first(), Some(b'f' | b'a')) {
-                start += next.iter().position(|&byte| byte == b' ').unwrap_or(next.len()) + 1;
-                count += 1;
-                continue;
-            }
-        } else if next.first() == Some(&b' ') && against.is_none_or(|at| at + 2 != count) {
+            let (length, words) = match next {
+                [b'f', b'r', b'o', b'm', b' ', ..] => {
+                    from = Some(count + 1);
+                    ("from ".len(), 1)
+                }
+                [b'a', b'g', b'a', b'i', b'n', b's', b't', b' ', ..] => {
+                    against = Some(count + 1);
+                    ("against ".len(), 1)
+                }
+                _ => words::next_word(next, *b"fa"),
+            };
+            (start, count) = (start + length, count + words);
+            continue;
+        }
+        if next.first() == Some(&b' ') && against.is_none_or(|at| at + 2 != count) {
             // No address, and not what Roundcube writes.
-            start += 1;
-            count += 1;
+            (start, count) = (start + 1, count + 1);
             continue;
         }
         let rest = text.get(start..)?;
         let word = rest.get(..rest.bytes().position(|byte| byte == b' ').unwrap_or(rest.len()))?;
         let end = start + word.len();
         count += 1;
-        if from == Some(count - 1) && start >= MARK.len() {
+        if start >= MARK.len() {
             let before = start - MARK.len();
             let is_address = word.starts_with(|first: char| first.is_ascii_hexdigit() || first == ':');
             // Another mark follows at once.
