@@ -58,7 +58,7 @@ fn told(text: &str) -> Option<Told<'_>> {
         return succeeded(rest);
     }
     // Numbers below zero are of the mail server's failing; the login cannot stand at the end.
-    if !has_reason && rest.rsplit_once(" (error: ").is_some_and(|(_, number)| number.starts_with('-')) {
+    if !has_reason && rsplit(rest, " (error: ").is_some_and(|(_, number)| number.starts_with('-')) {
         return None;
     }
     let (login, client, behind) = if has_reason || contains(rest, "(X-") {
@@ -213,14 +213,19 @@ fn only(text: &str) -> Option<(&str, Address, &str)> {
                     against = Some(count + 1);
                     ("against ".len(), 1)
                 }
-                _ => words::next_word(next, *b"fa"),
+                _ => words::next_word(next, *b"fa", |word| word.starts_with(b"from ") || word.starts_with(b"against ")),
             };
             (start, count) = (start + length, count + words);
             continue;
         }
-        if next.first() == Some(&b' ') && against.is_none_or(|at| at + 2 != count) {
-            // No address, and not what Roundcube writes.
-            (start, count) = (start + 1, count + 1);
+        // No address, or one that another mark follows at once, and not where Roundcube writes its own.
+        let length = next.iter().position(|byte| !is_of_address(*byte)).unwrap_or(next.len());
+        let is_passed_over = next.get(length..).is_some_and(|behind| match length {
+            0 => behind.starts_with(b" "),
+            _ => behind.starts_with(MARK.as_bytes()),
+        });
+        if is_passed_over && against.is_none_or(|at| at + 2 != count) {
+            (start, count) = (start + length + 1, count + 1);
             continue;
         }
         let rest = text.get(start..)?;
