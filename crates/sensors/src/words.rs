@@ -23,24 +23,66 @@ pub(crate) fn find_end(bytes: &[u8], from: usize) -> Option<usize> {
     rest.iter().position(|byte| matches!(byte, b' ' | b'(' | b'[' | b':')).map(|place| at + place)
 }
 
-/// The place of the first `mark` at or after `from`. Takes as long whatever the bytes are, where a search that stops at each of
-/// the mark's bytes would be held up by a text that is full of these.
-pub(crate) fn find_mark(bytes: &[u8], mark: [u8; 3], from: usize) -> Option<usize> {
-    let mut at = from;
+/// The place of the first `mark` that is `wanted`, which is told its place. Takes as long whatever the bytes are, where a search
+/// that stops at each of the mark's bytes would be held up by a text that is full of these.
+pub(crate) fn find_mark(bytes: &[u8], mark: [u8; 3], wanted: impl Fn(usize) -> bool) -> Option<usize> {
+    let mut at = 0;
     let word = |at: usize| Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
     while let (Some(first), Some(second), Some(third)) = (word(at), word(at + 1), word(at + 2)) {
         // No place of a mark is missed, and what else is found lies behind one.
         let mut found = equal(first, mark[0]) & equal(second, mark[1]) & equal(third, mark[2]);
         while found != 0 {
             let place = at + found.trailing_zeros() as usize / 8;
-            if bytes.get(place..)?.starts_with(&mark) {
+            if bytes.get(place..)?.starts_with(&mark) && wanted(place) {
                 return Some(place);
             }
             found &= found - 1;
         }
         at += 8;
     }
-    bytes.get(at..)?.windows(mark.len()).position(|place| *place == mark).map(|place| at + place)
+    let rest = bytes.get(at..)?.windows(mark.len()).enumerate();
+    rest.map(|(place, bytes)| (at + place, bytes))
+        .find(|(place, bytes)| *bytes == mark && wanted(*place))
+        .map(|(at, _)| at)
+}
+
+/// Where the next word begins that is `wanted` and has one of these first letters, and how many words end before it; the first
+/// word is passed over. A space ends a word.
+pub(crate) fn next_word(bytes: &[u8], letters: [u8; 2], wanted: impl Fn(&[u8]) -> bool) -> (usize, usize) {
+    let (mut at, mut words) = (0, 0);
+    let word = |at: usize| Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
+    let is_wanted = |at: usize| bytes.get(at..).is_some_and(&wanted);
+    while let (Some(these), Some(next)) = (word(at), word(at + 1)) {
+        let spaces = exactly(these, b' ');
+        let mut found = spaces & (exactly(next, letters[0]) | exactly(next, letters[1]));
+        while found != 0 {
+            let place = found.trailing_zeros();
+            let start = at + place as usize / 8 + 1;
+            if is_wanted(start) {
+                let before = spaces & (u64::MAX >> (63 - place));
+                return (start, words + before.count_ones() as usize);
+            }
+            found &= found - 1;
+        }
+        words += spaces.count_ones() as usize;
+        at += 8;
+    }
+    while let Some(byte) = bytes.get(at) {
+        at += 1;
+        if *byte == b' ' {
+            words += 1;
+            if bytes.get(at).is_some_and(|next| letters.contains(next)) && is_wanted(at) {
+                return (at, words);
+            }
+        }
+    }
+    (bytes.len() + 1, words + 1)
+}
+
+/// A high bit in each byte of `word` that is `byte`.
+const fn exactly(word: u64, byte: u8) -> u64 {
+    let differs = word ^ ONES.wrapping_mul(byte as u64);
+    !((differs & !HIGHS).wrapping_add(!HIGHS) | differs) & HIGHS
 }
 
 /// A high bit in the first byte of `word` that is `byte`, and none before it.
@@ -156,8 +198,22 @@ mod tests {
 
         #[test]
         fn marks_are_found_where_windows_find_them(text in "[)(! \\[Z]{0,60}", from in 0..70usize) {
-            let naive = text.as_bytes().windows(3).enumerate().skip(from).find(|(_, place)| *place == b") [");
-            proptest::prop_assert_eq!(find_mark(text.as_bytes(), *b") [", from), naive.map(|(at, _)| at));
+            let mut naive = text.as_bytes().windows(3).enumerate().filter(|(_, place)| *place == b") [");
+            let wanted = naive.find(|(at, _)| *at >= from).map(|(at, _)| at);
+            proptest::prop_assert_eq!(find_mark(text.as_bytes(), *b") [", |at| at >= from), wanted);
+        }
+
+        #[test]
+        fn words_are_those_of_a_split(text in "[ afx!`\u{e9}]{0,60}") {
+            let (mut at, mut words) = (0, 0);
+            for (count, word) in text.split(' ').enumerate() {
+                if count > 0 && ["a", "fx"].contains(&word) {
+                    break;
+                }
+                (at, words) = (at + word.len() + 1, words + 1);
+            }
+            let wanted = |word: &[u8]| word == b"a" || word == b"fx" || word.starts_with(b"a ") || word.starts_with(b"fx ");
+            proptest::prop_assert_eq!(next_word(text.as_bytes(), *b"fa", wanted), (at, words));
         }
 
         #[test]

@@ -24,6 +24,7 @@ use super::Hinted;
 use super::parts::{Lines, Told};
 use super::sasl;
 use crate::text::{address, contains, digits, filled, rsplit, split, split_only, steps, take_while, word};
+use crate::words;
 
 pub(super) const ROUNDCUBE: Lines = Lines {
     name: "roundcube",
@@ -57,7 +58,7 @@ fn told(text: &str) -> Option<Told<'_>> {
         return succeeded(rest);
     }
     // Numbers below zero are of the mail server's failing; the login cannot stand at the end.
-    if !has_reason && rest.rsplit_once(" (error: ").is_some_and(|(_, number)| number.starts_with('-')) {
+    if !has_reason && rsplit(rest, " (error: ").is_some_and(|(_, number)| number.starts_with('-')) {
         return None;
     }
     let (login, client, behind) = if has_reason || contains(rest, "(X-") {
@@ -202,29 +203,36 @@ fn only(text: &str) -> Option<(&str, Address, &str)> {
     while start <= text.len() {
         let next = text.as_bytes().get(start..)?;
         if from != Some(count) {
-            if next.starts_with(b"from ") {
-                start += "from ".len();
-                count += 1;
-                from = Some(count);
-                continue;
-            }
             // A word that is neither of the two, and stands behind no ` from `, matters by its number alone.
-            if !matches!(next.first(), Some(b'f' | b'a')) {
-                start += next.iter().position(|&byte| byte == b' ').unwrap_or(next.len()) + 1;
-                count += 1;
-                continue;
-            }
-        } else if next.first() == Some(&b' ') && against.is_none_or(|at| at + 2 != count) {
-            // No address, and not what Roundcube writes.
-            start += 1;
-            count += 1;
+            let (length, words) = match next {
+                [b'f', b'r', b'o', b'm', b' ', ..] => {
+                    from = Some(count + 1);
+                    ("from ".len(), 1)
+                }
+                [b'a', b'g', b'a', b'i', b'n', b's', b't', b' ', ..] => {
+                    against = Some(count + 1);
+                    ("against ".len(), 1)
+                }
+                _ => words::next_word(next, *b"fa", |word| word.starts_with(b"from ") || word.starts_with(b"against ")),
+            };
+            (start, count) = (start + length, count + words);
+            continue;
+        }
+        // No address, or one that another mark follows at once, and not where Roundcube writes its own.
+        let length = next.iter().position(|byte| !is_of_address(*byte)).unwrap_or(next.len());
+        let is_passed_over = next.get(length..).is_some_and(|behind| match length {
+            0 => behind.starts_with(b" "),
+            _ => behind.starts_with(MARK.as_bytes()),
+        });
+        if is_passed_over && against.is_none_or(|at| at + 2 != count) {
+            (start, count) = (start + length + 1, count + 1);
             continue;
         }
         let rest = text.get(start..)?;
         let word = rest.get(..rest.bytes().position(|byte| byte == b' ').unwrap_or(rest.len()))?;
         let end = start + word.len();
         count += 1;
-        if from == Some(count - 1) && start >= MARK.len() {
+        if start >= MARK.len() {
             let before = start - MARK.len();
             let is_address = word.starts_with(|first: char| first.is_ascii_hexdigit() || first == ':');
             // Another mark follows at once.

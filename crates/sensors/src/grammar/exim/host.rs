@@ -61,15 +61,14 @@ pub(super) fn has_another(text: &str) -> bool {
 /// The place of the first address that follows a parenthesis: `) [ADDRESS]`.
 fn behind_parenthesis(text: &str) -> Option<usize> {
     steps::add(text.len());
-    let mut from = 0;
-    while let Some(place) = words::find_mark(text.as_bytes(), *b") [", from) {
+    let bytes = text.as_bytes();
+    let is_client = |place: usize| {
         let at = place + ") ".len();
-        if text.get(at..).and_then(bracketed).is_some() {
-            return Some(at);
-        }
-        from = at;
-    }
-    None
+        // The text may be full of marks, of which few can begin an address.
+        bytes.get(at + 1).is_some_and(|first| first.is_ascii_hexdigit() || matches!(first, b':' | b'I'))
+            && text.get(at..).and_then(bracketed).is_some()
+    };
+    words::find_mark(bytes, *b") [", is_client).map(|place| place + ") ".len())
 }
 
 /// The text without `:PORT`.
