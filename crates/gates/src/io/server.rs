@@ -53,7 +53,7 @@ const WAIT_STEP: Duration = Duration::from_millis(5);
 /// How long somebody's leaving is waited for when the system refused a connection or a thread, for want of descriptors mostly.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often threads that wait are called back while clients are handed over.
-const CALL_STEP: Duration = Duration::from_millis(1);
+const CALL_STEP: Duration = Duration::from_millis(5);
 /// Stack of a connection's thread, in bytes. Only what is used of it is memory.
 const STACK_BYTES: usize = 512 * 1024;
 
