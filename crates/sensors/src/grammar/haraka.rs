@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! [NOTICE] [UUID] [core] connect ip=ADDRESS port=…
+//! [INFO] [UUID] [core] HAProxy proto=TCP4 src_ip=ADDRESS:PORT dst_ip=ADDRESS:PORT        earlier HAProxy: proto=…
 //! [NOTICE] [UUID] [auth/…] delaying for 2 seconds
 //! [INFO] [UUID] [auth/auth_proxy] AUTH user="LOGIN" host="SERVER:PORT" success=true
 //! [PROTOCOL] [UUID] [core] C: AUTH PLAIN …        S: 235 2.7.0 Authentication successful
@@ -16,8 +17,14 @@
 //! A connection's address is told before any text of the client, at its beginning and at its end. What was last refused
 //! (`lr`) stands behind the client's HELO, and is read only where it is there once.
 //!
+//! Behind HAProxy a connection's client is whom the `PROXY` of the proxy names, which is told at level INFO. Haraka obeys a later
+//! `PROXY`, too, which the client itself may send: the first one of a connection counts, and not what stands at its end. Where none is
+//! told and the end names another address than the beginning, either may be wrong.
+//!
 //! `auth_base`, from which the plugins of logins are made, logs a wrong password (at level NOTICE, which is `delaying for …`),
 //! and of a right one nothing: only `auth_proxy` tells it, and the conversation where the level is PROTOCOL.
+
+use std::mem;
 
 use base::EventKind::{self, LoginFailed, LoginOk, ProtocolAbuse, RelayDenied, SpamSeen, UnknownRecipient};
 use base::{Address, Timestamp};
@@ -26,27 +33,46 @@ use super::parts::{Recent, Told};
 use super::sasl::Conversation;
 use super::{Grammar, Hinted, Sink};
 use crate::frame::Frame;
-use crate::text::{address, behind_quote, contains, find_byte, rsplit, split, split_only, take_while, word};
+use crate::text::{
+    address, address_of_port, behind_quote, contains, find_byte, rsplit, split, split_only, take_while, word,
+};
 
 /// How many connections are remembered.
 const CONNECTIONS_MAX: usize = 16_384;
 
+/// How many proxies are remembered.
+const PROXIES_MAX: usize = 64;
+
 /// The grammar of Haraka's log.
 pub(super) struct Haraka {
     connections: Recent<Connection>,
+    /// Whoever connected on behalf of somebody else.
+    proxies: Vec<Address>,
 }
 
 struct Connection {
     address: Address,
+    client: Client,
     /// How many failed logins were told.
     failures: u16,
     /// What was said, where that is logged.
     conversation: Conversation,
 }
 
+/// Who has the address of a connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Client {
+    /// Whoever connected, who is the client as far as is known.
+    Connected,
+    /// The client, whom the proxy named.
+    Named,
+    /// A proxy, which named nobody so far.
+    Unknown,
+}
+
 impl Default for Haraka {
     fn default() -> Self {
-        Self { connections: Recent::new(CONNECTIONS_MAX) }
+        Self { connections: Recent::new(CONNECTIONS_MAX), proxies: Vec::new() }
     }
 }
 
@@ -74,17 +100,50 @@ impl Haraka {
     fn told<'a>(&'a mut self, host: &str, text: &'a str) -> Option<Told<'a>> {
         let Record { id, plugin, message, values } = record(text)?;
         let key = Recent::<Connection>::key(host, id, 0);
-        if message == "connect" {
-            let address = client(values)?;
-            self.connections.insert(key, Connection { address, failures: 0, conversation: Conversation::default() });
+        if plugin == "core" {
+            if message == "connect" {
+                let address = client(values)?;
+                let client = if self.proxies.contains(&address) { Client::Unknown } else { Client::Connected };
+                let conversation = Conversation::default();
+                self.connections.insert(key, Connection { address, client, failures: 0, conversation });
+                return None;
+            }
+            if message == "disconnect" {
+                return self.ended(key, values);
+            }
+            if let Some(named) = named_by_proxy(message, values) {
+                let connection = self.connections.get_mut(key).filter(|at| at.client != Client::Named)?;
+                connection.client = Client::Named;
+                let proxy = mem::replace(&mut connection.address, named);
+                self.is_proxy(proxy);
+                return None;
+            }
+        }
+        self.connections.get_mut(key).filter(|at| at.client != Client::Unknown)?.told(plugin, message)
+    }
+
+    /// What the end of a connection tells, with these values.
+    fn ended(&mut self, key: u64, values: &str) -> Option<Told<'static>> {
+        let (kind, last) = (end(values), client(values));
+        let Some(connection) = self.connections.remove(key) else { return Some(Told::new(kind?, last?)) };
+        if connection.client != Client::Named && last? != connection.address {
+            self.is_proxy(connection.address);
             return None;
         }
-        if message == "disconnect" {
-            let failures = self.connections.remove(key).map_or(0, |connection| connection.failures);
-            let kind = end(values).filter(|kind| *kind != LoginFailed || failures == 0)?;
-            return Some(Told::new(kind, client(values)?));
+        let is_told = connection.client != Client::Unknown && connection.failures > 0;
+        let kind = kind.filter(|kind| *kind != LoginFailed || !is_told)?;
+        Some(Told::new(kind, connection.address))
+    }
+
+    /// Remembers a proxy, so that no failure of its further connections is taken for its own.
+    fn is_proxy(&mut self, proxy: Address) {
+        if self.proxies.contains(&proxy) {
+            return;
         }
-        self.connections.get_mut(key)?.told(plugin, message)
+        if self.proxies.len() >= PROXIES_MAX {
+            self.proxies.remove(0);
+        }
+        self.proxies.push(proxy);
     }
 }
 
@@ -175,6 +234,15 @@ fn client(values: &str) -> Option<Address> {
     address(client)
 }
 
+/// Whom a proxy names as the client. An earlier version wrote all of it as the message.
+fn named_by_proxy(message: &str, values: &str) -> Option<Address> {
+    let rest = message.strip_prefix("HAProxy")?;
+    let values = if rest.is_empty() { values } else { rest.strip_prefix(':').unwrap_or(rest).trim_ascii_start() };
+    let (_protocol, rest) = value(values.strip_prefix("proto=").or_else(|| values.strip_prefix("\"proto\":"))?)?;
+    let (client, _) = value(rest.strip_prefix(" src_ip=").or_else(|| rest.strip_prefix(",\"src_ip\":"))?)?;
+    address_of_port(client)
+}
+
 /// What the end of a connection tells.
 fn end(text: &str) -> Option<EventKind> {
     let is_json = text.starts_with('"');
@@ -194,5 +262,27 @@ fn end(text: &str) -> Option<EventKind> {
         Some(ProtocolAbuse)
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_that_a_proxy_names() {
+        let cases = [
+            ("HAProxy proto=TCP6 src_ip=2001:db8::5:1234 dst_ip=2001:db8::3:25", "", Some("2001:db8::5")),
+            ("HAProxy", "proto=TCP4 src_ip=203.0.113.5:1234 dst_ip=192.0.2.3:25", Some("203.0.113.5")),
+            ("HAProxy", "proto=TCP4 src_ip=\"203.0.113.5:1234\" dst_ip=\"192.0.2.3:25\"", Some("203.0.113.5")),
+            ("HAProxy", r#""proto":"TCP6","src_ip":"2001:db8::5:1234","dst_ip":"::1:25""#, Some("2001:db8::5")),
+            ("HAProxy", "", None),
+            ("HAProxy", "proto=UNKNOWN", None),
+            ("HAProxies proto=TCP4 src_ip=203.0.113.5:1234", "", None),
+        ];
+        for (message, values, wanted) in cases {
+            let wanted = wanted.map(|wanted| wanted.parse().unwrap());
+            assert_eq!(named_by_proxy(message, values), wanted, "{message} {values}");
+        }
     }
 }
