@@ -51,7 +51,8 @@ pub fn find(named: Option<&Path>, ports: Ports<'_>) -> Result<(Config, Source), 
         Ports::TriedBeside(held) => Tries::Beside(held),
         Ports::NotTried => Tries::Nothing,
         Ports::TriedUnlessRunning => {
-            let is_running = read(named, Tries::Nothing).is_ok_and(|(config, _)| is_running(&config.node.control));
+            // Faults of the file do not make its ports free: they are the node's, and the faults are what is to be told.
+            let is_running = control_socket(named).is_ok_and(|control| is_running(&control));
             if is_running { Tries::Nothing } else { Tries::Ports }
         }
     };
@@ -115,4 +116,32 @@ fn read(named: Option<&Path>, tries: Tries<'_>) -> Result<(Config, Source), Faul
 
 fn is_running(control: &Path) -> bool {
     UnixStream::connect(control).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "tests make their files")]
+    fn the_ports_of_a_running_node_are_no_fault_of_a_file_with_a_slip() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ratter.toml");
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listen = taken.local_addr().unwrap();
+        let text = format!(
+            "[node]\nstate = \"state\"\ncontrol = \"control.sock\"\n[reports]\nlisten = \"{listen}\"\n\
+             [[reporter]]\nname = \"mx2\"\nkey = 7\n"
+        );
+        std::fs::write(&path, text).unwrap();
+        let told = || find(Some(&path), Ports::TriedUnlessRunning).unwrap_err();
+        let said = told();
+        assert!(said.contains("cannot listen on") && said.contains("`key` in [[reporter]]"), "{said}");
+        let _node = UnixListener::bind(folder.path().join("control.sock")).unwrap();
+        let said = told();
+        assert!(!said.contains("cannot listen on") && said.contains("`key` in [[reporter]]"), "{said}");
+    }
 }
