@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use sensors::io::FileSensor;
@@ -147,6 +147,51 @@ fn a_link_is_followed_and_a_folder_may_come_later() {
     append(&later, "a\n");
     let lines = sensor.next(Duration::from_secs(5)).unwrap().map(|batch| batch.lines.count());
     assert_eq!(lines, Some(1));
+}
+
+/// The target of a link is rotated again and again between two looks, and while nobody reads.
+#[test]
+fn the_target_of_a_link_is_rotated() {
+    let cases = [
+        ("link.log", "other/mail.log"),
+        ("link.log", "mail.log"),
+        ("mail.log", "other/mail.log"),
+        ("mail.log", "mail.log-20261121"),
+    ];
+    for (link, name) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name);
+        let (link, target) = (place(link), place(name));
+        fs::create_dir(place("other")).unwrap();
+        append(&target, "0\n");
+        // By another link, which names its target as it is seen from its own folder.
+        std::os::unix::fs::symlink(target.file_name().unwrap(), target.with_file_name("between")).unwrap();
+        std::os::unix::fs::symlink(target.with_file_name("between"), &link).unwrap();
+        let rotate = |count: u32| {
+            for number in (1..count).rev() {
+                let name = |number: u32| PathBuf::from(format!("{}.{number}", target.display()));
+                fs::rename(name(number), name(number + 1)).unwrap();
+            }
+            fs::rename(&target, PathBuf::from(format!("{}.1", target.display()))).unwrap();
+        };
+        let mut sensor = FileSensor::new(&link, Start::Beginning, None);
+        assert_eq!(drain(&mut sensor).0, ["0"], "{name}");
+        for count in 1..=20 {
+            append(&target, &format!("{count}\n"));
+            rotate(count);
+        }
+        append(&target, "21\n");
+        let (lines, checkpoint) = drain(&mut sensor);
+        assert_eq!(lines, (1..=21).map(|line| line.to_string()).collect::<Vec<_>>(), "{name}");
+        drop(sensor);
+        append(&target, "22\n");
+        rotate(21);
+        append(&target, "23\n");
+        rotate(22);
+        append(&target, "24\n");
+        let mut sensor = FileSensor::new(&link, Start::End, checkpoint);
+        assert_eq!(drain(&mut sensor).0, ["22", "23", "24"], "{name}");
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@
 //! A connection's address is told before any text of the client, at its beginning and at its end. What was last refused
 //! (`lr`) stands behind the client's HELO, and is read only where it is there once.
 //!
-//! Behind HAProxy a connection's client is whom the `PROXY` of the proxy names, which is told at level INFO. Haraka obeys a later
+//! Behind `HAProxy` a connection's client is whom the `PROXY` of the proxy names, which is told at level INFO. Haraka obeys a later
 //! `PROXY`, too, which the client itself may send: the first one of a connection counts, and not what stands at its end. Where none is
 //! told and the end names another address than the beginning, either may be wrong.
 //!

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::tail::{FileId, Rotated, Source};
 
 /// The files of one log: the path, and in its directory what logrotate and others leave: its name with a number or a date
 /// (`mail.log.1`, `mail.log-20261121`), compressed or not
-/// (`mail.log.2.gz`).
+/// (`mail.log.2.gz`). If the path is a symbolic link, also those beside the file that it points to.
 #[derive(Debug)]
 pub struct Files {
     path: PathBuf,
@@ -43,26 +43,22 @@ impl Files {
             }
             before = now;
         }
-        Err(io::Error::new(io::ErrorKind::ResourceBusy, "files are renamed faster than they can be listed"))
+        Err(io::Error::new(ErrorKind::ResourceBusy, "files are renamed faster than they can be listed"))
     }
 
     /// What one listing shows of them.
     fn listed(&self) -> io::Result<Vec<Sibling>> {
-        let Some(name) = self.path.file_name() else { return Ok(Vec::new()) };
         let mut found = Vec::new();
-        for entry in fs::read_dir(directory(&self.path))? {
-            let entry = entry?;
-            let path = entry.path();
-            let plain = if is_compressed_name(&path) { path.file_stem() } else { path.file_name() };
-            let Some(age) = plain.and_then(|plain| age(name, plain)) else { continue };
-            // A file may go between listing and looking.
-            let Some(metadata) = existing(entry.metadata())? else { continue };
-            if metadata.is_file() {
-                let (id, written) = (id(&metadata), written(&metadata));
-                let is_packed = is_compressed_name(&path);
-                found.push(Sibling { age, path, file: Rotated { id, written, is_packed } });
+        let (own, target) = (settled(&self.path), target(&self.path));
+        if target != own {
+            // What could belong to either name is as old as that of the target says.
+            match list(&target, &mut found) {
+                // A file may be readable in a folder that is not: its rotated files are out of reach.
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {}
+                listed => listed?,
             }
         }
+        list(&own, &mut found)?;
         // Times of one tick are told apart by the names.
         found.sort_by(|a, b| (a.file.written, &a.age).cmp(&(b.file.written, &b.age)));
         Ok(found)
@@ -84,7 +80,7 @@ impl Files {
                 return Ok(Some(if is_packed { LogFile::Packed(Packed::new(file)?) } else { LogFile::Plain(file) }));
             }
         }
-        Err(io::Error::new(io::ErrorKind::ResourceBusy, "the file is renamed faster than it can be opened"))
+        Err(io::Error::new(ErrorKind::ResourceBusy, "the file is renamed faster than it can be opened"))
     }
 }
 
@@ -141,6 +137,46 @@ pub(super) fn directory(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
+/// Adds the files that were rotated away from `path`, but for those that were found already: a link and what it points to may be
+/// in one folder, with names that begin alike.
+fn list(path: &Path, found: &mut Vec<Sibling>) -> io::Result<()> {
+    let Some(name) = path.file_name() else { return Ok(()) };
+    for entry in fs::read_dir(directory(path))? {
+        let entry = entry?;
+        let path = entry.path();
+        let plain = if is_compressed_name(&path) { path.file_stem() } else { path.file_name() };
+        let Some(age) = plain.and_then(|plain| age(name, plain)) else { continue };
+        // A file may go between listing and looking.
+        let Some(metadata) = existing(entry.metadata())? else { continue };
+        if metadata.is_file() && !found.iter().any(|other| other.path == path) {
+            let (id, written) = (id(&metadata), written(&metadata));
+            let is_packed = is_compressed_name(&path);
+            found.push(Sibling { age, path, file: Rotated { id, written, is_packed } });
+        }
+    }
+    Ok(())
+}
+
+/// The path with the folder's links followed, as far as there is such a folder.
+pub(super) fn settled(path: &Path) -> PathBuf {
+    let folder = directory(path);
+    fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned()).join(path.file_name().unwrap_or_default())
+}
+
+/// Most links that are followed one after the other, as in the kernel.
+const LINKS_MAX: u32 = 40;
+
+/// What `path` is in the end, links followed. Unlike the kernel this also says where the last link points while nothing is
+/// there, as between the two steps of a rotation.
+pub(super) fn target(path: &Path) -> PathBuf {
+    let mut at = settled(path);
+    for _ in 0..LINKS_MAX {
+        let Ok(next) = fs::read_link(&at) else { break };
+        at = settled(&directory(&at).join(next));
+    }
+    at
+}
+
 /// The file at `path`, if it is the wanted one. A pipe or device is an error: opening it could block.
 fn open_if(path: &Path, wanted: FileId) -> io::Result<Option<File>> {
     let Some(metadata) = existing(fs::metadata(path))? else { return Ok(None) };
@@ -148,7 +184,7 @@ fn open_if(path: &Path, wanted: FileId) -> io::Result<Option<File>> {
         return Ok(None);
     }
     if !metadata.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        return Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file"));
     }
     let Some(file) = existing(File::open(path))? else { return Ok(None) };
     // It may have been renamed in between.
@@ -159,7 +195,7 @@ fn open_if(path: &Path, wanted: FileId) -> io::Result<Option<File>> {
 fn existing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(found) => Ok(Some(found)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }

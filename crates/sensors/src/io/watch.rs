@@ -3,7 +3,6 @@
 use core::mem::{self, MaybeUninit};
 use core::time::Duration;
 use std::ffi::OsString;
-use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -14,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
 
-use super::files::directory;
+use super::files::{directory, settled, target};
 
 /// How long a change may stay unseen where the kernel does not tell of it (network file systems, no more watches).
 pub(super) const FALLBACK: Duration = Duration::from_secs(1);
@@ -50,10 +49,9 @@ impl Watch {
     /// A watch for the file at `path`. Where the kernel gives none, waits end every second.
     pub fn new(path: &Path) -> Self {
         let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).ok();
-        let target = fs::canonicalize(path).ok();
         let mut places: Vec<Place> = Vec::new();
-        for path in [Some(path), target.as_deref()].into_iter().flatten() {
-            let directory = fs::canonicalize(directory(path)).unwrap_or_else(|_| directory(path).to_owned());
+        for path in [settled(path), target(path)] {
+            let directory = directory(&path).to_owned();
             let name = path.file_name().unwrap_or_default().to_owned();
             if !places.iter().any(|place| place.directory == directory && place.name == name) {
                 places.push(Place { directory, name, watch: None });
@@ -155,6 +153,7 @@ impl Watch {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::Write;
 
     use super::*;
