@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -195,5 +195,51 @@ fn whoever_asks_during_a_reload_gets_an_answer() {
     wait::until_true("it answers", || {
         !node.dig().addresses(&format!("2.0.0.127.auth.{}", ratter_tests::ratter::ORIGIN)).is_empty()
     });
+    node.stop();
+}
+
+/// The signal, and until the node has started anew.
+fn begin_anew(node: &mut Node) {
+    let told = |node: &mut Node| node.process().stdout().matches("Ratter ").count();
+    let before = told(node);
+    node.process().signal(Signal::HUP);
+    wait::until_true("the node begins anew", || told(node) > before);
+    wait::until_true("it answers", || node.cli(&["status"]).code == 0);
+}
+
+#[test]
+fn what_the_node_holds_itself_is_in_nobodys_way() {
+    let port = free_port();
+    let wide = format!("0.0.0.0:{}", port.port());
+    let line = |place: &str| Config::new().with(&format!("[gate.line]\nlisten = [\"{place}\"]\n"));
+    let mut node = Node::start(&line(&port.to_string()));
+    let pid = node.process().id();
+    for place in [wide, port.to_string()] {
+        node.configure(&line(&place));
+        begin_anew(&mut node);
+        assert!(TcpStream::connect(port).is_ok(), "{place}");
+    }
+    // A socket whose file somebody has removed is made anew.
+    let path = node.place().join("line.sock");
+    node.configure(&line(&format!("unix:{}", path.display())));
+    begin_anew(&mut node);
+    std::fs::remove_file(&path).expect("it is there");
+    begin_anew(&mut node);
+    assert!(UnixStream::connect(&path).is_ok());
+    assert_eq!(node.process().id(), pid);
+    node.stop();
+}
+
+#[test]
+fn a_node_that_could_not_start_goes_on() {
+    let mut node = Node::start(&Config::new());
+    // Where a start would write, nothing can be written.
+    let in_the_way = node.addresses().state.join("room-for-a-start");
+    std::fs::create_dir(&in_the_way).expect("a new folder");
+    node.process().signal(Signal::HUP);
+    wait::until_true("it is told", || node.process().stderr().contains("the node cannot be started anew"));
+    assert_eq!(node.cli(&["status"]).code, 0, "the node goes on");
+    std::fs::remove_dir(&in_the_way).expect("it is empty");
+    begin_anew(&mut node);
     node.stop();
 }

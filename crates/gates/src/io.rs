@@ -18,7 +18,7 @@ mod stream;
 mod wake;
 
 pub use handover::HandedOver;
-pub use inherited::{Spot, close_inherited, inherit, lasting, take, take_datagrams};
+pub use inherited::{Spot, close_inherited, inherit, keep_inherited, lasting, take, take_datagrams};
 pub use saslauthd::Saslauthd;
 pub use server::{CONNECTIONS_MAX, Connections, Limits, Server};
 pub use steady::{PATIENCE, Steadiness, SteadyDoor};

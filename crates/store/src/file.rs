@@ -65,6 +65,24 @@ pub(crate) fn lock(directory: &Path) -> Result<Lock, StoreError> {
     Ok(Lock { file })
 }
 
+/// What a start may write before it has given anything back, in bytes.
+const START_BYTES: usize = 1 << 20;
+
+/// Whether a store can be opened in the directory: by the process that takes the place of this one, which has it open
+/// (`is_held`), or because nobody else has it. Makes the directory, and leaves nothing else behind.
+///
+/// # Errors
+/// What [`crate::Store::open`] would say: no right to write there, no room, somebody else's.
+pub fn can_open(directory: &Path, is_held: bool) -> Result<(), StoreError> {
+    make_directory(directory)?;
+    let _lock = if is_held { None } else { Some(lock(directory)?) };
+    let path = directory.join("room-for-a-start");
+    let mut file = private(&path)?;
+    let written = file.write_all(&vec![0; START_BYTES]).and_then(|()| file.sync_all());
+    let removed = std::fs::remove_file(&path);
+    written.and(removed).map_err(|error| StoreError::access(&path, error))
+}
+
 /// Opens a file for reading and writing; a new one is its owner's alone.
 fn private(path: &Path) -> Result<File, StoreError> {
     let mut options = OpenOptions::new();

@@ -63,6 +63,7 @@ pub use bulk::RestoredBulk;
 pub use charges::{ChargeLog, KeptCharges};
 pub use error::{NotSaved, StoreError};
 pub use exceptions::ExceptionChange;
+pub use file::can_open;
 pub use image::NoImage;
 pub use keys::{KeptCount, KeptKey};
 pub use limits::Limits;

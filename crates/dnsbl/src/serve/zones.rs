@@ -76,6 +76,7 @@ pub(crate) struct Host {
 /// What is answered for one list.
 #[derive(Debug)]
 pub(crate) struct Published {
+    pub(crate) name: Box<str>,
     pub(crate) code: Ipv4Addr,
     pub(crate) text: Template,
 }
@@ -229,7 +230,7 @@ impl Compiler<'_> {
         self.ttl(&format!("TTL of list `{}`", list.name), list.ttl);
         let text = Template::parse(&list.text, &list.name, &self.settings.look_up_url);
         let text = text.map_err(|why| self.faults.push(SettingsError::Text { text: list.text.clone(), why })).ok()?;
-        Some(Published { code: list.code, text })
+        Some(Published { name: list.name.as_str().into(), code: list.code, text })
     }
 
     fn servers(&mut self, origin: Option<&Name>) -> Vec<Name> {

@@ -51,6 +51,11 @@ fn form(zones: &Zones, zone: usize) -> u64 {
     let request = Request { zones, zone, opening: &opening, has_edns: false };
     let mut hasher = SipHasher13::new();
     hasher.write(env!("CARGO_PKG_VERSION").as_bytes());
+    // What is listed is kept by the names of lists: with another name it is another list, whatever its records say.
+    for list in members.iter().filter_map(|list| zones.lists[list.index()].as_ref()) {
+        hasher.write(list.name.as_bytes());
+        hasher.write_u8(0);
+    }
     let mut outgoing = Outgoing::whole(request, &tree, 0);
     let mut message = Vec::new();
     while outgoing.next_message(&mut message) {
@@ -116,6 +121,7 @@ mod tests {
         assert_eq!(changed(|it| it.web_addresses.push([192, 0, 2, 1].into())), all);
         assert_eq!(changed(|it| it.name_servers[0].name = "ns2.example.net".into()), all);
         assert_eq!(changed(|it| it.combined[0].lists = Members::These(vec![ListId::new(2)])), [all[3]]);
+        assert_eq!(changed(|it| it.lists[1].name = "login".into()), [all[0], "login.bl.example.org", all[3]]);
         let texts = |it: &mut Settings| it.lists[0].text = "x".into();
         assert_eq!(changed(texts), [all[1], all[3]]);
     }

@@ -63,6 +63,13 @@ pub fn inherit(sockets: &str, clients: &str) -> Vec<Spot> {
     sockets.lines().filter_map(|line| inherited.socket(line)).collect()
 }
 
+/// Closes the sockets that are not wanted.
+pub fn keep_inherited(is_wanted: impl Fn(&Spot) -> bool) {
+    let mut inherited = INHERITED.lock().unwrap_or_else(PoisonError::into_inner);
+    inherited.sockets.retain(|(place, _)| is_wanted(&Spot::Stream(place.clone())));
+    inherited.datagrams.retain(|(address, _)| is_wanted(&Spot::Datagrams(*address)));
+}
+
 /// Closes what nobody wanted.
 pub fn close_inherited() {
     let mut inherited = INHERITED.lock().unwrap_or_else(PoisonError::into_inner);

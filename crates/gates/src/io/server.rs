@@ -158,29 +158,44 @@ impl Server {
         &self.places
     }
 
-    /// What it has, for the program that takes the place of this one: every request that has come is answered before, unless
-    /// that takes longer than `patience`, when the client is closed. Clients that come later wait at the sockets.
-    pub fn hand_over(&self, patience: Duration) -> io::Result<HandedOver> {
-        self.shared.is_leaving.store(true, Ordering::SeqCst);
+    /// What several have, for the program that takes the place of this one: every request that has come is answered before,
+    /// unless that takes longer than `patience` for all of them together, when the client is closed. Clients that come later
+    /// wait at the sockets.
+    pub fn hand_over(servers: &[&Self], patience: Duration) -> io::Result<HandedOver> {
         let end = Instant::now() + patience;
-        let pairs = self.places.iter().zip(&self.listeners);
-        let sockets = pairs
-            .map(|(place, listener)| Ok((Spot::Stream(place.clone()), listener.lasting()?)))
-            .collect::<io::Result<_>>()?;
+        for server in servers {
+            server.shared.is_leaving.store(true, Ordering::SeqCst);
+        }
         loop {
-            let accepting: Vec<_> = self.accepting.iter().filter(|(thread, _)| !thread.is_finished()).collect();
-            for (_, sleeper) in &accepting {
-                sleeper.wake();
-            }
-            // Whoever was accepted last has a seat by the time that its thread has ended.
-            if self.shared.seats.call_back(CALL_STEP) && accepting.is_empty() || Instant::now() >= end {
+            let left = servers.iter().filter(|server| server.has_left()).count();
+            if left == servers.len() || Instant::now() >= end {
                 break;
             }
         }
+        servers.iter().try_fold(HandedOver::default(), |mut all, server| {
+            all.add(server.leaves()?);
+            Ok(all)
+        })
+    }
+
+    /// Calls back the threads that wait, and says whether all are gone a moment later.
+    fn has_left(&self) -> bool {
+        let accepting: Vec<_> = self.accepting.iter().filter(|(thread, _)| !thread.is_finished()).collect();
+        for (_, sleeper) in &accepting {
+            sleeper.wake();
+        }
+        // Whoever was accepted last has a seat by the time that its thread has ended.
+        self.shared.seats.call_back(CALL_STEP) && accepting.is_empty()
+    }
+
+    /// Its sockets, and the clients that were passed on.
+    fn leaves(&self) -> io::Result<HandedOver> {
+        let pairs = self.places.iter().zip(&self.listeners);
+        let sockets = pairs.map(|(place, listener)| Ok((Spot::Stream(place.clone()), listener.lasting()?)));
         let parted = core::mem::take(&mut *self.shared.parted());
         let clients =
             parted.into_iter().filter_map(|(entrance, parted)| Some((self.places.get(entrance)?.clone(), parted)));
-        Ok(HandedOver { sockets, clients: clients.collect() })
+        Ok(HandedOver { sockets: sockets.collect::<io::Result<_>>()?, clients: clients.collect() })
     }
 
     /// What happened to connections.
@@ -263,7 +278,7 @@ fn welcome<D: Dialogue + 'static>(guest: Guest<D>, shared: &Arc<Shared>) -> io::
     let Guest { session, stream, entrance, is_known } = guest;
     let seat = shared.seats.take(Instant::now(), stream.clone());
     THREADS.fetch_add(1, Ordering::Relaxed);
-    let mut client = Client { session, seat, stream, entrance, is_known, shared: shared.clone() };
+    let mut client = Client { session, seat, stream, entrance, is_known, is_passed_on: false, shared: shared.clone() };
     let converse = move || {
         client.seat.is_here();
         // An error of the socket ends this connection; the client sees it as well and asks again.
@@ -281,6 +296,7 @@ struct Client<D: Dialogue> {
     stream: Arc<Stream>,
     entrance: usize,
     is_known: bool,
+    is_passed_on: bool,
     shared: Arc<Shared>,
 }
 
@@ -289,7 +305,10 @@ impl<D: Dialogue> Drop for Client<D> {
         // First, so that nobody waits for it where the end of the session panics.
         self.shared.seats.leave(&self.seat);
         THREADS.fetch_sub(1, Ordering::Relaxed);
-        self.session.ended((self.shared.clock)());
+        // What is open goes on elsewhere.
+        if !self.is_passed_on {
+            self.session.ended((self.shared.clock)());
+        }
     }
 }
 
@@ -305,12 +324,13 @@ impl Shared {
 
 impl<D: Dialogue> Client<D> {
     /// Leaves the client to the program that takes the place of this one, if nothing is owed to it.
-    fn is_passed_on(&self) -> bool {
+    fn pass_on(&mut self) -> bool {
         if !self.shared.is_leaving.load(Ordering::SeqCst) || self.seat.is_gone() {
             return false;
         }
         let Some((state, unread)) = self.session.carried() else { return false };
         self.shared.parted().push((self.entrance, Parted { stream: self.stream.clone(), state, unread }));
+        self.is_passed_on = true;
         true
     }
 
@@ -318,12 +338,12 @@ impl<D: Dialogue> Client<D> {
     fn converse(&mut self) -> io::Result<()> {
         let Limits { idle_max, request_max, .. } = self.shared.limits;
         self.stream.set_write_timeout(request_max)?;
-        // Whoever connects has something to ask: a long pause is for those who have asked before.
-        let mut patience = if self.is_known { idle_max } else { request_max };
+        // Whoever connects has something to ask: a long pause is for those who have asked before and owe nothing.
+        let mut patience = if self.is_known && self.session.is_idle() { idle_max } else { request_max };
         self.stream.set_read_timeout(patience)?;
         let mut began = Instant::now();
         loop {
-            if self.is_passed_on() {
+            if self.pass_on() {
                 return Ok(());
             }
             let was_idle = self.session.is_idle();

@@ -43,7 +43,9 @@ impl Listener {
     /// is replaced; everybody on this machine may connect to the new one (mode 0666), because mail servers run under users of
     /// their own, and its folder says who gets there.
     pub fn bind(place: &Place) -> io::Result<Self> {
-        if let Some(listener) = super::inherited::take(place) {
+        // Nobody comes to a socket whose file was removed.
+        let is_gone = matches!(place, Place::Unix(path) if !path.exists());
+        if let Some(listener) = super::inherited::take(place).filter(|_| !is_gone) {
             // Others wait otherwise for their clients.
             match &listener {
                 Self::Tcp(listener) => listener.set_nonblocking(false),

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -52,6 +52,8 @@ pub(crate) fn run(path: Option<&Path>) -> Result<Outcome, Failure> {
     for warning in config.warnings.iter() {
         warn!("{}: {}", warning.title, warning.label);
     }
+    // They would be in the way of a wider address, or of a narrower one.
+    gates::io::keep_inherited(|spot| config.listening.iter().any(|wanted| wanted.is_at(spot)));
     let mut running = node::start(&config)?;
     let pages = Pages::listen(&config)?;
     gates::io::close_inherited();
@@ -156,16 +158,35 @@ async fn hung_up(path: Option<&Path>, config: &Config, mut hangup: Signal) -> En
         // What cannot be had is found out while the node still has what it holds.
         let found = config::find(path, config::Ports::TriedBeside(&config.listening));
         let judged = found.and_then(|(found, _)| judge(&found, config));
-        match judged {
-            Ok(()) => return End::Anew,
-            Err(faults) => error!("the configuration has a fault, and the node goes on with the one it has:\n{faults}"),
-        }
+        let faults = match judged.map(|()| can_start(&config.node.state)) {
+            Ok(Ok(())) => return End::Anew,
+            Ok(Err(fault)) => {
+                format!("nothing is wrong with the configuration, but the node cannot be started anew: {fault:#}")
+            }
+            Err(faults) => {
+                format!("the configuration has a fault, and the node goes on with the one it has:\n{faults}")
+            }
+        };
+        error!("{faults}");
     }
+}
+
+/// Whether a new process would come as far as this one: it is there, and can write what a start writes.
+#[expect(clippy::disallowed_methods, reason = "the program is looked for as it will be started")]
+fn can_start(state: &Path) -> anyhow::Result<()> {
+    let program = std::env::args_os().next().context("the program has no name")?;
+    let said = Command::new(&program).arg("--version").stdin(Stdio::null()).output();
+    let said = said.with_context(|| format!("{} cannot be run", Path::new(&program).display()))?;
+    anyhow::ensure!(said.status.success(), "{} --version: {}", Path::new(&program).display(), said.status);
+    Ok(store::can_open(state, true)?)
 }
 
 /// What keeps a configuration from being taken by the node that runs with another one.
 fn judge(found: &Config, running: &Config) -> Result<(), String> {
     node::judge_dnsbl(found).map_err(|fault| format!("{fault:#}"))?;
+    if found.node.state != running.node.state {
+        store::can_open(&found.node.state, false).map_err(|fault| fault.to_string())?;
+    }
     let places = node::judge_places(found, Some(running));
     if places.errors() > 0 {
         return Err(places.to_string());

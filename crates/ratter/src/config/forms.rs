@@ -354,7 +354,15 @@ pub(super) fn socket() -> Form<'static, SocketAddr> {
 
 /// Why `text` is no address with a port.
 pub(super) fn read_socket(text: &str) -> Result<SocketAddr, Mismatch> {
-    text.parse().map_err(|_| not_a_socket(text))
+    let address: SocketAddr = text.parse().map_err(|_| not_a_socket(text))?;
+    match address.ip().to_canonical() {
+        // The system gives an IPv4 address to no socket of IPv6 alone.
+        IpAddr::V4(v4) if address.is_ipv6() => {
+            let plain = SocketAddr::from((v4, address.port()));
+            Err(Mismatch::new("an IPv4 address in the form of an IPv6 one").hint(format!("write `\"{plain}\"`")))
+        }
+        IpAddr::V4(_) | IpAddr::V6(_) => Ok(address),
+    }
 }
 
 fn not_a_socket(text: &str) -> Mismatch {

@@ -4,7 +4,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::ops::Range;
 use std::io;
 
-use gates::io::Place;
+use gates::io::{Place, Spot};
 
 use super::diagnose::Fault;
 use super::probe::{Probe, Transport};
@@ -19,6 +19,14 @@ pub struct Listening {
 }
 
 impl Listening {
+    /// Whether the socket is one of those that it wants.
+    pub fn is_at(&self, spot: &Spot) -> bool {
+        match spot {
+            Spot::Stream(place) => *place == self.place && self.transport != Transport::Udp,
+            Spot::Datagrams(address) => Place::Tcp(*address) == self.place && self.transport != Transport::Tcp,
+        }
+    }
+
     /// Whether the other cannot listen where it wants to while this does.
     pub(super) fn is_in_the_way_of(&self, other: &Self) -> bool {
         match (&self.place, &other.place) {

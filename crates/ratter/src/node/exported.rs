@@ -1,6 +1,5 @@
 //! What rspamd's `metadata_exporter` posts: from a request to an event behind the one door.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,13 +10,12 @@ use anyhow::Context;
 use base::{Channel, Event, Tally, Timestamp};
 use gates::dovecot::Access;
 use gates::http::{Fault, Http, Reply, Request, Service, Status};
-use gates::io::{HandedOver, Limits, Listener, Place, Server};
+use gates::io::{Limits, Listener, Place, Server};
 use rules::Door;
 use sensors::exported::{self, EXPORT_BYTES_MAX};
 use tracing::{info, warn};
 
 use super::Node;
-use super::gates::ANSWERED_MAX;
 use crate::clock;
 use crate::config::{Config, RspamdSensor};
 
@@ -63,9 +61,9 @@ impl ExportsOutlet {
         Ok(Self { server, local_addr, door })
     }
 
-    /// What it leaves to the program that takes the place of this one.
-    pub(super) fn hand_over(&self) -> io::Result<HandedOver> {
-        self.server.hand_over(ANSWERED_MAX)
+    /// What speaks with clients.
+    pub(super) const fn server(&self) -> &Server {
+        &self.server
     }
 
     pub(super) fn status(&self) -> GateStatus {

@@ -29,9 +29,11 @@ use shown::Shown;
 /// Most warnings of gates that are put into the log: each kind and each limit has one.
 const WARNED_MAX: usize = 100;
 
-/// How long a reload waits at each gate for answers that are on their way, such as that about a password; new clients of that
-/// gate wait meanwhile.
-pub(super) const ANSWERED_MAX: Duration = Duration::from_secs(1);
+/// How long a reload waits for answers that are on their way, such as that about a password; new clients wait meanwhile.
+const ANSWERED_MAX: Duration = Duration::from_secs(1);
+
+/// The same at the gates that a delivery waits for, whose answers never take long.
+const MAIL_ANSWERED_MAX: Duration = Duration::from_millis(250);
 
 /// What answers mail servers.
 pub(super) struct Gates {
@@ -212,13 +214,16 @@ impl Gates {
         warnings
     }
 
-    /// What all of them leave to the program that takes the place of this one, once they have answered what they were asked.
-    /// Last those that mail servers wait for a second at most: the others may have to wait for a password to be checked.
-    pub(super) fn hand_over(&self) -> io::Result<HandedOver> {
-        self.running.iter().rev().try_fold(HandedOver::default(), |mut all, running| {
-            all.add(running.server.hand_over(ANSWERED_MAX)?);
-            Ok(all)
-        })
+    /// What all of them and the `others` leave to the program that takes the place of this one, once they have answered what
+    /// they were asked. Last those that a delivery waits for, and at once: Postfix gives them a second.
+    pub(super) fn hand_over<'a>(&'a self, others: impl Iterator<Item = &'a Server>) -> io::Result<HandedOver> {
+        let (mail, rest): (Vec<_>, Vec<_>) =
+            self.running.iter().partition(|running| matches!(running.gate.name(), "postfix" | "milter"));
+        let rest: Vec<_> = rest.into_iter().map(|running| &running.server).chain(others).collect();
+        let mail: Vec<_> = mail.into_iter().map(|running| &running.server).collect();
+        let mut all = Server::hand_over(&rest, ANSWERED_MAX)?;
+        all.add(Server::hand_over(&mail, MAIL_ANSWERED_MAX)?);
+        Ok(all)
     }
 
     pub(super) fn metrics(&self) -> Vec<Metric> {

@@ -1,6 +1,5 @@
 //! What others report over HTTP: from a request to events behind the one door, in the file before the answer says so.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,13 +10,12 @@ use ::console::metrics::Metric;
 use anyhow::Context;
 use base::{Channel, Event, Network, Reporter, Tally, Timestamp};
 use gates::http::{Http, Reply, Request, Service, Status};
-use gates::io::{HandedOver, Limits, Listener, Place, Server};
+use gates::io::{Limits, Listener, Place, Server};
 use sensors::reports::{self, AGE_MAX, Desk, Fault, SEEN_MAX, Submission, Taken, until_tomorrow};
 use serde_json::{Value, json};
 use store::Batch;
 use tracing::{info, warn};
 
-use super::gates::ANSWERED_MAX;
 use super::{Node, peer};
 use crate::clock;
 use crate::config::{Config, Reports};
@@ -85,9 +83,9 @@ impl ReportsOutlet {
         Ok(Self { server, local_addr, door })
     }
 
-    /// What it leaves to the program that takes the place of this one.
-    pub(super) fn hand_over(&self) -> io::Result<HandedOver> {
-        self.server.hand_over(ANSWERED_MAX)
+    /// What speaks with clients.
+    pub(super) const fn server(&self) -> &Server {
+        &self.server
     }
 
     /// Where it listens.

@@ -52,14 +52,8 @@ impl Running {
     pub(crate) fn hand_over(&mut self) -> io::Result<HandedOver> {
         self.end_events();
         let Some(outlets) = self.node.outlets.get() else { return Ok(HandedOver::default()) };
-        let mut all = outlets.gates.hand_over()?;
-        for other in [
-            outlets.reports.as_ref().map(ReportsOutlet::hand_over),
-            outlets.exports.as_ref().map(ExportsOutlet::hand_over),
-        ] {
-            all.add(other.transpose()?.unwrap_or_default());
-        }
-        Ok(all)
+        let reports = outlets.reports.iter().map(ReportsOutlet::server);
+        outlets.gates.hand_over(reports.chain(outlets.exports.iter().map(ExportsOutlet::server)))
     }
 
     /// Stops what brings events, besides gates.
