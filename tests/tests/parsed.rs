@@ -65,3 +65,26 @@ fn a_saved_journal_is_read_like_a_log() {
         assert_eq!((replayed.lines, replayed.failures), (3, 3), "{form}");
     }
 }
+
+#[test]
+fn compressed_logs_are_read_from_standard_input() {
+    let place = Place::new("parsed");
+    let node = Node::prepare(&Config::new());
+    let log = place.join("mail.log");
+    write(&log, &format!("Nov 21 07:44:14 mx {}\n", lines::failed("203.0.113.7", "alice", 2)));
+    for program in ["cat", "gzip", "xz", "zstd"] {
+        let mut pack = std::process::Command::new(program);
+        let pack = if program == "cat" { pack.arg(&log) } else { pack.arg("-c").arg(&log) };
+        let packed = place.join(program);
+        let into = std::fs::File::create(&packed).expect("the folder is the test's own");
+        let status = pack.stdout(into).status();
+        let status = status.unwrap_or_else(|error| panic!("{program}: {error}; install the package of that name"));
+        assert!(status.success(), "{program}");
+        for arguments in [&["parse"][..], &["parse", "-"]] {
+            let from = std::fs::File::open(&packed).expect("it was made above");
+            let said = node.command(arguments).stdin(from).output().expect("it was started before");
+            let out = String::from_utf8_lossy(&said.stdout);
+            assert!(said.status.success() && out.contains(FAILED) && out.lines().count() == 1, "{program}: {said:?}");
+        }
+    }
+}

@@ -363,7 +363,7 @@ impl OldLog {
 #[expect(clippy::disallowed_methods, reason = "a file that the user names is opened here")]
 fn open_log(path: &Path) -> std::io::Result<(Box<dyn Read + Send>, Timestamp)> {
     if path == Path::new("-") {
-        return Ok((Box::new(std::io::stdin()), clock::now()));
+        return Ok((sensors::io::decompressed(std::io::stdin())?, clock::now()));
     }
     let file = File::open(path)?;
     let written = file.metadata()?.modified()?;

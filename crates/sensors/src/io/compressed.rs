@@ -1,23 +1,45 @@
 //! Logs that were compressed when they were rotated.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder, StreamingDecoder};
 
-/// The text of an opened file: what `.gz`, `.xz` and `.zst` hold, told by the first bytes and not by the name; of any other
-/// file the bytes as they are.
-pub fn decompressed(file: File) -> io::Result<Box<dyn Read + Send>> {
-    let mut file = BufReader::new(file);
-    Ok(match form(io::BufRead::fill_buf(&mut file)?) {
-        Form::Plain => Box::new(file),
-        Form::Gzip => Box::new(MultiGzDecoder::new(file)),
-        Form::Xz => Box::new(ByPieces { from: XzReader::new(file, true), fault: None }),
-        Form::Zstd => Box::new(Frames { file: Some(file), decoder: None, broken: None }),
+/// The text of an opened file, or of a stream: what `.gz`, `.xz` and `.zst` hold, told by the first bytes and not by the name; of
+/// anything else the bytes as they are.
+///
+/// # Errors
+///
+/// If the beginning cannot be read.
+pub fn decompressed(mut from: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
+    let head = head(&mut from, form)?;
+    let form = form(&head).unwrap_or(Form::Plain);
+    let whole = BufReader::new(Cursor::new(head).chain(from));
+    Ok(match form {
+        Form::Plain => Box::new(whole),
+        Form::Gzip => Box::new(MultiGzDecoder::new(whole)),
+        Form::Xz => Box::new(ByPieces { from: XzReader::new(whole, true), fault: None }),
+        Form::Zstd => Box::new(Frames { from: Some(whole), decoder: None, broken: None }),
     })
+}
+
+/// What `from` begins with, up to where it tells what it is; all of it, if it ends before. No more is waited for: whoever writes
+/// may wait, too.
+pub(super) fn head<T>(from: &mut impl Read, told: impl Fn(&[u8]) -> Option<T>) -> io::Result<Vec<u8>> {
+    const PIECE_BYTES: usize = 64;
+    let mut head = Vec::new();
+    while told(&head).is_none() {
+        let mut piece = [0; PIECE_BYTES];
+        match from.read(&mut piece) {
+            Ok(0) => break,
+            Ok(count) => head.extend_from_slice(&piece[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(head)
 }
 
 /// Whether the name is that of a file that [`decompressed`] unpacks.
@@ -33,13 +55,17 @@ enum Form {
     Zstd,
 }
 
-fn form(head: &[u8]) -> Form {
-    match head {
-        [0x1f, 0x8b, ..] => Form::Gzip,
-        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Form::Xz,
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Form::Zstd,
-        _ => Form::Plain,
+/// How the packed forms begin.
+const BEGINNINGS: [(&[u8], Form); 3] =
+    [(b"\x1f\x8b", Form::Gzip), (b"\xfd7zXZ\0", Form::Xz), (b"\x28\xb5\x2f\xfd", Form::Zstd)];
+
+/// What begins with `head`; none as long as that is too short to tell.
+fn form(head: &[u8]) -> Option<Form> {
+    if let Some((_, form)) = BEGINNINGS.iter().find(|(beginning, _)| head.starts_with(beginning)) {
+        return Some(*form);
     }
+    let may_be_packed = BEGINNINGS.iter().any(|(beginning, _)| beginning.starts_with(head));
+    (!may_be_packed).then_some(Form::Plain)
 }
 
 /// Reads by small pieces, for a decoder that forgets what it has unpacked when it comes upon the cut within one call.
@@ -73,19 +99,19 @@ impl<R: Read> Read for ByPieces<R> {
 }
 
 /// All frames of a `.zst` file one after the other, as `zstd` and `cat` write them; a decoder reads one.
-struct Frames {
-    file: Option<BufReader<File>>,
-    decoder: Option<Decoder>,
+struct Frames<R: BufRead> {
+    from: Option<R>,
+    decoder: Option<Decoder<R>>,
     /// What was unpacked of a frame that is broken, and why it is.
     broken: Option<(Box<FrameDecoder>, io::Error)>,
 }
 
-type Decoder = Box<StreamingDecoder<BufReader<File>, FrameDecoder>>;
+type Decoder<R> = Box<StreamingDecoder<R, FrameDecoder>>;
 
 /// An empty last block and a checksum, which nobody compares: the end of any frame (RFC 8878, section 3.1.1.2).
 const FRAME_END: [u8; 7] = [1, 0, 0, 0, 0, 0, 0];
 
-impl Read for Frames {
+impl<R: BufRead> Read for Frames<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         loop {
             if let Some((decoder, _)) = &mut self.broken {
@@ -113,19 +139,20 @@ impl Read for Frames {
                         continue;
                     }
                 }
-                self.file = self.decoder.take().map(|decoder| decoder.into_inner());
+                self.from = self.decoder.take().map(|decoder| decoder.into_inner());
             }
-            let Some(mut file) = self.file.take() else { return Ok(0) };
-            if io::BufRead::fill_buf(&mut file)?.is_empty() {
+            let Some(mut from) = self.from.take() else { return Ok(0) };
+            if from.fill_buf()?.is_empty() {
                 return Ok(0);
             }
-            self.decoder = Some(Box::new(StreamingDecoder::new(file).map_err(io::Error::other)?));
+            self.decoder = Some(Box::new(StreamingDecoder::new(from).map_err(io::Error::other)?));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::process::{Command, Stdio};
 
     use super::*;
@@ -173,6 +200,29 @@ mod tests {
             // What was cut off is an error, and what came before it was there.
             assert!(through(&once[..once.len() / 2]).is_err(), "{program} cut");
             assert!(through(&once[..once.len() - 1]).is_err(), "{program} cut at its end");
+        }
+    }
+
+    /// Comes byte by byte, as a pipe may give it.
+    struct Bytes(Cursor<Vec<u8>>);
+
+    impl Read for Bytes {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let most = into.len().min(1);
+            self.0.read(&mut into[..most])
+        }
+    }
+
+    #[test]
+    fn what_comes_in_pieces_is_unpacked() {
+        let text = b"Nov 21 07:44:14 mx cron[7]: nothing\n";
+        let plain = [&b""[..], b"\x1f", b"(", b"\xfd7zX", b"\xfd7zX and on", text].map(<[u8]>::to_vec);
+        let packed = ["gzip", "xz", "zstd"].map(|program| packed(program, text));
+        let plain = plain.into_iter().map(|bytes| (bytes.clone(), bytes));
+        for (bytes, wanted) in plain.chain(packed.into_iter().map(|bytes| (bytes, text.to_vec()))) {
+            let mut got = Vec::new();
+            decompressed(Bytes(Cursor::new(bytes))).unwrap().read_to_end(&mut got).unwrap();
+            assert_eq!(got, wanted);
         }
     }
 
