@@ -276,10 +276,19 @@ impl Compiler<'_> {
             let members = self.members(zone);
             self.add_far_zone(&mut zones, &zone.name, members);
         }
+        for (name, _) in zones.iter().filter(|(_, members)| !members.is_empty()) {
+            self.check_room(name);
+        }
         if zones.len() > ZONES_MAX {
             self.faults.push(SettingsError::TooManyZones);
         }
         (zones, near)
+    }
+
+    /// Refuses a zone below which IPv6 addresses, each of 32 labels, would have no names.
+    fn check_room(&mut self, zone: &Name) {
+        let longest = format!("{}{zone}", "0.".repeat(32));
+        let _ = self.name(&longest, Name::parse(&longest));
     }
 
     /// Adds a zone of this whole name, which shares no name with another one but for that it may be below the origin.

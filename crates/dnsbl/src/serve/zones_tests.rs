@@ -181,3 +181,32 @@ fn zones_of_lists_have_names_of_several_labels_and_under_other_names() {
     assert!(with(&["a.rbl.example.net", "rbl.example.net"]).is_err());
     assert!(with(&["a.rbl.example.net", "b.rbl.example.net", "2.example"]).is_ok());
 }
+
+/// A name of so many characters that ends in `.example`.
+fn name_of(chars: usize) -> String {
+    let labels = ["x".repeat(63), "x".repeat(63), "x".repeat(chars - "..".len() - 126 - ".example".len())];
+    format!("{}.example", labels.join("."))
+}
+
+#[test]
+fn below_each_zone_is_room_for_an_ipv6_address() {
+    // Of the 255 octets of a name 64 are an address, and two the first length and the root.
+    let cases: &[(usize, fn(&mut Settings, String), &[&str])] = &[
+        (189, |s, name| s.combined.push(CombinedZone { name, lists: Members::All }), &[]),
+        (190, |s, name| s.combined.push(CombinedZone { name, lists: Members::All }), &[""]),
+        (184, |s, name| s.origin = name, &[]),
+        (185, |s, name| s.origin = name, &["dyna.", "auth."]),
+        (186, |s, name| s.origin = name, &["dyna.", "auth.", "all."]),
+    ];
+    for (chars, change, long) in cases {
+        let name = name_of(*chars);
+        assert_eq!(name.len(), *chars);
+        let mut settings = settings();
+        change(&mut settings, name.clone());
+        let faults = Zones::new(&settings).map(|_| ()).err().unwrap_or_default();
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        let address = "0.".repeat(32);
+        let fault = |label: &&str| format!("name `{address}{label}{name}` is longer than 255 octets");
+        assert_eq!(faults, long.iter().map(fault).collect::<Vec<_>>(), "{chars}");
+    }
+}

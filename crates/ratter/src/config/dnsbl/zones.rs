@@ -1,5 +1,7 @@
 //! `[[dnsbl.zone]]`: who may ask in one zone, and zones that answer for several lists.
 
+use core::ops::Range;
+
 use ::dnsbl::access::{Policy, ZoneAccess, ZoneLabel};
 use ::dnsbl::datasets::Kind;
 use ::dnsbl::serve::ZONES_MAX;
@@ -9,7 +11,7 @@ use super::super::diagnose::Fault;
 use super::super::forms::{Form, Mismatch, read_domain};
 use super::super::lists::Lists;
 use super::super::reader::{Placed, Section};
-use super::super::words::{enumerate, nearest};
+use super::super::words::{enumerate, nearest, shown};
 use super::access;
 use super::statics::Statics;
 
@@ -40,6 +42,15 @@ pub(super) const ALL: &str = "all";
 
 /// The origin's own zone.
 const ORIGIN: &str = "@";
+
+/// Longest name, without the dot of the root (RFC 1035 section 2.3.4).
+const NAME_BYTES_MAX: usize = 253;
+
+/// What an IPv6 address takes of that: 32 labels of one digit.
+const IPV6_BYTES: usize = 32 * 2;
+
+/// What an IPv4 address takes of it: four labels of three digits.
+const IPV4_BYTES: usize = 4 * 4;
 
 pub(super) fn read(section: &Section<'_>, origin: &str, lists: &Lists, statics: Option<&Statics>) -> Zones {
     let others = section.always("access", |section| Some(access::read(section, None)));
@@ -81,6 +92,7 @@ pub(super) fn read(section: &Section<'_>, origin: &str, lists: &Lists, statics: 
         zones.access.push((ZoneLabel::Named(name.clone()), entry.access.clone()));
     }
     refuse_overlaps(section, origin, &book, &entries);
+    refuse_long(section, &entries, statics);
     warn_of_back_doors(section, lists, &entries, &zones);
     zones
 }
@@ -96,6 +108,36 @@ fn refuse_overlaps(section: &Section<'_>, origin: &str, book: &[String], entries
             let title = format!("the zones `{name}` and `{other}` overlap");
             let fault = Fault::error(entry.name.place.clone(), title).label("one of them is inside of the other");
             section.desk.report(fault.hint("put them beside each other".to_owned()));
+        }
+    }
+}
+
+/// Reports zones with names so long that the addresses in them would have none. Those below the origin have the room that its own
+/// length leaves them.
+fn refuse_long(section: &Section<'_>, entries: &[Entry], statics: Option<&Statics>) {
+    let fault = |place: Range<usize>, name: &str, what: &str, below: usize| {
+        let fault =
+            Fault::error(place, format!("the zone `{}` is too long for {what} addresses below it", shown(name)));
+        let hint = format!("a name has {NAME_BYTES_MAX} bytes at most, and an address takes {below} of them");
+        fault.label(format!("{} bytes, {} are possible", name.len(), NAME_BYTES_MAX - below)).hint(hint)
+    };
+    for Entry { name, .. } in entries.iter().filter(|entry| entry.lists.is_some() && entry.name.value.contains('.')) {
+        if name.value.len() > NAME_BYTES_MAX - IPV6_BYTES {
+            section.desk.report(fault(name.place.clone(), &name.value, "IPv6", IPV6_BYTES));
+        }
+    }
+    for zone in statics.iter().flat_map(|statics| &statics.zones) {
+        let has = |kinds: &[Kind]| zone.datasets.iter().any(|(kind, _)| kinds.contains(kind));
+        let (what, below) = if has(&[Kind::Ip6TSet, Kind::Ip6Trie]) {
+            ("IPv6", IPV6_BYTES)
+        } else if has(&[Kind::Ip4Set, Kind::Ip4TSet, Kind::Ip4Trie]) {
+            ("IPv4", IPV4_BYTES)
+        } else {
+            // The others have names of their own; whether a combined file has addresses is not known before it is read.
+            continue;
+        };
+        if zone.name.len() > NAME_BYTES_MAX - below {
+            section.desk.report(fault(section.place("static"), &zone.name, what, below));
         }
     }
 }
