@@ -129,6 +129,14 @@ impl Export {
         }
     }
 
+    /// Gives out the last entry where the export ends without the empty line behind it. An entry that ends within a field was
+    /// cut off, and is none.
+    pub fn finish(&mut self, out: &mut dyn FnMut(&[u8], Cursor)) {
+        if self.state == State::Row && self.buffer.is_empty() {
+            self.entry(out);
+        }
+    }
+
     /// A whole row of text.
     fn row(&mut self, out: &mut dyn FnMut(&[u8], Cursor)) {
         let row = core::mem::take(&mut self.buffer);
