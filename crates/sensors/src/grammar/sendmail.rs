@@ -33,6 +33,7 @@ use super::{Grammar, Sink, sasl};
 use crate::frame::Frame;
 use crate::text::{
     address, behind_quote, bracketed, contains, digits, ending_bracket, named, rsplit, split, split_only, take_while,
+    word,
 };
 
 /// How many messages with unknown recipients are remembered.
@@ -128,8 +129,21 @@ fn refusal(text: &str) -> Option<EventKind> {
     }
     let (what, reason) = split_only(text.strip_prefix("Milter: ")?, ", reject=")?;
     let is_known = matches!(what, "data" | "cmd=data") || what.starts_with("to=<") || what.starts_with("from=<");
-    (is_known && reason.starts_with('5'))
-        .then(|| if contains(reason, "User unknown") { UnknownRecipient } else { SpamSeen })
+    if !is_known || !reason.starts_with('5') {
+        return None;
+    }
+    if contains(reason, "User unknown") {
+        return Some(UnknownRecipient);
+    }
+    (!is_for_want_of_room(reason)).then_some(SpamSeen)
+}
+
+/// Whether a milter's answer is of a mailbox that is full or closed, or of the size of the message: ours or the recipient's, whoever
+/// sends. A 552 that names a policy (5.7) is a refusal of the contents.
+fn is_for_want_of_room(reason: &str) -> bool {
+    let (code, rest) = word(reason);
+    let (status, _) = word(rest.trim_ascii_start());
+    status.starts_with("5.2.") || status == "5.3.4" || (code == "552" && !status.starts_with("5.7."))
 }
 
 /// The address of `NAME [ADDRESS]` or `NAME [ADDRESS] (may be forged)`, which is all of the text.
