@@ -172,7 +172,6 @@ async fn hung_up(path: Option<&Path>, config: &Config, mut hangup: Signal) -> En
 }
 
 /// Whether a new process would come as far as this one: it is there, and can write what a start writes.
-#[expect(clippy::disallowed_methods, reason = "the program is looked for as it will be started")]
 fn can_start(state: &Path) -> anyhow::Result<()> {
     let program = std::env::args_os().next().context("the program has no name")?;
     let said = Command::new(&program).arg("--version").stdin(Stdio::null()).output();
