@@ -67,6 +67,7 @@ fn a_saved_journal_is_read_like_a_log() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "commands are given open files as their streams")]
 fn compressed_logs_are_read_from_standard_input() {
     let place = Place::new("parsed");
     let node = Node::prepare(&Config::new());
