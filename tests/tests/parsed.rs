@@ -89,3 +89,16 @@ fn compressed_logs_are_read_from_standard_input() {
         }
     }
 }
+
+#[test]
+fn who_only_reads_a_log_needs_no_place_for_a_state() {
+    let node = Node::prepare(&Config::new());
+    // Where the state should be there is a file, so that not even root can make a folder.
+    write(&node.addresses().state, "in the way");
+    let log = node.place().join("mail.log");
+    write(&log, &format!("Nov 21 07:44:14 mx {}\n", lines::failed("203.0.113.7", "alice", 2)));
+    for command in ["parse", "replay", "unknown"] {
+        node.cli(&[command, &log.display().to_string()]).with_code(0);
+    }
+    assert!(node.cli(&["check"]).with_code(2).err.contains("state"), "a node needs one");
+}

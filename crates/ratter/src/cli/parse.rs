@@ -119,7 +119,7 @@ struct Counted {
 
 /// `ratter parse [FILE]`: the events of each line, one line of JSON for each.
 pub(crate) fn parse(path: Option<&Path>, arguments: &Arguments) -> Result<Outcome, Failure> {
-    let (config, _) = config::find(path, config::Ports::NotTried).map_err(Failure::Usage)?;
+    let (config, _) = config::find(path, config::Ports::NoNode).map_err(Failure::Usage)?;
     let log = arguments.log.as_deref().unwrap_or_else(|| Path::new("-"));
     let mut reader = node::reader_of_log(&config, log, arguments.service.as_deref())?;
     let mut log = node::OldLog::open(log)?;

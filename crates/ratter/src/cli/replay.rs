@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
 
 /// `ratter replay LOG…`: what the configured rules would have done.
 pub(crate) fn replay(path: Option<&Path>, arguments: &Arguments, show: &Show) -> Result<Outcome, Failure> {
-    let (config, _) = config::find(path, config::Ports::NotTried).map_err(Failure::Usage)?;
+    let (config, _) = config::find(path, config::Ports::NoNode).map_err(Failure::Usage)?;
     let bar = progress_bar();
     let mut trace = arguments.trace.as_deref().map(open_trace).transpose()?;
     let writer = trace.as_mut().map(|trace| trace as &mut dyn Write);

@@ -47,7 +47,7 @@ struct Kind {
 
 /// `ratter unknown [FILE…]`: the commonest kinds of lines in which nothing was found.
 pub(crate) fn unknown(path: Option<&Path>, arguments: &Arguments, show: &Show) -> Result<Outcome, Failure> {
-    let (config, _) = config::find(path, config::Ports::NotTried).map_err(Failure::Usage)?;
+    let (config, _) = config::find(path, config::Ports::NoNode).map_err(Failure::Usage)?;
     let logs = if arguments.logs.is_empty() {
         config.sensors.iter().map(|sensor| sensor.path.clone()).filter(|log| log.is_file()).collect()
     } else {

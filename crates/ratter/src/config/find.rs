@@ -42,6 +42,8 @@ pub enum Ports<'a> {
     TriedBeside(&'a [Listening]),
     /// They are not.
     NotTried,
+    /// They are not, nor is anything else that only a node needs: whoever reads a log may not write where a node does.
+    NoNode,
 }
 
 /// The configuration named, or the system's, or the built-in one; or all its faults as text for standard error.
@@ -50,6 +52,7 @@ pub fn find(named: Option<&Path>, ports: Ports<'_>) -> Result<(Config, Source), 
         Ports::Tried => Tries::Ports,
         Ports::TriedBeside(held) => Tries::Beside(held),
         Ports::NotTried => Tries::Nothing,
+        Ports::NoNode => Tries::NotEvenFiles,
         Ports::TriedUnlessRunning => {
             // Faults of the file do not make its ports free: they are the node's, and the faults are what is to be told.
             let is_running = control_socket(named).is_ok_and(|control| is_running(&control));

@@ -66,6 +66,8 @@ pub enum Tries<'a> {
     Nothing,
     /// Ports. Not unix sockets, whose folders may be made by what starts the node.
     Ports,
+    /// Nor the files that a node reads and the folders in which it writes: no node is meant.
+    NotEvenFiles,
     /// By the running node itself: what it does not hold yet.
     Beside(&'a [Listening]),
 }
@@ -74,7 +76,7 @@ impl Tries<'_> {
     /// Whether the node listens there, or where it keeps others from listening.
     fn holds(self, wanted: &Listening) -> bool {
         match self {
-            Self::Nothing | Self::Ports => false,
+            Self::Nothing | Self::NotEvenFiles | Self::Ports => false,
             Self::Beside(held) => held.iter().any(|held| held.is_in_the_way_of(wanted)),
         }
     }
@@ -99,6 +101,9 @@ impl Probe for Machine<'_> {
     }
 
     fn can_follow(&self, path: &Path) -> io::Result<bool> {
+        if matches!(self.tries, Tries::NotEvenFiles) {
+            return Ok(true);
+        }
         match path.metadata() {
             Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
             Ok(_) => access(path, Access::READ_OK).map(|()| true).map_err(Into::into),
@@ -110,6 +115,9 @@ impl Probe for Machine<'_> {
     }
 
     fn can_write_dir(&self, path: &Path) -> io::Result<()> {
+        if matches!(self.tries, Tries::NotEvenFiles) {
+            return Ok(());
+        }
         // The nearest folder that is there decides, because the others are made in it.
         for folder in path.ancestors() {
             let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
@@ -124,6 +132,9 @@ impl Probe for Machine<'_> {
     }
 
     fn can_write_in(&self, path: &Path) -> io::Result<()> {
+        if matches!(self.tries, Tries::NotEvenFiles) {
+            return Ok(());
+        }
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         if !path.metadata()?.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
@@ -133,7 +144,7 @@ impl Probe for Machine<'_> {
 
     fn can_bind(&self, address: SocketAddr, transport: Transport) -> io::Result<()> {
         let wanted = Listening { place: Place::Tcp(address), transport };
-        if matches!(self.tries, Tries::Nothing) || self.tries.holds(&wanted) {
+        if matches!(self.tries, Tries::Nothing | Tries::NotEvenFiles) || self.tries.holds(&wanted) {
             return Ok(());
         }
         if transport != Transport::Udp {
@@ -147,7 +158,7 @@ impl Probe for Machine<'_> {
 
     fn can_bind_unix(&self, path: &Path) -> io::Result<()> {
         let wanted = Listening { place: Place::Unix(path.to_owned()), transport: Transport::Tcp };
-        if matches!(self.tries, Tries::Nothing | Tries::Ports) || self.tries.holds(&wanted) {
+        if matches!(self.tries, Tries::Nothing | Tries::NotEvenFiles | Tries::Ports) || self.tries.holds(&wanted) {
             return Ok(());
         }
         match path.symlink_metadata() {
