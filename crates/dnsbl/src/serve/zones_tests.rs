@@ -191,7 +191,8 @@ fn name_of(chars: usize) -> String {
 #[test]
 fn below_each_zone_is_room_for_an_ipv6_address() {
     // Of the 255 octets of a name 64 are an address, and two the first length and the root.
-    let cases: &[(usize, fn(&mut Settings, String), &[&str])] = &[
+    type Case<'a> = (usize, fn(&mut Settings, String), &'a [&'a str]);
+    let cases: &[Case<'_>] = &[
         (189, |s, name| s.combined.push(CombinedZone { name, lists: Members::All }), &[]),
         (190, |s, name| s.combined.push(CombinedZone { name, lists: Members::All }), &[""]),
         (184, |s, name| s.origin = name, &[]),
