@@ -224,6 +224,18 @@ impl Node {
         self.process = Some(process);
     }
 
+    /// Has it start anew with the configuration as it is now, by so many signals right after each other, and waits until it
+    /// answers again.
+    pub fn begin_anew(&mut self, signals: usize) {
+        let told = |node: &mut Self| node.process().stdout().matches("Ratter ").count();
+        let before = told(self);
+        for _ in 0..signals {
+            self.process().signal(Signal::HUP);
+        }
+        wait::until_true("the node to begin anew", || told(self) > before);
+        wait::until_true("the node to answer", || self.cli(&["status"]).code == 0);
+    }
+
     /// A `ratter` command with this node's configuration, to be run.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());

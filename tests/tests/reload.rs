@@ -92,11 +92,8 @@ fn clients_of_gates_wait_during_a_reload_and_none_is_refused() {
             }
             asked
         });
-        for reload in 1..=3 {
-            node.process().signal(Signal::HUP);
-            let told = |node: &mut Node| node.process().stdout().matches("Ratter ").count();
-            wait::until_true("the node begins anew", || told(&mut node) > reload);
-            wait::until_true("it answers", || node.cli(&["status"]).code == 0);
+        for _ in 0..3 {
+            node.begin_anew(1);
         }
         is_over.store(true, Ordering::Relaxed);
         asking.join().expect("nobody was refused")
@@ -178,11 +175,8 @@ fn whoever_asks_during_a_reload_gets_an_answer() {
                 true
             }))
         }));
-        for reload in 1..=3 {
-            node.process().signal(Signal::HUP);
-            let told = |node: &mut Node| node.process().stdout().matches("Ratter ").count();
-            wait::until_true("the node begins anew", || told(&mut node) > reload);
-            wait::until_true("it answers", || node.cli(&["status"]).code == 0);
+        for _ in 0..3 {
+            node.begin_anew(1);
         }
         is_over.store(true, Ordering::Relaxed);
         clients.into_iter().map(|client| client.join().expect("all were answered")).collect::<Vec<_>>()
@@ -190,21 +184,11 @@ fn whoever_asks_during_a_reload_gets_an_answer() {
     assert!(asked.iter().all(|asked| *asked > 10), "{asked:?}");
     // Other threads, and other places.
     node.configure(&Config::new().dnsbl("threads = 1"));
-    node.process().signal(Signal::HUP);
-    wait::until_true("the node begins anew", || node.process().stdout().matches("Ratter ").count() > 4);
+    node.begin_anew(1);
     wait::until_true("it answers", || {
         !node.dig().addresses(&format!("2.0.0.127.auth.{}", ratter_tests::ratter::ORIGIN)).is_empty()
     });
     node.stop();
-}
-
-/// The signal, and until the node has started anew.
-fn begin_anew(node: &mut Node) {
-    let told = |node: &mut Node| node.process().stdout().matches("Ratter ").count();
-    let before = told(node);
-    node.process().signal(Signal::HUP);
-    wait::until_true("the node begins anew", || told(node) > before);
-    wait::until_true("it answers", || node.cli(&["status"]).code == 0);
 }
 
 #[test]
@@ -216,15 +200,15 @@ fn what_the_node_holds_itself_is_in_nobodys_way() {
     let pid = node.process().id();
     for place in [wide, port.to_string()] {
         node.configure(&line(&place));
-        begin_anew(&mut node);
+        node.begin_anew(1);
         assert!(TcpStream::connect(port).is_ok(), "{place}");
     }
     // A socket whose file somebody has removed is made anew.
     let path = node.place().join("line.sock");
     node.configure(&line(&format!("unix:{}", path.display())));
-    begin_anew(&mut node);
+    node.begin_anew(1);
     std::fs::remove_file(&path).expect("it is there");
-    begin_anew(&mut node);
+    node.begin_anew(1);
     assert!(UnixStream::connect(&path).is_ok());
     assert_eq!(node.process().id(), pid);
     node.stop();
@@ -240,6 +224,6 @@ fn a_node_that_could_not_start_goes_on() {
     wait::until_true("it is told", || node.process().stderr().contains("the node cannot be started anew"));
     assert_eq!(node.cli(&["status"]).code, 0, "the node goes on");
     std::fs::remove_dir(&in_the_way).expect("it is empty");
-    begin_anew(&mut node);
+    node.begin_anew(1);
     node.stop();
 }

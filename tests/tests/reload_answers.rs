@@ -12,7 +12,6 @@ use ratter_tests::place::free_port;
 use ratter_tests::policy::AUTHORIZATION;
 use ratter_tests::ratter::{Config, Node};
 use ratter_tests::wait;
-use rustix::process::Signal;
 
 /// Far beyond any start, so that a question without an answer ends the test.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -54,16 +53,6 @@ fn heard(stream: &mut impl Read, end: &str) -> String {
 fn ask<S: Read + Write>(stream: &mut S, question: &str, end: &str) -> String {
     stream.write_all(question.as_bytes()).expect("the connection is open");
     heard(stream, end)
-}
-
-fn begin_anew(node: &mut Node, signals: usize) {
-    let told = |node: &mut Node| node.process().stdout().matches("Ratter ").count();
-    let before = told(node);
-    for _ in 0..signals {
-        node.process().signal(Signal::HUP);
-    }
-    wait::until_true("the node begins anew", || told(node) > before);
-    wait::until_true("it answers", || node.cli(&["status"]).code == 0);
 }
 
 #[test]
@@ -123,7 +112,7 @@ fn no_question_is_lost_by_a_reload() {
         }));
         for signals in [1, 1, 2, 1, 2, 1] {
             let before = asked.load(Ordering::Relaxed);
-            begin_anew(&mut node, signals);
+            node.begin_anew(signals);
             wait::until_true("all go on asking", || asked.load(Ordering::Relaxed) > before + 100);
         }
         is_over.store(true, Ordering::Relaxed);
@@ -153,7 +142,7 @@ fn what_was_half_said_before_a_reload_is_heard_after_it() {
             assert!(ask(client, question, end).contains(wanted));
             client.write_all(&question.as_bytes()[..question.len() - cut]).expect("the connection is open");
         }
-        begin_anew(&mut node, 1);
+        node.begin_anew(1);
         for (client, (_, question, end, wanted)) in clients.iter_mut().zip(&cases) {
             let said = ask(client, &question[question.len() - cut..], end);
             assert!(said.contains(wanted), "{said}");
@@ -183,13 +172,13 @@ fn an_smtp_session_at_the_milter_goes_on_after_a_reload() {
     let agreed = milter(&mut session, b'O', &[0, 0, 0, 6, 0, 0, 1, 0xff, 0, 0, 0, 0]);
     assert_eq!(agreed[0], b'O');
     assert_eq!(milter(&mut session, b'C', b"client.example\x004\x03\xe8203.0.113.77\0"), b"c");
-    begin_anew(&mut node, 1);
+    node.begin_anew(1);
     assert_eq!(milter(&mut session, b'M', b"<a@example.net>\0"), b"c");
-    begin_anew(&mut node, 1);
+    node.begin_anew(1);
     assert_eq!(milter(&mut session, b'R', b"<b@example.org>\0"), b"c");
     // The address was told before, and is known still.
     node.cli(&["list", "203.0.113.77", "--on", "blocked", "--for", "1h", "--reason", "test"]).with_code(0);
-    begin_anew(&mut node, 1);
+    node.begin_anew(1);
     let refused = milter(&mut session, b'M', b"<a@example.net>\0");
     assert_eq!(refused.first(), Some(&b'y'), "{:?}", String::from_utf8_lossy(&refused));
     node.stop();
@@ -210,7 +199,7 @@ fn an_answer_that_does_not_come_holds_up_no_reload() {
     let mut asking = unix(&gate);
     asking.write_all(b"\0\x05carol\0\x03pwd\0\x04imap\0\0").expect("the connection is open");
     let (_asked, _) = silent.accept().expect("the gate asks");
-    begin_anew(&mut node, 1);
+    node.begin_anew(1);
     assert_eq!(&ask(&mut tcp(line), "check address=192.0.2.7 login=carol\n", "\n")[..2], "0 ");
     assert!(matches!(asking.read(&mut [0; 10]), Ok(0) | Err(_)), "nobody answers that any more");
     node.stop();

@@ -71,29 +71,16 @@ mod tests {
     use base::ListId;
 
     use super::*;
-    use crate::serve::{CombinedZone, Members, NameServer, PublishedList, Settings, SoaTimers};
+    use crate::serve::{Members, Settings};
+    use crate::transfer::testing;
 
     fn settings() -> Settings {
-        let list = |id, name: &str, code: u8| PublishedList {
-            id: ListId::new(id),
-            name: name.into(),
-            code: [127, 0, 0, code].into(),
-            ttl: Duration::from_mins(5),
-            text: "{ip} is listed. {url}".into(),
-        };
-        Settings {
-            origin: "bl.example.org".into(),
-            lists: vec![list(1, "dyna", 36), list(2, "auth", 43)],
-            combined: vec![CombinedZone { name: "all".into(), lists: Members::All }],
-            name_servers: vec![NameServer { name: "ns.example.net".into(), addresses: Vec::new() }],
-            contact: "hostmaster@example.org".into(),
-            look_up_url: "https://bl.example.org/{ip}".into(),
-            web_addresses: Vec::new(),
-            negative_ttl: Duration::from_mins(2),
-            apex_ttl: Duration::from_hours(1),
-            timers: SoaTimers::default(),
-            nsid: None,
+        let mut settings = testing::settings();
+        for list in &mut settings.lists {
+            list.text = "{ip} is listed. {url}".into();
         }
+        settings.look_up_url = "https://bl.example.org/{ip}".into();
+        settings
     }
 
     /// The zones whose form is another one with the settings changed.

@@ -8,6 +8,11 @@ use crate::serve::{CombinedZone, Members, NameServer, PublishedList, Settings, S
 
 /// The origin, two lists and `all`. The lists' texts for one address are the same.
 pub(super) fn zones() -> Zones {
+    Zones::new(&settings()).expect("the settings have no faults")
+}
+
+/// What [`zones`] are made of.
+pub(super) fn settings() -> Settings {
     let list = |id, name: &str, code: u8| PublishedList {
         id: ListId::new(id),
         name: name.into(),
@@ -15,7 +20,7 @@ pub(super) fn zones() -> Zones {
         ttl: Duration::from_mins(5),
         text: "{ip}".into(),
     };
-    let settings = Settings {
+    Settings {
         origin: "bl.example.org".into(),
         lists: vec![list(1, "dyna", 36), list(2, "auth", 43)],
         combined: vec![CombinedZone { name: "all".into(), lists: Members::All }],
@@ -27,6 +32,5 @@ pub(super) fn zones() -> Zones {
         apex_ttl: Duration::from_hours(1),
         timers: SoaTimers::default(),
         nsid: None,
-    };
-    Zones::new(&settings).expect("the settings have no faults")
+    }
 }
